@@ -1,0 +1,55 @@
+import type { ApprovalId, Call, ExchangeId, KnownActor, MetRequirement, Principal, Reason, Requirement, SessionId } from '../model.ts'
+import type { Page } from '../record/record-store.ts'
+
+export type ApprovalState = 'pending' | 'granted' | 'refused' | 'expired' | 'withdrawn' | 'executed' | 'void'
+
+export interface Answer {
+  readonly requirement: string
+  readonly verdict: 'approve' | 'deny'
+  readonly reviewer: Principal
+  readonly reason: string
+  readonly at: number
+}
+
+/** Times are milliseconds since the epoch. */
+export interface ApprovalRow {
+  readonly id: ApprovalId
+  readonly state: ApprovalState
+  readonly requester: KnownActor
+  readonly upstream: string
+  readonly session: SessionId
+  readonly exchange: ExchangeId
+  /** Masked: what a reviewer is shown. */
+  readonly call: Pick<Call, 'kind' | 'name' | 'arguments'>
+  readonly method: string
+  readonly reasons: readonly Reason[]
+  readonly risk: number
+  readonly requirements: readonly Requirement[]
+  /** Met by an earlier approval of the same call that this one continues. */
+  readonly carried: readonly MetRequirement[]
+  readonly answers: readonly Answer[]
+  readonly created_at: number
+  readonly expires_at: number
+  readonly decided_at: number | null
+  /** HMAC-SHA-256 under the store's key over the re-serialised `{upstream, method, params}`, hex. */
+  readonly digest: string
+  /** SHA-256 of the tool's definition when the call was held; null where none is known. */
+  readonly definition_sha256: string | null
+  /** The params that will be executed, encrypted; null once the approval has ended. */
+  readonly sealed_params: Uint8Array | null
+}
+
+export interface ApprovalStore {
+  /** Durable when it resolves. */
+  insert(row: ApprovalRow): Promise<void>
+  get(id: ApprovalId): Promise<ApprovalRow | undefined>
+  list(filter: { readonly state?: ApprovalState; readonly cursor?: string; readonly limit?: number }): Promise<Page<ApprovalRow>>
+  /** The open (`pending` or `granted`) approval for the same requester, upstream and digest. */
+  findOpen(key: { readonly issuer: string; readonly subject: string; readonly upstream: string; readonly digest: string }): Promise<ApprovalRow | undefined>
+  /** Adds an answer while the approval is pending and unexpired; false if it no longer is. Atomic with the change of state given. */
+  addAnswer(id: ApprovalId, answer: Answer, next: 'pending' | 'granted' | 'refused', at: number): Promise<boolean>
+  /** One conditional update: true for exactly one caller. Ending states erase `sealed_params`. */
+  move(id: ApprovalId, from: ApprovalState, to: ApprovalState, at: number): Promise<boolean>
+  /** Moves every pending or granted approval past its expiry to `expired`; returns their ids. */
+  expire(now: number): Promise<readonly ApprovalId[]>
+}

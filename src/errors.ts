@@ -1,0 +1,33 @@
+interface Row {
+  readonly status: number
+  readonly rpc: number
+  readonly public: string
+}
+
+/** Every fault of the gateway: HTTP status, JSON-RPC code and the sentence a caller may read. */
+export const errorTable = {
+  internal: { status: 500, rpc: -32603, public: 'internal error of the gateway' },
+  record_unavailable: { status: 503, rpc: -33002, public: 'the gateway cannot record at the moment; try again' },
+  queue_full: { status: 503, rpc: -33002, public: 'the gateway is at capacity; try again' },
+  no_bundle: { status: 503, rpc: -33002, public: 'the gateway has no active policy; try again' },
+  shutting_down: { status: 503, rpc: -33002, public: 'the gateway is shutting down; try again' },
+  upstream_unreachable: { status: 502, rpc: -33003, public: 'the MCP server could not be reached' },
+  upstream_broken: { status: 502, rpc: -33003, public: 'the MCP server answered in a way that the protocol does not know' },
+  upstream_timeout: { status: 504, rpc: -33003, public: 'the MCP server did not answer in time' },
+  capacity: { status: 503, rpc: -33002, public: 'too many open sessions or server processes; try again' },
+} as const satisfies Record<string, Row>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** A fault. `detail` and `cause` go to the log, never to the caller. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode
+  readonly detail: string | undefined
+
+  constructor(code: ErrorCode, options: { cause?: unknown; detail?: string } = {}) {
+    super(errorTable[code].public, { cause: options.cause })
+    this.name = 'GatewayError'
+    this.code = code
+    this.detail = options.detail
+  }
+}

@@ -1,0 +1,83 @@
+import type { BundleDigest, ClientName, Decision, Direction, ExchangeId, Finding, JsonObject, KnownActor, Outcome, Revision, SessionId } from '../model.ts'
+
+/** A recorded session. `ended_at` is null while it is open. Times are milliseconds since the epoch. */
+export interface SessionRow {
+  readonly id: SessionId
+  readonly started_at: number
+  readonly ended_at: number | null
+  readonly actor: KnownActor
+  readonly upstream: string
+  readonly revision: Revision
+  readonly client: ClientName
+}
+
+/** One judged message as it is kept: everything in it that was detected or masked is already replaced. */
+export interface EventRow {
+  readonly session: SessionId
+  /** From 1, without gaps, per session. */
+  readonly seq: number
+  readonly at: number
+  readonly exchange: ExchangeId
+  readonly direction: Direction
+  readonly kind: 'request' | 'notification' | 'result' | 'error'
+  readonly method: string
+  /** The name of the tool, prompt or resource, for requests and their answers. */
+  readonly call: string | null
+  readonly decision: Decision
+  readonly bundle: BundleDigest | 'none'
+  readonly outcome: Outcome
+  readonly findings: readonly Finding[]
+  /** The JSON-RPC object, masked, as printed JSON. */
+  readonly message: string
+  /** True for the last event of its exchange. */
+  readonly closes: boolean
+}
+
+export interface SessionFilter {
+  readonly actor?: string
+  readonly group?: string
+  readonly upstream?: string
+  readonly call?: string
+  readonly decision?: Decision['kind']
+  readonly from?: number
+  readonly to?: number
+  readonly cursor?: string
+  readonly limit?: number
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next_cursor: string | null
+}
+
+/** What a list of sessions shows beside the session itself. */
+export interface SessionSummary extends SessionRow {
+  readonly events: number
+  readonly denied: number
+  readonly masked: number
+  readonly approvals: number
+}
+
+/**
+ * Where sessions are kept. Writes are ordered: what was appended first is durable first.
+ * `append` resolves when the rows are on stable storage, and rejects with `record_unavailable` or `queue_full`
+ * (`GatewayError`) when they are not; a rejected append leaves no row behind that the caller was not told of.
+ */
+export interface RecordStore {
+  putSession(row: SessionRow): Promise<void>
+  endSession(id: SessionId, at: number): Promise<void>
+  append(event: EventRow): Promise<void>
+  /** Marks every request event whose exchange is open as `unknown` and ends every open session; returns how many requests. Run once, before listening. */
+  closeInterrupted(at: number): Promise<number>
+  listSessions(filter: SessionFilter): Promise<Page<SessionSummary>>
+  getSession(id: SessionId): Promise<SessionSummary | undefined>
+  listEvents(id: SessionId, page: { readonly cursor?: string; readonly limit?: number }): Promise<Page<EventRow>>
+}
+
+/** What can be seen of the writer from outside. */
+export interface WriterState {
+  readonly writable: boolean
+  readonly queued: number
+}
+
+export type StoredMessage = JsonObject
