@@ -1,20 +1,11 @@
-import type { Evaluated, Notification, Request, Result, ErrorAnswer, RequestId, Revision } from '../model.ts'
+import type { ErrorAnswer, Evaluated, Notification, Request, RequestId, Result, Revision } from '../model.ts'
 
-/** One JSON-RPC message of a server as it arrived: bytes that nobody has judged. */
+/** One JSON-RPC message of a server as it arrived: text that nobody has judged. */
 export interface Arrival {
-  readonly bytes: Uint8Array
+  readonly data: Uint8Array
   /** The server's own SSE event id, for resumption; absent outside SSE. */
   readonly event_id?: string
 }
-
-/** How a server answered one message. */
-export type Reply =
-  /** A 202 or an empty answer: nothing will come. */
-  | { readonly kind: 'accepted' }
-  | { readonly kind: 'json'; readonly status: number; readonly arrival: Arrival }
-  | { readonly kind: 'stream'; readonly arrivals: AsyncIterable<Arrival | StreamMark>; readonly session?: string }
-  /** Not a JSON-RPC message: a plain HTTP status, such as 404 for a dead session or 405 for no GET stream. */
-  | { readonly kind: 'status'; readonly status: number }
 
 /** Framing of a server's stream that is not a message: the gateway writes its own in its place. */
 export interface StreamMark {
@@ -24,16 +15,35 @@ export interface StreamMark {
   readonly retry?: number
 }
 
+/** How a server answered what was sent. */
+export type Reply =
+  /** A 202 or an empty answer: nothing will come. */
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'json'; readonly status: number; readonly arrival: Arrival }
+  /** The iterable ends with the server's stream; it throws `GatewayError` where the stream broke. */
+  | { readonly kind: 'stream'; readonly arrivals: AsyncIterable<Arrival | StreamMark> }
+  /** An HTTP status without a JSON-RPC message, such as 404 for a dead session or 405 where there is no GET stream. */
+  | { readonly kind: 'status'; readonly status: number }
+
+/** Everything a client may send a server. */
+export type ToServer = Request | Notification | Result | ErrorAnswer
+
 export interface SendOptions {
-  /** The id that goes upstream in place of the client's. */
+  /** The gateway's own id, in place of the client's. */
   readonly id?: RequestId
+  /** The gateway's own progress token, in place of the client's. */
+  readonly progressToken?: string
+  /** Mirrored arguments (`Mcp-Param-*`, MCP 2026-07-28, basic/transports/streamable-http). */
+  readonly headers?: { readonly [name: string]: string }
   /** Aborts the exchange with the server. */
   readonly signal: AbortSignal
 }
 
 /** A client session's way to one server: its own upstream session or child process. Only judged messages go out. */
 export interface UpstreamLink {
-  send(message: Evaluated<Request | Notification | Result | ErrorAnswer>, options: SendOptions): Promise<Reply>
+  /** Changes when the server behind the link has lost its state and must be greeted again. */
+  readonly generation: number
+  send(message: Evaluated<ToServer>, options: SendOptions): Promise<Reply>
   /** The server's stream of messages that no request asked for; `from` resumes after that event id of the server's. */
   listen(options: { readonly signal: AbortSignal; readonly revision: Revision; readonly from?: string }): Promise<Reply>
   close(): Promise<void>
@@ -42,7 +52,9 @@ export interface UpstreamLink {
 export interface Upstream {
   readonly name: string
   readonly labels: { readonly [label: string]: string }
-  /** `owner` caps children per person. */
+  /** What the gateway presents to the server, in every spelling that an answer must not echo. */
+  readonly secrets: readonly string[]
+  /** `owner` caps children per person; throws `GatewayError('capacity')` past the cap. */
   open(options: { readonly owner: string }): UpstreamLink
   close(): Promise<void>
 }

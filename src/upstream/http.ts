@@ -1,0 +1,175 @@
+import type { IncomingMessage } from 'node:http'
+import { GatewayError } from '../errors.ts'
+import type { Json, JsonObject, Message, Revision } from '../model.ts'
+import { createExchange } from './exchange.ts'
+import { outgoingEnvelope } from './outgoing.ts'
+import type { Arrival, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
+
+export interface SseEventLike {
+  readonly id?: string
+  readonly data: string
+  readonly retry?: number
+}
+export interface SseReader {
+  push(chunk: Uint8Array): readonly SseEventLike[]
+  end(): readonly SseEventLike[]
+}
+
+export interface HttpUpstreamOptions {
+  readonly name: string
+  readonly labels: { readonly [label: string]: string }
+  readonly url: string
+  /** The header that carries the gateway's credential. */
+  readonly credential?: { readonly header: string; readonly value: string }
+  readonly secrets: readonly string[]
+  /** Bytes of one answer or event. */
+  readonly maxAnswer: number
+  readonly headersTimeout: number
+  readonly print: (value: Json) => string
+  readonly createSseReader: (options: { maxEvent: number }) => SseReader
+}
+
+/** A server over Streamable HTTP (MCP 2025-11-25 basic/transports, 2026-07-28 basic/transports/streamable-http). */
+export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
+  const { exchange, close } = createExchange(options.url)
+  const own: Record<string, string> = options.credential === undefined ? {} : { [options.credential.header.toLowerCase()]: options.credential.value }
+
+  const open = (): UpstreamLink => {
+    let session: string | undefined
+    let negotiated: string | undefined
+    const legacyHeaders = (revision: Revision): Record<string, string> => ({
+      ...(session === undefined ? {} : { 'mcp-session-id': session }),
+      ...(revision === '2024-11-05' || revision === '2025-03-26' ? {} : { 'mcp-protocol-version': negotiated ?? revision }),
+    })
+    const revisionHeaders = (message: Message): Record<string, string> => {
+      if (message.revision === '2026-07-28') return modernHeaders(message)
+      return message.method === 'initialize' && message.kind === 'request' ? {} : legacyHeaders(message.revision)
+    }
+
+    return {
+      generation: 0,
+      async send(evaluated, { id, progressToken, headers, signal }) {
+        const { message } = evaluated
+        const greets = message.kind === 'request' && message.method === 'initialize'
+        if (greets) session = undefined
+        const answer = await exchange({
+          method: 'POST',
+          headers: {
+            ...headers,
+            ...revisionHeaders(message),
+            'content-type': 'application/json',
+            accept: 'application/json, text/event-stream',
+            'accept-encoding': 'identity',
+            ...own,
+          },
+          body: options.print(outgoingEnvelope(message, { id, progressToken })),
+          signal,
+          headersTimeout: options.headersTimeout,
+        })
+        if (greets) {
+          session = single(answer.headers['mcp-session-id'])
+          negotiated = undefined
+        } else if (message.revision !== '2026-07-28') negotiated = message.revision
+        return readReply(answer, options)
+      },
+      async listen({ signal, revision, from }) {
+        const answer = await exchange({
+          method: 'GET',
+          headers: {
+            ...legacyHeaders(revision),
+            accept: 'text/event-stream',
+            'accept-encoding': 'identity',
+            ...(from === undefined ? {} : { 'last-event-id': from }),
+            ...own,
+          },
+          signal,
+          headersTimeout: options.headersTimeout,
+        })
+        return readReply(answer, options)
+      },
+      async close() {
+        if (session === undefined) return
+        const headers = { ...legacyHeaders('2025-11-25'), ...own }
+        session = undefined
+        const signal = AbortSignal.timeout(2000)
+        await exchange({ method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
+          ({ body }) => body.resume(),
+          () => undefined, // the server may be gone already; its session dies with it
+        )
+      },
+    }
+  }
+  return { name: options.name, labels: options.labels, secrets: options.secrets, open, close: async () => close() }
+}
+
+const single = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)
+
+// Routing headers of MCP 2026-07-28, basic/transports/streamable-http, "Standard Headers".
+function modernHeaders(message: Message): Record<string, string> {
+  const headers: Record<string, string> = { 'mcp-protocol-version': message.revision }
+  if (message.kind !== 'request' && message.kind !== 'notification') return headers
+  headers['mcp-method'] = message.method
+  const name = routedName(message.method, message.body)
+  if (name !== undefined) headers['mcp-name'] = headerValue(name)
+  return headers
+}
+
+function routedName(method: string, params: JsonObject): string | undefined {
+  const key = method === 'resources/read' ? 'uri' : method.startsWith('tasks/') ? 'taskId' : method === 'tools/call' || method === 'prompts/get' ? 'name' : undefined
+  const value = key === undefined ? undefined : params[key]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A header value as it is, or in the base64 sentinel form where it would not survive (same page, "Value Encoding"). */
+export function headerValue(text: string): string {
+  const plain = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !/^=\?base64\?.*\?=$/i.test(text)
+  return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
+}
+
+async function readReply(answer: { status: number; headers: IncomingMessage['headers']; body: IncomingMessage }, options: HttpUpstreamOptions): Promise<Reply> {
+  const { status, body } = answer
+  const type = answer.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  if (status === 202 || status === 204) return body.resume(), { kind: 'accepted' }
+  if (type === 'text/event-stream' && status === 200) return { kind: 'stream', arrivals: readEvents(body, options) }
+  if (status === 401 || status === 403) {
+    body.resume()
+    throw new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
+  }
+  if (type !== 'application/json') return body.resume(), { kind: 'status', status }
+  const data = await readAll(body, options.maxAnswer)
+  return data.length === 0 ? { kind: 'status', status } : { kind: 'json', status, arrival: { data } }
+}
+
+async function readAll(body: IncomingMessage, limit: number): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > limit) throw new GatewayError('upstream_broken', { detail: `an answer of more than ${limit} bytes` })
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    throw cause instanceof GatewayError ? cause : new GatewayError('upstream_broken', { cause })
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
+}
+
+async function* readEvents(body: IncomingMessage, options: HttpUpstreamOptions): AsyncGenerator<Arrival | StreamMark> {
+  const reader = options.createSseReader({ maxEvent: options.maxAnswer })
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) for (const event of reader.push(chunk)) yield* arrivalsOf(event)
+    for (const event of reader.end()) yield* arrivalsOf(event)
+  } catch (cause) {
+    throw cause instanceof GatewayError ? cause : new GatewayError('upstream_broken', { cause })
+  } finally {
+    body.destroy()
+  }
+}
+
+function* arrivalsOf(event: SseEventLike): Generator<Arrival | StreamMark> {
+  const id = event.id === undefined ? {} : { event_id: event.id }
+  if (event.retry !== undefined) yield { mark: 'retry', retry: event.retry }
+  if (event.data !== '') yield { data: Buffer.from(event.data), ...id }
+  else if (event.id !== undefined) yield { mark: 'priming', ...id }
+}
