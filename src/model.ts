@@ -119,6 +119,31 @@ export interface Finding {
   readonly confidence: 'low' | 'medium' | 'high'
 }
 
+/** From `start` up to and not including `end`, in UTF-16 units. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+/** A place in a body where a detector hit; the keys may themselves hold what was found, so they are never shown or stored. */
+export interface Hit {
+  readonly detector: string
+  /** From the body down to the value; for a `name`, down to the member that bears it. */
+  readonly keys: readonly string[]
+  /** As in the finding: names that hold a secret are cut off. */
+  readonly path: string
+  readonly where: 'value' | 'name'
+  /** `base64`: the spans count in the decoded text. */
+  readonly encoding?: 'base64'
+  readonly spans: readonly Span[]
+}
+/** What the detectors saw in one body. */
+export interface Scan {
+  readonly findings: readonly Finding[]
+  readonly hits: readonly Hit[]
+  /** The names of the detectors that looked. */
+  readonly detectors: readonly string[]
+}
+
 /** One entry of a list answer, or what a completion or subscription is about. */
 export interface Entry {
   readonly kind: 'tool' | 'prompt' | 'resource'
