@@ -1,0 +1,76 @@
+// The thread on which OPA's library runs: one request in, one answer out, a fresh instance each time.
+import { readFileSync } from 'node:fs'
+import { WASI } from 'node:wasi'
+import { parentPort } from 'node:worker_threads'
+import { brotliDecompressSync } from 'node:zlib'
+
+export interface Call {
+  readonly id: number
+  readonly request: string
+}
+export type Reply = { readonly id: number; readonly answer: string } | { readonly id: number; readonly fault: string }
+
+const EBADF = 8
+const CHARACTER_DEVICE = 2
+const compiled = new WebAssembly.Module(brotliDecompressSync(readFileSync(new URL('./opa/opa.wasm.br', import.meta.url))))
+
+/** The program sees three streams, no directory, no environment and no argument. */
+const run = (request: string): string => {
+  const input = Buffer.from(request)
+  const output: Buffer[] = []
+  const errors: Buffer[] = []
+  let read = 0
+  let memory: WebAssembly.Memory | undefined
+  const wasi = new WASI({ version: 'preview1', args: ['opa'], env: {}, returnOnExit: true })
+
+  /** Calls `take` with each buffer of an iovec array and adds up what was moved (WASI preview 1, fd_read and fd_write). */
+  const move = (vectors: number, count: number, moved: number, take: (place: Buffer) => number): number => {
+    const bytes = memory?.buffer ?? new ArrayBuffer(0)
+    const view = new DataView(bytes)
+    let total = 0
+    for (let at = vectors; at < vectors + 8 * count; at += 8) {
+      total += take(Buffer.from(bytes, view.getUint32(at, true), view.getUint32(at + 4, true)))
+    }
+    view.setUint32(moved, total, true)
+    return 0
+  }
+  const fd_read = (fd: number, vectors: number, count: number, moved: number): number => {
+    if (fd !== 0) return EBADF
+    return move(vectors, count, moved, (place) => {
+      const copied = input.copy(place, 0, read)
+      read += copied
+      return copied
+    })
+  }
+  const fd_write = (fd: number, vectors: number, count: number, moved: number): number => {
+    const sink = fd === 1 ? output : fd === 2 ? errors : undefined
+    if (!sink) return EBADF
+    return move(vectors, count, moved, (place) => {
+      sink.push(Buffer.from(place))
+      return place.length
+    })
+  }
+  /** Every stream is a character device without flags, whatever this process has there. */
+  const fd_fdstat_get = (fd: number, place: number): number => {
+    if (fd > 2) return EBADF
+    new Uint8Array(memory?.buffer ?? new ArrayBuffer(0), place, 24).fill(0).set([CHARACTER_DEVICE])
+    return 0
+  }
+  const fd_fdstat_set_flags = (): number => 0
+  const streams = { fd_read, fd_write, fd_fdstat_get, fd_fdstat_set_flags, fd_close: () => 0 }
+  const instance = new WebAssembly.Instance(compiled, { wasi_snapshot_preview1: { ...wasi.wasiImport, ...streams } })
+  memory = instance.exports['memory'] as WebAssembly.Memory
+  const code = wasi.start(instance)
+  if (code !== 0) throw new Error(`OPA's library ended with ${code}: ${Buffer.concat(errors).toString().slice(0, 2000)}`)
+  return Buffer.concat(output).toString()
+}
+
+const answer = ({ id, request }: Call): Reply => {
+  try {
+    return { id, answer: run(request) }
+  } catch (fault) {
+    return { id, fault: fault instanceof Error ? fault.message : String(fault) }
+  }
+}
+
+parentPort?.on('message', (call: Call) => parentPort?.postMessage(answer(call)))

@@ -1,0 +1,124 @@
+import { Worker } from 'node:worker_threads'
+import type { Json, JsonObject } from '../model.ts'
+import { createCalls } from './opa-calls.ts'
+import type { Problem, Stage } from './problem.ts'
+
+export type Modules = Readonly<Record<string, string>>
+export interface OpaSources {
+  /** Path to text; a path ending in `_test.rego` is a test. */
+  readonly modules: Modules
+  readonly data?: JsonObject
+  readonly capabilities?: unknown
+  /** By name; `input` is the schema of every module's input. */
+  readonly schemas?: Readonly<Record<string, unknown>>
+  readonly strict?: boolean
+  /** The modules among them that are the gateway's own library. */
+  readonly library?: readonly string[]
+  readonly detectors?: readonly string[]
+}
+export type OpaAnswer<T> = { readonly ok: true; readonly result: T } | { readonly ok: false; readonly problems: readonly Problem[] }
+
+export interface RuleText {
+  readonly id: string
+  readonly file: string
+  readonly row: number
+  readonly title?: string
+  readonly description?: string
+  readonly link?: string
+  readonly custom?: JsonObject
+}
+export interface OpaBuild {
+  readonly wasm: Uint8Array
+  readonly manifest: JsonObject
+  readonly rules: readonly RuleText[]
+  readonly reads: { readonly groups: boolean; readonly input: readonly string[] }
+}
+export interface OpaTest {
+  readonly file: string
+  readonly row: number
+  /** The path below `data`, by slashes. */
+  readonly package: string
+  readonly name: string
+  readonly outcome: 'pass' | 'fail' | 'error' | 'skip'
+  readonly micros: number
+  readonly error?: string
+  readonly output?: string
+  readonly failed_at?: { readonly file?: string; readonly row?: number; readonly message: string }
+  readonly cases?: Readonly<Record<string, boolean>>
+}
+export interface FileCoverage {
+  readonly coverage?: number
+  readonly covered_lines?: number
+  readonly not_covered_lines?: number
+  readonly not_covered?: readonly { readonly start: { readonly row: number }; readonly end: { readonly row: number } }[]
+}
+export interface OpaTestReport {
+  readonly tests: readonly OpaTest[]
+  readonly coverage: { readonly coverage: number; readonly files: Readonly<Record<string, FileCoverage>> }
+}
+export type ResultSet = readonly { readonly expressions: readonly { readonly value: Json; readonly text: string }[] }[]
+
+/** OPA's own library, on a thread of its own. Nothing that a source contains makes a method throw; a fault of the library does. */
+export interface Opa {
+  /** What `opa check` says, and which builtins the host would lack. Empty when all is well. */
+  check(sources: OpaSources): Promise<readonly Problem[]>
+  /** What compiles but would not mean what it seems to mean (product 2.4). */
+  semantics(sources: OpaSources): Promise<readonly Problem[]>
+  build(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaAnswer<OpaBuild>>
+  /** `filter` is a regular expression on the full name of a test. */
+  test(sources: OpaSources & { readonly filter?: string }): Promise<OpaAnswer<OpaTestReport>>
+  fmt(modules: Modules): Promise<OpaAnswer<Modules>>
+  /** An absent input is undefined to the query. */
+  eval(sources: OpaSources & { readonly query: string; readonly input?: Json }): Promise<OpaAnswer<ResultSet>>
+  parse(modules: Modules): Promise<OpaAnswer<Readonly<Record<string, JsonObject>>>>
+  capabilities(): Promise<JsonObject>
+  close(): Promise<void>
+}
+
+interface Raw {
+  readonly result?: unknown
+  readonly problems?: readonly Omit<Problem, 'stage'>[]
+}
+
+export interface OpaOptions {
+  /** Milliseconds for one call, after which its thread is ended. */
+  readonly timeout?: number
+  /** Milliseconds without a call after which the thread, and with it some 100 MB, is let go. */
+  readonly idle?: number
+}
+
+export const createOpa = ({ timeout = 60_000, idle = 15_000 }: OpaOptions = {}): Opa => {
+  const calls = createCalls({
+    timeout,
+    idle,
+    start: () => new Worker(new URL('./opa-worker.ts', import.meta.url), { execArgv: ['--disable-warning=ExperimentalWarning'] }),
+  })
+  const ask = async (command: string, fields: object): Promise<Raw> => JSON.parse(await calls.ask(JSON.stringify({ command, ...fields }))) as Raw
+  const request = ({ library, detectors, ...sources }: OpaSources): object => ({
+    ...sources,
+    semantics: { library: library ?? [], detectors: detectors ?? [] },
+  })
+  const staged = (stage: Stage, raw: Raw): readonly Problem[] => (raw.problems ?? []).map((problem) => ({ stage, ...problem }))
+  const answer = <T>(stage: Stage, raw: Raw, read: (result: unknown) => T): OpaAnswer<T> => {
+    const problems = staged(stage, raw)
+    return problems.length > 0 ? { ok: false, problems } : { ok: true, result: read(raw.result) }
+  }
+
+  return {
+    check: async (sources) => staged('check', await ask('check', request(sources))),
+    semantics: async (sources) => staged('semantics', await ask('semantics', request(sources))),
+    build: async ({ entrypoints, ...sources }) =>
+      answer('build', await ask('build', { ...request(sources), entrypoints }), (result) => {
+        const built = result as Omit<OpaBuild, 'wasm'> & { wasm: string }
+        return { ...built, wasm: Uint8Array.from(Buffer.from(built.wasm, 'base64')) }
+      }),
+    test: async ({ filter, ...sources }) =>
+      answer('test', await ask('test', { ...request(sources), ...(filter ? { filter } : {}) }), (result) => result as OpaTestReport),
+    fmt: async (modules) => answer('check', await ask('fmt', { modules }), (result) => result as Modules),
+    eval: async ({ query, input, ...sources }) =>
+      answer('check', await ask('eval', { ...request(sources), query, ...(input === undefined ? {} : { input, has_input: true }) }), (result) => result as ResultSet),
+    parse: async (modules) => answer('check', await ask('ast', { modules }), (result) => result as Record<string, JsonObject>),
+    capabilities: async () => (await ask('capabilities', {})).result as JsonObject,
+    close: calls.close,
+  }
+}

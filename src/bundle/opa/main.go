@@ -1,0 +1,52 @@
+// The program answers one request: JSON on stdin, JSON on stdout. It opens no file and no connection.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+)
+
+type command func(request *Request) (any, []Problem)
+
+var commands = map[string]command{
+	"ast":          tree,
+	"build":        build,
+	"capabilities": capabilities,
+	"check":        check,
+	"eval":         eval,
+	"fmt":          format,
+	"semantics":    semantics,
+	"test":         test,
+}
+
+// Answer has a result, or problems, or both (a test that failed is a result; a module that does not compile is a problem).
+type Answer struct {
+	Result   any       `json:"result,omitempty"`
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+func main() {
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		fail(err)
+	}
+	request, err := readRequest(text)
+	if err != nil {
+		fail(err)
+	}
+	run, known := commands[request.Command]
+	if !known {
+		fail(fmt.Errorf("unknown command %q", request.Command))
+	}
+	result, problems := run(request)
+	if err := json.NewEncoder(os.Stdout).Encode(Answer{Result: result, Problems: problems}); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}

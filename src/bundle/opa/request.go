@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+)
+
+// Request is what one command is asked. A command reads only the fields it needs.
+type Request struct {
+	Command string `json:"command"`
+	// Modules are the sources: path to text.
+	Modules map[string]string `json:"modules"`
+	Data    map[string]any    `json:"data"`
+	// Capabilities as OPA prints them; all of this version where none are given.
+	Capabilities json.RawMessage `json:"capabilities"`
+	// Schemas by name; `input` is the schema of the input of every module.
+	Schemas     map[string]any   `json:"schemas"`
+	Strict      bool             `json:"strict"`
+	Entrypoints []string         `json:"entrypoints"`
+	Semantics   SemanticsOptions `json:"semantics"`
+	Filter      string           `json:"filter"`
+	Query       string           `json:"query"`
+	Input       any              `json:"input"`
+	HasInput    bool             `json:"has_input"`
+
+	allowed *ast.Capabilities
+}
+
+// readRequest keeps numbers as they are written, like OPA's own loader.
+func readRequest(text []byte) (*Request, error) {
+	var request Request
+	if err := util.UnmarshalJSON(text, &request); err != nil {
+		return nil, fmt.Errorf("the request is not JSON: %w", err)
+	}
+	request.allowed = ast.CapabilitiesForThisVersion()
+	if request.Capabilities != nil {
+		var err error
+		if request.allowed, err = ast.LoadCapabilitiesJSON(bytes.NewReader(request.Capabilities)); err != nil {
+			return nil, fmt.Errorf("the capabilities cannot be read: %w", err)
+		}
+	}
+	if request.Data == nil {
+		request.Data = map[string]any{}
+	}
+	return &request, nil
+}
+
+func (r *Request) paths() []string {
+	return util.KeysSorted(r.Modules)
+}
+
+func isTest(path string) bool {
+	return strings.HasSuffix(path, "_test.rego")
+}
+
+func (r *Request) parserOptions() ast.ParserOptions {
+	return ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: r.permissive()}
+}
+
+// permissive has every builtin of this version beside the features asked for, so that a forbidden builtin can be named as one.
+func (r *Request) permissive() *ast.Capabilities {
+	wide := *r.allowed
+	wide.Builtins = ast.CapabilitiesForThisVersion().Builtins
+	return &wide
+}
+
+func (r *Request) parse() (map[string]*ast.Module, []Problem) {
+	modules := map[string]*ast.Module{}
+	var problems []Problem
+	for _, path := range r.paths() {
+		module, err := ast.ParseModuleWithOpts(path, r.Modules[path], r.parserOptions())
+		if err != nil {
+			problems = append(problems, problemsOf(err)...)
+			continue
+		}
+		if module == nil {
+			problems = append(problems, Problem{File: path, Row: 1, Col: 1, Code: "rego_parse_error", Message: "empty module"})
+			continue
+		}
+		modules[path] = module
+	}
+	return modules, problems
+}
+
+// compile parses and compiles everything as `opa check` does, then refuses builtins that the capabilities leave out.
+func (r *Request) compile() (*ast.Compiler, map[string]*ast.Module, []Problem) {
+	parsed, problems := r.parse()
+	if len(problems) > 0 {
+		return nil, parsed, problems
+	}
+	compiler := ast.NewCompiler().
+		WithCapabilities(r.permissive()).
+		WithSchemas(r.schemaSet()).
+		WithUseTypeCheckAnnotations(true).
+		WithEnablePrintStatements(true).
+		WithPathConflictsCheck(r.dataAt).
+		WithStrict(r.Strict).
+		SetErrorLimit(0)
+	if compiler.Compile(parsed); compiler.Failed() {
+		return nil, parsed, problemsOf(compiler.Errors)
+	}
+	return compiler, parsed, forbidden(compiler, r.allowed)
+}
+
+func (r *Request) schemaSet() *ast.SchemaSet {
+	set := ast.NewSchemaSet()
+	for name, schema := range r.Schemas {
+		if name == "input" {
+			set.Put(ast.SchemaRootRef, schema)
+		}
+		set.Put(ast.SchemaRootRef.Append(ast.StringTerm(name)), schema)
+	}
+	return set
+}
+
+// dataAt tells the compiler whether base data stands where a package wants to be.
+func (r *Request) dataAt(path []string) (bool, error) {
+	var node any = r.Data
+	for _, key := range path {
+		object, isObject := node.(map[string]any)
+		if !isObject {
+			return true, nil
+		}
+		var found bool
+		if node, found = object[key]; !found {
+			return false, nil
+		}
+	}
+	return len(path) > 0, nil
+}
+
+func forbidden(compiler *ast.Compiler, allowed *ast.Capabilities) []Problem {
+	names := map[string]bool{}
+	for _, builtin := range allowed.Builtins {
+		names[builtin.Name] = true
+	}
+	var problems []Problem
+	report := func(ref ast.Ref, loc *ast.Location) {
+		builtin, known := ast.BuiltinMap[ref.String()]
+		// A test's print goes to its report; the bundle is built without it.
+		if !known || names[builtin.Name] || builtin.Name == ast.Print.Name || builtin.Name == ast.InternalPrint.Name {
+			return
+		}
+		message := fmt.Sprintf("%s cannot be used in a policy: the engine that judges does not run this builtin", builtin.Name)
+		problem := problemAt(loc, "forbidden_builtin", message, "decide from the input and the data alone; `data` may carry what the builtin would have fetched")
+		if !slices.Contains(problems, problem) {
+			problems = append(problems, problem)
+		}
+	}
+	for _, module := range compiler.Modules {
+		ast.WalkExprs(module, func(expr *ast.Expr) bool {
+			if expr.IsCall() {
+				report(expr.Operator(), expr.Location)
+			}
+			return false
+		})
+		ast.WalkTerms(module, func(term *ast.Term) bool {
+			if call, isCall := term.Value.(ast.Call); isCall {
+				if ref, isRef := call[0].Value.(ast.Ref); isRef {
+					report(ref, term.Location)
+				}
+			}
+			return false
+		})
+	}
+	return sorted(problems)
+}
