@@ -1,0 +1,121 @@
+import { exitCode, type ExitCode } from './output.ts'
+
+/** What the gateway answered; where it did not do what was asked, a sentence for the terminal and the exit code that fits. */
+export type ApiAnswer<T> =
+  | { readonly ok: true; readonly status: number; readonly body: T }
+  | { readonly ok: false; readonly exit: ExitCode; readonly message: string; readonly status?: number; readonly problem?: Problem }
+
+/** RFC 9457 problem details. */
+export interface Problem {
+  readonly type?: string
+  readonly title?: string
+  readonly status?: number
+  readonly detail?: string
+  readonly code?: string
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+export interface ApiClient {
+  /** `path` is below `/api/v1/`, without a leading slash; its parts must already be encoded. */
+  get<T = unknown>(path: string, query?: Query): Promise<ApiAnswer<T>>
+  post<T = unknown>(path: string, body: unknown): Promise<ApiAnswer<T>>
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const timeoutMs = 30_000
+const largestAnswer = 64 * 1024 * 1024
+
+const misuse = (message: string): ApiAnswer<never> => ({ ok: false, exit: exitCode.misuse, message })
+const failed = (message: string): ApiAnswer<never> => ({ ok: false, exit: exitCode.failed, message })
+
+const apiRoot = (text: string): URL | undefined => {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return undefined
+  url.search = ''
+  url.hash = ''
+  url.pathname = `${url.pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '')}/api/v1/`
+  return url
+}
+
+const sayStatus = (status: number, problem: Problem | undefined): string => {
+  const told = problem?.detail ?? problem?.title
+  const because = told === undefined ? '' : `: ${told}`
+  if (status === 401) return `the gateway did not accept the token${because}; set SALLYPORT_TOKEN to a valid one for <public_url>/api/v1`
+  if (status === 403) return `this token may not do that${because}`
+  if (status === 404) return `not found${because}`
+  if (status === 503) return `the gateway cannot do that at the moment${because}; try again`
+  return told ?? `the gateway answered with status ${status}`
+}
+
+const asProblem = (value: unknown): Problem | undefined => (typeof value === 'object' && value !== null ? (value as Problem) : undefined)
+
+const readText = async (response: Response): Promise<string> => {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of response.body ?? []) {
+    size += part.length
+    if (size > largestAnswer) throw new Error(`the answer is larger than ${largestAnswer} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return text === '' ? null : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const reason = (error: unknown): string => {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code ?? cause.name) : String(cause)
+}
+
+/** A client of the admin API for the commands; the gateway and the token come from `SALLYPORT_URL` and `SALLYPORT_TOKEN`. */
+export const createApiClient = (env: Environment): ApiClient => {
+  const ask = async <T>(method: 'GET' | 'POST', path: string, query: Query, body?: unknown): Promise<ApiAnswer<T>> => {
+    const address = env.SALLYPORT_URL ?? ''
+    const token = env.SALLYPORT_TOKEN ?? ''
+    if (address === '') return misuse('SALLYPORT_URL is not set: it names the gateway, such as https://gateway.example')
+    const root = apiRoot(address)
+    if (root === undefined) return misuse('SALLYPORT_URL is not an http or https URL without user and password')
+    if (token === '') return misuse('SALLYPORT_TOKEN is not set: it is a bearer token for <public_url>/api/v1')
+    if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return misuse('SALLYPORT_TOKEN is not a bearer token')
+    const url = new URL(path, root)
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
+    try {
+      const response = await fetch(url, {
+        method,
+        redirect: 'manual', // the token must not follow a redirect
+        signal: AbortSignal.timeout(timeoutMs),
+        headers: {
+          authorization: `Bearer ${token}`,
+          accept: 'application/json',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      const content = parse(await readText(response))
+      if (response.ok && content !== undefined) return { ok: true, status: response.status, body: content as T }
+      if (response.ok) return failed(`${url.origin} answered with something that is not JSON: is SALLYPORT_URL a gateway?`)
+      const problem = asProblem(content)
+      return {
+        ok: false,
+        exit: response.status === 400 || response.status === 422 ? exitCode.misuse : [403, 404, 405, 409, 410].includes(response.status) ? exitCode.no : exitCode.failed,
+        message: sayStatus(response.status, problem),
+        status: response.status,
+        ...(problem === undefined ? {} : { problem }),
+      }
+    } catch (error) {
+      return failed(`the gateway at ${url.origin} could not be reached: ${reason(error)}`)
+    }
+  }
+  return {
+    get: (path, query = {}) => ask('GET', path, query),
+    post: (path, body) => ask('POST', path, {}, body),
+  }
+}
