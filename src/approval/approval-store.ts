@@ -4,6 +4,7 @@ import type { Page } from '../record/record-store.ts'
 export type ApprovalState = 'pending' | 'granted' | 'refused' | 'expired' | 'withdrawn' | 'executed' | 'void'
 
 export interface Answer {
+  /** The requirement's identity, `requirementKey`: its rule alone may stand in two requirements. */
   readonly requirement: string
   readonly verdict: 'approve' | 'deny'
   readonly reviewer: Principal
@@ -30,7 +31,10 @@ export interface ApprovalRow {
   readonly answers: readonly Answer[]
   readonly created_at: number
   readonly expires_at: number
+  /** When it left `pending`. */
   readonly decided_at: number | null
+  /** When it reached a state it cannot leave. */
+  readonly ended_at: number | null
   /** HMAC-SHA-256 under the store's key over the re-serialised `{upstream, method, params}`, hex. */
   readonly digest: string
   /** SHA-256 of the tool's definition when the call was held; null where none is known. */
@@ -39,17 +43,28 @@ export interface ApprovalRow {
   readonly sealed_params: Uint8Array | null
 }
 
+/** Writes are durable when they resolve, and reject with `record_unavailable` or `queue_full` when they are not. */
 export interface ApprovalStore {
-  /** Durable when it resolves. */
   insert(row: ApprovalRow): Promise<void>
   get(id: ApprovalId): Promise<ApprovalRow | undefined>
+  /** Newest first. */
   list(filter: { readonly state?: ApprovalState; readonly cursor?: string; readonly limit?: number }): Promise<Page<ApprovalRow>>
-  /** The open (`pending` or `granted`) approval for the same requester, upstream and digest. */
-  findOpen(key: { readonly issuer: string; readonly subject: string; readonly upstream: string; readonly digest: string }): Promise<ApprovalRow | undefined>
-  /** Adds an answer while the approval is pending and unexpired; false if it no longer is. Atomic with the change of state given. */
-  addAnswer(id: ApprovalId, answer: Answer, next: 'pending' | 'granted' | 'refused', at: number): Promise<boolean>
-  /** One conditional update: true for exactly one caller. Ending states erase `sealed_params`. */
+  /** The open (`pending` or `granted`) approvals for the same requester, upstream and digest, newest first. */
+  findOpen(key: OpenKey): Promise<readonly ApprovalRow[]>
+  /**
+   * Adds answers and sets the state, in one update, while the approval is pending, unexpired and has exactly `seen` answers;
+   * false if not, so that two reviewers who answer at once cannot both believe themselves the first.
+   */
+  addAnswers(id: ApprovalId, answers: readonly Answer[], next: 'pending' | 'granted' | 'refused', at: number, seen: number): Promise<boolean>
+  /** One conditional update: true for exactly one caller. `granted` and `executed` also want it unexpired. Ending states erase `sealed_params`. */
   move(id: ApprovalId, from: ApprovalState, to: ApprovalState, at: number): Promise<boolean>
   /** Moves every pending or granted approval past its expiry to `expired`; returns their ids. */
   expire(now: number): Promise<readonly ApprovalId[]>
+}
+
+export interface OpenKey {
+  readonly issuer: string
+  readonly subject: string
+  readonly upstream: string
+  readonly digest: string
 }

@@ -1,4 +1,4 @@
-import type { BundleDigest, ClientName, Decision, Direction, ExchangeId, Finding, JsonObject, KnownActor, Outcome, Revision, SessionId } from '../model.ts'
+import type { BundleDigest, ClientName, Decision, Direction, ExchangeId, Finding, KnownActor, Outcome, Revision, SessionId } from '../model.ts'
 
 /** A recorded session. `ended_at` is null while it is open. Times are milliseconds since the epoch. */
 export interface SessionRow {
@@ -32,14 +32,19 @@ export interface EventRow {
   /** True for the last event of its exchange. */
   readonly closes: boolean
 }
+/** The store gives the `seq` when it writes: the only place that knows which events really lasted. */
+export type NewEvent = Omit<EventRow, 'seq'>
 
 export interface SessionFilter {
+  /** A subject or a verified e-mail. */
   readonly actor?: string
   readonly group?: string
   readonly upstream?: string
   readonly call?: string
   readonly decision?: Decision['kind']
+  /** Started at or after. */
   readonly from?: number
+  /** Started at or before. */
   readonly to?: number
   readonly cursor?: string
   readonly limit?: number
@@ -62,12 +67,18 @@ export interface SessionSummary extends SessionRow {
  * Where sessions are kept. Writes are ordered: what was appended first is durable first.
  * `append` resolves when the rows are on stable storage, and rejects with `record_unavailable` or `queue_full`
  * (`GatewayError`) when they are not; a rejected append leaves no row behind that the caller was not told of.
+ * An event of a session that was not put is rejected. Lists come newest session first, events in their order; a cursor that no
+ * page gave is refused as `bad_cursor`.
  */
 export interface RecordStore {
+  /** Putting a session again changes nothing. */
   putSession(row: SessionRow): Promise<void>
   endSession(id: SessionId, at: number): Promise<void>
-  append(event: EventRow): Promise<void>
-  /** Marks every request event whose exchange is open as `unknown` and ends every open session; returns how many requests. Run once, before listening. */
+  append(event: NewEvent): Promise<void>
+  /**
+   * Marks as `unknown` the request that is in flight (forwarded, not closed) of every exchange, and ends every open session;
+   * returns how many requests. Run once, before listening.
+   */
   closeInterrupted(at: number): Promise<number>
   listSessions(filter: SessionFilter): Promise<Page<SessionSummary>>
   getSession(id: SessionId): Promise<SessionSummary | undefined>
@@ -76,8 +87,8 @@ export interface RecordStore {
 
 /** What can be seen of the writer from outside. */
 export interface WriterState {
+  /** False while the writer is broken, stuck or closed. */
   readonly writable: boolean
+  /** Writes that are not durable yet. */
   readonly queued: number
 }
-
-export type StoredMessage = JsonObject

@@ -1,0 +1,84 @@
+import type { Generated } from 'kysely'
+
+/** The tables of every SQL store. Times are milliseconds since the epoch; JSON is kept as printed text. */
+export interface Tables {
+  session: SessionTable
+  session_term: SessionTermTable
+  event: EventTable
+  open_exchange: OpenExchangeTable
+  approval: ApprovalTable
+}
+
+export interface SessionTable {
+  n: Generated<number>
+  id: string
+  started_at: number
+  ended_at: number | null
+  actor: string
+  upstream: string
+  revision: string
+  client: string
+  events: number
+  denied: number
+  masked: number
+  approvals: number
+}
+
+/** What sessions are found by; see `terms.ts`. */
+export interface SessionTermTable {
+  term: string
+  started_at: number
+  session: number
+}
+
+export interface EventTable {
+  n: Generated<number>
+  session: number
+  seq: number
+  at: number
+  exchange: string
+  direction: string
+  kind: string
+  method: string
+  call: string | null
+  decision: string
+  bundle: string
+  outcome: string
+  findings: string
+  message: string
+  closes: number
+}
+
+/** Exchanges whose request went out and whose last message is not recorded: what a crash leaves `unknown`. */
+export interface OpenExchangeTable {
+  exchange: string
+  event: number
+  direction: string
+}
+
+export interface ApprovalTable {
+  n: Generated<number>
+  id: string
+  state: string
+  issuer: string
+  subject: string
+  requester: string
+  upstream: string
+  session: string
+  exchange: string
+  call: string
+  method: string
+  reasons: string
+  risk: number
+  requirements: string
+  carried: string
+  answers: string
+  answer_count: number
+  created_at: number
+  expires_at: number
+  decided_at: number | null
+  ended_at: number | null
+  digest: string
+  definition_sha256: string | null
+  sealed_params: Uint8Array | null
+}

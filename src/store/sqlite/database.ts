@@ -1,0 +1,66 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+const busyTimeout = 200
+/** `PRAGMA synchronous`: 2 is FULL, 3 is EXTRA. */
+const full = 2
+
+/** The connection that writes: every commit waits for the disk (WAL with FULL survives a power cut), checkpoints are the writer's own. */
+export function openForWriting(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: busyTimeout, enableForeignKeyConstraints: true })
+  try {
+    db.exec('PRAGMA journal_mode = WAL')
+    db.exec('PRAGMA synchronous = FULL')
+    db.exec('PRAGMA wal_autocheckpoint = 0')
+    db.exec('PRAGMA journal_size_limit = 33554432')
+    // Erased means erased: what an update or delete frees is overwritten with zeros.
+    db.exec('PRAGMA secure_delete = ON')
+    checkDurable(db)
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  return db
+}
+
+export function openForReading(path: string): DatabaseSync {
+  return new DatabaseSync(path, { timeout: busyTimeout, readOnly: true })
+}
+
+function checkDurable(db: DatabaseSync): void {
+  const mode = String(db.prepare('PRAGMA journal_mode').get()?.['journal_mode'])
+  if (mode !== 'wal') throw new Error(`the store needs a write-ahead log, this file system gives journal_mode ${mode}`)
+  const synchronous = Number(db.prepare('PRAGMA synchronous').get()?.['synchronous'])
+  if (synchronous < full) throw new Error(`the store needs synchronous FULL, the database says ${synchronous}`)
+}
+
+/** Makes the file before SQLite does, so that it, its log and its index (which take its mode) are never readable by others. */
+export function makePrivateFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (existsSync(path)) chmodSync(path, 0o600)
+  else closeSync(openSync(path, 'a', 0o600))
+}
+
+const fleeting: Readonly<Record<number, string>> = { 0x01021994: 'tmpfs', 0x858458f6: 'ramfs', 0x794c7630: 'a container layer (overlayfs)' }
+
+/** The name of a file system that does not outlive the machine or container, if the path is on one. */
+export function fleetingFileSystem(path: string): string | undefined {
+  return fleeting[statfsSync(dirname(path)).type >>> 0]
+}
+
+/**
+ * Holds the store for this process: a second gateway on the same file would take the first one's open exchanges for
+ * interrupted ones. The lock is the kernel's and ends with the process, however it ends.
+ */
+export function holdAlone(path: string): { release(): void } {
+  makePrivateFile(`${path}.lock`)
+  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 })
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+  } catch (cause) {
+    lock.close()
+    throw new Error(`the store ${path} is in use by another gateway`, { cause })
+  }
+  return { release: () => lock.close() }
+}

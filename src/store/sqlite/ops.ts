@@ -1,0 +1,53 @@
+/**
+ * What the main thread asks of the writer. Flat arrays of strings and numbers: they cross to the other thread at a fraction of
+ * the cost of objects.
+ */
+export type Op =
+  | readonly ['put_session', id: string, started_at: number, actor: string, upstream: string, revision: string, client: string, terms: readonly string[]]
+  | readonly ['end_session', id: string, at: number]
+  | EventOp
+  | readonly ['close_interrupted', at: number]
+  | readonly ['insert_approval', ...values: readonly (string | number | null | Uint8Array)[]]
+  | readonly ['add_answers', id: string, answers: string, count: number, next: string, at: number, seen: number]
+  | readonly ['move_approval', id: string, from: string, to: string, at: number]
+  | readonly ['expire_approvals', now: number]
+
+export type EventOp = readonly [
+  kind: 'event',
+  session: string,
+  at: number,
+  exchange: string,
+  direction: string,
+  message_kind: string,
+  method: string,
+  call: string | null,
+  decision_kind: string,
+  decision: string,
+  bundle: string,
+  outcome: string,
+  findings: string,
+  message: string,
+  closes: 0 | 1,
+  call_term: string | null,
+]
+
+/** The first op's number and the ops, which are numbered one by one. */
+export type Batch = readonly [first: number, ops: readonly Op[]]
+
+export type Result = { readonly value: unknown } | { readonly fault: string }
+
+/** What the writer says. */
+export type Report =
+  /** Every op up to and with `upTo` is durable, save those whose result is a fault; ops without a result have none. */
+  | readonly ['durable', upTo: number, ms: number, results?: ReadonlyMap<number, Result>]
+  /** Every op up to and with `upTo` that was not durable yet has left no trace; the writer is closed until it says `open`. */
+  | readonly ['failed', upTo: number, why: string]
+  | readonly ['open']
+  | readonly ['closed']
+
+export type Command = Batch | 'close'
+
+export interface ThreadOptions {
+  readonly path: string
+  readonly run: string
+}

@@ -1,0 +1,249 @@
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { GatewayError } from '../../errors.ts'
+import type { Logger } from '../../model.ts'
+import type { WriterState } from '../../record/record-store.ts'
+import type { Batch, Command, Op, Report, Result, ThreadOptions } from './ops.ts'
+
+/** What metrics are made of. */
+export interface WriterObserver {
+  committed?(ops: number, ms: number): void
+  refused?(code: 'queue_full' | 'record_unavailable', ops: number): void
+  failed?(why: string): void
+  reopened?(): void
+}
+
+export interface WriteQueue {
+  /** Resolves with the op's result once it is durable. `size` is about how many bytes it holds. */
+  write(op: Op, size?: number): Promise<unknown>
+  state(): WriterState
+  close(): Promise<void>
+  /** Stops the thread where it stands: for tests of what then holds. */
+  killThread(): Promise<void>
+}
+
+export interface WriteQueueOptions {
+  readonly path: string
+  /** Names this run of the process in the writer's mark. */
+  readonly run: string
+  /** The last op of this run that the database has, as another connection sees it. */
+  readonly lastDurable: () => number
+  readonly logger: Logger
+  readonly observe?: WriterObserver
+  readonly limits?: Partial<Limits>
+}
+interface Limits {
+  readonly ops: number
+  readonly bytes: number
+  /** Waiting longer than this, in milliseconds, means that the writer is stuck: new writes are refused. */
+  readonly age: number
+  /** What has not even been handed to the writer after this long is refused too. */
+  readonly patience: number
+}
+const normal: Limits = { ops: 2_000, bytes: 32 * 1024 * 1024, age: 250, patience: 1_000 }
+/** One batch commits while the next is already at the writer; all else waits here, where it can still be refused cleanly. */
+const mostBatches = 2
+const respawnAfter = 100
+const startWithin = 10_000
+
+interface Owed {
+  readonly op: Op
+  readonly size: number
+  readonly since: number
+  resolve(value: unknown): void
+  reject(error: GatewayError): void
+}
+
+/** The main thread's end of the writer: numbers ops, hands them over in batches, and settles each exactly once. */
+export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue> {
+  const limits = { ...normal, ...options.limits }
+  const { logger, observe } = options
+  /** Everything not settled, in order; `settled` is the number of the op before the first. The first `sent` are with the writer. */
+  let owed: Owed[] = []
+  let settled = 0
+  let sent = 0
+  let bytes = 0
+  const batches: number[] = []
+  let state: 'starting' | 'open' | 'broken' | 'closing' | 'closed' = 'starting'
+  let scheduled = false
+  let watch: NodeJS.Timeout | undefined
+  let port: MessagePort
+  let worker: Worker
+  const ready = Promise.withResolvers<WriteQueue>()
+  const done = Promise.withResolvers<void>()
+
+  function take(count: number): Owed[] {
+    const taken = owed.splice(0, count)
+    settled += taken.length
+    sent = Math.max(0, sent - taken.length)
+    for (const each of taken) bytes -= each.size
+    while (batches.length > 0 && batches[0]! <= settled) batches.shift()
+    return taken
+  }
+
+  function refuse(refused: readonly Owed[], code: 'queue_full' | 'record_unavailable', detail: string): void {
+    if (refused.length === 0) return
+    const error = new GatewayError(code, { detail })
+    observe?.refused?.(code, refused.length)
+    for (const each of refused) each.reject(error)
+  }
+
+  function refuseWaiting(code: 'queue_full' | 'record_unavailable', detail: string): void {
+    const waiting = owed.splice(sent)
+    for (const each of waiting) bytes -= each.size
+    refuse(waiting, code, detail)
+  }
+
+  function durable(upTo: number, results: ReadonlyMap<number, Result> | undefined): void {
+    let number = settled
+    for (const each of take(upTo - settled)) {
+      number += 1
+      const result = results?.get(number)
+      if (result === undefined) each.resolve(undefined)
+      else if ('value' in result) each.resolve(result.value)
+      else refuse([each], 'record_unavailable', result.fault)
+    }
+  }
+
+  function broken(why: string): void {
+    if (state === 'open') {
+      state = 'broken'
+      logger.error('the store cannot be written', { why })
+      observe?.failed?.(why)
+    }
+    refuseWaiting('record_unavailable', why)
+  }
+
+  function hear(report: Report): void {
+    switch (report[0]) {
+      case 'durable': {
+        const [, upTo, ms, results] = report
+        observe?.committed?.(upTo - settled, ms)
+        durable(upTo, results)
+        return flush()
+      }
+      case 'failed': {
+        const [, upTo, why] = report
+        refuse(take(upTo - settled), 'record_unavailable', why)
+        return broken(why)
+      }
+      case 'open':
+        if (state === 'broken') {
+          logger.info('the store can be written again')
+          observe?.reopened?.()
+        }
+        if (state !== 'closing') state = 'open'
+        ready.resolve(queue)
+        return flush()
+      case 'closed':
+        state = 'closed'
+    }
+  }
+
+  function flush(): void {
+    scheduled = false
+    if (state !== 'open' && state !== 'closing') return
+    if (owed.length > sent && batches.length < mostBatches) {
+      const ops = owed.slice(sent).map((each) => each.op)
+      const command: Batch = [settled + sent + 1, ops]
+      sent = owed.length
+      batches.push(settled + sent)
+      port.postMessage(command satisfies Command)
+    }
+    if (state === 'closing' && owed.length === 0) port.postMessage('close' satisfies Command)
+  }
+
+  /** Looks now and then, while anything is owed, whether the writer is stuck. */
+  function look(): void {
+    watch = undefined
+    const now = performance.now()
+    const oldest = owed[sent]
+    if (oldest !== undefined && now - oldest.since > limits.patience) refuseWaiting('queue_full', 'the writer is stuck')
+    if (owed.length > 0) watch = setTimeout(look, limits.age).unref()
+  }
+
+  function isStuck(now: number): boolean {
+    const oldest = owed[0]
+    return oldest !== undefined && now - oldest.since > limits.age
+  }
+
+  /** The thread is gone: what it had committed is told from the database itself, the rest has left no trace. */
+  function gone(code: number): void {
+    if (state === 'closed') return done.resolve()
+    const wasClosing = state === 'closing'
+    if (sent > 0) {
+      const last = Math.min(options.lastDurable(), settled + sent)
+      // A committed op that has a result lost it with the thread: its caller is told no, and finds out by asking again.
+      for (const each of take(Math.max(0, last - settled))) {
+        if (each.op[0] === 'event' || each.op[0] === 'put_session' || each.op[0] === 'end_session' || each.op[0] === 'insert_approval') each.resolve(undefined)
+        else refuse([each], 'record_unavailable', 'the writer ended before it could answer')
+      }
+      refuse(take(sent), 'record_unavailable', 'the writer ended')
+    }
+    broken(`the writer thread ended with code ${code}`)
+    batches.length = 0
+    sent = 0
+    if (wasClosing) return done.resolve()
+    setTimeout(spawn, respawnAfter)
+  }
+
+  function spawn(): void {
+    if (state === 'closing' || state === 'closed') return done.resolve()
+    const channel = new MessageChannel()
+    port = channel.port1
+    port.on('message', hear)
+    const workerData: ThreadOptions & { port: MessagePort } = { path: options.path, run: options.run, port: channel.port2 }
+    worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData, transferList: [channel.port2], name: 'store-writer' })
+    worker.on('error', (error) => logger.error('the writer thread failed', { why: error.message }))
+    worker.on('exit', (code) => {
+      port.close()
+      gone(code)
+    })
+  }
+
+  const queue: WriteQueue = {
+    write(op, size = 256) {
+      const now = performance.now()
+      if (state === 'broken' || state === 'starting') {
+        observe?.refused?.('record_unavailable', 1)
+        return Promise.reject(new GatewayError('record_unavailable', { detail: 'the writer is not open' }))
+      }
+      if (state !== 'open') return Promise.reject(new GatewayError('shutting_down'))
+      const full = owed.length >= limits.ops || (owed.length > 0 && bytes + size > limits.bytes)
+      if (full || isStuck(now)) {
+        observe?.refused?.('queue_full', 1)
+        return Promise.reject(new GatewayError('queue_full', { detail: full ? 'the queue of the writer is full' : 'the writer is stuck' }))
+      }
+      return new Promise((resolve, reject) => {
+        owed.push({ op, size, since: now, resolve, reject })
+        bytes += size
+        watch ??= setTimeout(look, limits.age).unref()
+        if (scheduled || batches.length > 0) return
+        scheduled = true
+        setImmediate(flush)
+      })
+    },
+    state: () => ({ writable: state === 'open' && !isStuck(performance.now()), queued: owed.length }),
+    async close() {
+      if (state === 'open') {
+        state = 'closing'
+        flush()
+      } else if (state !== 'closing' && state !== 'closed') {
+        state = 'closing'
+        await worker.terminate()
+      }
+      clearTimeout(watch)
+      return done.promise
+    },
+    async killThread() {
+      await worker.terminate()
+    },
+  }
+  const late = setTimeout(() => {
+    ready.reject(new Error(`the writer could not open the store within ${startWithin / 1_000} s`))
+    void queue.close()
+  }, startWithin)
+  ready.promise.then(() => clearTimeout(late)).catch(() => undefined)
+  spawn()
+  return ready.promise
+}

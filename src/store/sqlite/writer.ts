@@ -1,0 +1,131 @@
+import { receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { createApplier, opRefused } from './apply.ts'
+import type { Applier } from './apply.ts'
+import { openForWriting } from './database.ts'
+import { createCheckpoints } from './checkpoints.ts'
+import type { Checkpoints } from './checkpoints.ts'
+import type { Batch, Command, Op, Report, Result, ThreadOptions } from './ops.ts'
+import type { DatabaseSync } from 'node:sqlite'
+
+// The thread that writes. It commits all it was given as one transaction, and says so only when the disk has it; after any
+// failure it trusts neither its connection nor its caches and opens the file anew.
+
+interface Open {
+  readonly db: DatabaseSync
+  readonly applier: Applier
+  readonly checkpoints: Checkpoints
+}
+
+const { path, run, port } = workerData as ThreadOptions & { readonly port: MessagePort }
+const firstRetry = 50
+const longestRetry = 1_000
+const mostOps = 512
+
+let open: Open | undefined
+let retry = firstRetry
+
+function report(...said: Report): void {
+  port.postMessage(said)
+}
+
+function reopen(): void {
+  let db: DatabaseSync | undefined
+  try {
+    db = openForWriting(path)
+    const applier = createApplier(db, run)
+    // A commit of its own proves that the disk takes writes again, and overwrites what a failed one left in the log.
+    db.exec('BEGIN IMMEDIATE; UPDATE writer_mark SET op = op WHERE one = 1; COMMIT')
+    open = { db, applier, checkpoints: createCheckpoints(db) }
+    retry = firstRetry
+    report('open')
+  } catch {
+    closeQuietly(db)
+    setTimeout(reopen, retry)
+    retry = Math.min(retry * 2, longestRetry)
+  }
+}
+
+function closeQuietly(db: DatabaseSync | undefined): void {
+  try {
+    if (db?.isTransaction) db.exec('ROLLBACK')
+  } catch {
+    // SQLite has rolled back by itself, or closing will.
+  }
+  try {
+    db?.close()
+  } catch {
+    // Nothing more can be done with it.
+  }
+}
+
+const constraint = 19
+
+/** A fault of one op (an unknown session, a constraint, a value that cannot be bound) left nothing of it and the transaction whole. */
+function concernsOneOp(error: unknown): boolean {
+  const { code, errcode } = error as { readonly code?: string; readonly errcode?: number }
+  return code === opRefused || code === 'ERR_INVALID_ARG_TYPE' || (code === 'ERR_SQLITE_ERROR' && ((errcode ?? 0) & 0xff) === constraint)
+}
+
+function applyAll(applier: Applier, first: number, ops: readonly Op[]): Map<number, Result> | undefined {
+  let results: Map<number, Result> | undefined
+  ops.forEach((op, index) => {
+    try {
+      const value = applier.apply(op)
+      if (value !== undefined) (results ??= new Map()).set(first + index, { value })
+    } catch (error) {
+      if (!concernsOneOp(error)) throw error
+      ;(results ??= new Map()).set(first + index, { fault: String((error as Error).message) })
+    }
+  })
+  return results
+}
+
+function commit(batches: readonly Batch[]): void {
+  const first = batches[0]![0]
+  const ops = batches.length === 1 ? batches[0]![1] : batches.flatMap((batch) => batch[1])
+  const upTo = first + ops.length - 1
+  if (open === undefined) return report('failed', upTo, 'the writer is not open')
+  const { db, applier, checkpoints } = open
+  const began = performance.now()
+  let results: Map<number, Result> | undefined
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    results = applyAll(applier, first, ops)
+    applier.flush(upTo)
+    db.exec('COMMIT')
+  } catch (error) {
+    open = undefined
+    closeQuietly(db)
+    report('failed', upTo, String((error as Error).message))
+    setTimeout(reopen, retry)
+    return
+  }
+  const ms = performance.now() - began
+  if (results === undefined) report('durable', upTo, ms)
+  else report('durable', upTo, ms, results)
+  checkpoints.afterCommit()
+}
+
+function close(): void {
+  if (open !== undefined) {
+    open.checkpoints.atClose()
+    closeQuietly(open.db)
+  }
+  report('closed')
+  port.close()
+}
+
+port.on('message', (message: Command) => {
+  let command: Command | undefined = message
+  const batches: Batch[] = []
+  let ops = 0
+  while (command !== undefined && command !== 'close') {
+    batches.push(command)
+    ops += command[1].length
+    command = ops < mostOps ? (receiveMessageOnPort(port)?.message as Command | undefined) : undefined
+  }
+  if (batches.length > 0) commit(batches)
+  if (command === 'close') close()
+})
+reopen()
