@@ -32,7 +32,7 @@ export interface HttpUpstreamOptions {
 /** A server over Streamable HTTP (MCP 2025-11-25 basic/transports, 2026-07-28 basic/transports/streamable-http). */
 export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
   const { exchange, close } = createExchange(options.url)
-  const own: Record<string, string> = options.credential === undefined ? {} : { [options.credential.header.toLowerCase()]: options.credential.value }
+  const credential: Record<string, string> = options.credential === undefined ? {} : { [options.credential.header.toLowerCase()]: options.credential.value }
 
   const open = (): UpstreamLink => {
     let session: string | undefined
@@ -48,7 +48,8 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
 
     return {
       generation: 0,
-      async send(evaluated, { id, progressToken, headers, signal }) {
+      saysCancelled: false,
+      async send(evaluated, { headers, signal, ...own }) {
         const { message } = evaluated
         const greets = message.kind === 'request' && message.method === 'initialize'
         if (greets) session = undefined
@@ -60,9 +61,9 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
             'content-type': 'application/json',
             accept: 'application/json, text/event-stream',
             'accept-encoding': 'identity',
-            ...own,
+            ...credential,
           },
-          body: options.print(outgoingEnvelope(message, { id, progressToken })),
+          body: options.print(outgoingEnvelope(message, own)),
           signal,
           headersTimeout: options.headersTimeout,
         })
@@ -80,7 +81,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
             accept: 'text/event-stream',
             'accept-encoding': 'identity',
             ...(from === undefined ? {} : { 'last-event-id': from }),
-            ...own,
+            ...credential,
           },
           signal,
           headersTimeout: options.headersTimeout,
@@ -89,7 +90,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
       },
       async close() {
         if (session === undefined) return
-        const headers = { ...legacyHeaders('2025-11-25'), ...own }
+        const headers = { ...legacyHeaders('2025-11-25'), ...credential }
         session = undefined
         const signal = AbortSignal.timeout(2000)
         await exchange({ method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
@@ -130,7 +131,7 @@ async function readReply(answer: { status: number; headers: IncomingMessage['hea
   const { status, body } = answer
   const type = answer.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
   if (status === 202 || status === 204) return body.resume(), { kind: 'accepted' }
-  if (type === 'text/event-stream' && status === 200) return { kind: 'stream', arrivals: readEvents(body, options) }
+  if (type === 'text/event-stream' && status === 200) return { kind: 'stream', streams: true, arrivals: readEvents(body, options) }
   if (status === 401 || status === 403) {
     body.resume()
     throw new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })

@@ -1,13 +1,20 @@
 import type { Json, JsonObject, Message, RequestId } from '../model.ts'
 
-/** The JSON-RPC object that goes to the server: as judged, with the gateway's own id and progress token in the places of the client's. */
-export function outgoingEnvelope(message: Message, own: { readonly id: RequestId | undefined; readonly progressToken: string | undefined }): JsonObject {
-  const { envelope } = message
-  if (own.id === undefined && own.progressToken === undefined) return envelope
+export interface OwnIds {
+  readonly id?: RequestId
+  readonly progressToken?: string
+  readonly cancelledId?: string
+}
+
+/** The JSON-RPC object that goes to the server: as judged, with the gateway's own ids and progress token in the places of the client's. */
+export function outgoingEnvelope({ envelope }: Message, own: OwnIds): JsonObject {
+  const { id, progressToken, cancelledId } = own
+  if (id === undefined && progressToken === undefined && cancelledId === undefined) return envelope
   return replaceMembers(envelope, (key, value) => {
-    if (key === 'id' && own.id !== undefined) return own.id
-    if (key === 'params' && own.progressToken !== undefined) return withToken(value, own.progressToken)
-    return value
+    if (key === 'id' && id !== undefined) return id
+    if (key !== 'params') return value
+    if (cancelledId !== undefined) return mapObject(value, (name, old) => (name === 'requestId' ? cancelledId : old))
+    return progressToken === undefined ? value : withToken(value, progressToken)
   })
 }
 

@@ -96,14 +96,16 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
     running()
 
     return {
+      saysCancelled: true,
       get generation() {
         if (child === undefined && !closed) running()
         return generation
       },
-      async send(evaluated, { id, progressToken, signal }): Promise<Reply> {
+      async send(evaluated, { signal, ...own }): Promise<Reply> {
+        const { id, progressToken } = own
         const target = running()
         const { message } = evaluated
-        const line = options.print(outgoingEnvelope(message, { id, progressToken }))
+        const line = options.print(outgoingEnvelope(message, own))
         if (message.kind !== 'request' || id === undefined) {
           await target.write(line)
           return { kind: 'accepted' }
@@ -115,7 +117,7 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
           waiting.delete(id)
           throw new GatewayError('upstream_broken', { cause })
         })
-        return { kind: 'stream', arrivals: queue.items }
+        return { kind: 'stream', streams: false, arrivals: queue.items }
       },
       async listen({ signal }): Promise<Reply> {
         running()
@@ -131,7 +133,7 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
           },
           { once: true },
         )
-        return { kind: 'stream', arrivals: queue.items }
+        return { kind: 'stream', streams: true, arrivals: queue.items }
       },
       async close() {
         closed = true

@@ -20,8 +20,8 @@ export type Reply =
   /** A 202 or an empty answer: nothing will come. */
   | { readonly kind: 'accepted' }
   | { readonly kind: 'json'; readonly status: number; readonly arrival: Arrival }
-  /** The iterable ends with the server's stream; it throws `GatewayError` where the stream broke. */
-  | { readonly kind: 'stream'; readonly arrivals: AsyncIterable<Arrival | StreamMark> }
+  /** The iterable ends with the server's stream; it throws `GatewayError` where the stream broke. `streams` is true where the server chose a stream of events. */
+  | { readonly kind: 'stream'; readonly streams: boolean; readonly arrivals: AsyncIterable<Arrival | StreamMark> }
   /** An HTTP status without a JSON-RPC message, such as 404 for a dead session or 405 where there is no GET stream. */
   | { readonly kind: 'status'; readonly status: number }
 
@@ -33,6 +33,8 @@ export interface SendOptions {
   readonly id?: RequestId
   /** The gateway's own progress token, in place of the client's. */
   readonly progressToken?: string
+  /** The gateway's own id of the request that a `notifications/cancelled` names, in place of the client's. */
+  readonly cancelledId?: string
   /** Mirrored arguments (`Mcp-Param-*`, MCP 2026-07-28, basic/transports/streamable-http). */
   readonly headers?: { readonly [name: string]: string }
   /** Aborts the exchange with the server. */
@@ -43,6 +45,8 @@ export interface SendOptions {
 export interface UpstreamLink {
   /** Changes when the server behind the link has lost its state and must be greeted again. */
   readonly generation: number
+  /** Whether a cancellation has to be said as a message; else aborting the exchange is enough. */
+  readonly saysCancelled: boolean
   send(message: Evaluated<ToServer>, options: SendOptions): Promise<Reply>
   /** The server's stream of messages that no request asked for; `from` resumes after that event id of the server's. */
   listen(options: { readonly signal: AbortSignal; readonly revision: Revision; readonly from?: string }): Promise<Reply>

@@ -1,0 +1,213 @@
+import type { Decision, ErrorAnswer, Json, JsonObject, Notification, Request, Result } from '../model.ts'
+import type { RpcMessage } from '../wire/rpc.ts'
+import { createSilentChannel, type Channel } from './channel.ts'
+import { recordJudged, type About, type Judge } from './evaluate.ts'
+import { holdCall } from './hold.ts'
+import { passMessage } from './pipeline.ts'
+import { describedCall } from './question.ts'
+import { clientToken } from './receive.ts'
+import { answerServer, forget, recordOwnDenial, relayRequest } from './relay.ts'
+import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
+
+type Rpc<K extends RpcMessage['kind']> = Extract<RpcMessage, { kind: K }>
+
+export interface Mirrored {
+  /** `Mcp-Param-*` headers of the request, to be passed on. */
+  readonly headers: { readonly [name: string]: string } | undefined
+  /** Compares them with the arguments; a text where they differ (MCP 2026-07-28 basic/transports/streamable-http). */
+  readonly check: (inputSchema: Json | undefined, args: JsonObject) => { readonly status: number; readonly code: number; readonly message: string } | undefined
+}
+
+/** A request of the client: judged, perhaps held, sent, and answered on its channel. */
+export async function handleRequest(rpc: Rpc<'request'>, session: ClientSession, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
+  await greetAgain(session, rooms)
+  const plain = await readRequest(rpc, session, rooms)
+  if ('refusal' in plain) return channel.answer({ envelope: plain.refusal, status: session.era === 'modern' ? 400 : 200 })
+  const request = await withDefinition(plain.request, session, rooms)
+  const mismatch = request.call?.kind === 'tool' ? mirrored.check(rooms.definitions.get(session.upstream.name, 'tool', request.call.name)?.inputSchema, request.call.arguments) : undefined
+  if (mismatch !== undefined) {
+    rooms.meters.rejected('header_mismatch')
+    return channel.answer({ envelope: rooms.answers.error(request.id, mismatch.code, mismatch.message), status: mismatch.status })
+  }
+  if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')
+  const pending = track(request, channel, session, rooms, { headers: mirrored.headers })
+  const about: About = { session, exchange: pending.exchange }
+  try {
+    const passage = await passMessage(request, about, { closes: false }, rooms)
+    if (passage.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
+    if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)
+    await answerHeld(passage.judged.message, passage.judged.decision, pending, about, rooms)
+  } finally {
+    forget(pending, session)
+  }
+}
+
+async function answerHeld(request: Request, decision: Parameters<typeof holdCall>[1], pending: Pending, about: About, rooms: Judge): Promise<void> {
+  const held = await holdCall(request, decision, pending, about, rooms)
+  if (held.kind === 'forward') {
+    pending.approval = held.approval
+    return relayRequest(held.passage.evaluated, pending, about.session, rooms)
+  }
+  const facts = (row: { id: `apr_${string}`; expires_at: number } | undefined) => ({
+    decisionId: pending.exchange,
+    executed: false,
+    ...(row === undefined ? {} : { approval: { id: row.id, expiresAt: new Date(row.expires_at).toISOString() } }),
+  })
+  const answer = (envelope: JsonObject): ErrorAnswer | Result => answerMessage(request, envelope)
+  if (held.kind === 'withdrawn') {
+    return recordOwnDenial(answer({}), 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
+  }
+  const envelope = held.kind === 'pending' ? rooms.answers.pending(request, held.decision, facts(held.approval)) : rooms.answers.refusal(request, held.decision, facts(held.approval))
+  const message = answer(envelope)
+  const judged = { message, scan: rooms.enforce.scan(message.body), decision: held.decision }
+  await recordJudged(judged, 'answered', true, about, rooms)
+  await pending.channel.answer({ envelope })
+}
+
+function answerMessage(request: Request, envelope: JsonObject): ErrorAnswer | Result {
+  const kind = 'error' in envelope ? 'error' : 'result'
+  return { direction: 'to_client', revision: request.revision, method: request.method, kind, id: request.id, request, envelope, body: (envelope[kind] ?? {}) as JsonObject }
+}
+
+/** Not allowed is answered as unknown; any other refusal says why. */
+async function answerRefused(request: Request, decision: Decision, pending: Pending, rooms: Judge): Promise<void> {
+  const hidden = decision.reasons.some(({ rule }) => rule === 'sallyport/not_allowed')
+  const known = rooms.wire.methodOf(request.revision, 'to_server', 'request', request.method) !== undefined
+  if (!known) return pending.channel.answer({ envelope: rooms.answers.unknownMethod(request), status: request.revision === '2026-07-28' ? 404 : 200 })
+  if (hidden) return pending.channel.answer({ envelope: request.call === undefined ? rooms.answers.unknownMethod(request) : rooms.answers.unknown(request), ...(request.call === undefined && request.revision === '2026-07-28' ? { status: 404 } : {}) })
+  return pending.channel.answer({ envelope: rooms.answers.refusal(request, decision, { decisionId: pending.exchange, executed: false }) })
+}
+
+/** A child that was restarted has forgotten everything: it is greeted as the client greeted it, judged like any message. */
+async function greetAgain(session: ClientSession, rooms: Judge): Promise<void> {
+  const { greeting } = session
+  if (greeting === undefined || session.link.generation === session.greeted) return
+  session.greeted = session.link.generation
+  const pending = track(greeting.initialize, createSilentChannel(), session, rooms, { internal: () => undefined })
+  const passage = await passMessage(greeting.initialize, { session, exchange: pending.exchange }, { closes: false }, rooms)
+  if (passage.kind !== 'forward') return forget(pending, session)
+  await relayRequest(passage.evaluated, pending, session, rooms)
+  if (greeting.initialized === undefined) return
+  const notice = await passMessage(greeting.initialized, { session, exchange: rooms.ids.exchange() }, { closes: true }, rooms)
+  if (notice.kind === 'forward') await session.link.send(notice.evaluated, { signal: AbortSignal.timeout(30_000) })
+}
+
+async function readRequest(rpc: Rpc<'request'>, session: ClientSession, rooms: Judge): Promise<{ readonly request: Request } | { readonly refusal: JsonObject }> {
+  const base: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }
+  const read = rooms.wire.callOf(rpc.method, rpc.body)
+  if (read.kind === 'problem') {
+    rooms.meters.rejected('bad_params')
+    await recordOwnDenial(base, 'bad_params', read.message, 'answered', { session, exchange: rooms.ids.exchange() }, true, rooms)
+    return { refusal: rooms.answers.error(rpc.id, -32602, read.message) }
+  }
+  const task = session.tasks.get(String(rpc.body['taskId']))
+  if (rpc.method.startsWith('tasks/') && task?.call !== undefined) return { request: { ...base, call: task.call } }
+  if (read.kind === 'none') return { request: base }
+  return { request: { ...base, call: { ...read.call, annotations: {} } } }
+}
+
+/** A tool whose definition was never seen is listed first, so that policies can rely on its annotations. */
+async function withDefinition(request: Request, session: ClientSession, rooms: Judge): Promise<Request> {
+  const { call } = request
+  if (call === undefined) return request
+  const { name } = session.upstream
+  if (request.method === 'tools/call' && rooms.definitions.get(name, 'tool', call.name) === undefined && rooms.definitions.mayList(name, call.name)) {
+    await listTools(request, session, rooms)
+  }
+  return { ...request, call: describedCall(request, name, rooms) ?? call }
+}
+
+const maxPages = 50
+
+async function listTools(because: Request, session: ClientSession, rooms: Judge): Promise<void> {
+  let cursor: string | undefined
+  for (let page = 0; page < maxPages; page += 1) {
+    const meta = session.era === 'modern' ? { _meta: because.body['_meta'] ?? {} } : {}
+    const params: JsonObject = { ...(cursor === undefined ? {} : { cursor }), ...meta }
+    const id = rooms.ids.secret()
+    const envelope: JsonObject = { jsonrpc: '2.0', id, method: 'tools/list', params }
+    const request: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id, method: 'tools/list', envelope, body: params }
+    const next: { cursor: string | undefined } = { cursor: undefined }
+    const pending = track(request, createSilentChannel(), session, rooms, { internal: (answer) => (next.cursor = answer) })
+    const passage = await passMessage(request, { session, exchange: pending.exchange }, { closes: false }, rooms)
+    if (passage.kind !== 'forward') return forget(pending, session)
+    await relayRequest(passage.evaluated, pending, session, rooms)
+    if (next.cursor === undefined) return
+    cursor = next.cursor
+  }
+}
+
+interface TrackOptions {
+  readonly headers?: { readonly [name: string]: string } | undefined
+  readonly internal?: (nextCursor: string | undefined) => void
+}
+
+function track(request: Request, channel: Channel, session: ClientSession, rooms: Judge, options: TrackOptions): Pending {
+  const abort = new AbortController()
+  const pending: Pending = {
+    request,
+    exchange: rooms.ids.exchange(),
+    upstreamId: rooms.ids.secret(),
+    upstreamToken: clientToken(request) === undefined ? undefined : rooms.ids.secret(),
+    abort,
+    startedAt: performance.now(),
+    approval: undefined,
+    sent: false,
+    answered: false,
+    resumable: false,
+    internal: options.internal,
+    headers: options.headers,
+    channel,
+  }
+  session.pending.set(pending.upstreamId, pending)
+  if (session.era === 'modern' && options.internal === undefined) cancelWithClient(pending, session, rooms)
+  return pending
+}
+
+// MCP 2026-07-28 basic/patterns/cancellation: closing the response stream is the cancellation; on stdio it has to be said.
+function cancelWithClient(pending: Pending, session: ClientSession, rooms: Judge): void {
+  const cancel = () => {
+    if (pending.answered || pending.abort.signal.aborted) return
+    pending.abort.abort()
+    const params: JsonObject = { requestId: pending.request.id as Json, reason: 'the client closed its stream', _meta: pending.request.body['_meta'] ?? {} }
+    if (pending.sent && session.link.saysCancelled) void tellCancelled(params, pending, session, rooms).catch((error: unknown) => rooms.logger.warn('a cancellation was not passed on', { error: String(error) }))
+  }
+  pending.channel.left.addEventListener('abort', cancel, { once: true })
+  if (pending.channel.left.aborted) cancel()
+}
+
+async function tellCancelled(params: JsonObject, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+  const envelope = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
+  const message: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: 'notifications/cancelled', envelope, body: params }
+  const passage = await passMessage(message, { session, exchange: pending.exchange }, { closes: false }, rooms)
+  if (passage.kind === 'forward') await session.link.send(passage.evaluated, { cancelledId: pending.upstreamId, signal: AbortSignal.timeout(30_000) })
+}
+
+/** A notification of the client. A refused one is dropped; nobody is told. */
+export async function handleNotification(rpc: Rpc<'notification'>, session: ClientSession, rooms: Judge): Promise<void> {
+  const base: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }
+  const cancels = rpc.method === 'notifications/cancelled' ? pendingOfClient(session, rpc.body['requestId'] ?? null) : undefined
+  if (rpc.method === 'notifications/cancelled' && cancels === undefined) {
+    return recordOwnDenial(base, 'nothing_to_cancel', 'no open request of this session has that id', 'dropped', { session, exchange: rooms.ids.exchange() }, true, rooms)
+  }
+  const exchange = cancels?.exchange ?? rooms.ids.exchange()
+  const passage = await passMessage(base, { session, exchange }, { closes: cancels === undefined }, rooms)
+  if (passage.kind !== 'forward') return
+  if (rpc.method === 'notifications/initialized' && session.greeting !== undefined) session.greeting.initialized = base
+  if (cancels !== undefined && !cancels.sent) return cancels.abort.abort()
+  await session.link.send(passage.evaluated, { ...(cancels === undefined ? {} : { cancelledId: cancels.upstreamId }), signal: AbortSignal.timeout(30_000) })
+}
+
+/** The client's reply to a request of the server. False where nobody asked. */
+export async function handleReply(rpc: Rpc<'result' | 'error'>, session: ClientSession, rooms: Judge): Promise<boolean> {
+  const key = idKey(rpc.id ?? null)
+  const asked = session.asked.get(key)
+  if (asked === undefined) return false
+  session.asked.delete(key)
+  const { request, exchange } = asked
+  const message: Result | ErrorAnswer = { direction: 'to_server', revision: session.revision, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }
+  const passage = await passMessage(message, { session, exchange }, { closes: false }, rooms)
+  if (passage.kind === 'forward') await session.link.send(passage.evaluated, { signal: AbortSignal.timeout(30_000) })
+  else await answerServer(request, passage.judged, { session, exchange }, rooms)
+  return true
+}

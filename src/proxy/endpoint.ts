@@ -1,0 +1,223 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { errorTable, GatewayError } from '../errors.ts'
+import type { ClientName, Json, JsonObject, KnownActor, Request as McpRequest } from '../model.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Door, HeadCheck, WireRefusal } from '../wire/door.ts'
+import type { RpcMessage } from '../wire/rpc.ts'
+import { handleNotification, handleReply, handleRequest, type Mirrored } from './calls.ts'
+import { createChannel, type Channel } from './channel.ts'
+import type { Judge } from './evaluate.ts'
+import { readBody } from './body.ts'
+import { countBytes, passStream, recordOwnDenial } from './relay.ts'
+import type { ClientSession } from './session.ts'
+import type { Sessions } from './sessions.ts'
+
+export interface Caller {
+  readonly actor: KnownActor
+  /** Milliseconds since the epoch; streams end then. */
+  readonly expiresAt: number
+}
+export type Resolved = { readonly ok: true; readonly caller: Caller } | { readonly ok: false; readonly status: number; readonly headers: { readonly [name: string]: string }; readonly message: string }
+
+export interface EndpointParts {
+  readonly rooms: Judge
+  readonly sessions: Sessions
+  readonly upstream: (name: string) => Upstream | undefined
+  readonly resolve: (rawHeaders: readonly string[], upstream: string) => Promise<Resolved>
+  readonly door: {
+    readonly readHead: (rawHeaders: readonly string[], method: string) => HeadCheck
+    readonly readPost: (input: { rawHeaders: readonly string[]; bytes: Uint8Array; limits: { request: number; depth: number }; session?: { revision: ClientSession['revision'] } }) => Door
+    readonly mirrored: (rawHeaders: readonly string[]) => Mirrored
+  }
+  readonly limits: { readonly request: number; readonly depth: number }
+  readonly sse: { readonly writeEvent: (event: { id?: string; data?: string; retry?: number }) => string; readonly comment: string }
+  readonly isClosing: () => boolean
+}
+
+/** `/mcp/<upstream>`: Streamable HTTP of every served revision. */
+export function createEndpoint(parts: EndpointParts): (request: IncomingMessage, response: ServerResponse, upstream: string) => Promise<void> {
+  const { rooms, sessions } = parts
+
+  return async (request, response, name) => {
+    try {
+      if (parts.isClosing()) throw new GatewayError('shutting_down')
+      const head = parts.door.readHead(request.rawHeaders, request.method ?? '')
+      if (!head.ok) return reject(response, head.refusal)
+      const upstream = parts.upstream(name)
+      if (upstream === undefined) return reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
+      const resolved = await parts.resolve(request.rawHeaders, name)
+      if (!resolved.ok) {
+        rooms.meters.rejected(String(resolved.status))
+        return write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
+      }
+      if (request.method === 'POST') return await post(request, response, upstream, resolved.caller)
+      if (request.method === 'GET') return await get(request, response, upstream, resolved.caller)
+      if (request.method === 'DELETE') return await end(request, response, upstream, resolved.caller)
+      reject(response, { status: 405, headers: { allow: 'GET, POST, DELETE' }, rpc: { id: null, code: -32000, message: 'use POST, GET or DELETE' } })
+    } catch (cause) {
+      fail(cause, response, null)
+    }
+  }
+
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor }: Caller): Promise<void> {
+    const transport = header(request, 'mcp-session-id')
+    const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
+    const body = await readBody(request, parts.limits.request)
+    if (!body.ok) return reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
+    const door = parts.door.readPost({ rawHeaders: request.rawHeaders, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
+    if (!door.ok) return reject(response, door.refusal)
+    const { messages } = door
+    const first = messages[0]
+    if (first === undefined) return
+    try {
+      const opened = openFor(door, first, session, transport, upstream, actor)
+      if ('refusal' in opened) return reject(response, opened.refusal)
+      await pass(messages, opened.session, opened.fresh, request, response)
+    } catch (cause) {
+      fail(cause, response, first.kind === 'request' ? first.id : null)
+    }
+  }
+
+  function openFor(door: Extract<Door, { ok: true }>, first: RpcMessage, found: ClientSession | undefined, transport: string | undefined, upstream: Upstream, actor: KnownActor): { session: ClientSession; fresh: boolean } | { refusal: WireRefusal } {
+    const input = { actor, upstream, revision: door.revision }
+    if (door.era === 'modern') return { session: sessions.modern({ ...input, client: clientOf(metaClient(first.body)) }), fresh: false }
+    const id = first.kind === 'request' ? first.id : null
+    if (first.kind === 'request' && first.method === 'initialize') {
+      return { session: sessions.openLegacy({ ...input, client: clientOf(first.body['clientInfo']) }), fresh: true }
+    }
+    if (transport === undefined) return { refusal: { status: 400, rpc: { id, code: -32000, message: 'Bad Request: send initialize first, then the Mcp-Session-Id of its answer' } } }
+    if (found === undefined) return { refusal: { status: 404, rpc: { id, code: -32001, message: 'Session not found: send initialize again' } } }
+    return { session: found, fresh: false }
+  }
+
+  async function pass(messages: readonly RpcMessage[], session: ClientSession, fresh: boolean, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const requests = messages.filter((message) => message.kind === 'request')
+    const mirrored = parts.door.mirrored(request.rawHeaders)
+    const channel = channelFor(response, session, requests.length)
+    let unasked = false
+    const work = messages.map(async (message) => {
+      if (message.kind === 'request') return handleRequest(message, session, channel, mirrored, rooms).catch((cause: unknown) => answerFault(cause, message.id, channel))
+      if (message.kind === 'notification') return handleNotification(message, session, rooms)
+      if (!(await handleReply(message, session, rooms))) {
+        unasked = true
+        await recordUnasked(message, session)
+      }
+    })
+    await Promise.all(work)
+    if (requests.length === 0 && !response.headersSent) response.writeHead(unasked ? 400 : 202).end()
+    if (session.closed || (fresh && session.greeting === undefined)) await sessions.end(session)
+  }
+
+  const recordUnasked = (message: Extract<RpcMessage, { kind: 'result' | 'error' }>, session: ClientSession) => {
+    rooms.meters.rejected('unasked_reply')
+    const request: McpRequest = { direction: 'to_client', revision: session.revision, kind: 'request', id: message.id ?? 0, method: 'unknown', envelope: {}, body: {} }
+    const reply = { direction: 'to_server', revision: session.revision, kind: message.kind, id: request.id, method: 'unknown', request, envelope: message.envelope, body: message.body } as const
+    return recordOwnDenial(reply, 'unasked_reply', 'a reply to a request that the server did not make', 'dropped', { session, exchange: rooms.ids.exchange() }, true, rooms)
+  }
+
+  function channelFor(response: ServerResponse, session: ClientSession, answers: number): Channel {
+    return createChannel({
+      response, answers, print: rooms.wire.print, writeEvent: parts.sse.writeEvent, comment: parts.sse.comment, unjudged: rooms.meters.unjudged, released: countBytes(session, rooms),
+      headers: () => (session.transport === undefined || session.greeting === undefined ? {} : { 'mcp-session-id': session.transport }),
+    })
+  }
+
+  /** The stream of what no request asked for, or the rest of a stream that was cut (MCP 2025-11-25 basic/transports, "Listening", "Resumability"). */
+  async function get(request: IncomingMessage, response: ServerResponse, upstream: Upstream, caller: Caller): Promise<void> {
+    const session = legacySession(request, response, upstream, caller.actor)
+    if (session === undefined) return
+    const last = header(request, 'last-event-id')
+    const from = last === undefined ? undefined : session.eventIds.resolve(last)
+    if (last !== undefined && from === undefined) return reject(response, { status: 400, rpc: { id: null, code: -32000, message: 'that Last-Event-ID is not known, or no longer' } })
+    if (from === undefined && session.listening?.isOpen === true) return reject(response, { status: 409, rpc: { id: null, code: -32000, message: 'this session has an open stream already' } })
+    const channel = channelFor(response, session, 0)
+    const abort = new AbortController()
+    channel.left.addEventListener('abort', () => abort.abort(), { once: true })
+    const expiry = setTimeout(() => channel.finish(), Math.min(Math.max(caller.expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
+    if (from === undefined) session.listening = channel
+    try {
+      const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from }) })
+      if (reply.kind === 'status' || reply.kind === 'json') {
+        const status = reply.kind === 'status' || reply.status !== 200 ? reply.status : 502
+        if (status === 404) session.closed = true
+        return reject(response, { status, rpc: { id: null, code: -32000, message: status === 405 ? 'the server offers no stream' : 'the server refused the stream' } })
+      }
+      channel.stream()
+      if (reply.kind === 'stream') await passStream(reply.arrivals, { pending: undefined, channel }, session, rooms)
+    } catch (cause) {
+      if (abort.signal.aborted) return
+      if (!response.headersSent) return fail(cause, response, null)
+      rooms.logger.warn('a stream of a server broke', { upstream: upstream.name, session: session.id, cause: String(cause) })
+    } finally {
+      clearTimeout(expiry)
+      abort.abort()
+      channel.finish()
+      if (session.listening === channel) session.listening = undefined
+    }
+  }
+
+  async function end(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor }: Caller): Promise<void> {
+    const session = legacySession(request, response, upstream, actor)
+    if (session === undefined) return
+    await sessions.end(session)
+    response.writeHead(200).end()
+  }
+
+  function legacySession(request: IncomingMessage, response: ServerResponse, upstream: Upstream, actor: KnownActor): ClientSession | undefined {
+    const transport = header(request, 'mcp-session-id')
+    // MCP 2026-07-28 basic/transports/streamable-http: only POST; a header naming that revision settles the era.
+    if (header(request, 'mcp-protocol-version') === '2026-07-28') return void reject(response, { status: 405, headers: { allow: 'POST' }, rpc: { id: null, code: -32000, message: 'this revision knows POST only' } })
+    const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
+    if (session !== undefined) return session
+    const refusal = transport === undefined ? { status: 400, code: -32000, message: 'Bad Request: Mcp-Session-Id is missing' } : { status: 404, code: -32001, message: 'Session not found: send initialize again' }
+    return void reject(response, { status: refusal.status, rpc: { id: null, code: refusal.code, message: refusal.message } })
+  }
+
+  function reject(response: ServerResponse, refusal: WireRefusal): void {
+    rooms.meters.rejected(String(refusal.rpc?.code ?? refusal.status))
+    const { rpc } = refusal
+    const envelope = rpc === undefined ? undefined : rooms.answers.error(rpc.id, rpc.code, rpc.message, rpc.data)
+    write(response, refusal.status, envelope, refusal.headers ?? {})
+  }
+
+  function write(response: ServerResponse, status: number, envelope: JsonObject | undefined, headers: { readonly [name: string]: string }): void {
+    if (response.headersSent || response.destroyed) return void response.end()
+    const text = envelope === undefined ? '' : rooms.wire.print(envelope)
+    response.writeHead(status, { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text)
+  }
+
+  function fail(cause: unknown, response: ServerResponse, id: McpRequest['id'] | null): void {
+    const { row, envelope } = faultOf(cause, id)
+    write(response, row.status, envelope, row.status === 503 ? { 'retry-after': '1' } : {})
+  }
+
+  async function answerFault(cause: unknown, id: McpRequest['id'], channel: Channel): Promise<void> {
+    const { row, envelope } = faultOf(cause, id)
+    await channel.answer({ envelope, status: row.status, ...(row.status === 503 ? { headers: { 'retry-after': '1' } } : {}) })
+  }
+
+  function faultOf(cause: unknown, id: McpRequest['id'] | null) {
+    const fault = cause instanceof GatewayError ? cause : new GatewayError('internal', { cause })
+    const row = errorTable[fault.code]
+    rooms.meters.rejected(fault.code)
+    rooms.logger[fault.code === 'internal' ? 'error' : 'warn']('a message was refused by a fault', { code: fault.code, detail: fault.detail, cause: cause instanceof Error ? cause.stack : String(cause) })
+    return { row, envelope: rooms.answers.error(id, row.rpc, row.public) }
+  }
+}
+
+const header = (request: IncomingMessage, name: string): string | undefined => {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+const metaClient = (body: JsonObject): Json | undefined => {
+  const meta = body['_meta']
+  return typeof meta === 'object' && meta !== null && !Array.isArray(meta) ? (meta as JsonObject)['io.modelcontextprotocol/clientInfo'] : undefined
+}
+
+// Self-reported: kept short, and only what is text.
+function clientOf(info: Json | undefined): ClientName {
+  if (typeof info !== 'object' || info === null || Array.isArray(info)) return {}
+  const { name, version } = info as JsonObject
+  return { ...(typeof name === 'string' ? { name: name.slice(0, 200) } : {}), ...(typeof version === 'string' ? { version: version.slice(0, 100) } : {}) }
+}

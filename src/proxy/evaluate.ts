@@ -1,0 +1,86 @@
+import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, Mask, Message, Outcome } from '../model.ts'
+import type { Scan } from '../detect/scan.ts'
+import type { Definitions } from './definitions.ts'
+import { questionOf } from './question.ts'
+import type { Rooms } from './rooms.ts'
+import type { ClientSession } from './session.ts'
+import type { Counters } from './counters.ts'
+
+/** Whose message it is and what it belongs to. */
+export interface About {
+  readonly session: ClientSession
+  readonly exchange: ExchangeId
+  readonly approval?: GrantedApproval | undefined
+}
+export interface Judge extends Rooms {
+  readonly counters: Counters
+  readonly definitions: Definitions
+}
+
+export interface Judged<M extends Message = Message> {
+  readonly message: M
+  readonly scan: Scan
+  readonly decision: Decision
+}
+
+class Seal<M extends Message> {
+  readonly #made = true
+  readonly message: M
+  readonly exchange: ExchangeId
+  readonly bundle: BundleDigest
+
+  constructor(message: M, exchange: ExchangeId, bundle: BundleDigest) {
+    this.message = message
+    this.exchange = exchange
+    this.bundle = bundle
+  }
+  static made(value: object): boolean {
+    return #made in value && value.#made
+  }
+}
+
+/** For the writers of sockets: the type already says it, this counts what a cast could smuggle past. */
+export const isEvaluated = (value: object): boolean => Seal.made(value)
+
+/** Detects and decides. No effect, no I/O. */
+export async function judge<M extends Message>(message: M, about: About, rooms: Judge): Promise<Judged<M>> {
+  const scan = rooms.enforce.scan(message.body)
+  const started = performance.now()
+  const decision = await rooms.policy.decide(questionOf(message, scan.findings, about, rooms))
+  rooms.meters.judged((performance.now() - started) / 1000)
+  rooms.meters.decided(message, decision)
+  return { message, scan, decision: redactReasons(decision, rooms) }
+}
+
+// Reasons may quote what was asked (product rule: messages of reasons are scanned before they are returned or stored).
+function redactReasons(decision: Decision, rooms: Rooms): Decision {
+  if (decision.reasons.every(({ message }) => message === undefined)) return decision
+  const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: rooms.enforce.redactText(reason.message) }))
+  return { ...decision, reasons }
+}
+
+export const masksOf = (decision: Decision): readonly Mask[] => (decision.kind === 'mask' || decision.kind === 'require_approval' ? decision.mask : [])
+
+/** Makes the record durable. Rejects with `GatewayError` where it cannot be. */
+export async function recordJudged(judged: Judged, outcome: Outcome, closes: boolean, about: About, rooms: Rooms, masks = masksOf(judged.decision)): Promise<void> {
+  const started = performance.now()
+  const exchange: Exchange = {
+    session: about.session.id,
+    exchange: about.exchange,
+    at: rooms.clock(),
+    message: judged.message,
+    findings: judged.scan.findings,
+    decision: judged.decision,
+    outcome,
+    closes,
+  }
+  await rooms.record.record(exchange, judged.scan, masks)
+  rooms.meters.recorded((performance.now() - started) / 1000)
+}
+
+/** The only maker of `Evaluated`: after the judgement, after the record. */
+export function seal<M extends Message>(message: M, judged: Judged, about: About): Evaluated<M> {
+  if (judged.decision.bundle === 'none') throw new TypeError('a message judged without a bundle cannot be forwarded')
+  // The symbol that brands the type is not exported: this is the one place that may claim it.
+  return new Seal(message, about.exchange, judged.decision.bundle) as unknown as Evaluated<M>
+}

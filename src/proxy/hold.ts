@@ -1,0 +1,107 @@
+import type { ApprovalRow } from '../approval/approval-store.ts'
+import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../model.ts'
+import type { About, Judge } from './evaluate.ts'
+import { passMessage, withEnvelope, type Passage } from './pipeline.ts'
+import { clientToken, isObject, replace } from './receive.ts'
+import { counterKey, type Pending } from './session.ts'
+
+type NeedsApproval = Extract<Decision, { kind: 'require_approval' }>
+
+/** How a held call ends: it may be sent, or the caller is told why not. */
+export type Held =
+  | { readonly kind: 'forward'; readonly passage: Extract<Passage<Request>, { kind: 'forward' }>; readonly approval: GrantedApproval }
+  | { readonly kind: 'refused'; readonly decision: Decision; readonly approval: ApprovalRow | undefined }
+  /** The wait is over before the reviewers answered: the same call, made again, goes on waiting. */
+  | { readonly kind: 'pending'; readonly decision: NeedsApproval; readonly approval: ApprovalRow }
+  /** The caller took the call back. */
+  | { readonly kind: 'withdrawn' }
+
+/**
+ * Waits for the reviewers, then puts the stored call to the policy again under the bundle then active. The approval is used up
+ * by one conditional update between that judgement and its record, so no approval lets two calls pass.
+ */
+export async function holdCall(request: Request, needed: NeedsApproval, pending: Pending, about: About, rooms: Judge): Promise<Held> {
+  let decision = needed
+  let carried = about.approval
+  rooms.counters.add(counterKey(about.session), 'approvals')
+  for (;;) {
+    const held = await rooms.approvals.hold({
+      requester: about.session.actor, session: about.session.id, exchange: about.exchange, upstream: about.session.upstream.name, request, decision, carried,
+    })
+    const row = await waitFor(held, pending, rooms)
+    if (pending.abort.signal.aborted) return endWait(row, about, rooms)
+    if (row.state === 'pending') return { kind: 'pending', decision, approval: row }
+    if (row.state !== 'granted') return { kind: 'refused', decision: ownDenial(decision, `approval_${row.state}`, refusalText(row)), approval: row }
+
+    const stored = storedRequest(row, request, about, rooms)
+    if (stored === undefined) {
+      await rooms.approvals.end(row.id, 'void')
+      return { kind: 'refused', decision: ownDenial(decision, 'approval_void', 'the tool changed since it was approved'), approval: row }
+    }
+    const approval = rooms.approvals.grantOf(row)
+    const passage = await passMessage(stored, { ...about, approval }, { closes: false, claim: () => rooms.approvals.consume(row.id) }, rooms)
+    if (passage.kind === 'forward') return { kind: 'forward', passage, approval }
+    await rooms.approvals.end(row.id, 'void')
+    if (passage.kind === 'refused') return { kind: 'refused', decision: passage.judged.decision, approval: row }
+    decision = passage.judged.decision
+    carried = approval
+  }
+}
+
+async function waitFor(row: ApprovalRow, pending: Pending, rooms: Judge): Promise<ApprovalRow> {
+  if (row.state !== 'pending') return row
+  const token = clientToken(pending.request)
+  const patience = token === undefined ? rooms.patience.without : rooms.patience.withProgress
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(), patience).unref()
+  pending.channel.stream()
+  const ticking = token === undefined ? undefined : tickProgress(token, row, pending)
+  try {
+    return await rooms.approvals.wait(row.id, { signal: AbortSignal.any([timeout.signal, pending.abort.signal]) })
+  } finally {
+    clearTimeout(timer)
+    clearInterval(ticking)
+  }
+}
+
+// MCP basic/utilities/progress: progress must increase, and only flows where the request asked for it.
+function tickProgress(token: Json, row: ApprovalRow, pending: Pending): NodeJS.Timeout {
+  let progress = 0
+  const tick = () => {
+    progress += 1
+    const params = { progressToken: token, progress, message: `waiting for approval ${row.id}` }
+    void pending.channel.notify({ jsonrpc: '2.0', method: 'notifications/progress', params })
+  }
+  tick()
+  return setInterval(tick, 10_000).unref()
+}
+
+// A legacy caller takes a call back by `notifications/cancelled`; a modern one leaves, and its retry may still use the approval.
+async function endWait(row: ApprovalRow, about: About, rooms: Judge): Promise<Held> {
+  if (about.session.era === 'legacy' && row.state === 'pending') await rooms.approvals.end(row.id, 'withdrawn')
+  return { kind: 'withdrawn' }
+}
+
+/** The call as it was held, with the live call's `_meta`; undefined where the tool is no longer the one that was approved. */
+function storedRequest(row: ApprovalRow, live: Request, about: About, rooms: Judge): Request | undefined {
+  const params = rooms.approvals.params(row)
+  const now = live.call === undefined ? undefined : rooms.definitions.get(about.session.upstream.name, live.call.kind, live.call.name)?.definition_sha256
+  if (params === undefined || live.call === undefined || (now ?? null) !== row.definition_sha256) return undefined
+  const meta = live.body['_meta']
+  const whole: JsonObject = meta === undefined ? params : { ...params, _meta: meta }
+  const args = whole['arguments']
+  return { ...withEnvelope(live, replace(live.envelope, 'params', whole)), call: { ...live.call, arguments: isObject(args) ? args : {} } }
+}
+
+const ownDenial = (decision: Decision, code: string, message: string): Decision => ({
+  kind: 'deny', reasons: [{ code, message, rule: `sallyport/${code}` }], risk: decision.risk, listed: decision.listed, bundle: decision.bundle,
+})
+
+function refusalText(row: ApprovalRow): string {
+  if (row.state === 'refused') {
+    const reason = row.answers.find(({ verdict }) => verdict === 'deny')?.reason
+    return reason === undefined || reason === '' ? 'the reviewers refused the call' : `the reviewers refused the call: ${reason}`
+  }
+  if (row.state === 'expired') return 'nobody approved the call in time'
+  return `the approval is ${row.state}`
+}

@@ -1,0 +1,91 @@
+import type { Decision, Evaluated, JsonObject, Message, Outcome } from '../model.ts'
+import { judge, masksOf, recordJudged, seal, type About, type Judge, type Judged } from './evaluate.ts'
+import { counterKey } from './session.ts'
+
+/** What became of a message that was put to the policy. Its record is durable. */
+export type Passage<M extends Message> =
+  | { readonly kind: 'forward'; readonly evaluated: Evaluated<M>; readonly judged: Judged<M> }
+  | { readonly kind: 'refused'; readonly judged: Judged<M> }
+  | { readonly kind: 'held'; readonly judged: Judged<M> & { readonly decision: Extract<Decision, { kind: 'require_approval' }> } }
+
+export interface PassOptions {
+  /** True where a forwarded message is the last of its exchange. */
+  readonly closes: boolean
+  /** Recorded in place of `forwarded`, for messages that only the gateway itself reads. */
+  readonly outcome?: Outcome
+  /** Asked once, after the policy let the message pass and before it is recorded; false refuses. */
+  readonly claim?: () => Promise<boolean>
+}
+
+/**
+ * The way of every message: decide, enforce, record; then it may go on. Judged again if the bundle changed meanwhile.
+ * Rejects with `GatewayError` where the record cannot be made durable.
+ */
+export async function passMessage<M extends Message>(message: M, about: About, options: PassOptions, rooms: Judge): Promise<Passage<M>> {
+  let claimed = options.claim === undefined
+  for (;;) {
+    const judged = await judge(message, about, rooms)
+    let enforced = enforce(judged, about, rooms)
+    if (enforced.kind === 'forward' && !claimed) {
+      claimed = await options.claim?.() ?? true
+      if (!claimed) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
+    }
+    await recordJudged(enforced.judged, outcomeOf(enforced.kind, message, options), enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused', about, rooms, masksOf(judged.decision))
+    if (enforced.kind === 'refused') rooms.counters.add(counterKey(about.session), 'denied')
+    if (enforced.kind !== 'forward') return enforced
+    if (rooms.policy.active() === judged.decision.bundle) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
+  }
+}
+
+function outcomeOf(kind: Passage<Message>['kind'], message: Message, options: PassOptions): Outcome {
+  if (kind === 'forward') return options.outcome ?? 'forwarded'
+  if (kind === 'held') return 'held'
+  return message.kind === 'notification' ? 'dropped' : 'denied'
+}
+
+type Enforced<M extends Message> =
+  | { readonly kind: 'forward'; readonly message: M; readonly judged: Judged<M> }
+  | { readonly kind: 'refused'; readonly judged: Judged<M> }
+  | Extract<Passage<M>, { kind: 'held' }>
+
+const enforcers = {
+  allow: (judged, _about, rooms) => ({ kind: 'forward', message: keepListed(judged.message, judged, false, rooms), judged }),
+  mask: (judged, about, rooms) => {
+    const { message } = judged
+    const outputSchema = message.kind === 'result' && message.request.call !== undefined ? rooms.definitions.get(about.session.upstream.name, message.request.call.kind, message.request.call.name)?.outputSchema : undefined
+    const masked = rooms.enforce.applyMasks({ message, masks: masksOf(judged.decision), scan: judged.scan, ...(outputSchema === undefined ? {} : { outputSchema }) })
+    if (!masked.ok) return refuse(judged, masked.code, masked.detail)
+    return { kind: 'forward', message: keepListed(masked.message, judged, masked.masked > 0, rooms), judged }
+  },
+  deny: (judged) => ({ kind: 'refused', judged }),
+  require_approval: (judged) => {
+    const { decision } = judged
+    if (decision.kind !== 'require_approval' || judged.message.kind !== 'request') return refuse(judged, 'approval_impossible', 'only a call can wait for an approval')
+    return { kind: 'held', judged: { ...judged, decision } }
+  },
+} as const satisfies Record<Decision['kind'], (judged: Judged, about: About, rooms: Judge) => Enforced<Message>>
+
+function enforce<M extends Message>(judged: Judged<M>, about: About, rooms: Judge): Enforced<M> {
+  // An enforcer gives back the kind of message it was given: masks and lists change a body, never what a message is.
+  return enforcers[judged.decision.kind](judged, about, rooms) as Enforced<M>
+}
+
+function keepListed(message: Message, judged: Judged, masked: boolean, rooms: Judge): Message {
+  const { envelope, method } = message
+  const entries = message.kind === 'error' ? undefined : rooms.wire.listOf(method, message.body)
+  const hidden = entries !== undefined && judged.decision.listed.length < entries.length
+  const kept = hidden ? rooms.wire.keepListed(envelope, method, judged.decision.listed) : envelope
+  const shared = message.kind === 'result' && message.revision === '2026-07-28' && (masked || hidden) ? rooms.wire.privateCaching(kept) : kept
+  return shared === envelope ? message : withEnvelope(message, shared)
+}
+
+/** The same message with another envelope; its body follows. */
+export function withEnvelope<M extends Message>(message: M, envelope: JsonObject): M {
+  const body = message.kind === 'result' ? envelope['result'] : message.kind === 'error' ? envelope['error'] : envelope['params']
+  return { ...message, envelope, body: (body ?? {}) as JsonObject } // the envelope was made from one whose body is an object
+}
+
+function refuse<M extends Message>(judged: Judged<M>, code: string, detail: string): Extract<Enforced<M>, { kind: 'refused' }> {
+  const { risk, listed, bundle } = judged.decision
+  return { kind: 'refused', judged: { ...judged, decision: { kind: 'deny', reasons: [{ code, message: detail, rule: `sallyport/${code}` }], risk, listed, bundle } } }
+}

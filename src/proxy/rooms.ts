@@ -1,0 +1,132 @@
+import type { ApprovalRow } from '../approval/approval-store.ts'
+import type {
+  ApprovalId, BundleDigest, Clock, Decision, Direction, Entry, Exchange, Finding, GrantedApproval, Ids, Json, JsonObject, KnownActor, Logger, Mask, Message, Question, Request,
+  RequestId, Revision, SessionId,
+} from '../model.ts'
+import type { Scan } from '../detect/scan.ts'
+import type { MethodFacts } from '../wire/methods.ts'
+import type { RpcMessage, RpcProblem } from '../wire/rpc.ts'
+import type { JsonProblem } from '../wire/json.ts'
+import type { ReadCall } from '../wire/call.ts'
+
+export type Parsed = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly problem: JsonProblem }
+
+/** Bytes and messages: what the pipeline needs of `wire/`. */
+export interface WireRoom {
+  readAnswer(bytes: Uint8Array): Parsed
+  readRpc(value: Json): RpcMessage | RpcProblem
+  print(value: Json): string
+  callOf(method: string, body: JsonObject): ReadCall
+  listOf(method: string, body: JsonObject): readonly { readonly kind: Entry['kind']; readonly name: string; readonly template: boolean; readonly value: JsonObject }[] | undefined
+  keepListed(envelope: JsonObject, method: string, listed: readonly number[]): JsonObject
+  privateCaching(envelope: JsonObject): JsonObject
+  methodOf(revision: Revision, direction: Direction, kind: 'request' | 'notification', method: string): MethodFacts | undefined
+  served: readonly Revision[]
+}
+
+export interface MaskOutcome {
+  readonly message: Message
+  readonly masked: number
+}
+
+/** Findings and what is done to a message. */
+export interface EnforceRoom {
+  scan(body: Json): Scan
+  omitLargeBlobs(body: JsonObject): JsonObject
+  applyMasks(input: { readonly message: Message; readonly masks: readonly Mask[]; readonly scan: Scan; readonly outputSchema?: Json }):
+    | ({ readonly ok: true } & MaskOutcome)
+    | { readonly ok: false; readonly code: string; readonly detail: string }
+  redactText(text: string): string
+  /** The gateway's own credential for that server, removed wherever the server echoed it. */
+  withoutCredentials(upstream: string, value: Json): Json
+}
+
+/** What a refusal says beside its reasons. */
+export interface RefusalFacts {
+  readonly decisionId: string
+  readonly executed: boolean
+  readonly approval?: { readonly id: ApprovalId; readonly expiresAt: string }
+}
+
+/** Answers that the gateway makes itself, as JSON-RPC objects. */
+export interface AnswerRoom {
+  refusal(request: Request, decision: Decision, facts: RefusalFacts): JsonObject
+  unknown(request: Request): JsonObject
+  unknownMethod(request: Request): JsonObject
+  pending(request: Request, decision: Decision, facts: RefusalFacts): JsonObject
+  refusedServerRequest(request: Request): JsonObject
+  error(id: RequestId | null, code: number, message: string, data?: Json): JsonObject
+}
+
+export interface PolicyRoom {
+  decide(question: Question): Promise<Decision>
+  active(): BundleDigest | undefined
+}
+
+export interface RecordRoom {
+  openSession(session: {
+    readonly id: SessionId
+    readonly started_at: number
+    readonly actor: KnownActor
+    readonly upstream: string
+    readonly revision: Revision
+    readonly client: { readonly name?: string; readonly version?: string }
+  }): void
+  endSession(id: SessionId): void
+  /** Durable when it resolves. */
+  record(exchange: Exchange, scan: Scan, masks: readonly Mask[]): Promise<void>
+}
+
+export interface ApprovalRoom {
+  hold(input: {
+    readonly requester: KnownActor
+    readonly session: SessionId
+    readonly exchange: Exchange['exchange']
+    readonly upstream: string
+    readonly request: Request
+    readonly decision: Extract<Decision, { kind: 'require_approval' }>
+    readonly carried: GrantedApproval | undefined
+  }): Promise<ApprovalRow>
+  wait(id: ApprovalId, options: { readonly signal: AbortSignal }): Promise<ApprovalRow>
+  get(id: ApprovalId): Promise<ApprovalRow | undefined>
+  grantOf(row: ApprovalRow): GrantedApproval
+  consume(id: ApprovalId): Promise<boolean>
+  end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<void>
+  /** The params that were held, to be executed in place of the caller's. */
+  params(row: ApprovalRow): JsonObject | undefined
+}
+
+export interface Meters {
+  decided(message: Message, decision: Decision): void
+  judged(seconds: number): void
+  recorded(seconds: number): void
+  /** Whole time a request spent in the gateway and behind it. */
+  completed(seconds: number): void
+  /** Must never be called; see `sallyport_unjudged_total`. */
+  unjudged(): void
+  rejected(code: string): void
+}
+
+export interface Patience {
+  /** Milliseconds a held call waits with progress that the client asked for. */
+  readonly withProgress: number
+  /** … and without. */
+  readonly without: number
+}
+
+/** Every room a message passes, handed in by `gateway.ts`. */
+export interface Rooms {
+  readonly wire: WireRoom
+  readonly enforce: EnforceRoom
+  readonly answers: AnswerRoom
+  readonly policy: PolicyRoom
+  readonly record: RecordRoom
+  readonly approvals: ApprovalRoom
+  readonly meters: Meters
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  readonly patience: Patience
+}
+
+export type { Finding }

@@ -1,0 +1,77 @@
+import type { ClientName, Era, ExchangeId, GrantedApproval, Json, KnownActor, Notification, Request, RequestId, Revision, SessionId } from '../model.ts'
+import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
+import type { Channel } from './channel.ts'
+import type { EventIds } from './event-ids.ts'
+
+/** A request of the client that a server is working on, or may still answer. */
+export interface Pending {
+  readonly request: Request
+  readonly exchange: ExchangeId
+  /** The ids and token the server knows it by. */
+  readonly upstreamId: string
+  readonly upstreamToken: string | undefined
+  readonly abort: AbortController
+  readonly startedAt: number
+  /** True once an approval released it: its answers are asked with that approval. */
+  approval: GrantedApproval | undefined
+  /** True from the moment its bytes may have reached the server. */
+  sent: boolean
+  answered: boolean
+  /** True where the server gave event ids: the answer may come, or come again, on a resumed stream. */
+  resumable: boolean
+  /** Set where the gateway itself asks, to learn a server's definitions: the answer is read and not released; told the next cursor. */
+  readonly internal: ((nextCursor: string | undefined) => void) | undefined
+  readonly headers: { readonly [name: string]: string } | undefined
+  readonly channel: Channel
+}
+
+/** A request of the server that the client has to answer. */
+export interface Asked {
+  readonly request: Request
+  readonly exchange: ExchangeId
+}
+
+/** One caller at one upstream: its own link, ids and recording. */
+export interface ClientSession {
+  readonly id: SessionId
+  readonly startedAt: number
+  /** Issuer and subject; a session serves nobody else. */
+  readonly principal: string
+  readonly era: Era
+  readonly upstream: Upstream
+  readonly link: UpstreamLink
+  readonly client: ClientName
+  /** The legacy `Mcp-Session-Id`; undefined in the stateless era. */
+  readonly transport: string | undefined
+  revision: Revision
+  /** As of the latest request. */
+  actor: KnownActor
+  lastUsed: number
+  /** By upstream id. */
+  readonly pending: Map<string, Pending>
+  /** By `idKey` of the server's id. */
+  readonly asked: Map<string, Asked>
+  /** Calls that made a task, by task id. */
+  readonly tasks: Map<string, Request>
+  readonly eventIds: EventIds
+  listening: Channel | undefined
+  /** What greeted the server, to greet it again when it was restarted. */
+  greeting: { readonly initialize: Request; initialized: Notification | undefined } | undefined
+  greeted: number
+  /** The server is gone for this session: clients are told 404. */
+  closed: boolean
+  ended: boolean
+}
+
+/** JSON-RPC ids are compared by type and text: `1` is not `"1"`. */
+export const idKey = (id: RequestId | Json): string => JSON.stringify(id)
+
+export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
+
+export const counterKey = (session: ClientSession): string => `${session.principal} ${session.upstream.name}`
+
+export function pendingOfClient(session: ClientSession, id: Json): Pending | undefined {
+  const key = idKey(id)
+  for (const pending of session.pending.values()) if (!pending.answered && idKey(pending.request.id) === key) return pending
+  return undefined
+}

@@ -1,0 +1,104 @@
+import { GatewayError } from '../errors.ts'
+import type { ClientName, KnownActor, Revision } from '../model.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { createEventIds } from './event-ids.ts'
+import type { Judge } from './evaluate.ts'
+import { principalOf, type ClientSession } from './session.ts'
+
+export interface Sessions {
+  /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
+  openLegacy(input: OpenInput): ClientSession
+  findLegacy(transport: string, actor: KnownActor, upstream: string): ClientSession | undefined
+  /** The session of the stateless era: one per principal, upstream and client name. */
+  modern(input: OpenInput): ClientSession
+  end(session: ClientSession): Promise<void>
+  count(): number
+  /** Ends sessions that were idle for too long. */
+  sweep(): Promise<void>
+  close(): Promise<void>
+}
+export interface OpenInput {
+  readonly actor: KnownActor
+  readonly upstream: Upstream
+  readonly revision: Revision
+  readonly client: ClientName
+}
+
+const maxSessions = 10_000
+const maxPerPrincipal = 500
+const modernIdle = 30 * 60_000
+// Many clients of the older era do not greet again when their session is gone, so theirs lives through a working day.
+const legacyIdle = 12 * 60 * 60_000
+
+export function createSessions(rooms: Judge): Sessions {
+  const legacy = new Map<string, ClientSession>()
+  const modern = new Map<string, ClientSession>()
+  const perPrincipal = new Map<string, number>()
+
+  const open = ({ actor, upstream, revision, client }: OpenInput, transport: string | undefined): ClientSession => {
+    const principal = principalOf(actor)
+    const own = perPrincipal.get(principal) ?? 0
+    if (legacy.size + modern.size >= maxSessions) throw new GatewayError('capacity', { detail: `${maxSessions} sessions are open` })
+    if (own >= maxPerPrincipal) throw new GatewayError('capacity', { detail: `${maxPerPrincipal} sessions of one caller are open` })
+    const now = rooms.clock()
+    const session: ClientSession = {
+      id: rooms.ids.session(), startedAt: now, principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
+      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), eventIds: createEventIds(), listening: undefined, greeting: undefined, greeted: -1, closed: false, ended: false,
+    }
+    perPrincipal.set(principal, own + 1)
+    rooms.record.openSession({ id: session.id, started_at: now, actor, upstream: upstream.name, revision, client })
+    return session
+  }
+
+  const end = async (session: ClientSession) => {
+    if (session.transport !== undefined) legacy.delete(session.transport)
+    for (const [key, other] of modern) if (other === session) modern.delete(key)
+    if (session.ended) return
+    session.ended = true
+    session.closed = true
+    const left = (perPrincipal.get(session.principal) ?? 1) - 1
+    if (left > 0) perPrincipal.set(session.principal, left)
+    else perPrincipal.delete(session.principal)
+    session.listening?.finish()
+    await session.link.close()
+    rooms.record.endSession(session.id)
+  }
+
+  const idle = (session: ClientSession, limit: number) => session.pending.size === 0 && session.listening === undefined && rooms.clock() - session.lastUsed > limit
+
+  return {
+    openLegacy(input) {
+      const transport = rooms.ids.secret()
+      const session = open(input, transport)
+      legacy.set(transport, session)
+      return session
+    },
+    // A session id is never authentication: it only works for the principal and the upstream it was made for.
+    findLegacy(transport, actor, upstream) {
+      const session = legacy.get(transport)
+      if (session === undefined || session.closed || session.principal !== principalOf(actor) || session.upstream.name !== upstream) return undefined
+      session.actor = actor
+      session.lastUsed = rooms.clock()
+      return session
+    },
+    modern(input) {
+      const key = JSON.stringify([principalOf(input.actor), input.upstream.name, input.client.name ?? ''])
+      const found = modern.get(key)
+      const session = found === undefined || found.closed ? open(input, undefined) : found
+      modern.set(key, session)
+      session.actor = input.actor
+      session.lastUsed = rooms.clock()
+      return session
+    },
+    end,
+    count: () => legacy.size + modern.size,
+    async sweep() {
+      const gone = [...legacy.values()].filter((session) => session.closed || idle(session, legacyIdle))
+      const quiet = [...modern.values()].filter((session) => session.closed || idle(session, modernIdle))
+      await Promise.all([...gone, ...quiet].map(end))
+    },
+    async close() {
+      await Promise.all([...legacy.values(), ...modern.values()].map(end))
+    },
+  }
+}
