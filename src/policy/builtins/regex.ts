@@ -1,0 +1,142 @@
+import { RE2JS } from 're2js'
+import { textOf, type HostBuiltin } from './builtin.ts'
+
+const maxPattern = 1024
+const maxProgram = 2000
+const maxBytes = 64 * 1024
+const maxCached = 200
+const compiled = new Map<string, RE2JS | undefined>()
+
+type Match = ReturnType<RE2JS['matcher']>
+type Charge = (fuel: number) => void
+
+/** The engine is linear (RE2) as is the one inside the modules: a pattern can be slow by its size, but never explode. */
+function compile(pattern: string, charge: Charge): RE2JS | undefined {
+  if (pattern.length > maxPattern) throw new Error(`a pattern of more than ${maxPattern} characters`)
+  // Charged whether or not it is remembered: the count must depend on the input alone.
+  charge(100 + 20 * pattern.length)
+  if (!compiled.has(pattern)) {
+    if (compiled.size >= maxCached) compiled.clear()
+    compiled.set(pattern, tryCompile(pattern))
+  }
+  const regex = compiled.get(pattern)
+  if (regex === undefined) return undefined
+  const size = regex.programSize()
+  if (size > maxProgram) throw new Error(`a pattern of more than ${maxProgram} steps`)
+  charge(size * 10)
+  return regex
+}
+
+function tryCompile(pattern: string): RE2JS | undefined {
+  try {
+    return RE2JS.compile(pattern)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Each match as Go's regexp finds them: an empty one right behind another does not count. Every search is charged as if it
+ * stepped through the whole program at each character that is left, which is the worst that a linear engine does.
+ */
+function eachMatch(regex: RE2JS, text: string, limit: number, charge: Charge, visit: (match: Match) => void): void {
+  const matcher = regex.matcher(text)
+  const size = regex.programSize()
+  let at = 0
+  let lastEnd = -1
+  let found = 0
+  while (at <= text.length && found < limit) {
+    charge(size * (text.length - at + 1))
+    if (!matcher.find(at)) return
+    const start = matcher.start()
+    const end = matcher.end()
+    const counts = end !== start || start !== lastEnd
+    at = end > at ? end : at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1)
+    lastEnd = end
+    if (counts) {
+      found += 1
+      visit(matcher)
+    }
+  }
+}
+
+const split: HostBuiltin = {
+  reads: 'json',
+  maxBytes,
+  run(operands, charge) {
+    const pattern = textOf(operands[0])
+    const text = textOf(operands[1])
+    if (pattern === undefined || text === undefined) return undefined
+    const regex = compile(pattern, charge)
+    if (regex === undefined) return undefined
+    if (pattern !== '' && text === '') return '[""]'
+    const parts: string[] = []
+    let from = 0
+    let end = 0
+    eachMatch(regex, text, Infinity, charge, (match) => {
+      end = match.start()
+      if (match.end() !== 0) parts.push(text.slice(from, end))
+      from = match.end()
+    })
+    if (end !== text.length) parts.push(text.slice(from))
+    return JSON.stringify(parts)
+  },
+}
+
+const find: HostBuiltin = {
+  reads: 'json',
+  maxBytes,
+  run(operands, charge) {
+    const pattern = textOf(operands[0])
+    const text = textOf(operands[1])
+    const limit: unknown = JSON.parse(operands[2] ?? 'null')
+    if (pattern === undefined || text === undefined || typeof limit !== 'number' || !Number.isInteger(limit)) return undefined
+    const regex = compile(pattern, charge)
+    if (regex === undefined) return undefined
+    const found: string[] = []
+    eachMatch(regex, text, limit < 0 ? Infinity : limit, charge, (match) => found.push(text.slice(match.start(), match.end())))
+    return JSON.stringify(found)
+  },
+}
+
+const replace: HostBuiltin = {
+  reads: 'json',
+  maxBytes,
+  run(operands, charge) {
+    const text = textOf(operands[0])
+    const pattern = textOf(operands[1])
+    const template = textOf(operands[2])
+    if (pattern === undefined || text === undefined || template === undefined) return undefined
+    const regex = compile(pattern, charge)
+    if (regex === undefined) return undefined
+    let replaced = ''
+    let from = 0
+    eachMatch(regex, text, Infinity, charge, (match) => {
+      const piece = expand(template, match)
+      charge(piece.length)
+      replaced += text.slice(from, match.start()) + piece
+      if (replaced.length > maxBytes) throw new Error('a replacement that is too long')
+      from = match.end()
+    })
+    return JSON.stringify(replaced + text.slice(from))
+  },
+}
+
+/** `$1`, `$name`, `${name}` and `$$` as Go's Regexp.Expand reads them: the longest name counts, an unknown one is empty. */
+function expand(template: string, match: Match): string {
+  return template.replace(/\$(?:\$|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\})/g, (whole, bare: string | undefined, braced: string | undefined) => {
+    const name = bare ?? braced
+    if (name === undefined) return whole === '$$' ? '$' : whole
+    return groupOf(match, name)
+  })
+}
+
+function groupOf(match: Match, name: string): string {
+  try {
+    return match.group(/^(0|[1-9]\d*)$/.test(name) ? Number(name) : name) ?? ''
+  } catch {
+    return ''
+  }
+}
+
+export const regexBuiltins = { 'regex.split': split, 'regex.find_n': find, 'regex.replace': replace } satisfies Record<string, HostBuiltin>

@@ -1,0 +1,194 @@
+/**
+ * `sprintf` as Go's fmt does it, for what Rego hands to it: integers, floats and strings; every other value comes as its Rego
+ * text. A verb that does not fit prints Go's complaint, since the evaluator that runs the tests does so too.
+ */
+import { textOf, type HostBuiltin } from './builtin.ts'
+import { goQuote, readRegoArray } from './rego-text.ts'
+
+export type Operand =
+  | { readonly kind: 'int'; readonly value: bigint }
+  | { readonly kind: 'float64'; readonly value: number }
+  | { readonly kind: 'string'; readonly value: string }
+
+interface Verb {
+  readonly letter: string
+  readonly minus: boolean
+  readonly plus: boolean
+  readonly sharp: boolean
+  readonly space: boolean
+  readonly zero: boolean
+  readonly width: number | undefined
+  readonly precision: number | undefined
+}
+
+const maxBytes = 64 * 1024
+const maxWidth = 1000
+
+export const sprintf: HostBuiltin = {
+  reads: 'rego',
+  maxBytes,
+  run(operands, charge) {
+    const format = textOf(operands[0])
+    const values = readRegoArray(operands[1] ?? '')
+    if (format === undefined || values === undefined) return undefined
+    const printed = print(format, values)
+    charge(printed.length)
+    if (printed.length > 2 * maxBytes) throw new Error('a text that is too long')
+    return JSON.stringify(printed)
+  },
+}
+
+const pattern = /%([-+# 0]*)(\d+|\*)?(?:\.(\d+|\*)?)?(?:\[\d+\])?(.)?/gsu
+
+export function print(format: string, operands: readonly Operand[]): string {
+  let used = 0
+  const text = format.replace(pattern, (whole, flags: string, width: string | undefined, precision: string | undefined, letter?: string) => {
+    if (letter === undefined) return '%!(NOVERB)'
+    if (width === '*' || precision === '*' || whole.includes('[')) throw new Error('a width or index taken from the arguments')
+    if (Number(width ?? 0) > maxWidth || Number(precision ?? 0) > maxWidth) throw new Error('a width that is too large')
+    if (letter === '%') return '%'
+    const operand = operands[used]
+    if (operand === undefined) return `%!${letter}(MISSING)`
+    used += 1
+    const dotted = whole.includes('.')
+    const minus = flags.includes('-')
+    return printVerb(operand, {
+      letter,
+      minus,
+      plus: flags.includes('+'),
+      sharp: flags.includes('#'),
+      space: flags.includes(' '),
+      zero: flags.includes('0') && !minus,
+      width: width === undefined ? undefined : Number(width),
+      precision: dotted ? Number(precision ?? 0) : undefined,
+    })
+  })
+  if (used >= operands.length) return text
+  const extra = operands.slice(used).map((operand) => `${operand.kind === 'int' ? intType(operand.value) : operand.kind}=${plain(operand)}`)
+  return `${text}%!(EXTRA ${extra.join(', ')})`
+}
+
+/** What is larger than 64 bits is a `big.Int` to Go and is named so in its complaints. */
+function intType(value: bigint): string {
+  return isSmall(value) ? 'int' : '*big.Int'
+}
+
+function isSmall(value: bigint): boolean {
+  return BigInt.asIntN(64, value) === value
+}
+
+function plain(operand: Operand): string {
+  return operand.kind === 'float64' ? formatFloat(operand.value, 'g', undefined) : String(operand.value)
+}
+
+function bad(operand: Operand, verb: Verb): string {
+  return `%!${verb.letter}(${operand.kind === 'int' ? intType(operand.value) : operand.kind}=${plain(operand)})`
+}
+
+function printVerb(operand: Operand, verb: Verb): string {
+  if (verb.letter === 'T') return pad(operand.kind === 'int' ? intType(operand.value) : operand.kind, verb)
+  if (operand.kind === 'string') return printString(operand, verb)
+  return operand.kind === 'int' ? printInt(operand, verb) : printFloat(operand, verb)
+}
+
+function printString(operand: Operand & { kind: 'string' }, verb: Verb): string {
+  const cut = verb.precision === undefined ? operand.value : [...operand.value].slice(0, verb.precision).join('')
+  switch (verb.letter) {
+    case 'v':
+      return pad(verb.sharp ? goQuote(operand.value) : cut, verb)
+    case 's':
+      return pad(cut, verb)
+    case 'q':
+      return pad(verb.sharp && !/[`\p{Cc}\ufeff]/u.test(cut) ? `\`${cut}\`` : goQuote(cut), verb)
+    case 'x':
+    case 'X': {
+      if (verb.sharp || verb.space) throw new Error('a flag for hexadecimal text')
+      const bytes = Buffer.from(operand.value)
+      const hex = (verb.precision === undefined ? bytes : bytes.subarray(0, verb.precision)).toString('hex')
+      return pad(verb.letter === 'X' ? hex.toUpperCase() : hex, verb)
+    }
+    default:
+      return bad(operand, verb)
+  }
+}
+
+const bases: Readonly<Record<string, readonly [base: number, prefix: string]>> = {
+  v: [10, ''], d: [10, ''], b: [2, '0b'], o: [8, '0'], O: [8, ''], x: [16, '0x'], X: [16, '0X'],
+}
+
+function printInt(operand: Operand & { kind: 'int' }, verb: Verb): string {
+  if ('cqU'.includes(verb.letter)) throw new Error(`%${verb.letter} of a number`)
+  const row = Object.hasOwn(bases, verb.letter) ? bases[verb.letter] : undefined
+  if (row === undefined) return bad(operand, verb)
+  const [base, prefix] = row
+  const negative = operand.value < 0n
+  let digits = (negative ? -operand.value : operand.value).toString(base)
+  if (verb.letter === 'X') digits = digits.toUpperCase()
+  const sign = negative ? '-' : verb.plus ? '+' : verb.space ? ' ' : ''
+  if (verb.precision !== undefined) {
+    digits = verb.precision === 0 && operand.value === 0n ? '' : digits.padStart(verb.precision, '0')
+    if (digits === '' && verb.precision === 0) return ' '.repeat(verb.width ?? 0)
+  } else if (verb.zero && verb.width !== undefined) {
+    digits = digits.padStart(verb.width - sign.length, '0')
+  }
+  const head = verb.letter === 'O' ? '0o' : verb.sharp && !(prefix === '0' && digits.startsWith('0')) ? prefix : ''
+  return pad(sign + head + digits, { ...verb, zero: false })
+}
+
+function printFloat(operand: Operand & { kind: 'float64' }, verb: Verb): string {
+  const letter = verb.letter === 'v' ? 'g' : verb.letter === 'F' ? 'f' : verb.letter
+  if (!'eEfgG'.includes(letter)) {
+    if (letter === 'b' || letter === 'x' || letter === 'X') throw new Error(`%${letter} of a float`)
+    return bad(operand, verb)
+  }
+  if (verb.sharp) throw new Error('%# of a float')
+  const precision = verb.precision ?? (letter === 'g' || letter === 'G' ? undefined : 6)
+  const digits = formatFloat(Math.abs(operand.value), letter, precision)
+  const sign = operand.value < 0 || Object.is(operand.value, -0) ? '-' : verb.plus ? '+' : verb.space ? ' ' : ''
+  const padded = verb.zero && verb.width !== undefined ? digits.padStart(verb.width - sign.length, '0') : digits
+  return pad(sign + padded, { ...verb, zero: false })
+}
+
+/** strconv.FormatFloat: the exponent has two digits at least; the shortest `%v` turns to exponents at 21, as does `%g`. */
+function formatFloat(value: number, letter: string, precision: number | undefined): string {
+  if (letter === 'f') return fixed(value, precision ?? 6)
+  if (letter === 'e' || letter === 'E') return goExponent(value.toExponential(Math.min(precision ?? 6, 100)), letter)
+  const scientific = precision === undefined ? value.toExponential() : value.toExponential(Math.max(precision, 1) - 1)
+  const exponent = Number(scientific.slice(scientific.indexOf('e') + 1))
+  const mantissa = scientific.slice(0, scientific.indexOf('e'))
+  const significant = mantissa.replace('.', '').replace('-', '').replace(/0+$/, '').length || 1
+  let threshold = precision === undefined ? 21 : Math.max(precision, 1)
+  if (precision !== undefined && threshold > significant && significant >= exponent + 1) threshold = significant
+  if (precision !== undefined && threshold < significant) threshold = significant
+  if (exponent < -4 || exponent >= threshold) {
+    return goExponent(precision === undefined ? scientific : `${trimZeros(mantissa)}e${exponent}`, letter === 'G' ? 'E' : 'e')
+  }
+  const sign = value < 0 ? '-' : ''
+  const places = Math.max(significant - exponent - 1, 0)
+  return sign + fixed(Math.abs(precision === undefined ? value : Number(scientific)), places)
+}
+
+function fixed(value: number, places: number): string {
+  if (places > 100) throw new Error('a precision that is too large')
+  if (value < 1e21) return value.toFixed(places)
+  return BigInt(value).toString() + (places > 0 ? `.${'0'.repeat(places)}` : '')
+}
+
+function trimZeros(mantissa: string): string {
+  return mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa
+}
+
+function goExponent(text: string, letter: string): string {
+  const at = text.indexOf('e')
+  const exponent = Number(text.slice(at + 1))
+  const digits = String(Math.abs(exponent)).padStart(2, '0')
+  return `${text.slice(0, at)}${letter}${exponent < 0 ? '-' : '+'}${digits}`
+}
+
+function pad(text: string, verb: Verb): string {
+  if (verb.width === undefined) return text
+  const missing = verb.width - [...text].length
+  if (missing <= 0) return text
+  if (verb.minus) return text + ' '.repeat(missing)
+  return (verb.zero ? '0' : ' ').repeat(missing) + text
+}

@@ -1,0 +1,226 @@
+/**
+ * Runs a compiled policy within bounds: fuel for work, pages for memory, and host builtins that are charged for what they do.
+ * The module's state is OPA's (`LoadedPolicy`); the imports are ours, because the stock ones print to the console and their
+ * builtins cannot be replaced (`regex.split` backtracks).
+ */
+import * as opaWasm from '@open-policy-agent/opa-wasm'
+import { hostBuiltins, type HostBuiltin } from './builtins/index.ts'
+import { addFuel, fuelExport } from './fuel.ts'
+
+// Its types tell of named exports that its ES module has only on the default one.
+const { LoadedPolicy } = (opaWasm as unknown as { readonly default: typeof opaWasm }).default
+
+/**
+ * `fuel`: the budget is used up · `memory`: the cap is reached · `abort`: OPA gave up · `builtin`: a builtin that is not there
+ * or beyond its bounds · `trap`: anything else the module did · `entrypoint`: no such rule · `answer`: not JSON, or too long.
+ */
+export type EvalFault = 'fuel' | 'memory' | 'abort' | 'builtin' | 'trap' | 'entrypoint' | 'answer'
+export type EvalOutcome =
+  | { readonly ok: true; readonly results: readonly unknown[]; readonly fuel: number }
+  | { readonly ok: false; readonly fault: EvalFault; readonly detail: string; readonly fuel: number }
+
+export interface InstanceOptions {
+  /** Printed JSON, so that many instances share one printing; `{}` when left out. */
+  readonly data?: string
+  readonly maxPages?: number
+}
+export interface PolicyInstance {
+  readonly entrypoints: readonly string[]
+  /** Pages of 64 KiB in use; memory never shrinks. */
+  pages(): number
+  /** True after any fault: the instance answers nothing any more. */
+  isSpent(): boolean
+  /** `input` is printed JSON: Rego reads the very digits that were written. Without it `input` is undefined. */
+  evaluate(entrypoint: string, input: string | undefined, fuel: number): EvalOutcome
+}
+
+/** 64 MiB. */
+export const defaultMaxPages = 1024
+const initialPages = 8
+const maxAnswerBytes = 4 * 1024 * 1024
+/** What taking a call out of the module and back costs, in fuel, besides what the builtin asks for. */
+const builtinCallFuel = 200
+const fuelForLoading = 500_000_000
+
+interface Exports {
+  readonly fuel: WebAssembly.Global
+  readonly opa_wasm_abi_version: WebAssembly.Global
+  readonly opa_wasm_abi_minor_version: WebAssembly.Global
+  builtins(): number
+  opa_malloc(size: number): number
+  opa_json_dump(address: number): number
+  opa_value_dump(address: number): number
+  opa_json_parse(address: number, length: number): number
+  opa_eval(reserved: number, entrypoint: number, data: number, input: number, inputLength: number, heap: number, format: number): number
+}
+
+/** A fault raised by an import; everything else that is thrown comes out of the module itself. */
+class HostFault extends Error {
+  readonly fault: EvalFault
+
+  constructor(fault: EvalFault, message: string) {
+    super(message)
+    this.fault = fault
+  }
+}
+
+export async function compileModule(wasm: Uint8Array): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(addFuel(wasm))
+}
+
+/** Throws when the module is not one of OPA's, has no fuel, or its data does not fit: a fault of the build, not of a message. */
+export function instantiate(module: WebAssembly.Module, options: InstanceOptions = {}): PolicyInstance {
+  const memory = new WebAssembly.Memory({ initial: initialPages, maximum: options.maxPages ?? defaultMaxPages })
+  const names = new Map<number, string>()
+  const host = createImports(memory, names, () => exports)
+  const instance = new WebAssembly.Instance(module, host)
+  const exports = instance.exports as unknown as Exports // the shape is OPA's ABI 1.2, asked for in the next lines
+  if (!(instance.exports[fuelExport] instanceof WebAssembly.Global)) throw new Error('a module without fuel')
+  if (exports.opa_wasm_abi_version?.value !== 1 || Number(exports.opa_wasm_abi_minor_version?.value) < 2) {
+    throw new Error('a module of another ABI than 1.2')
+  }
+  exports.fuel.value = BigInt(fuelForLoading)
+  const builtins = JSON.parse(readText(memory, exports.opa_json_dump(exports.builtins()))) as Record<string, number>
+  for (const [name, id] of Object.entries(builtins)) names.set(id, name)
+  const policy = loadData(instance, memory, exports, options.data)
+  const entrypoints = new Map(Object.entries(policy.entrypoints as Record<string, number>))
+  let spent = false
+
+  const fail = (thrown: unknown, budget: number): EvalOutcome => {
+    spent = true
+    const left = Number(exports.fuel.value)
+    const fuel = Math.min(budget, budget - left)
+    return { ok: false, ...classify(thrown, left), fuel }
+  }
+  return {
+    entrypoints: [...entrypoints.keys()],
+    pages: () => memory.buffer.byteLength / 65_536,
+    isSpent: () => spent,
+    evaluate(entrypoint, input, fuel) {
+      if (spent) return { ok: false, fault: 'trap', detail: 'a spent instance was asked', fuel: 0 }
+      const id = entrypoints.get(entrypoint)
+      if (id === undefined) return { ok: false, fault: 'entrypoint', detail: `no entrypoint ${entrypoint}`, fuel: 0 }
+      exports.fuel.value = BigInt(fuel)
+      try {
+        const length = input === undefined ? 0 : writeInput(memory, policy.dataHeapPtr, input)
+        const at = input === undefined ? 0 : policy.dataHeapPtr
+        const answer = exports.opa_eval(0, id, policy.dataAddr, at, length, policy.dataHeapPtr + length, 0)
+        const results: unknown = JSON.parse(readText(memory, answer))
+        if (!Array.isArray(results)) throw new HostFault('answer', 'the result is not a set')
+        return { ok: true, results, fuel: fuel - Number(exports.fuel.value) }
+      } catch (thrown) {
+        return fail(thrown, fuel)
+      }
+    },
+  }
+}
+
+interface Loaded {
+  readonly entrypoints: unknown
+  readonly dataAddr: number
+  readonly dataHeapPtr: number
+}
+
+function loadData(instance: WebAssembly.Instance, memory: WebAssembly.Memory, exports: Exports, data: string | undefined): Loaded {
+  try {
+    const policy = new LoadedPolicy({ instance }, memory, exports.opa_wasm_abi_minor_version.value)
+    if (data !== undefined) {
+      const bytes = new TextEncoder().encode(data)
+      policy.setData(bytes.buffer)
+    }
+    return policy as Loaded
+  } catch (thrown) {
+    // opa-wasm throws strings (P12): nothing that is not an Error leaves this room.
+    throw new Error(`the data does not load: ${classify(thrown, Number(exports.fuel.value)).detail}`)
+  }
+}
+
+function classify(thrown: unknown, fuelLeft: number): { readonly fault: EvalFault; readonly detail: string } {
+  if (fuelLeft < 0) return { fault: 'fuel', detail: 'the judgement needs more work than its budget' }
+  if (thrown instanceof HostFault) return { fault: thrown.fault, detail: thrown.message }
+  const name = thrown instanceof Error ? thrown.name : ''
+  if (name === 'SyntaxError') return { fault: 'answer', detail: 'the result is not JSON' }
+  return { fault: 'trap', detail: thrown instanceof Error ? `${name}: ${thrown.message}` : String(thrown) }
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Prints the input right behind the data, where `opa_eval` parses it. */
+function writeInput(memory: WebAssembly.Memory, at: number, input: string): number {
+  const length = Buffer.byteLength(input)
+  const missing = at + length - memory.buffer.byteLength
+  if (missing > 0) {
+    try {
+      memory.grow(Math.ceil(missing / 65_536))
+    } catch {
+      throw new HostFault('memory', 'the input does not fit into the memory of a judgement')
+    }
+  }
+  encoder.encodeInto(input, new Uint8Array(memory.buffer, at, length))
+  return length
+}
+
+function readText(memory: WebAssembly.Memory, address: number): string {
+  const bytes = new Uint8Array(memory.buffer)
+  const end = bytes.indexOf(0, address)
+  if (end < 0 || end - address > maxAnswerBytes) throw new HostFault('answer', 'a value that is too long leaves the module')
+  try {
+    return decoder.decode(bytes.subarray(address, end))
+  } catch {
+    throw new HostFault('answer', 'a value that is not UTF-8 leaves the module')
+  }
+}
+
+function createImports(memory: WebAssembly.Memory, names: ReadonlyMap<number, string>, exportsOf: () => Exports): WebAssembly.Imports {
+  const call = (id: number, _context: number, ...addresses: number[]): number => {
+    const exports = exportsOf()
+    const name = names.get(id) ?? String(id)
+    const builtin: HostBuiltin | undefined = Object.hasOwn(hostBuiltins, name) ? hostBuiltins[name] : undefined
+    if (builtin === undefined) throw new HostFault('builtin', `the host has no builtin ${name}`)
+    const texts = addresses.map((address) => {
+      return readText(memory, builtin.reads === 'rego' ? exports.opa_value_dump(address) : exports.opa_json_dump(address))
+    })
+    const bytes = texts.reduce((sum, text) => sum + text.length, 0)
+    if (bytes > builtin.maxBytes) throw new HostFault('builtin', `${name} is given more than ${builtin.maxBytes} bytes`)
+    const charge = (units: number): void => {
+      const left = exports.fuel.value as bigint
+      exports.fuel.value = left - BigInt(Math.ceil(units))
+      if (exports.fuel.value < 0n) throw new HostFault('fuel', 'the judgement needs more work than its budget')
+    }
+    charge(builtinCallFuel + bytes)
+    const answer = runBuiltin(name, builtin, texts, charge)
+    if (answer === undefined) return 0
+    const printed = encoder.encode(answer)
+    const at = exports.opa_malloc(printed.length)
+    new Uint8Array(memory.buffer, at, printed.length).set(printed)
+    const value = exports.opa_json_parse(at, printed.length)
+    if (value === 0) throw new HostFault('builtin', `${name} answered what is not JSON`)
+    return value
+  }
+  return {
+    env: {
+      memory,
+      opa_abort(address: number): never {
+        const message = readText(memory, address)
+        throw new HostFault(message.includes('malloc') ? 'memory' : 'abort', message)
+      },
+      // What a policy prints may hold anything of the message: it goes nowhere.
+      opa_println(): void {},
+      opa_builtin0: call,
+      opa_builtin1: call,
+      opa_builtin2: call,
+      opa_builtin3: call,
+      opa_builtin4: call,
+    },
+  }
+}
+
+function runBuiltin(name: string, builtin: HostBuiltin, texts: readonly string[], charge: (units: number) => void): string | undefined {
+  try {
+    return builtin.run(texts, charge)
+  } catch (thrown) {
+    if (thrown instanceof HostFault) throw thrown
+    throw new HostFault('builtin', `${name}: ${thrown instanceof Error ? thrown.message : 'failed'}`)
+  }
+}
