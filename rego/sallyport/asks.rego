@@ -1,0 +1,197 @@
+package sallyport
+
+# `allow`, `allow_server` and `allow_other` are asked about parties: the message itself, the request that it answers, or both
+# (what is sent to the client while a request runs is for those who may make the request).
+# Of a body only the named members are read, so that the rest need not be handed over when no rule looks at it.
+parties := [request_party] if {
+	input.message.kind in {"result", "error"}
+	input.request.kind == "request"
+	input.request.direction != input.message.direction
+} else := [message_party, request_party] if {
+	input.message.kind == "notification"
+	input.message.direction == "to_client"
+	input.request
+} else := [message_party] if {
+	input.message.kind in {"request", "notification"}
+}
+
+message_party := {
+	"head": {
+		"direction": input.message.direction,
+		"kind": input.message.kind,
+		"method": input.message.method,
+		"revision": input.message.revision,
+	},
+	"call": message_call,
+	"uri": message_uri,
+	"ref": message_ref,
+}
+
+request_party := {
+	"head": {
+		"direction": input.request.direction,
+		"kind": input.request.kind,
+		"method": input.request.method,
+		"revision": input.request.revision,
+	},
+	"call": request_call,
+	"uri": request_uri,
+	"ref": request_ref,
+}
+
+default message_call := null
+
+message_call := input.message.call
+
+default message_uri := null
+
+message_uri := input.message.body.uri
+
+default message_ref := null
+
+message_ref := input.message.body.ref
+
+default request_call := null
+
+request_call := input.request.call
+
+default request_uri := null
+
+request_uri := input.request.body.uri
+
+default request_ref := null
+
+request_ref := input.request.body.ref
+
+# What must be answered with yes, each of it: {verdict, message}.
+asks := array.concat([ask | some party in parties; some ask in asks_of_party(party)], travelling)
+
+asks_of_party(party) := asks_about(party)
+
+asks_of_party(party) := [nobodys] if not asks_about(party)
+
+nobodys := {"verdict": "none", "message": {}}
+
+asks_about(party) := asks_by_allow(manner(party.head.method), party) if {
+	verdict_on(party.head) == "allow"
+} else := [{"verdict": "allow_server", "message": object.union(party.head, as_sent)}] if {
+	verdict_on(party.head) == "allow_server"
+} else := [{"verdict": "allow_other", "message": object.union(party.head, {"call": without_arguments(party.call)})}] if {
+	is_object(party.call)
+} else := [{"verdict": "allow_other", "message": party.head}]
+
+# The server's request is asked as it stands, the client's reply to it as a reply.
+as_sent := {"direction": input.message.direction, "kind": input.message.kind}
+
+asks_by_allow("plain", party) := [{"verdict": "allow", "message": party.head}]
+
+asks_by_allow("call", party) := [{
+	"verdict": "allow",
+	"message": object.union(party.head, {"call": without_arguments(party.call)}),
+}]
+
+# A task is judged as the call that made it.
+asks_by_allow("task", party) := [ask_to_use(party.call)]
+
+asks_by_allow("task_news", party) := [{"verdict": "allow", "message": party.head}, ask_to_use(party.call)] if {
+	is_object(party.call)
+} else := [{"verdict": "allow", "message": party.head}] if {
+	input.request
+}
+
+# A subscription and its news are judged as their resource.
+asks_by_allow("subscription", party) := [ask_to_use(subscribed(party))]
+
+asks_by_allow("resource_news", party) := [{"verdict": "allow", "message": party.head}, ask_to_use(subscribed(party))]
+
+# A completion is judged as what it completes.
+asks_by_allow("completion", party) := [ask_to_use(entry) | some entry in completed(party)]
+
+subscribed(party) := party.call if {
+	is_object(party.call)
+} else := {"kind": "resource", "name": party.uri, "annotations": {}, "template": false} if {
+	is_string(party.uri)
+} else := null
+
+completed(party) := input.entries if {
+	count(input.entries) > 0
+} else := [{"kind": "resource", "name": party.ref.uri, "annotations": {}, "template": true}] if {
+	party.ref.type == "ref/resource"
+} else := [{"kind": "prompt", "name": party.ref.name, "annotations": {}, "template": false}] if {
+	party.ref.type == "ref/prompt"
+} else := [null]
+
+# The request that would use a tool, prompt or resource.
+ask_to_use(entry) := {
+	"verdict": "allow",
+	"message": {
+		"direction": "to_server",
+		"kind": "request",
+		"method": use_method(entry.kind),
+		"revision": input.message.revision,
+		"call": without_arguments(entry),
+	},
+} if {
+	is_string(entry.name)
+} else := nobodys
+
+use_method("tool") := "tools/call"
+
+use_method("prompt") := "prompts/get"
+
+use_method("resource") := "resources/read"
+
+without_arguments(call) := object.remove(call, ["arguments"])
+
+# The modern revision lets the server ask within a result, and the client reply within its next request.
+travelling := array.concat(
+	[ask_of_server(asked) | some asked in elements(server_asks)],
+	[ask_of_client(method) | some reply in elements(client_replies); some method in methods_of(reply)],
+)
+
+default server_asks := {}
+
+server_asks := input.message.body.inputRequests if {
+	input.message.direction == "to_client"
+	input.message.revision == "2026-07-28"
+}
+
+default client_replies := {}
+
+client_replies := input.message.body.inputResponses if {
+	input.message.direction == "to_server"
+	input.message.revision == "2026-07-28"
+}
+
+# Anything but an object counts as one element, which nobody allows.
+elements(things) := [thing | some thing in things] if {
+	is_object(things)
+} else := [null]
+
+ask_of_server(asked) := {
+	"verdict": "allow_server",
+	"message": {"direction": "to_client", "kind": "request", "method": asked.method, "revision": "2026-07-28"},
+} if {
+	asked.method in {"elicitation/create", "sampling/createMessage", "roots/list"}
+} else := nobodys
+
+ask_of_client("") := nobodys
+
+ask_of_client(method) := {
+	"verdict": "allow_server",
+	"message": {"direction": "to_server", "kind": "result", "method": method, "revision": "2026-07-28"},
+} if {
+	method != ""
+}
+
+# A reply within a request does not name its method; its members do. One that fits several is asked as each of them.
+methods_of(reply) := {method | some method, marks in reply_marks; some mark in marks; mark in object.keys(reply)} if {
+	is_object(reply)
+	count(object.keys(reply) & {"action", "roots", "role", "model"}) > 0
+} else := {""}
+
+reply_marks := {
+	"elicitation/create": ["action"],
+	"roots/list": ["roots"],
+	"sampling/createMessage": ["role", "model"],
+}

@@ -1,0 +1,37 @@
+package sallyport
+
+# Each set is read once. What is no set, or holds an element of another shape, breaks the decision (see broken.rego),
+# so that a rule which says something odd never passes for one that says nothing.
+deny_sets[name] := data.policies[name].deny
+
+approval_sets[name] := data.policies[name].require_approval
+
+risk_sets[name] := data.policies[name].risk
+
+mask_sets[name] := data.policies[name].mask
+
+reason_of(name, set_name, entry) := object.union(
+	{"code": entry.code, "rule": concat("/", [name, set_name, entry.code])},
+	object.filter(entry, ["message"]),
+)
+
+denials contains reason_of(name, "deny", entry) if {
+	some name, entries in deny_sets
+	some entry in entries
+}
+
+risk_reasons contains reason_of(name, "risk", entry) if {
+	some name, entries in risk_sets
+	some entry in entries
+}
+
+# Entries that are equal count once within a policy, and again in every other.
+risk_points := sum(sort([entry.points |
+	some entries in risk_sets
+	some entry in entries
+	is_number(entry.points)
+]))
+
+default thresholds := {"approve": 70, "deny": 100}
+
+thresholds := object.union({"approve": 70, "deny": 100}, data.thresholds)
