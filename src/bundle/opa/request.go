@@ -91,7 +91,7 @@ func (r *Request) parse() (map[string]*ast.Module, []Problem) {
 // compile parses and compiles everything as `opa check` does, then refuses builtins that the capabilities leave out.
 func (r *Request) compile() (*ast.Compiler, map[string]*ast.Module, []Problem) {
 	parsed, problems := r.parse()
-	if len(problems) > 0 {
+	if problems = append(problems, intruders(parsed, r.Semantics.Library)...); len(problems) > 0 {
 		return nil, parsed, problems
 	}
 	compiler := ast.NewCompiler().

@@ -37,7 +37,7 @@ type TestReport struct {
 
 func test(request *Request) (any, []Problem) {
 	parsed, problems := request.parse()
-	if len(problems) > 0 {
+	if problems = append(problems, intruders(parsed, request.Semantics.Library)...); len(problems) > 0 {
 		return nil, problems
 	}
 	ctx := context.Background()

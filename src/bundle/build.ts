@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import type { BundleDigest, Json, JsonObject } from '../model.ts'
+import { decisionEntrypoint } from '../policy/bundle.ts'
+import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
+import type { Modules, Opa, OpaBuild, OpaSources, RuleText } from './opa.ts'
+import type { Problem, Stage } from './problem.ts'
+import { buildData, isTest } from './sources.ts'
+import type { Sources } from './sources.ts'
+
+export interface StageRun {
+  readonly name: Stage
+  readonly ms: number
+  readonly ok: boolean
+}
+export interface BuildOptions {
+  readonly opa: Opa
+  /** The builtins that the host runs, as OPA writes capabilities. */
+  readonly capabilities: unknown
+  readonly detectors: readonly string[]
+  /** The JSON schema of the input. */
+  readonly schema?: unknown
+}
+export type Built =
+  | { readonly ok: true; readonly bundle: BuiltBundle; readonly stages: readonly StageRun[] }
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly stages: readonly StageRun[] }
+
+/** What OPA is asked about a source, tests included. */
+export const opaSources = (sources: Sources, options: Omit<BuildOptions, 'opa'>): OpaSources => ({
+  modules: sources.modules,
+  data: sources.data,
+  schemas: { ...sources.schemas, ...(options.schema === undefined ? {} : { input: options.schema, question: options.schema }) },
+  capabilities: options.capabilities,
+  library: sources.library,
+  detectors: options.detectors,
+  strict: true,
+})
+
+export const withoutTests = (modules: Modules): Modules => Object.fromEntries(Object.entries(modules).filter(([path]) => !isTest(path)))
+
+const isRaw = (value: object): boolean => JSON.isRawJSON(value)
+const canonical = (value: Json): Json => {
+  if (Array.isArray(value)) return value.map(canonical)
+  if (typeof value !== 'object' || value === null || isRaw(value)) return value
+  const members = Object.entries(value as JsonObject).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(members.map(([name, member]) => [name, canonical(member)]))
+}
+
+/** Names everything that can change a decision: the policies, the library and the data, but no test. */
+export const digestOf = ({ modules, data }: Pick<Sources, 'modules' | 'data'>): BundleDigest => {
+  const sorted = Object.entries(withoutTests(modules)).sort(([a], [b]) => (a < b ? -1 : 1))
+  const text = JSON.stringify([sorted, canonical(data)])
+  return `bnd_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
+}
+
+const textIn = (custom: JsonObject | undefined, name: string): string | undefined => {
+  const value = custom?.[name]
+  return typeof value === 'string' ? value : undefined
+}
+const metadataOf = ({ title, description, link, custom }: RuleText): RuleMetadata => {
+  const all = { title, description, remedy: textIn(custom, 'remedy'), link: textIn(custom, 'link') ?? link, severity: textIn(custom, 'severity') }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+/** Several rules may share an id; the first that says something speaks for all. */
+const ruleTable = (rules: readonly RuleText[]): Record<string, RuleMetadata> => {
+  const table: Record<string, RuleMetadata> = {}
+  for (const rule of rules) {
+    const metadata = metadataOf(rule)
+    if (Object.keys(metadata).length > 0) table[rule.id] ??= metadata
+  }
+  return table
+}
+
+const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[]): BuiltBundle => ({
+  digest: digestOf(sources),
+  revision: sources.revision,
+  ...(sources.commit === undefined ? {} : { commit: sources.commit }),
+  wasm: built.wasm,
+  data: { ...sources.data, [buildData]: { reads_groups: built.reads.groups, detectors } },
+  entrypoint: decisionEntrypoint,
+  rules: ruleTable(built.rules),
+  reads_groups: built.reads.groups,
+  ...(built.reads.input.includes('') ? {} : { input_paths: built.reads.input }),
+})
+
+/** Check, semantics, build: in this order, and nothing after the first that finds a problem. */
+export const buildBundle = async (sources: Sources, options: BuildOptions): Promise<Built> => {
+  const { opa } = options
+  const asked = opaSources(sources, options)
+  const stages: StageRun[] = []
+  const timed = async <T>(name: Stage, work: () => Promise<T>, isOk: (result: T) => boolean): Promise<T> => {
+    const began = performance.now()
+    const result = await work()
+    stages.push({ name, ms: Math.round(performance.now() - began), ok: isOk(result) })
+    return result
+  }
+  const isEmpty = (problems: readonly Problem[]): boolean => problems.length === 0
+
+  for (const stage of ['check', 'semantics'] as const) {
+    const problems = await timed(stage, () => opa[stage](asked), isEmpty)
+    if (problems.length > 0) return { ok: false, problems, stages }
+  }
+  const compiled = { ...asked, modules: withoutTests(asked.modules), strict: false, entrypoints: [decisionEntrypoint] }
+  const built = await timed('build', () => opa.build(compiled), ({ ok }) => ok)
+  if (!built.ok) return { ok: false, problems: built.problems, stages }
+  return { ok: true, bundle: bundleOf(sources, built.result, options.detectors), stages }
+}

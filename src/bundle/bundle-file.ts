@@ -1,0 +1,58 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import type { BuiltBundle } from '../policy/bundle.ts'
+import { withoutTests } from './build.ts'
+import { counts, sourcesOf } from './read-directory.ts'
+import { buildData } from './sources.ts'
+import type { Read, Sources } from './sources.ts'
+import { readTar, writeTar } from './tar.ts'
+
+const maximum = 64 * 1024 * 1024
+
+/** A bundle as OPA knows it: module, data, sources and manifest. Tests stay at home. */
+export const packBundle = (sources: Sources, bundle: BuiltBundle): Buffer => {
+  const manifest = {
+    revision: bundle.revision,
+    roots: [''],
+    rego_version: 1,
+    metadata: { sallyport: { digest: bundle.digest, ...(bundle.commit === undefined ? {} : { commit: bundle.commit }) } },
+  }
+  const files = new Map<string, Uint8Array>([
+    ['/.manifest', Buffer.from(JSON.stringify(manifest))],
+    ['/data.json', Buffer.from(JSON.stringify(bundle.data))],
+    ['/policy.wasm', bundle.wasm],
+  ])
+  for (const [path, text] of Object.entries(withoutTests(sources.modules)).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/${path}`, Buffer.from(text))
+  return gzipSync(writeTar(files), { level: 9 })
+}
+
+const manifestOf = (text: string | undefined): { revision?: unknown; metadata?: { sallyport?: { commit?: unknown } } } => {
+  const read: unknown = text === undefined ? {} : JSON.parse(text)
+  return typeof read === 'object' && read !== null ? read : {}
+}
+
+/** Our own build wrote this member; the next build writes it anew. */
+const withoutBuildData = (text: string): string => {
+  const data = JSON.parse(text, (_, value: unknown, context?: { source?: string }) =>
+    typeof value === 'number' && context?.source !== undefined ? JSON.rawJSON(context.source) : value,
+  ) as unknown
+  if (typeof data !== 'object' || data === null) return text
+  return JSON.stringify(Object.fromEntries(Object.entries(data).filter(([name]) => name !== buildData)))
+}
+
+/** The sources in a bundle built anywhere: they are built again, its `policy.wasm` is not looked at (product 2.4.10). */
+export const unpackBundle = async (bytes: Uint8Array): Promise<Read> => {
+  const files = new Map<string, string>()
+  try {
+    const archive = readTar(gunzipSync(bytes, { maxOutputLength: maximum }))
+    const decoder = new TextDecoder('utf-8', { fatal: true })
+    for (const [path, body] of archive) if (counts(path)) files.set(path, decoder.decode(body))
+    const data = files.get('data.json')
+    if (data !== undefined) files.set('data.json', withoutBuildData(data))
+    const { revision, metadata } = manifestOf(archive.get('.manifest')?.toString())
+    const commit = metadata?.sallyport?.commit
+    return await sourcesOf(files, { revision: typeof revision === 'string' ? revision : '', ...(typeof commit === 'string' ? { commit } : {}) })
+  } catch (fault) {
+    const reason = fault instanceof Error ? fault.message : String(fault)
+    return { ok: false, problems: [{ stage: 'read', code: 'not_a_bundle', message: `this is not a bundle: ${reason}` }] }
+  }
+}

@@ -1,0 +1,130 @@
+import { readFile, readdir, realpath, stat } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isData, readData } from './data.ts'
+import type { Modules } from './opa.ts'
+import type { Problem } from './problem.ts'
+import { buildData, isTest, packageOf, withLibrary } from './sources.ts'
+import type { Files, Read } from './sources.ts'
+
+const maximum = 64 * 1024 * 1024
+const shipped = fileURLToPath(new URL('../../rego/', import.meta.url))
+const isSchema = (path: string): boolean => path.startsWith('schemas/') && path.endsWith('.json')
+export const counts = (path: string): boolean => path.endsWith('.rego') || isData(path) || isSchema(path)
+
+interface Walk {
+  readonly root: string
+  readonly files: Map<string, string>
+  readonly problems: Problem[]
+  /** Bytes read so far. */
+  size: number
+}
+const refuse = (walk: Walk, file: string, code: string, message: string): void => {
+  walk.problems.push({ stage: 'read', file, code, message })
+}
+const reasonOf = (fault: unknown): string => (fault instanceof Error ? fault.message.split(',')[0] ?? fault.message : String(fault))
+
+const visitFile = async (walk: Walk, path: string, real: string): Promise<void> => {
+  const { size } = await stat(real)
+  walk.size += size
+  if (walk.size > maximum) return refuse(walk, path, 'too_large', `the source is larger than ${maximum / 1024 / 1024} MiB`)
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(real))
+  walk.files.set(path, text)
+}
+
+const visit = async (walk: Walk, folder: string, above: readonly string[]): Promise<void> => {
+  const names = (await readdir(join(walk.root, folder))).sort()
+  for (const name of names) {
+    // Hidden entries are Git's and the editors'.
+    if (name.startsWith('.') || walk.size > maximum) continue
+    const path = folder === '' ? name : `${folder}/${name}`
+    try {
+      const real = await realpath(join(walk.root, path))
+      const isInside = real === walk.root || real.startsWith(walk.root + sep)
+      const isFolder = isInside ? (await stat(real)).isDirectory() : false
+      if (!isInside) {
+        refuse(walk, path, 'outside', 'a link leads out of the directory')
+      } else if (isFolder) {
+        if (!above.includes(real)) await visit(walk, path, [...above, real])
+      } else if (counts(path)) await visitFile(walk, path, real)
+    } catch (fault) {
+      refuse(walk, path, 'unreadable', `cannot be read: ${reasonOf(fault)}`)
+    }
+  }
+}
+
+const walkDirectory = async (path: string): Promise<{ files: Files; problems: readonly Problem[] }> => {
+  const problems: Problem[] = []
+  const files = new Map<string, string>()
+  try {
+    const root = await realpath(path)
+    await visit({ root, files, problems, size: 0 }, '', [root])
+  } catch (fault) {
+    problems.push({ stage: 'read', code: 'unreadable', message: `the directory ${path} cannot be read: ${reasonOf(fault)}` })
+  }
+  return { files, problems }
+}
+
+const rego = (files: Files): Modules => Object.fromEntries([...files].filter(([path]) => path.endsWith('.rego')))
+const isShipped = (path: string): boolean => /^(?:sallyport|policies\/protocol)\//.test(path)
+
+/** The gateway's own `package sallyport` and `policies.protocol`, without their tests. */
+export const readLibrary = async (): Promise<Modules> => {
+  const { files, problems } = await walkDirectory(shipped)
+  if (problems[0]) throw new Error(`the gateway's own library cannot be read: ${problems[0].message}`)
+  return Object.fromEntries(Object.entries(rego(files)).filter(([path]) => isShipped(path) && !isTest(path)))
+}
+
+/** The JSON schema of the input, as the gateway asks it. */
+export const readQuestionSchema = async (): Promise<unknown> => {
+  try {
+    return JSON.parse(await readFile(join(shipped, 'schemas/question.json'), 'utf8'))
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw fault
+  }
+}
+
+const readSchemas = (files: Files): { schemas: Record<string, unknown>; problems: Problem[] } => {
+  const schemas: Record<string, unknown> = {}
+  const problems: Problem[] = []
+  for (const [path, text] of files) {
+    if (!isSchema(path)) continue
+    try {
+      schemas[path.slice('schemas/'.length, -'.json'.length)] = JSON.parse(text)
+    } catch (fault) {
+      problems.push({ stage: 'read', file: path, code: 'schema_syntax', message: `cannot be read: ${reasonOf(fault)}` })
+    }
+  }
+  return { schemas, problems }
+}
+
+/** What a set of files is as a source, with the library that belongs to it. */
+export const sourcesOf = async (files: Files, about: { readonly revision: string; readonly commit?: string }): Promise<Read> => {
+  const own = rego(files)
+  const { modules, library, warnings, problems } = withLibrary(own, await readLibrary())
+  const { data, problems: ofData } = readData(files)
+  const { schemas, problems: ofSchemas } = readSchemas(files)
+  const all = [...problems, ...ofData, ...ofSchemas]
+  if (Object.hasOwn(data, buildData)) {
+    all.push({ stage: 'read', code: 'data_reserved', message: `the data may not have a member ${buildData}, which the build writes` })
+  }
+  if (!Object.entries(own).some(([path, text]) => !isTest(path) && packageOf(text).startsWith('policies.'))) {
+    all.push({ stage: 'read', code: 'no_policies', message: 'there is no module of package policies.<name>', remedy: 'add one, for example policies/crm/crm.rego' })
+  }
+  if (all.length > 0) return { ok: false, problems: all }
+  return { ok: true, sources: { modules, library, own: Object.keys(own), data, schemas, ...about }, warnings }
+}
+
+/** The modules that a directory itself has. */
+export const readOwn = async (path: string): Promise<{ ok: true; modules: Modules } | { ok: false; problems: readonly Problem[] }> => {
+  const { files, problems } = await walkDirectory(path)
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, modules: rego(files) }
+}
+
+/** A policy directory as a source: `.rego`, `data.json` or `data.yaml`, `schemas/*.json`. */
+export const readDirectory = async (path: string, about: { readonly revision?: string; readonly commit?: string } = {}): Promise<Read> => {
+  const { files, problems } = await walkDirectory(path)
+  if (problems.length > 0) return { ok: false, problems }
+  return sourcesOf(files, { revision: relative(process.cwd(), path) || '.', ...about })
+}

@@ -1,0 +1,17 @@
+import { readFile } from 'node:fs/promises'
+import { unpackBundle } from './bundle-file.ts'
+import { readDirectory } from './read-directory.ts'
+import type { Read } from './sources.ts'
+
+export type Place = { readonly kind: 'directory'; readonly path: string } | { readonly kind: 'bundle'; readonly path: string }
+
+/** A source from where a person says it is. */
+export const readPlace = async (place: Place): Promise<Read> => {
+  if (place.kind === 'directory') return readDirectory(place.path)
+  try {
+    return await unpackBundle(await readFile(place.path))
+  } catch (fault) {
+    const message = `${place.path} cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`
+    return { ok: false, problems: [{ stage: 'read', code: 'unreadable', message }] }
+  }
+}

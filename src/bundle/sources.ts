@@ -1,0 +1,61 @@
+import type { JsonObject } from '../model.ts'
+import type { Modules } from './opa.ts'
+import type { Problem } from './problem.ts'
+
+/** Everything a bundle is built from. */
+export interface Sources {
+  /** Path to text: policies, their tests, and the gateway's own library. */
+  readonly modules: Modules
+  /** The paths among them that are the library. */
+  readonly library: readonly string[]
+  /** The paths that the source itself brings, its copy of the library included. */
+  readonly own: readonly string[]
+  readonly data: JsonObject
+  /** By name, for `schemas:` annotations. */
+  readonly schemas: Readonly<Record<string, unknown>>
+  readonly revision: string
+  readonly commit?: string
+}
+export type Read =
+  | { readonly ok: true; readonly sources: Sources; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** The member of `data` in which the build tells the library what it found out. */
+export const buildData = 'sallyport_build'
+
+/** The files of a source by path, before it is known which of them count. */
+export type Files = ReadonlyMap<string, string>
+
+export const isTest = (path: string): boolean => path.endsWith('_test.rego')
+
+/** The package of a module; what this misses the check refuses as `library_package`. */
+export const packageOf = (text: string): string =>
+  (/^(?:\s|#[^\n]*\n)*package\s+([^\s#;]+)/.exec(text)?.[1] ?? '').replace(/\["([^"\]]+)"\]/g, '.$1')
+
+const isLibraryPackage = (name: string): boolean => name === 'sallyport' || name.startsWith('sallyport.')
+const protocol = 'policies.protocol'
+
+/**
+ * The gateway's own copy of `package sallyport` is the one that is compiled (product 2.4.10), and its `policies.protocol` stands
+ * unless the source has one (2.4.5).
+ */
+export const withLibrary = (own: Modules, shipped: Modules): { modules: Modules; library: string[]; warnings: Problem[]; problems: Problem[] } => {
+  const warnings: Problem[] = []
+  const problems: Problem[] = []
+  const kept: Record<string, string> = {}
+  for (const [path, text] of Object.entries(own)) {
+    if (isTest(path) || !isLibraryPackage(packageOf(text))) kept[path] = text
+    else if (shipped[path] !== text && !Object.values(shipped).includes(text)) {
+      const message = "this is not the library that the gateway has, and is left out: the gateway's own copy is compiled"
+      warnings.push({ stage: 'read', file: path, code: 'library_differs', message, remedy: 'run `sallyport policy library --out DIR` to bring the copy up to date' })
+    }
+  }
+  const replaced = Object.entries(kept).some(([path, text]) => !isTest(path) && packageOf(text) === protocol)
+  const library = Object.entries(shipped).filter(([, text]) => !(replaced && packageOf(text) === protocol))
+  for (const [path] of library) {
+    if (!(path in kept)) continue
+    const message = "the gateway's own library has a file of this path"
+    problems.push({ stage: 'read', file: path, code: 'library_path', message, remedy: 'give the file another name' })
+  }
+  return { modules: { ...kept, ...Object.fromEntries(library) }, library: library.map(([path]) => path), warnings, problems }
+}

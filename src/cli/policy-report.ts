@@ -1,0 +1,50 @@
+import { problemText } from '../bundle/problem.ts'
+import type { Problem } from '../bundle/problem.ts'
+import { agrees } from '../bundle/test.ts'
+import type { TestReport, TestRun } from '../bundle/test.ts'
+import { printable } from './output.ts'
+import type { Output } from './output.ts'
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+const shown = (text: string, output: Output): void => printable(text).split('\n').forEach((line) => output.line(line))
+
+export const showProblems = (problems: readonly Problem[], output: Output): void => {
+  for (const problem of problems) shown(problemText(problem), output)
+  output.note(plural(problems.length, 'problem'))
+}
+
+const verdict = (test: TestRun): string => {
+  if (test.outcome === 'skip') return 'skipped'
+  if (!agrees(test)) return `DIFFERS: OPA's evaluator says ${test.outcome}, the host that judges says ${test.host}`
+  return { pass: 'passed', fail: 'FAILED', error: 'FAILED' }[test.outcome]
+}
+
+const showTest = (test: TestRun, output: Output): void => {
+  shown(`${test.file}:${test.row}: ${test.package.replaceAll('/', '.')}.${test.name}: ${verdict(test)}`, output)
+  const { failed_at: at } = test
+  if (at) shown(`  at ${at.file}:${at.row}: ${at.message}`, output)
+  for (const [name, isFine] of Object.entries(test.cases ?? {})) if (!isFine) shown(`  case ${name} failed`, output)
+  if (test.error) shown(`  ${test.error}`, output)
+  if (test.host_error) shown(`  in the host: ${test.host_error}`, output)
+  if (test.output) shown(`  printed: ${test.output.trimEnd()}`, output)
+}
+
+/** `1-4, 7`. */
+export const ranges = (rows: readonly number[]): string => {
+  const spans: [number, number][] = []
+  for (const row of rows) {
+    const last = spans.at(-1)
+    if (last && row === last[1] + 1) last[1] = row
+    else spans.push([row, row])
+  }
+  return spans.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ')
+}
+
+export const showTests = (report: TestReport, options: { readonly threshold: number | undefined; readonly verbose: boolean }, output: Output): void => {
+  for (const test of report.tests) if (options.verbose || test.outcome !== 'pass' || !agrees(test)) showTest(test, output)
+  const { percent, uncovered } = report.coverage
+  for (const { file, lines } of uncovered) shown(`not covered: ${file}: ${ranges(lines)}`, output)
+  const passed = report.tests.filter((test) => test.outcome === 'pass' && agrees(test)).length
+  output.line(`${plural(passed, 'test')} passed on both, ${report.failed} failed, coverage ${percent.toFixed(1)} %`)
+  if (options.threshold !== undefined && percent < options.threshold) output.line(`coverage is below ${options.threshold} %`)
+}
