@@ -4,8 +4,10 @@ import type { Page } from '../record/record-store.ts'
 export type ApprovalState = 'pending' | 'granted' | 'refused' | 'expired' | 'withdrawn' | 'executed' | 'void'
 
 export interface Answer {
-  /** The requirement's identity, `requirementKey`: its rule alone may stand in two requirements. */
+  /** The requirement's rule. */
   readonly requirement: string
+  /** Its place in `requirements`: two of them may have the same rule. */
+  readonly index: number
   readonly verdict: 'approve' | 'deny'
   readonly reviewer: Principal
   readonly reason: string

@@ -32,6 +32,7 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
   const approvals = createApprovalWrites(db)
   const sessions = new Map<string, OpenSession>()
   const changed = new Set<OpenSession>()
+  let wrote = false
 
   function sessionOf(id: string): OpenSession {
     const known = sessions.get(id)
@@ -54,6 +55,7 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
   function append(op: EventOp): undefined {
     const [, id, at, exchange, direction, kind, method, call, decisionKind, decision, bundle, outcome, findings, message, closes, callTerm] = op
     const session = sessionOf(id)
+    wrote = true
     const { lastInsertRowid: n } = sql.addEvent.run(
       session.n, session.events + 1, at, exchange, direction, kind, method, call, decision, bundle, outcome, findings, message, closes,
     )
@@ -76,21 +78,26 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
       case 'put_session': {
         const [, id, started_at, actor, upstream, revision, client, terms] = op
         if (sql.putSession.run(id, started_at, actor, upstream, revision, client).changes === 0) return undefined
+        wrote = true
         const session = sessionOf(id)
         for (const term of terms) addTerm(session, term)
         return undefined
       }
       case 'end_session':
-        sql.endSession.run(op[2], op[1])
+        wrote = sql.endSession.run(op[2], op[1]).changes > 0 || wrote
         return undefined
       case 'close_interrupted': {
+        wrote = true
         const { changes } = sql.markUnknown.run()
         sql.forgetExchanges.run()
         sql.endSessions.run(op[1])
         return Number(changes)
       }
-      default:
-        return approvals.apply(op)
+      default: {
+        const result = approvals.apply(op)
+        wrote ||= result !== false && !(Array.isArray(result) && result.length === 0)
+        return result
+      }
     }
   }
 
@@ -100,7 +107,9 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
       for (const session of changed) sql.count.run(session.events, session.denied, session.masked, session.approvals, session.n)
       changed.clear()
       if (sessions.size > mostSessions) sessions.clear()
-      sql.mark.run(run, op)
+      // A batch that changed nothing touches no disk.
+      if (wrote) sql.mark.run(run, op)
+      wrote = false
     },
   }
 }

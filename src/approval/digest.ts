@@ -1,0 +1,24 @@
+import type { Json, JsonObject } from '../model.ts'
+
+/** What differs between two sendings of one and the same call (product contract 2.5). */
+const passing: readonly string[] = ['_meta', 'requestState', 'inputResponses']
+
+/** The text an approval's digest is over: members in their order, numbers with their source text. */
+export function digestText(upstream: string, method: string, params: JsonObject): string {
+  const members = Object.entries(params).filter(([name]) => !passing.includes(name))
+  const kept = `{${members.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
+  return `{"upstream":${JSON.stringify(upstream)},"method":${JSON.stringify(method)},"params":${kept}}`
+}
+
+interface Source {
+  readonly source?: string
+}
+const parseWithSource = JSON.parse as (text: string, reviver: (key: string, value: unknown, context: Source) => unknown) => unknown
+
+/** Reads params that this gateway printed; numbers keep their text. Undefined if it is no object. */
+export function readParams(text: string): JsonObject | undefined {
+  const value = parseWithSource(text, (_, each, { source }) =>
+    typeof each === 'number' && source !== undefined && String(each) !== source ? JSON.rawJSON(source) : each,
+  )
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { readonly [key: string]: Json }) : undefined
+}

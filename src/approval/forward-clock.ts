@@ -1,0 +1,18 @@
+import type { Clock } from '../model.ts'
+
+/**
+ * Never goes back and never stands still: a clock set back cannot revive what has expired, and after a step forth and back
+ * lifetimes go on running by the machine's own count.
+ */
+export function createForwardClock(clock: Clock, monotonic: () => number = () => performance.now()): Clock {
+  let base = clock()
+  let since = monotonic()
+  return () => {
+    const counted = base + (monotonic() - since)
+    const told = clock()
+    if (told <= counted) return Math.floor(counted)
+    base = told
+    since = monotonic()
+    return told
+  }
+}

@@ -1,0 +1,37 @@
+import type { Actor, KnownActor, Principal } from '../model.ts'
+
+/** An actor and everybody it acts for. */
+function chainOf(actor: Principal): Principal[] {
+  const chain: Principal[] = []
+  for (let each: Principal | undefined = actor; each !== undefined; each = each.acting_for) chain.push(each)
+  return chain
+}
+
+const mail = (principal: Principal): string | undefined => principal.email?.trim().toLowerCase() || undefined
+
+/** One person may come from two issuers; the same verified e-mail tells. */
+export function isSamePerson(a: Principal, b: Principal): boolean {
+  if (a.issuer === b.issuer && a.subject === b.subject) return true
+  const email = mail(a)
+  return email !== undefined && email === mail(b)
+}
+
+/** Nobody approves what they, or anyone they act for or who acts for them, asked. */
+export function isOwnRequest(reviewer: Principal, requester: Principal): boolean {
+  return chainOf(reviewer).some((one) => chainOf(requester).some((other) => isSamePerson(one, other)))
+}
+
+/** The same principal on behalf of the same others: only such callers share an approval. */
+export function isSameCaller(a: Principal, b: Principal): boolean {
+  const print = (actor: Principal) => JSON.stringify(chainOf(actor).map(({ issuer, subject }) => [issuer, subject]))
+  return print(a) === print(b)
+}
+
+export const principalOf = ({ issuer, subject, email, acting_for }: KnownActor): Principal => ({
+  issuer,
+  subject,
+  ...(email === undefined ? {} : { email }),
+  ...(acting_for === undefined ? {} : { acting_for }),
+})
+
+export const isPerson = (actor: Actor): actor is Extract<Actor, { kind: 'person' }> => actor.kind === 'person'

@@ -1,0 +1,99 @@
+import { GatewayError } from '../errors.ts'
+import type { Clock, Decision, Exchange, Finding, JsonObject, Logger, Mask, Message, SessionId } from '../model.ts'
+import type { NewEvent, RecordStore, SessionRow } from './record-store.ts'
+
+/** A message as it may be kept: what was detected or masked in it is replaced. */
+export interface Redacted {
+  readonly envelope: JsonObject
+  readonly call: string | null
+  readonly method: string
+}
+
+export interface RecorderOptions<Scan> {
+  readonly store: RecordStore
+  readonly redact: (message: Message, scan: Scan, masks: readonly Mask[]) => Redacted
+  /** Replaces what detectors find in a text. */
+  readonly redactText: (text: string) => string
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface Recorder<Scan> {
+  /** Queued ahead of the session's events; if it cannot be kept, neither can they, until it can. */
+  openSession(session: Omit<SessionRow, 'ended_at'>): void
+  endSession(id: SessionId): void
+  /** Durable when it resolves; rejects with `GatewayError` when nothing was kept. */
+  record(exchange: Exchange, scan: Scan, masks: readonly Mask[]): Promise<void>
+  /** Run once, before listening: what the last run left open is told as what it is. */
+  closeInterrupted(): Promise<number>
+}
+
+/** Turns exchanges into rows. Nothing that was detected or masked passes here unreplaced, whatever the decision. */
+export function createRecorder<Scan>({ store, redact, redactText, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
+  /** Sessions whose row is not durable yet: it is put again before the next event. */
+  const unkept = new Map<SessionId, SessionRow>()
+
+  function put(row: SessionRow): void {
+    store.putSession(row).then(
+      () => unkept.delete(row.id),
+      (error: unknown) => logger.warn('a session could not be recorded yet', { session: row.id, why: detailOf(error) }),
+    )
+  }
+
+  function redactFindings(findings: readonly Finding[]): readonly Finding[] {
+    // A path names members, and a member's name may itself be what was found.
+    return findings.map((finding) => ({ ...finding, path: redactText(finding.path) }))
+  }
+
+  function redactDecision(decision: Decision): Decision {
+    const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
+    if (decision.kind === 'allow' || decision.kind === 'deny') return { ...decision, reasons }
+    const mask = decision.mask.map((each) => (each.path === undefined ? each : { ...each, path: redactText(each.path) }))
+    return { ...decision, reasons, mask }
+  }
+
+  function rowOf(exchange: Exchange, scan: Scan, masks: readonly Mask[]): NewEvent {
+    const { session, at, message, outcome, closes } = exchange
+    const { envelope, call, method } = redact(message, scan, masks)
+    const decision = redactDecision(exchange.decision)
+    return {
+      session, at, exchange: exchange.exchange, direction: message.direction, kind: message.kind, method, call, decision, bundle: decision.bundle, outcome,
+      findings: redactFindings(exchange.findings), message: JSON.stringify(envelope), closes,
+    }
+  }
+
+  return {
+    openSession(session) {
+      const client = {
+        ...(session.client.name === undefined ? {} : { name: redactText(session.client.name) }),
+        ...(session.client.version === undefined ? {} : { version: redactText(session.client.version) }),
+      }
+      const row: SessionRow = { ...session, client, ended_at: null }
+      unkept.set(row.id, row)
+      put(row)
+    },
+    endSession(id) {
+      unkept.delete(id)
+      store.endSession(id, clock()).catch((error: unknown) => {
+        // It stays open on paper until the next start.
+        logger.warn('the end of a session could not be recorded', { session: id, why: detailOf(error) })
+      })
+    },
+    async record(exchange, scan, masks) {
+      let row: NewEvent
+      try {
+        row = rowOf(exchange, scan, masks)
+      } catch (cause) {
+        throw new GatewayError('record_unavailable', { cause, detail: 'a message could not be made fit to be kept' })
+      }
+      const session = unkept.get(exchange.session)
+      if (session !== undefined) put(session)
+      await store.append(row)
+    },
+    closeInterrupted: () => store.closeInterrupted(clock()),
+  }
+}
+
+function detailOf(error: unknown): string {
+  return error instanceof GatewayError ? `${error.code}: ${error.detail ?? ''}` : String(error)
+}
