@@ -12,9 +12,10 @@ const { LoadedPolicy } = (opaWasm as unknown as { readonly default: typeof opaWa
 
 /**
  * `fuel`: the budget is used up · `memory`: the cap is reached · `abort`: OPA gave up · `builtin`: a builtin that is not there
- * or beyond its bounds · `trap`: anything else the module did · `entrypoint`: no such rule · `answer`: not JSON, or too long.
+ * or beyond its bounds · `trap`: anything else the module did · `entrypoint`: no such rule · `answer`: not JSON, or too long ·
+ * `thread`: it was ended, or there is none.
  */
-export type EvalFault = 'fuel' | 'memory' | 'abort' | 'builtin' | 'trap' | 'entrypoint' | 'answer'
+export type EvalFault = 'fuel' | 'memory' | 'abort' | 'builtin' | 'trap' | 'entrypoint' | 'answer' | 'thread'
 export type EvalOutcome =
   | { readonly ok: true; readonly results: readonly unknown[]; readonly fuel: number }
   | { readonly ok: false; readonly fault: EvalFault; readonly detail: string; readonly fuel: number }

@@ -1,0 +1,104 @@
+/** The one place that turns a question into a decision. Whatever goes wrong is a denial with the code `policy_error`. */
+import type { BundleDigest, Decision, Logger, Question } from '../model.ts'
+import type { BuiltBundle, RuleMetadata } from './bundle.ts'
+import { loadBundle, type LoadedBundle } from './loaded-bundle.ts'
+import { policyError } from './verdict.ts'
+
+export interface Observation {
+  readonly micros: number
+  readonly outcome: 'ok' | 'policy_error'
+  readonly bytes: number
+}
+export interface PolicyEngineOptions {
+  /** The names of the detectors that the gateway runs; a mask that names another is an error. */
+  readonly detectors: readonly string[]
+  readonly logger: Logger
+  readonly observe?: (observation: Observation) => void
+  /** At most so many threads for large inputs; 2 by default. */
+  readonly threads?: number
+  /** Milliseconds after which a thread that judges so many bytes is ended. */
+  readonly deadline?: (bytes: number) => number
+}
+export interface ActiveBundle {
+  readonly digest: BundleDigest
+  readonly revision: string
+  readonly commit?: string
+  readonly rules: Readonly<Record<string, RuleMetadata>>
+  readonly reads_groups: boolean
+}
+export interface PolicyEngine {
+  /**
+   * Loads beside the active bundle and then swaps in one step; activations take effect in the order they were asked for.
+   * Rejects, and leaves the active bundle as it is, when the new one does not load or does not answer.
+   */
+  activate(bundle: BuiltBundle): Promise<void>
+  active(): ActiveBundle | undefined
+  /** Never rejects. The decision names the bundle that was active when the question was asked, which also judged it. */
+  decide(question: Question): Promise<Decision>
+  close(): Promise<void>
+}
+
+export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
+  const { logger, observe } = options
+  let current: LoadedBundle | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  let closed = false
+
+  const swap = async (bundle: BuiltBundle): Promise<void> => {
+    if (closed) throw new Error('the engine is closed')
+    if (current?.bundle.digest === bundle.digest) return
+    const loaded = await loadBundle(bundle, options)
+    if (closed) {
+      await loaded.close()
+      throw new Error('the engine is closed')
+    }
+    const old = current
+    current = loaded
+    logger.info('policy activated', { bundle: bundle.digest, revision: bundle.revision })
+    void old?.retire()
+  }
+
+  const fail = (bundle: BundleDigest | 'none', detail: string): Decision => {
+    logger.error('a judgement failed, the message is denied', { bundle, detail })
+    return policyError(bundle)
+  }
+
+  const judge = async (loaded: LoadedBundle | undefined, question: Question, seen: (bytes: number) => void): Promise<Decision> => {
+    if (loaded === undefined) return fail('none', 'no bundle is active')
+    try {
+      const judged = await loaded.judge(question, seen)
+      return judged.ok ? judged.decision : fail(loaded.bundle.digest, judged.detail)
+    } catch (cause) {
+      return fail(loaded.bundle.digest, cause instanceof Error ? `${cause.name}: ${cause.message}` : 'unknown fault')
+    }
+  }
+
+  return {
+    activate(bundle) {
+      const done = last.then(() => swap(bundle))
+      last = done.catch(() => {})
+      return done
+    },
+    active() {
+      if (current === undefined) return undefined
+      const { digest, revision, commit, rules, reads_groups } = current.bundle
+      return { digest, revision, ...(commit === undefined ? {} : { commit }), rules, reads_groups }
+    },
+    async decide(question) {
+      const began = performance.now()
+      let bytes = 0
+      const decision = await judge(current, question, (length) => {
+        bytes = length
+      })
+      const failed = decision.reasons.some(({ rule }) => rule === 'sallyport/policy_error')
+      observe?.({ micros: (performance.now() - began) * 1000, outcome: failed ? 'policy_error' : 'ok', bytes })
+      return decision
+    },
+    async close() {
+      closed = true
+      const open = current
+      current = undefined
+      await open?.close()
+    },
+  }
+}

@@ -1,0 +1,113 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Json, Question } from '../model.ts'
+import { deadlineFor, fuelFor, threadFrom } from './budget.ts'
+import { decisionEntrypoint, type BuiltBundle } from './bundle.ts'
+import { instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
+import { createPruner } from './prune.ts'
+import { createThreads } from './threads.ts'
+import { readVerdict, type Verdict } from './verdict.ts'
+
+/** Above this an instance is not kept: memory never shrinks, and one large message should not cost it for ever. */
+const maxKeptPages = 256
+const keptInstances = 2
+const warmUps = 20
+
+export interface LoadOptions {
+  readonly detectors: readonly string[]
+  readonly threads?: number
+  readonly deadline?: (bytes: number) => number
+}
+/** A bundle with everything it needs to judge; what was begun on it is finished on it. */
+export interface LoadedBundle {
+  readonly bundle: BuiltBundle
+  judge(question: Question, seen: (bytes: number) => void): Promise<Verdict>
+  /** Closes once the last judgement has ended. */
+  retire(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Rejects when the module does not compile, or does not give exactly one sound verdict on a question of no importance. */
+export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Promise<LoadedBundle> {
+  const data = JSON.stringify(bundle.data)
+  const detectors = new Set(options.detectors)
+  const prune = bundle.input_paths === undefined ? (input: Json): Json => input : createPruner(bundle.input_paths)
+  const threads = createThreads({ size: Math.max(1, options.threads ?? 2), wasm: bundle.wasm, data })
+  const instances: PolicyInstance[] = []
+  let running = 0
+  let retired = false
+
+  const close = async (): Promise<void> => {
+    instances.length = 0
+    await threads.close()
+  }
+  const closeIfDone = async (): Promise<void> => {
+    if (retired && running === 0) await close()
+  }
+
+  try {
+    const module = await threads.start()
+    const spare = (): PolicyInstance => instantiate(module, { data })
+    const refill = (): void => {
+      while (instances.length < keptInstances && !retired) instances.push(spare())
+    }
+    const judgeHere = (input: string, bytes: number): EvalOutcome => {
+      const instance = instances.pop() ?? spare()
+      const outcome = instance.evaluate(decisionEntrypoint, input, fuelFor(bytes))
+      if (!instance.isSpent() && instance.pages() <= maxKeptPages) instances.push(instance)
+      else setImmediate(refill)
+      return outcome
+    }
+    const judgeAside = (input: string, bytes: number): Promise<EvalOutcome> => {
+      const task = { entrypoint: decisionEntrypoint, input, fuel: fuelFor(bytes) }
+      return threads.judge(task, (options.deadline ?? deadlineFor)(bytes))
+    }
+    const judge = async (question: Question, seen: (bytes: number) => void): Promise<Verdict> => {
+      running += 1
+      try {
+        const input = JSON.stringify(prune(question as unknown as Record<string, Json>)) // a question is plain JSON (model.ts)
+        const bytes = Buffer.byteLength(input)
+        seen(bytes)
+        const outcome = bytes > threadFrom ? await judgeAside(input, bytes) : judgeHere(input, bytes)
+        if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
+        return readVerdict(outcome.results, { bundle: bundle.digest, rules: bundle.rules, detectors, entries: question.entries.length })
+      } finally {
+        running -= 1
+        void closeIfDone()
+      }
+    }
+    refill()
+    for (let time = 0; time < warmUps; time += 1) {
+      assertSound(await judge(trivialQuestion, () => {}))
+      await nextTurn()
+    }
+    return {
+      bundle,
+      judge,
+      retire() {
+        retired = true
+        return closeIfDone()
+      },
+      close,
+    }
+  } catch (cause) {
+    await close()
+    throw new Error(`${bundle.digest} is not activated: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
+/** A bundle that cannot even judge this would deny everything; the one before it is better. */
+function assertSound(verdict: Verdict): void {
+  if (!verdict.ok) throw new Error(verdict.detail)
+  const broken = verdict.decision.reasons.find(({ rule }) => rule === 'sallyport/policy_error')
+  if (broken !== undefined) throw new Error(`it denies everything: ${broken.message ?? broken.code}`)
+}
+
+const trivialQuestion: Question = {
+  actor: { kind: 'nobody', groups: [], groups_known: true },
+  upstream: { name: 'none', labels: {} },
+  session: { id: 'ses_none', started_at: '1970-01-01T00:00:00.000Z', client: {}, calls: 0, denied: 0, approvals: 0, bytes_out: 0 },
+  message: { direction: 'to_server', kind: 'request', method: 'ping', revision: '2025-06-18', body: {} },
+  entries: [],
+  findings: [],
+  now: '1970-01-01T00:00:00.000Z',
+}
