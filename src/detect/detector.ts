@@ -1,0 +1,33 @@
+import type { Span } from '../model.ts'
+
+/**
+ * Finds spans in a text, in order and without overlap. `label` is the name of the JSON member that holds the text: some
+ * secrets are only told by it. Pure, and linear in the length of the text.
+ */
+export type Detector = (text: string, label?: string) => readonly Span[]
+
+/** Each match with where it begins. The pattern must be global; not `matchAll`, which copies the pattern for every text. */
+export function eachMatch(pattern: RegExp, text: string, visit: (matched: string, start: number) => void): void {
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) visit(match[0], match.index)
+}
+
+export function spansOf(pattern: RegExp, text: string): Span[] {
+  const spans: Span[] = []
+  eachMatch(pattern, text, (matched, start) => spans.push({ start, end: start + matched.length }))
+  return spans
+}
+
+/** Sorted, with overlaps and neighbours that touch inside one secret joined. */
+export function joinSpans(spans: readonly Span[]): readonly Span[] {
+  if (spans.length < 2) return spans
+  const sorted = [...spans].sort((a, b) => a.start - b.start || a.end - b.end)
+  const joined: Span[] = []
+  for (const span of sorted) {
+    const last = joined.at(-1)
+    if (last !== undefined && span.start < last.end) {
+      if (span.end > last.end) joined[joined.length - 1] = { start: last.start, end: span.end }
+    } else joined.push(span)
+  }
+  return joined
+}

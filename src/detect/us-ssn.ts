@@ -1,0 +1,22 @@
+import type { Span } from '../model.ts'
+import { joinSpans, spansOf } from './detector.ts'
+
+/** Area not 000, 666 or 9xx; group not 00; serial not 0000 (20 CFR 422.103 and the randomisation rules of 2011). */
+export const grouped =
+  /(?<!\d)(?<!\d[-.])(?!000|666|9)\d{3}([- \u00a0\u2010-\u2015])(?!00)\d{2}\1(?!0000)\d{4}(?!\d|-\d)/g
+/** Nine digits in a row say nothing by themselves; after the number's name they do. */
+export const named = /(?:ssn|social[ _-]?security)[^\d]{0,24}((?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4})(?!\d)/gi
+export const label = /ssn|social[ _-]?sec/i
+export const bare = /^\s*(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}\s*$/
+
+export function findSsns(text: string, name?: string): readonly Span[] {
+  const spans = spansOf(grouped, text)
+  if (text.length > 11) {
+    for (const { end } of spansOf(named, text)) spans.push({ start: end - 9, end })
+  }
+  if (name !== undefined && text.length < 16 && label.test(name) && bare.test(text)) {
+    const start = text.search(/\d/)
+    spans.push({ start, end: start + 9 })
+  }
+  return joinSpans(spans)
+}

@@ -1,0 +1,55 @@
+import { builtIn, createDetectors } from '../../src/detect/index.ts'
+import { casesOf, joined } from './cases.ts'
+
+const detectors = createDetectors({})
+const foundIn = (detector: string, text: string, label?: string): string[] =>
+  detectors
+    .find(text, label)
+    .filter((found) => found.detector === detector)
+    .flatMap(({ spans }) => spans.map(({ start, end }) => text.slice(start, end)))
+
+describe.each(Object.keys(builtIn))('%s', (detector) => {
+  const cases = casesOf(detector.replaceAll('_', '-'))
+
+  test.each(cases.map((one) => [one.what, one] as const))('%s', (_what, { text, label, found }) => {
+    expect(foundIn(detector, joined(text), label)).toEqual(found.map(joined))
+  })
+
+  test('what is found in the middle of a long text is found there too', () => {
+    for (const { text, found, label } of cases) {
+      if (found.length === 0 || label !== undefined || joined(text).includes('and all the rest')) continue
+      const long = `${'lorem ipsum dolor sit amet '.repeat(200)}| ${joined(text)} |${' consectetur adipisci'.repeat(200)}`
+      expect(foundIn(detector, long)).toEqual(found.map(joined))
+    }
+  })
+
+  test.each([
+    ['a zero-width space', '\u200b'],
+    ['a zero-width joiner', '\u200d'],
+    ['a word joiner', '\u2060'],
+    ['a byte order mark', '\ufeff'],
+    ['a soft hyphen', '\u00ad'],
+    ['an escaped zero-width space', '\\u200b'],
+  ])('%s inside does not hide it', (_what, hidden) => {
+    for (const { text, found, label } of cases) {
+      if (found.length !== 1 || label !== undefined) continue
+      const whole = joined(text)
+      const secret = joined(found[0] ?? '')
+      if (secret.includes('%') || secret.includes('\\')) continue
+      const cut = Math.floor(secret.length / 2)
+      const split = secret.slice(0, cut) + hidden + secret.slice(cut)
+      expect(foundIn(detector, whole.replace(secret, () => split))).toContain(split)
+    }
+  })
+
+  test('JSON escapes inside a text do not hide it', () => {
+    for (const { text, found, label } of cases) {
+      if (found.length !== 1 || label !== undefined) continue
+      const whole = joined(text)
+      const secret = joined(found[0] ?? '')
+      if (/[%\\]|[^ -~]/.test(secret)) continue
+      const escaped = [...secret].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join('')
+      expect(foundIn(detector, whole.replace(secret, () => escaped))).toEqual([escaped])
+    }
+  })
+})
