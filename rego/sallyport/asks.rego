@@ -115,7 +115,9 @@ subscribed(party) := party.call if {
 
 completed(party) := input.entries if {
 	count(input.entries) > 0
-} else := [{"kind": "resource", "name": party.ref.uri, "annotations": {}, "template": true}] if {
+} else := [party.call] if {
+	is_object(party.call)
+} else := [{"kind": "resource", "name": party.ref.uri, "annotations": {}, "template": contains(party.ref.uri, "{")}] if {
 	party.ref.type == "ref/resource"
 } else := [{"kind": "prompt", "name": party.ref.name, "annotations": {}, "template": false}] if {
 	party.ref.type == "ref/prompt"
