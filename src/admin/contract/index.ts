@@ -1,0 +1,38 @@
+import type { z } from 'zod'
+import { approval, approvalPage, approvalQuery, approveBody, denyBody } from './approval.ts'
+import { me, type Role } from './me.ts'
+import { policy } from './policy.ts'
+import { eventPage, eventQuery, session, sessionPage, sessionQuery } from './session.ts'
+import { upstreamPage } from './upstream.ts'
+
+export interface Operation {
+  readonly method: 'get' | 'post'
+  /** Express spelling: `:id`. */
+  readonly path: string
+  readonly summary: string
+  /** `anyone` is anyone with a token; what they see may still depend on who they are. */
+  readonly roles: 'anyone' | readonly Role[]
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodObject
+  readonly answer?: z.ZodType
+}
+
+const everyRole = ['viewer', 'reviewer', 'auditor', 'operator'] as const
+const watchers = ['viewer', 'auditor', 'operator'] as const
+
+/** Every operation of the admin API: routes, authorisation and the OpenAPI document are made from it. */
+export const operations = {
+  listSessions: { method: 'get', path: '/sessions', summary: 'Recorded sessions, newest first', roles: watchers, query: sessionQuery, answer: sessionPage },
+  getSession: { method: 'get', path: '/sessions/:id', summary: 'One session', roles: watchers, answer: session },
+  listEvents: { method: 'get', path: '/sessions/:id/events', summary: 'The messages of a session in order, masked', roles: watchers, query: eventQuery, answer: eventPage },
+  listApprovals: { method: 'get', path: '/approvals', summary: 'Approvals: all for reviewers and auditors, else the caller\'s own', roles: 'anyone', query: approvalQuery, answer: approvalPage },
+  getApproval: { method: 'get', path: '/approvals/:id', summary: 'One approval', roles: 'anyone', answer: approval },
+  approve: { method: 'post', path: '/approvals/:id/approve', summary: 'Consent to a held call', roles: ['reviewer'], body: approveBody, answer: approval },
+  deny: { method: 'post', path: '/approvals/:id/deny', summary: 'Refuse a held call', roles: ['reviewer'], body: denyBody, answer: approval },
+  getPolicy: { method: 'get', path: '/policy', summary: 'The active bundle and the last run of the pipeline', roles: everyRole, answer: policy },
+  listUpstreams: { method: 'get', path: '/upstreams', summary: 'The MCP servers behind the gateway', roles: everyRole, answer: upstreamPage },
+  getMe: { method: 'get', path: '/me', summary: 'Who the caller is, and in which roles', roles: 'anyone', answer: me },
+  getOpenapi: { method: 'get', path: '/openapi.json', summary: 'This document', roles: 'anyone' },
+} as const satisfies Record<string, Operation>
+
+export type OperationName = keyof typeof operations
