@@ -1,0 +1,55 @@
+import { constants } from 'node:fs'
+import { access, readdir, readFile, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { keySet } from '../identity/settings.ts'
+import { valueAt } from './document.ts'
+import type { Steps } from './problem.ts'
+import type { Weakness } from './weak.ts'
+
+type Found = { readonly found: string; readonly expected: string } | undefined
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'error'
+
+const policyDirectory = (path: string): Promise<Found> =>
+  readdir(path).then(() => undefined, error => ({ found: `nothing that can be read there (${codeOf(error)})`, expected: 'a directory with Rego files' }))
+
+const keyFile = async (file: string): Promise<Found> => {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    return { found: `a file that cannot be read (${codeOf(error)})`, expected: 'a readable file' }
+  }
+  const expected = 'a JSON Web Key Set'
+  try {
+    const read = keySet.safeParse(JSON.parse(text))
+    return read.success ? undefined : { found: 'another content', expected: read.error.issues[0]?.message ?? expected }
+  } catch {
+    return { found: 'another content', expected }
+  }
+}
+
+const databaseFile = async (path: string): Promise<Found> => {
+  const expected = 'a file that can be written'
+  const file = await stat(path).catch(() => undefined)
+  if (file !== undefined) return file.isFile() ? undefined : { found: 'something that is not a file', expected }
+  let directory = dirname(path)
+  while (directory !== dirname(directory) && (await stat(directory).catch(() => undefined)) === undefined) directory = dirname(directory)
+  return access(directory, constants.W_OK | constants.X_OK).then(() => undefined, () => ({ found: 'a directory that cannot be written to', expected }))
+}
+
+/** Looks at every file and directory that the content names, whether or not the rest of it is right. */
+export const findFileProblems = async (content: unknown, directory: string): Promise<readonly Weakness[]> => {
+  const problems: Weakness[] = []
+  const check = async (steps: Steps, look: (path: string) => Promise<{ readonly found: string; readonly expected: string } | undefined>): Promise<void> => {
+    const path = valueAt(content, steps)
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) return
+    const problem = await look(resolve(directory, path))
+    if (problem !== undefined) problems.push({ steps, ...problem })
+  }
+  if (valueAt(content, ['policy', 'source', 'kind']) === 'directory') await check(['policy', 'source', 'path'], policyDirectory)
+  if (valueAt(content, ['store', 'kind']) === 'sqlite') await check(['store', 'path'], databaseFile)
+  const issuers = valueAt(content, ['identity', 'issuers'])
+  for (const index of Array.isArray(issuers) ? issuers.keys() : []) await check(['identity', 'issuers', index, 'jwks', 'file'], keyFile)
+  return problems
+}

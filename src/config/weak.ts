@@ -1,0 +1,99 @@
+import { isConfidential, isLoopback } from '../loopback.ts'
+import type { PartialSettings } from './schema.ts'
+import type { Steps } from './problem.ts'
+
+/** A finding about settings that are each right and together wrong or weak. */
+export interface Weakness {
+  readonly steps: Steps
+  readonly found: string
+  readonly expected: string
+}
+type Check = (settings: PartialSettings) => readonly Weakness[]
+
+const entries = Object.entries as <T>(value: { readonly [key: string]: T } | undefined) => [string, T][]
+const list = <T>(value: { readonly [key: string]: T } | undefined): [string, T][] => (value === undefined ? [] : entries(value))
+
+const plainListening: Check = ({ listen, public_url }) => {
+  if (listen === undefined || listen.insecure_http) return []
+  if (public_url === undefined) return isLoopback(listen.host) ? [] : [{ steps: ['public_url'], found: 'nothing', expected: 'the https URL by which clients reach the gateway, because it listens on more than loopback' }]
+  if (public_url.startsWith('https:')) return []
+  if (!isLoopback(new URL(public_url).hostname)) return [{ steps: ['public_url'], found: 'plain http', expected: 'https: tokens would travel in the clear; listen.insecure_http: true allows it' }]
+  return isLoopback(listen.host) ? [] : [{ steps: ['listen', 'host'], found: 'an address that others can reach, with a public_url of plain http', expected: 'a loopback address, or a public_url of https; listen.insecure_http: true allows it' }]
+}
+
+const portZero: Check = ({ listen, public_url }) =>
+  listen?.port === 0 && public_url === undefined ? [{ steps: ['public_url'], found: 'nothing', expected: 'a URL, because the port is not known before it is taken' }] : []
+
+const someIssuer: Check = ({ identity }) =>
+  identity?.issuers.length === 0 ? [{ steps: ['identity', 'issuers'], found: 'none', expected: 'at least one issuer: nobody is let in without a token' }] : []
+
+const repeated = (values: readonly string[]): readonly number[] => values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []))
+
+const distinctIssuers: Check = ({ identity }) => {
+  const issuers = identity?.issuers ?? []
+  return [
+    ...repeated(issuers.map(({ name }) => name)).map(index => ({ steps: ['identity', 'issuers', index, 'name'], found: 'the name of another issuer', expected: 'a name of its own' })),
+    ...repeated(issuers.map(({ issuer }) => issuer.replace(/\/$/, ''))).map(index => ({ steps: ['identity', 'issuers', index, 'issuer'], found: 'an issuer that is already there', expected: 'each issuer once' })),
+  ]
+}
+
+const groupsOfOthers: Check = ({ identity }) => {
+  const issuers = identity?.issuers ?? []
+  return issuers.flatMap((issuer, index) => issuer.trusted_groups.flatMap((group, position) => {
+    const claimed = issuers.find(other => other.name !== issuer.name && group.startsWith(`${other.name}:`))
+    return claimed === undefined ? [] : [{ steps: ['identity', 'issuers', index, 'trusted_groups', position], found: `a group of the issuer ${claimed.name}`, expected: 'a group of this issuer' }]
+  }))
+}
+
+const someUpstream: Check = ({ upstreams }) =>
+  upstreams !== undefined && Object.keys(upstreams).length === 0 ? [{ steps: ['upstreams'], found: 'none', expected: 'at least one server' }] : []
+
+const confidentialCredentials: Check = ({ upstreams }) => list(upstreams).flatMap(([name, upstream]) =>
+  'url' in upstream && upstream.credentials !== undefined && !upstream.insecure_http && !isConfidential(new URL(upstream.url))
+    ? [{ steps: ['upstreams', name, 'url'], found: 'plain http to another machine', expected: 'https: the credential would travel in the clear; insecure_http: true at this server allows it' }]
+    : [])
+
+const ownMetricsPort: Check = ({ listen, metrics }) =>
+  metrics !== undefined && listen !== undefined && metrics.port === listen.port && metrics.port !== 0 ? [{ steps: ['metrics', 'port'], found: 'the port of the gateway', expected: 'a port of its own' }] : []
+
+const checks: readonly Check[] = [
+  plainListening, portZero, someIssuer, distinctIssuers, groupsOfOthers, someUpstream, confidentialCredentials, ownMetricsPort,
+]
+
+/** What must not be run with. */
+export const findWeaknesses: Check = settings => checks.flatMap(check => check(settings))
+
+const looksSecret = /(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY)$/i
+
+/** What may be run with, but is said aloud at start. */
+export const findWarnings = (settings: PartialSettings): readonly string[] => {
+  const { listen, public_url, allowed_hosts, identity, admin, metrics, upstreams } = settings
+  const warnings: string[] = []
+  if (listen?.insecure_http === true) warnings.push('listen.insecure_http is on: tokens and answers may travel in the clear')
+  if (listen !== undefined && public_url !== undefined && !isLoopback(listen.host) && isLoopback(new URL(public_url).hostname)) {
+    warnings.push('public_url is a loopback address while the gateway listens on more than loopback: other machines cannot use the URLs it prints')
+  }
+  if (allowed_hosts !== undefined && public_url !== undefined && !allowed_hosts.includes(new URL(public_url).host)) {
+    warnings.push('allowed_hosts does not contain the host of public_url: clients that use that address are refused')
+  }
+  for (const { name, trust_unverified_email: trusts } of identity?.issuers ?? []) {
+    if (trusts) warnings.push(`identity.issuers ${name}: trust_unverified_email is on: whoever can set a mail address there is taken for its owner`)
+  }
+  for (const { name, audience } of identity?.issuers ?? []) {
+    if (audience !== undefined) warnings.push(`identity.issuers ${name}: tokens for the audience it names are good for every upstream and for the API`)
+  }
+  if (admin !== undefined && Object.values(admin.roles).every(groups => groups.length === 0)) {
+    warnings.push('admin.roles is empty: nobody may use the admin API or answer approvals')
+  }
+  if (metrics !== undefined && !isLoopback(metrics.host)) warnings.push('metrics.host is not loopback: whoever reaches that port reads the metrics')
+  for (const [name, upstream] of list(upstreams)) {
+    if ('url' in upstream) {
+      if (upstream.insecure_http) warnings.push(`upstreams.${name}.insecure_http is on: its credential may travel in the clear`)
+      continue
+    }
+    for (const [variable, value] of Object.entries(upstream.env)) {
+      if (typeof value === 'string' && looksSecret.test(variable)) warnings.push(`upstreams.${name}.env.${variable} looks like a secret: give it as ${variable}_from`)
+    }
+  }
+  return warnings
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+
+// The words in which the rooms write their settings. Every message is an expectation: it follows "expected".
+
+const factors: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+const measured = (label: string, factors: Readonly<Record<string, number>>, smallest: string, largest: string) => {
+  const read = (text: string): number | undefined => {
+    const [, digits, unit] = /^(\d{1,9})([A-Za-z]{1,3})$/.exec(text) ?? []
+    const factor = unit === undefined || !Object.hasOwn(factors, unit) ? undefined : factors[unit]
+    return digits === undefined || factor === undefined ? undefined : Number(digits) * factor
+  }
+  const expectation = `a ${label} from ${smallest} to ${largest}`
+  const [low, high] = [read(smallest), read(largest)]
+  return z.string({ error: expectation }).transform((text, context) => {
+    const value = read(text)
+    if (value !== undefined && low !== undefined && high !== undefined && value >= low && value <= high) return value
+    context.issues.push({ code: 'custom', message: expectation, input: text })
+    return z.NEVER
+  }).meta({ title: expectation })
+}
+
+/** `512KiB`, `4MiB`: becomes bytes. */
+export const size = (smallest: string, largest: string) => measured('size', factors, smallest, largest)
+/** `50ms`, `30s`, `15m`: becomes milliseconds. */
+export const duration = (smallest: string, largest: string) => measured('duration', units, smallest, largest)
+
+export const whole = (smallest: number, largest: number) => {
+  const expectation = `a whole number from ${smallest} to ${largest}`
+  return z.number({ error: expectation }).int({ error: expectation }).min(smallest, { error: expectation }).max(largest, { error: expectation }).meta({ title: expectation })
+}
+
+export const text = (expectation = 'a text that is not empty') =>
+  z.string({ error: expectation }).min(1, { error: expectation }).refine(value => !value.includes('\0'), { error: expectation })
+
+/** A name as it stands in URLs, rule ids and group names. */
+export const name = (what: string) => {
+  const expectation = `${what}: lower-case letters, digits, - and _, at most 63, beginning with a letter or digit`
+  return z.string({ error: expectation }).regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, { error: expectation })
+}
+
+/** Relative to the directory of the configuration file. */
+export const path = (what: string) => text(`the path of ${what}`)
+
+const httpUrl = (value: string): URL | undefined => {
+  const url = URL.parse(value)
+  return url !== null && /^https?:\/\//i.test(value) && !/\s/.test(value) && url.hash === '' && !value.includes('#') ? url : undefined
+}
+
+/** An absolute URL without user, password and fragment, kept as it was written. */
+export const url = (what = 'an http or https URL without user, password and fragment') =>
+  z.string({ error: what }).refine(value => {
+    const parsed = httpUrl(value)
+    return parsed !== undefined && parsed.username === '' && parsed.password === '' && !/^https?:\/\/[^/?]*@/i.test(value)
+  }, { error: what })
+
+export const group = () => text('the name of a group')
+
+const argument = z.string({ error: 'a text' }).refine(value => !value.includes('\0'), { error: 'a text without NUL' })
+/** A program and its arguments. As one text it is split at blanks; whoever needs quotes or blanks writes a list. */
+const argv = z.union([
+  z.array(argument).min(1),
+  z.string().regex(/^[^\s"'`$|&;<>\\(){}*?~#!]+(?: +[^\s"'`$|&;<>\\(){}*?~#!]+)*$/, {
+    error: 'a program and its arguments: no shell reads them, so write a list where a sign like " $ | ; * is meant',
+  }).transform(line => line.split(/ +/)),
+], { error: 'a program and its arguments, as a list of texts or as one text' })
+
+/** Where a secret comes from; the secret itself never stands in the settings. */
+export const secret = () => z.union([
+  z.strictObject({ env: z.string({ error: 'the name of a variable' }).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'the name of a variable' }) }),
+  z.strictObject({ file: path('a file that holds the secret') }),
+  z.strictObject({ command: argv }),
+], { error: 'one of { env: NAME }, { file: PATH }, { command: [PROGRAM, ARGUMENT, …] }' }).meta({ title: 'env, file or command' })
+
+export type SecretSource = z.output<ReturnType<typeof secret>>
