@@ -30,14 +30,15 @@ export interface Recorder<Scan> {
 
 /** Turns exchanges into rows. Nothing that was detected or masked passes here unreplaced, whatever the decision. */
 export function createRecorder<Scan>({ store, redact, redactText, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
-  /** Sessions whose row is not durable yet: it is put again before the next event. */
+  /** Sessions whose row could not be kept: it is put again ahead of their next event. */
   const unkept = new Map<SessionId, SessionRow>()
 
   function put(row: SessionRow): void {
-    store.putSession(row).then(
-      () => unkept.delete(row.id),
-      (error: unknown) => logger.warn('a session could not be recorded yet', { session: row.id, why: detailOf(error) }),
-    )
+    unkept.delete(row.id)
+    store.putSession(row).catch((error: unknown) => {
+      unkept.set(row.id, row)
+      logger.warn('a session could not be recorded yet', { session: row.id, why: detailOf(error) })
+    })
   }
 
   function redactFindings(findings: readonly Finding[]): readonly Finding[] {
@@ -68,9 +69,7 @@ export function createRecorder<Scan>({ store, redact, redactText, clock, logger 
         ...(session.client.name === undefined ? {} : { name: redactText(session.client.name) }),
         ...(session.client.version === undefined ? {} : { version: redactText(session.client.version) }),
       }
-      const row: SessionRow = { ...session, client, ended_at: null }
-      unkept.set(row.id, row)
-      put(row)
+      put({ ...session, client, ended_at: null })
     },
     endSession(id) {
       unkept.delete(id)
