@@ -1,7 +1,7 @@
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { scan } from '../../src/detect/scan.ts'
+import { createDetectors } from '../../src/detect/index.ts'
 import { type CrmServer, startCrmServer } from '../../src/demo/crm-server.ts'
 import { luhnDigit, makeCustomers } from '../../src/demo/customers.ts'
 
@@ -76,13 +76,15 @@ test('a DROP really drops, for everybody', async () => {
   await other.close()
 })
 
-test('an export has what the detectors look for', async () => {
+test('an export and a customer have what the detectors look for', async () => {
   const client = await connect()
   const answer = await call(client, 'export_customers', { limit: 60, format: 'csv' })
   const { csv } = answer.structuredContent as { csv: string }
   expect(csv.split('\n')).toHaveLength(61)
-  expect(scan).toBeDefined()
-  const customer = await call(client, 'get_customer', { id: 1 })
-  expect(JSON.stringify(customer.structuredContent)).toMatch(/sk_test_/)
+  const { find } = createDetectors({})
+  const counts = Object.fromEntries(find(csv).map(({ detector, spans }) => [detector, spans.length]))
+  expect(counts).toMatchObject({ card_number: 60, us_ssn: 60, email: 60 })
+  const { text } = ((await call(client, 'get_customer', { id: 1 })).content as { text: string }[])[0]!
+  expect(find(text).map(({ detector }) => detector)).toContain('api_key')
   await client.close()
 })
