@@ -5,10 +5,14 @@
 import type { HostBuiltin } from './builtin.ts'
 import { regexBuiltins } from './regex.ts'
 import { sprintf } from './sprintf.ts'
+import { textBuiltins } from './text.ts'
+import { timeBuiltins } from './time.ts'
 
 export type { HostBuiltin } from './builtin.ts'
 
 export const hostBuiltins: Readonly<Record<string, HostBuiltin>> = {
   ...regexBuiltins,
+  ...textBuiltins,
+  ...timeBuiltins,
   sprintf,
 }

@@ -11,7 +11,7 @@ export function readRegoArray(text: string): readonly Operand[] | undefined {
     if (token === '[' || token === '{' || token === '(') depth += 1
     const closes = token === ']' || token === '}' || token === ')'
     if ((token === ',' && depth === 1) || (closes && depth === 1)) {
-      if (at > start) operands.push(toOperand(text.slice(start, at)))
+      if (at > start) operands.push(toOperand(text.slice(start, at).trim()))
       start = end
     }
     if (closes) depth -= 1
@@ -25,12 +25,12 @@ interface Token {
   readonly text: string
 }
 
-/** Strings whole, punctuation one by one, the rest (numbers, words) in runs. */
+/** Strings whole, punctuation one by one, the rest (numbers, words) in runs; spaces are no tokens. */
 function* tokens(text: string): Generator<Token> {
   let at = 0
   while (at < text.length) {
     const end = endOfToken(text, at)
-    yield { at, end, text: text.slice(at, end) }
+    if (text[at] !== ' ') yield { at, end, text: text.slice(at, end) }
     at = end
   }
 }
@@ -43,7 +43,7 @@ function endOfToken(text: string, at: number): number {
     return end + 1
   }
   let end = at
-  while (end < text.length && !'[]{}(),:"'.includes(text[end] ?? '')) end += 1
+  while (end < text.length && !'[]{}(),:" '.includes(text[end] ?? '')) end += 1
   return Math.max(end, at + 1)
 }
 
