@@ -1,8 +1,9 @@
 import type { BundleDigest, Clock, Logger } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { buildBundle } from './build.ts'
-import type { BuildOptions, StageRun } from './build.ts'
+import type { BuildOptions } from './build.ts'
 import type { Source, Watching } from './directory.ts'
+import type { StageRun } from './opa.ts'
 import { problemText } from './problem.ts'
 import type { Problem, Stage } from './problem.ts'
 

@@ -2,16 +2,11 @@ import { createHash } from 'node:crypto'
 import type { BundleDigest, Json, JsonObject } from '../model.ts'
 import { decisionEntrypoint } from '../policy/bundle.ts'
 import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
-import type { Modules, Opa, OpaBuild, OpaSources, RuleText } from './opa.ts'
-import type { Problem, Stage } from './problem.ts'
+import type { Modules, Opa, OpaBuild, OpaSources, RuleText, StageRun } from './opa.ts'
+import type { Problem } from './problem.ts'
 import { buildData, isTest } from './sources.ts'
 import type { Sources } from './sources.ts'
 
-export interface StageRun {
-  readonly name: Stage
-  readonly ms: number
-  readonly ok: boolean
-}
 export interface BuildOptions {
   readonly opa: Opa
   /** The builtins that the host runs, as OPA writes capabilities. */
@@ -84,23 +79,9 @@ const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[
 
 /** Check, semantics, build: in this order, and nothing after the first that finds a problem. */
 export const buildBundle = async (sources: Sources, options: BuildOptions): Promise<Built> => {
-  const { opa } = options
-  const asked = opaSources(sources, options)
-  const stages: StageRun[] = []
-  const timed = async <T>(name: Stage, work: () => Promise<T>, isOk: (result: T) => boolean): Promise<T> => {
-    const began = performance.now()
-    const result = await work()
-    stages.push({ name, ms: Math.round(performance.now() - began), ok: isOk(result) })
-    return result
-  }
-  const isEmpty = (problems: readonly Problem[]): boolean => problems.length === 0
-
-  for (const stage of ['check', 'semantics'] as const) {
-    const problems = await timed(stage, () => opa[stage](asked), isEmpty)
-    if (problems.length > 0) return { ok: false, problems, stages }
-  }
-  const compiled = { ...asked, modules: withoutTests(asked.modules), strict: false, entrypoints: [decisionEntrypoint] }
-  const built = await timed('build', () => opa.build(compiled), ({ ok }) => ok)
+  const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint] }
+  const built = await options.opa.bundle(asked)
+  const { stages } = built
   if (!built.ok) return { ok: false, problems: built.problems, stages }
   return { ok: true, bundle: bundleOf(sources, built.result, options.detectors), stages }
 }

@@ -1,6 +1,5 @@
-import { watch } from 'node:fs'
+import { readdirSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readDirectory } from './read-directory.ts'
 import type { Read } from './sources.ts'
@@ -12,61 +11,55 @@ export interface WatchOptions {
   readonly onChange: () => void
   /** Milliseconds of quiet before a change is told: an editor writes a file in several steps. */
   readonly quiet?: number
-  /** Milliseconds between looks, where the system cannot tell of changes. */
+  /** Milliseconds between looks. */
   readonly interval?: number
 }
 
 /** Names, sizes and times of all files: enough to see that something was saved. */
-const snapshot = async (path: string): Promise<string> => {
-  const names = await readdir(path, { recursive: true }).catch(() => [])
-  const seen = await Promise.all(
-    names.sort().map(async (name) => {
-      const found = await stat(join(path, name)).catch(() => undefined)
-      return `${name} ${found?.size ?? ''} ${found?.mtimeMs ?? ''}`
-    }),
-  )
+const snapshot = (path: string): string => {
+  const seen: string[] = []
+  try {
+    for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' }).sort()) {
+      const found = statSync(join(path, name), { throwIfNoEntry: false })
+      seen.push(`${name} ${found?.size ?? ''} ${found?.mtimeMs ?? ''} ${found?.ino ?? ''}`)
+    }
+  } catch (fault) {
+    // A directory that is gone differs from one that was there; the next look may find it again.
+    seen.push(String(fault))
+  }
   return seen.join('\n')
 }
 
-const poll = (path: string, interval: number, tell: () => void): Watching => {
+/**
+ * Tells once of each burst of changes below a directory. The system's notices make it quick; a look now and then makes it sure,
+ * where there are none (network file systems, too many watches) or the directory itself was replaced.
+ */
+export const watchDirectory = (path: string, { onChange, quiet = 100, interval = 2000 }: WatchOptions): Watching => {
   let last = snapshot(path)
-  const timer = setInterval(() => {
-    const before = last
-    last = before.then(async (old) => {
-      const now = await snapshot(path)
-      if (now !== old) tell()
-      return now
-    })
-  }, interval).unref()
-  return { close: () => clearInterval(timer) }
-}
-
-/** Tells once of each burst of changes below a directory. */
-export const watchDirectory = (path: string, { onChange, quiet = 100, interval = 500 }: WatchOptions): Watching => {
   let timer: NodeJS.Timeout | undefined
-  let watching: Watching | undefined
-  let closed = false
-  const tell = (): void => {
+  const look = (): void => {
+    const now = snapshot(path)
+    if (now === last) return
+    last = now
+    onChange()
+  }
+  const notice = (): void => {
     clearTimeout(timer)
-    if (!closed) timer = setTimeout(onChange, quiet)
+    timer = setTimeout(look, quiet)
   }
-  const fallBack = (): void => {
-    watching?.close()
-    if (!closed) watching = poll(path, interval, tell)
-  }
+  let watcher: FSWatcher | undefined
   try {
-    const watcher: FSWatcher = watch(path, { recursive: true, persistent: false }, tell)
-    // Too many watches, a network file system, or the directory itself replaced.
-    watcher.on('error', fallBack)
-    watching = watcher
+    watcher = watch(path, { recursive: true, persistent: false }, notice)
+    watcher.on('error', () => watcher?.close())
   } catch {
-    fallBack()
+    watcher = undefined
   }
+  const looking = setInterval(look, interval).unref()
   return {
     close: () => {
-      closed = true
       clearTimeout(timer)
-      watching?.close()
+      clearInterval(looking)
+      watcher?.close()
     },
   }
 }

@@ -33,6 +33,12 @@ export interface OpaBuild {
   readonly rules: readonly RuleText[]
   readonly reads: { readonly groups: boolean; readonly input: readonly string[] }
 }
+export interface StageRun {
+  readonly name: Stage
+  readonly ms: number
+  readonly ok: boolean
+}
+export type OpaBundle = OpaAnswer<OpaBuild> & { readonly stages: readonly StageRun[] }
 export interface OpaTest {
   readonly file: string
   readonly row: number
@@ -64,7 +70,10 @@ export interface Opa {
   check(sources: OpaSources): Promise<readonly Problem[]>
   /** What compiles but would not mean what it seems to mean (product 2.4). */
   semantics(sources: OpaSources): Promise<readonly Problem[]>
+  /** Compiles everything it is given, tests too. */
   build(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaAnswer<OpaBuild>>
+  /** Check, semantics, build: nothing after the first that finds a problem. Tests are checked and left out of what is built. */
+  bundle(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaBundle>
   /** `filter` is a regular expression on the full name of a test. */
   test(sources: OpaSources & { readonly filter?: string }): Promise<OpaAnswer<OpaTestReport>>
   fmt(modules: Modules): Promise<OpaAnswer<Modules>>
@@ -104,14 +113,21 @@ export const createOpa = ({ timeout = 60_000, idle = 15_000 }: OpaOptions = {}):
     return problems.length > 0 ? { ok: false, problems } : { ok: true, result: read(raw.result) }
   }
 
+  const readBuild = (result: unknown): OpaBuild => {
+    const built = result as Omit<OpaBuild, 'wasm'> & { wasm: string }
+    return { ...built, wasm: Uint8Array.from(Buffer.from(built.wasm, 'base64')) }
+  }
+
   return {
     check: async (sources) => staged('check', await ask('check', request(sources))),
     semantics: async (sources) => staged('semantics', await ask('semantics', request(sources))),
     build: async ({ entrypoints, ...sources }) =>
-      answer('build', await ask('build', { ...request(sources), entrypoints }), (result) => {
-        const built = result as Omit<OpaBuild, 'wasm'> & { wasm: string }
-        return { ...built, wasm: Uint8Array.from(Buffer.from(built.wasm, 'base64')) }
-      }),
+      answer('build', await ask('build', { ...request(sources), entrypoints }), readBuild),
+    bundle: async ({ entrypoints, ...sources }) => {
+      const raw = await ask('bundle', { ...request(sources), entrypoints })
+      const { stages, build } = raw.result as { stages: readonly StageRun[]; build?: unknown }
+      return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages }
+    },
     test: async ({ filter, ...sources }) =>
       answer('test', await ask('test', { ...request(sources), ...(filter ? { filter } : {}) }), (result) => result as OpaTestReport),
     fmt: async (modules) => answer('check', await ask('fmt', { modules }), (result) => result as Modules),

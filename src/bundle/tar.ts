@@ -61,7 +61,7 @@ export const readTar = (archive: Buffer): Map<string, Buffer> => {
   let named: string | undefined
   for (let at = 0; at + block <= archive.length; ) {
     const head = archive.subarray(at, at + block)
-    if (head.every((byte) => byte === 0)) break
+    if (head.every((byte) => byte === 0)) return files
     const size = Number.parseInt(text(head.subarray(124, 136)).trim() || '0', 8)
     const sum = Number.parseInt(text(head.subarray(148, 156)).trim(), 8)
     const counted = head.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 32 : byte), 0)
@@ -78,5 +78,5 @@ export const readTar = (archive: Buffer): Map<string, Buffer> => {
     }
     at += block + Math.ceil(size / block) * block
   }
-  return files
+  throw new Error('not a whole tar archive')
 }

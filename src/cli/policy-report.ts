@@ -1,3 +1,4 @@
+import type { Decision } from '../model.ts'
 import { problemText } from '../bundle/problem.ts'
 import type { Problem } from '../bundle/problem.ts'
 import { agrees } from '../bundle/test.ts'
@@ -47,4 +48,19 @@ export const showTests = (report: TestReport, options: { readonly threshold: num
   const passed = report.tests.filter((test) => test.outcome === 'pass' && agrees(test)).length
   output.line(`${plural(passed, 'test')} passed on both, ${report.failed} failed, coverage ${percent.toFixed(1)} %`)
   if (options.threshold !== undefined && percent < options.threshold) output.line(`coverage is below ${options.threshold} %`)
+}
+
+export const showDecision = (decision: Decision, output: Output): void => {
+  output.line(decision.kind)
+  for (const { rule, message, title, remedy } of decision.reasons) {
+    shown(`  ${rule}: ${message ?? title ?? ''}`.trimEnd(), output)
+    if (remedy) shown(`    → ${remedy}`, output)
+  }
+  if (decision.kind === 'require_approval') {
+    for (const { rule, reviewers, quorum } of decision.approval.requirements) shown(`  ${rule} wants ${quorum} of ${reviewers.join(', ')}`, output)
+  }
+  if (decision.kind === 'mask' || decision.kind === 'require_approval') {
+    for (const mask of decision.mask) shown(`  mask ${'detector' in mask ? mask.detector : mask.path} (${mask.rule})`, output)
+  }
+  output.line(`risk ${decision.risk}, bundle ${decision.bundle}`)
 }

@@ -1,9 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import { buildBundle } from '../bundle/build.ts'
 import type { BuildOptions } from '../bundle/build.ts'
 import { packBundle } from '../bundle/bundle-file.ts'
+import { evaluate } from '../bundle/eval.ts'
 import { formatDirectory } from '../bundle/format.ts'
 import { writeLibrary } from '../bundle/library.ts'
 import { createOpa } from '../bundle/opa.ts'
@@ -16,8 +18,8 @@ import type { Place } from '../bundle/source-of.ts'
 import type { Sources } from '../bundle/sources.ts'
 import { testBundle } from '../bundle/test.ts'
 import type { CommandContext } from './main.ts'
-import { exitCode } from './output.ts'
-import { showProblems, showTests } from './policy-report.ts'
+import { exitCode, printable } from './output.ts'
+import { showDecision, showProblems, showTests } from './policy-report.ts'
 
 interface Common {
   readonly dir?: string
@@ -26,9 +28,10 @@ interface Common {
   readonly json?: boolean
 }
 
-const percentage = (text: string): number => {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= 0 && value <= 100)) throw new InvalidArgumentError('a number from 0 to 100 is expected')
+const readText = (path: string): Promise<string> => (path === '-' ? text(process.stdin) : readFile(path, 'utf8'))
+const percentage = (given: string): number => {
+  const value = Number(given)
+  if (given.trim() === '' || !(value >= 0 && value <= 100)) throw new InvalidArgumentError('a number from 0 to 100 is expected')
   return value
 }
 const collect = (name: string, names: readonly string[] = []): readonly string[] => [...names, name]
@@ -118,6 +121,27 @@ export const registerPolicy = (program: Command, { output, exit }: CommandContex
         else output.line(`${options.output}: bundle ${digest}, ${bytes.length} bytes`)
       }),
     )
+
+  policy
+    .command('eval')
+    .description('print the decision about one input, as the gateway would take it')
+    .addOption(dir()).addOption(bundle()).addOption(detector()).addOption(json())
+    .requiredOption('--input <file>', 'the input of the policy as JSON, `-` for standard input')
+    .action(async (options: Common & { input: string }) => {
+      const input = await readText(options.input)
+      await withSources(options, async (sources, build) => {
+        const built = await buildBundle(sources, build)
+        if (!built.ok) return refuse(built.problems, options, { stages: built.stages })
+        const evaluated = await evaluate(built.bundle, input, build.detectors)
+        if (!evaluated.ok) {
+          output.note(evaluated.message)
+          return exit(exitCode.misuse)
+        }
+        for (const note of evaluated.notes) output.note(printable(note))
+        if (options.json) output.json(evaluated.decision)
+        else showDecision(evaluated.decision, output)
+      })
+    })
 
   policy
     .command('fmt')

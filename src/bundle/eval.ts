@@ -1,0 +1,38 @@
+import type { Decision, Logger, Question } from '../model.ts'
+import type { BuiltBundle } from '../policy/bundle.ts'
+import { createPolicyEngine } from '../policy/engine.ts'
+
+export type Evaluated = { readonly ok: true; readonly decision: Decision; readonly notes: readonly string[] } | { readonly ok: false; readonly message: string }
+
+const exact = (_: string, value: unknown, context?: { source?: string }): unknown =>
+  typeof value === 'number' && context?.source !== undefined && JSON.stringify(value) !== context.source ? JSON.rawJSON(context.source) : value
+
+const readQuestion = (text: string): Question | undefined => {
+  try {
+    const read = JSON.parse(text, exact as (key: string, value: unknown) => unknown) as unknown
+    if (typeof read !== 'object' || read === null || Array.isArray(read)) return undefined
+    // What is written by hand may leave out the two lists that are mostly empty.
+    return { entries: [], findings: [], ...read } as unknown as Question
+  } catch {
+    return undefined
+  }
+}
+
+/** The decision that the gateway would take: the same engine, the same bounds, the same reading of the verdict. */
+export const evaluate = async (bundle: BuiltBundle, text: string, detectors: readonly string[]): Promise<Evaluated> => {
+  const question = readQuestion(text)
+  if (!question) return { ok: false, message: 'the input is not a JSON object' }
+  const notes: string[] = []
+  const note = (message: string, fields?: Readonly<Record<string, unknown>>): number =>
+    notes.push(typeof fields?.['detail'] === 'string' ? `${message}: ${fields['detail']}` : message)
+  const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
+  const engine = createPolicyEngine({ detectors, logger, threads: 1 })
+  try {
+    await engine.activate(bundle)
+    return { ok: true, decision: await engine.decide(question), notes }
+  } catch (fault) {
+    return { ok: false, message: fault instanceof Error ? fault.message : String(fault) }
+  } finally {
+    await engine.close()
+  }
+}

@@ -1,0 +1,116 @@
+import { buildBundle, digestOf } from '../../src/bundle/build.ts'
+import { packBundle, unpackBundle } from '../../src/bundle/bundle-file.ts'
+import { createOpa } from '../../src/bundle/opa.ts'
+import { readDirectory } from '../../src/bundle/read-directory.ts'
+import type { Sources } from '../../src/bundle/sources.ts'
+import { testBundle } from '../../src/bundle/test.ts'
+import { capabilitiesWithout, example } from './support.ts'
+
+const opa = createOpa()
+afterAll(() => opa.close())
+const options = async (): Promise<Parameters<typeof buildBundle>[1]> => ({ opa, capabilities: await opa.capabilities(), detectors: ['email'] })
+const exampleSources = async (): Promise<Sources> => {
+  const read = await readDirectory(example)
+  if (!read.ok) throw new Error(JSON.stringify(read.problems))
+  return read.sources
+}
+const withModule = (sources: Sources, path: string, text: string): Sources => ({ ...sources, own: [...sources.own, path], modules: { ...sources.modules, [path]: text } })
+
+test('a bundle has everything that judging needs', async () => {
+  const built = await buildBundle(await exampleSources(), await options())
+  if (!built.ok) throw new Error(JSON.stringify(built.problems))
+  const { bundle, stages } = built
+  expect(stages.map(({ name, ok }) => [name, ok])).toEqual([['check', true], ['semantics', true], ['build', true]])
+  expect(bundle.digest).toMatch(/^bnd_[0-9a-f]{32}$/)
+  expect(bundle).toMatchObject({ entrypoint: 'sallyport/decision', reads_groups: true })
+  expect(bundle.data).toEqual({ limits: { points: 40 }, sallyport_build: { reads_groups: true, detectors: ['email'] } })
+  expect(bundle.rules['crm/deny/destructive_sql']).toEqual({
+    title: 'Destructive SQL',
+    description: 'DROP loses a table.',
+    remedy: 'Ask the database team.',
+    link: 'https://wiki.example/sql',
+    severity: 'high',
+  })
+  expect(bundle.rules['crm/allow']).toEqual({ title: 'Support uses the CRM' })
+  expect(WebAssembly.validate(bundle.wasm)).toBe(true)
+})
+
+test('the digest names policies, library and data, and no test', async () => {
+  const sources = await exampleSources()
+  const digest = digestOf(sources)
+  expect(digestOf({ ...sources, data: { limits: { points: 41 } } })).not.toBe(digest)
+  expect(digestOf(withModule(sources, 'sallyport/more.rego', 'package sallyport.more'))).not.toBe(digest)
+  expect(digestOf(withModule(sources, 'policies/crm/more_test.rego', 'package policies.crm_test'))).toBe(digest)
+  expect(digestOf({ ...sources, data: { b: 1, a: { d: 1, c: 2 } } })).toBe(digestOf({ ...sources, data: { a: { c: 2, d: 1 }, b: 1 } }))
+})
+
+test('nothing is built of what does not pass the check', async () => {
+  const sources = withModule(await exampleSources(), 'policies/bad/bad.rego', 'package policies.bad\n\nallow if y\n')
+  const built = await buildBundle(sources, await options())
+  expect(built).toMatchObject({ ok: false, problems: [{ stage: 'check', file: 'policies/bad/bad.rego', row: 3 }], stages: [{ name: 'check', ok: false }] })
+})
+
+test('a builtin that the host does not run is an error of the check', async () => {
+  const text = 'package policies.bad\n\nallow if time.now_ns() > 1\n'
+  const capabilities = await capabilitiesWithout(opa, 'time.now_ns')
+  const built = await buildBundle(withModule(await exampleSources(), 'policies/bad/bad.rego', text), { ...(await options()), capabilities })
+  expect(built).toMatchObject({ ok: false, problems: [{ stage: 'check', code: 'forbidden_builtin', row: 3 }] })
+})
+
+test('an error in a test keeps a bundle from being built, but no test is in it', async () => {
+  const sources = await exampleSources()
+  const plain = await buildBundle(sources, await options())
+  const more = await buildBundle(withModule(sources, 'policies/crm/more_test.rego', 'package policies.crm_test\n\ntest_more if true\n'), await options())
+  expect(more.ok && plain.ok && Buffer.compare(more.bundle.wasm, plain.bundle.wasm)).toBe(0)
+  const broken = await buildBundle(withModule(sources, 'policies/crm/more_test.rego', 'package policies.crm_test\n\ntest_more if y\n'), await options())
+  expect(broken).toMatchObject({ ok: false, problems: [{ file: 'policies/crm/more_test.rego' }] })
+})
+
+test('a bundle file is built again from its sources to the same digest', async () => {
+  const sources = await exampleSources()
+  const built = await buildBundle({ ...sources, commit: 'abc123' }, await options())
+  if (!built.ok) throw new Error(JSON.stringify(built.problems))
+  const bytes = packBundle({ ...sources, commit: 'abc123' }, built.bundle)
+  expect(Buffer.compare(bytes, packBundle({ ...sources, commit: 'abc123' }, built.bundle))).toBe(0)
+  const read = await unpackBundle(bytes)
+  if (!read.ok) throw new Error(JSON.stringify(read.problems))
+  expect(read.warnings).toEqual([])
+  expect(read.sources.commit).toBe('abc123')
+  const again = await buildBundle(read.sources, await options())
+  expect(again.ok && again.bundle.digest).toBe(built.bundle.digest)
+})
+
+describe('tests run twice', () => {
+  test('and both agree', async () => {
+    const tested = await testBundle(await exampleSources(), await options())
+    expect(tested).toMatchObject({ ok: true, report: { failed: 0, differing: 0, coverage: { percent: 100, uncovered: [] } } })
+    expect(tested.ok && tested.report.tests.map(({ name, outcome, host }) => [name, outcome, host])).toEqual([
+      ['test_support_may', 'pass', 'pass'],
+      ['test_others_may_not', 'pass', 'pass'],
+      ['test_drop', 'pass', 'pass'],
+      ['test_risk', 'pass', 'pass'],
+    ])
+  })
+
+  test('a difference between evaluator and host is a failure', async () => {
+    // Measured: the evaluator wants the padding of base64, the compiled module does not.
+    const text = 'package policies.crm_test\n\ntest_padding if not base64.decode("YQ")\n'
+    const tested = await testBundle(withModule(await exampleSources(), 'policies/crm/more_test.rego', text), { ...(await options()), filter: 'test_padding' })
+    expect(tested).toMatchObject({ ok: true, report: { failed: 1, differing: 1, tests: [{ name: 'test_padding', outcome: 'pass', host: 'fail' }] } })
+  })
+
+  test('a case that fails fails on both, and lines that no test reaches are named', async () => {
+    const text = 'package policies.crm_test\n\ntest_sql[n] if {\n\tsome n, sql in {"a": "DROP x", "b": "SELECT"}\n\tcount(data.policies.crm.deny) == 1 with input.message as query(sql)\n}\n'
+    const tested = await testBundle(withModule(await exampleSources(), 'policies/crm/more_test.rego', text), { ...(await options()), filter: 'test_sql' })
+    expect(tested).toMatchObject({ ok: true, report: { failed: 1, differing: 0, tests: [{ outcome: 'fail', host: 'fail', cases: { a: true, b: false } }] } })
+    const file = tested.ok ? tested.report.coverage.uncovered.find(({ file }) => file === 'policies/crm/crm.rego') : undefined
+    expect(file?.lines).toEqual(expect.arrayContaining([5, 6]))
+    expect(file?.coverage).toBeLessThan(100)
+  })
+
+  test('two tests of one name cannot be told apart in the host, and are a problem', async () => {
+    const text = 'package policies.crm_test\n\ntest_risk if true\n'
+    const tested = await testBundle(withModule(await exampleSources(), 'policies/crm/more_test.rego', text), await options())
+    expect(tested).toMatchObject({ ok: false, problems: [{ stage: 'test', code: 'test_twice' }] })
+  })
+})
