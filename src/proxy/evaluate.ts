@@ -1,5 +1,4 @@
-import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, Mask, Message, Outcome } from '../model.ts'
-import type { Scan } from '../detect/scan.ts'
+import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, Mask, Message, Outcome, Scan } from '../model.ts'
 import type { Definitions } from './definitions.ts'
 import { questionOf } from './question.ts'
 import type { Rooms } from './rooms.ts'

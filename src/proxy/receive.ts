@@ -18,7 +18,7 @@ export function receive(bytes: Uint8Array, session: ClientSession, current: Pend
   const parsed = rooms.wire.readAnswer(bytes)
   if (!parsed.ok) return { kind: 'broken', detail: parsed.problem.message }
   const rpc = rooms.wire.readRpc(rooms.enforce.withoutCredentials(session.upstream.name, parsed.value))
-  if ('code' in rpc) return { kind: 'broken', detail: rpc.message }
+  if (rpc.kind === 'problem') return { kind: 'broken', detail: rpc.message }
   const base = { direction: 'to_client', revision: session.revision } as const
 
   if (rpc.kind === 'result' || rpc.kind === 'error') {

@@ -1,9 +1,8 @@
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import type {
   ApprovalId, BundleDigest, Clock, Decision, Direction, Entry, Exchange, Finding, GrantedApproval, Ids, Json, JsonObject, KnownActor, Logger, Mask, Message, Question, Request,
-  RequestId, Revision, SessionId,
+  RequestId, Revision, Scan, SessionId,
 } from '../model.ts'
-import type { Scan } from '../detect/scan.ts'
 import type { MethodFacts } from '../wire/methods.ts'
 import type { RpcMessage, RpcProblem } from '../wire/rpc.ts'
 import type { JsonProblem } from '../wire/json.ts'

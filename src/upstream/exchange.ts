@@ -34,7 +34,8 @@ class GatewayRequest extends Readable {
   readonly socket = { writable: true }
   readonly method: string
   readonly headers: Record<string, string>
-  settle: (outcome: ExchangeOutput | Error) => void = () => undefined
+  answered: (output: ExchangeOutput) => void = () => undefined
+  failed: (error: Error & { code?: string }) => void = () => undefined
   #body: string | undefined
 
   constructor(input: ExchangeInput) {
@@ -67,12 +68,14 @@ class DetachedResponse extends EventEmitter {
 }
 
 const settlePlugin: Plugin<IncomingMessage, ServerResponse> = (proxy) => {
-  const settle = (request: unknown, outcome: ExchangeOutput | Error) => {
-    if (request instanceof GatewayRequest) request.settle(outcome)
+  const failed = (error: Error, request: unknown) => {
+    if (request instanceof GatewayRequest) request.failed(error)
   }
-  proxy.on('proxyRes', (answer, request) => settle(request, { status: answer.statusCode ?? 502, headers: answer.headers, body: answer }))
-  proxy.on('error', (error, request) => settle(request, error))
-  proxy.on('econnreset', (error, request) => settle(request, error))
+  proxy.on('proxyRes', (answer, request: unknown) => {
+    if (request instanceof GatewayRequest) request.answered({ status: answer.statusCode ?? 502, headers: answer.headers, body: answer })
+  })
+  proxy.on('error', failed)
+  proxy.on('econnreset', failed)
 }
 
 export function createExchange(url: string): { exchange: ExchangeWith; close(): void } {
@@ -96,22 +99,27 @@ export function createExchange(url: string): { exchange: ExchangeWith; close(): 
       const request = new GatewayRequest(input)
       const response = new DetachedResponse()
       const cancel = () => response.destroy()
-      const timer = input.headersTimeout > 0 ? setTimeout(() => request.settle(new GatewayError('upstream_timeout')), input.headersTimeout) : undefined
+      const timer = input.headersTimeout > 0 ? setTimeout(() => request.failed(new GatewayError('upstream_timeout')), input.headersTimeout) : undefined
       let settled = false
-      request.settle = (outcome) => {
+      const settle = (finish: () => void) => {
         if (settled) return
         settled = true
         clearTimeout(timer)
-        if (outcome instanceof Error) {
+        finish()
+      }
+      request.answered = (output) =>
+        settle(() => {
+          output.body.once('close', () => input.signal.removeEventListener('abort', cancel))
+          resolve(output)
+        })
+      request.failed = (error) =>
+        settle(() => {
           input.signal.removeEventListener('abort', cancel)
           response.destroy()
-          return reject(faultOf(outcome, input.signal))
-        }
-        outcome.body.once('close', () => input.signal.removeEventListener('abort', cancel))
-        resolve(outcome)
-      }
+          reject(faultOf(error, input.signal))
+        })
       input.signal.addEventListener('abort', cancel, { once: true })
-      const next = (error?: unknown) => request.settle(error instanceof Error ? error : new Error('not forwarded'))
+      const next = (error?: unknown) => request.failed((error as Error | undefined) ?? new Error('not forwarded')) // what httpxy throws are errors
       // The two objects carry all that httpxy reads of a request and response; a real pair would tie the exchange to the client's socket.
       void forward(request as unknown as IncomingMessage, response as unknown as ServerResponse, next)
     })

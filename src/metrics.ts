@@ -1,0 +1,72 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { Meters } from './proxy/rooms.ts'
+
+export interface Gauges {
+  readonly queued: () => number
+  readonly sessions: () => number
+  readonly bundleAge: () => number | undefined
+}
+export interface Metrics {
+  readonly meters: Meters
+  readonly committed: (batch: { readonly size: number; readonly seconds: number }) => void
+  readonly policyRun: (ok: boolean) => void
+  readonly watch: (gauges: Gauges) => void
+  readonly contentType: string
+  print(): Promise<string>
+}
+
+const seconds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30]
+
+/** Every metric of the gateway, in Prometheus' text form. Names are stable. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const decisions = new Counter({ name: 'sallyport_decisions_total', help: 'Decisions by kind and direction', labelNames: ['kind', 'direction'], registers })
+  const errors = new Counter({ name: 'sallyport_policy_errors_total', help: 'Judgements that went wrong and were denied', registers })
+  const unjudged = new Counter({ name: 'sallyport_unjudged_total', help: 'Messages that reached a socket unjudged; always 0', registers })
+  const rejected = new Counter({ name: 'sallyport_rejected_total', help: 'Requests refused before they were judged, by reason', labelNames: ['reason'], registers })
+  const judging = new Histogram({ name: 'sallyport_judging_seconds', help: 'Time of one judgement', buckets: seconds, registers })
+  const recording = new Histogram({ name: 'sallyport_recording_seconds', help: 'Time until a record was durable', buckets: seconds, registers })
+  const total = new Histogram({ name: 'sallyport_request_seconds', help: 'Time of a forwarded request, server included', buckets: seconds, registers })
+  const commit = new Histogram({ name: 'sallyport_commit_seconds', help: 'Time of one group commit', buckets: seconds, registers })
+  const batch = new Histogram({ name: 'sallyport_commit_records', help: 'Records in one group commit', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers })
+  const runs = new Counter({ name: 'sallyport_policy_runs_total', help: 'Policy builds by result', labelNames: ['result'], registers })
+  unjudged.inc(0)
+
+  // Children are looked up once: `labels()` hashes at each call.
+  const byKind = new Map<string, { inc(): void }>()
+  return {
+    meters: {
+      decided({ direction }, decision) {
+        const key = `${decision.kind} ${direction}`
+        const child = byKind.get(key) ?? decisions.labels(decision.kind, direction)
+        byKind.set(key, child)
+        child.inc()
+        if (decision.reasons.some(({ rule }) => rule === 'sallyport/policy_error')) errors.inc()
+      },
+      judged: (value) => judging.observe(value),
+      recorded: (value) => recording.observe(value),
+      completed: (value) => total.observe(value),
+      unjudged: () => unjudged.inc(),
+      rejected: (reason) => rejected.inc({ reason }),
+    },
+    committed({ size, seconds: value }) {
+      commit.observe(value)
+      batch.observe(size)
+    },
+    policyRun: (ok) => runs.inc({ result: ok ? 'activated' : 'failed' }),
+    watch({ queued, sessions, bundleAge }) {
+      gauge('sallyport_record_queue', 'Records waiting for a commit', queued)
+      gauge('sallyport_sessions', 'Open sessions', sessions)
+      gauge('sallyport_bundle_age_seconds', 'Seconds since the active bundle was activated', () => bundleAge() ?? 0)
+      gauge('sallyport_bundle_active', '1 while a bundle is active', () => (bundleAge() === undefined ? 0 : 1))
+    },
+    contentType: registry.contentType,
+    print: () => registry.metrics(),
+  }
+
+  function gauge(name: string, help: string, read: () => number): void {
+    new Gauge({ name, help, registers, collect() { this.set(read()) } })
+  }
+}
