@@ -1,0 +1,99 @@
+// A server, or an error page in front of it, may repeat the credential that the gateway sent. It must not reach the caller.
+import type { Json, JsonObject } from '../model.ts'
+import { isList, isObject } from './pointer.ts'
+
+export const credential = '[CREDENTIAL]'
+
+export interface EchoGuard {
+  /** `printed` is the body as JSON, where the caller has it already. */
+  clean(body: JsonObject, printed?: string): { readonly body: JsonObject; readonly removed: number }
+  cleanText(text: string): string
+}
+
+/** Shorter ones would be found everywhere; a credential of three characters protects nothing. */
+const shortest = 4
+
+/** `secrets`: tokens, passwords and whole header values, such as `Basic …`. */
+export function createEchoGuard(secrets: readonly string[]): EchoGuard {
+  const whole = new Set(secrets.flatMap(partsOf).filter((secret) => secret.length >= shortest))
+  const spellings = [...new Set([...whole].flatMap(spellingsOf))].sort((a, b) => b.length - a.length)
+  const encoded = [...new Set([...whole].flatMap(alignmentsOf))].sort((a, b) => b.length - a.length)
+  const alternatives = [
+    ...spellings.map(literal),
+    // the characters at the edges share bits with what stands beside the secret
+    ...encoded.map((text) => `[A-Za-z0-9+/_-]?${literal(text)}[A-Za-z0-9+/_-]?={0,2}`),
+  ]
+  if (alternatives.length === 0) return { clean: (body) => ({ body, removed: 0 }), cleanText: (text) => text }
+  const pattern = new RegExp(alternatives.join('|'), 'g')
+  // in a printed body a text is escaped, and JSON in a text is escaped twice
+  const needles = [...new Set([...spellings, ...encoded].flatMap((text) => [text, escaped(text), escaped(escaped(text))]))]
+
+  const cleanText = (text: string): string => text.replace(pattern, credential)
+  const clean = (body: JsonObject, printed = JSON.stringify(body)): { body: JsonObject; removed: number } => {
+    if (!needles.some((needle) => printed.includes(needle))) return { body, removed: 0 }
+    let removed = 0
+    const count = (text: string): string =>
+      text.replace(pattern, () => {
+        removed++
+        return credential
+      })
+    const walk = (value: Json): Json => {
+      if (typeof value === 'string') return count(value)
+      if (isList(value)) return value.map(walk)
+      if (isObject(value)) {
+        const taken = new Set<string>()
+        return Object.fromEntries(
+          Object.entries(value).map(([name, member]) => {
+            let free = count(name)
+            for (let number = 2; taken.has(free); number++) free = `${credential} ${number}`
+            taken.add(free)
+            return [free, walk(member)]
+          }),
+        )
+      }
+      if (value === null || typeof value === 'boolean') return value
+      const text = JSON.stringify(value)
+      return count(text) === text ? value : credential
+    }
+    // an object stays an object
+    const cleaned = walk(body) as JsonObject
+    return { body: removed === 0 ? body : cleaned, removed }
+  }
+  return { clean, cleanText }
+}
+
+/** A header's value and what it carries: the token, or the pair that `Basic` encodes (RFC 7617) and its password. */
+function partsOf(secret: string): string[] {
+  const trimmed = secret.trim()
+  const [, scheme, carried] = /^(Basic|Bearer) +(\S+)$/i.exec(trimmed) ?? []
+  if (scheme === undefined || carried === undefined) return [trimmed]
+  if (scheme.toLowerCase() === 'bearer') return [trimmed, carried]
+  const pair = Buffer.from(carried, 'base64').toString('utf8')
+  const password = pair.slice(pair.indexOf(':') + 1)
+  return [trimmed, carried, pair, password]
+}
+
+function spellingsOf(secret: string): string[] {
+  const bytes = Buffer.from(secret, 'utf8')
+  const url = encodeURIComponent(secret.toWellFormed())
+  const strict = url.replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  const lower = (text: string): string => text.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
+  const form = strict.replaceAll('%20', '+')
+  const hex = bytes.length >= 6 ? [bytes.toString('hex'), bytes.toString('hex').toUpperCase()] : []
+  return [secret, escaped(secret), url, strict, form, lower(url), lower(strict), lower(form), ...hex]
+}
+
+/** The characters of base64 that only the secret decides, in each of its three alignments and both alphabets. */
+function alignmentsOf(secret: string): string[] {
+  const bytes = Buffer.from(secret, 'utf8')
+  const texts = [0, 1, 2].map((shift) => {
+    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64').replace(/=+$/, '')
+    const from = shift === 0 ? 0 : shift + 1
+    const to = (bytes.length + shift) % 3 === 0 ? text.length : text.length - 1
+    return text.slice(from, to)
+  })
+  return texts.filter((text) => text.length >= shortest).flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')])
+}
+
+const escaped = (text: string): string => JSON.stringify(text).slice(1, -1)
+const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')

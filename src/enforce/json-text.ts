@@ -1,0 +1,63 @@
+import type { Json, JsonObject } from '../model.ts'
+import { isList, isObject, type Place } from './pointer.ts'
+
+/** A text inside a message, and where it stands. */
+export interface TextPlace {
+  readonly place: Place
+  readonly text: string
+}
+/** An object with `content` blocks, and perhaps the same once more as `structuredContent`. */
+export interface Holder {
+  readonly place: Place
+  readonly value: JsonObject
+  /** The texts of its blocks and of the resources embedded in them. */
+  readonly texts: readonly TextPlace[]
+}
+
+/** The result of a tool itself, or inside the state of a task. */
+export function holdersOf(body: JsonObject): readonly Holder[] {
+  const holders: Holder[] = []
+  for (const place of [[], ['result']] as const) {
+    const value = place.length === 0 ? body : Object.hasOwn(body, 'result') ? body['result'] : undefined
+    if (isObject(value)) holders.push({ place, value, texts: textsOf(value, place) })
+  }
+  return holders
+}
+
+function textsOf(holder: JsonObject, place: Place): readonly TextPlace[] {
+  const content = Object.hasOwn(holder, 'content') ? holder['content'] : undefined
+  if (!isList(content)) return []
+  return content.flatMap((block, index) => {
+    if (!isObject(block)) return []
+    const at = [...place, 'content', String(index)]
+    const texts: TextPlace[] = []
+    if (typeof block['text'] === 'string') texts.push({ place: [...at, 'text'], text: block['text'] })
+    const resource = block['resource']
+    if (isObject(resource) && typeof resource['text'] === 'string') texts.push({ place: [...at, 'resource', 'text'], text: resource['text'] })
+    return texts
+  })
+}
+
+const mayBeJson = /^[\s\ufeff]*["{[\-\dtfn]/
+
+/**
+ * A text as JSON. What the strict reader refuses, such as doubled names, some client may still read: then it is taken as
+ * the most lenient reader takes it, and what is printed instead has one meaning only.
+ */
+export function readText(text: string, parse: (text: string) => Json | undefined): Json | undefined {
+  if (!mayBeJson.test(text)) return undefined
+  const strict = parse(text)
+  if (strict !== undefined) return strict
+  try {
+    return JSON.parse(text.replace(/^\ufeff/, ''), keepSource) as Json // by the grammar of JSON
+  } catch {
+    return undefined
+  }
+}
+
+type Context = { readonly source?: string }
+/** Numbers keep their source text where a double would print another. */
+export function keepSource(this: unknown, _key: string, value: unknown, context?: Context): unknown {
+  if (typeof value !== 'number' || context?.source === undefined || context.source === JSON.stringify(value)) return value
+  return JSON.rawJSON(context.source)
+}

@@ -1,0 +1,100 @@
+import type { Hit, Json, Mask, Scalar, Scan } from '../model.ts'
+import { createEdits, type Edits } from './edits.ts'
+import { covers, parsePointer, placesOf, startOf, stepInto, type Place, type Position, type Segments } from './pointer.ts'
+
+/** A mask whose pointer has been read. */
+export interface MaskRule {
+  readonly detector?: string
+  readonly segments?: Segments
+  readonly with: Scalar
+  /** What stands for a span of a text. */
+  readonly text: string
+  readonly must: boolean
+}
+export type MaskRules = { readonly ok: true; readonly rules: readonly MaskRule[] } | { readonly ok: false; readonly detail: string }
+
+/** In the order of the rule ids, in which they win over each other. */
+export function readMasks(masks: readonly Mask[], detectors: readonly string[]): MaskRules {
+  const rules: MaskRule[] = []
+  for (const mask of [...masks].sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0))) {
+    const detector = 'detector' in mask ? mask.detector : undefined
+    if (detector !== undefined && !detectors.includes(detector)) return { ok: false, detail: `a mask names a detector that is not there, rule ${mask.rule}` }
+    const parsed = mask.path === undefined ? undefined : parsePointer(mask.path)
+    if (parsed?.ok === false) return { ok: false, detail: `${parsed.problem}, rule ${mask.rule}` }
+    if (detector === undefined && parsed === undefined) return { ok: false, detail: `a mask has neither path nor detector, rule ${mask.rule}` }
+    rules.push({
+      ...(detector !== undefined && { detector }),
+      ...(parsed && { segments: parsed.segments }),
+      with: mask.with,
+      text: typeof mask.with === 'string' ? mask.with : JSON.stringify(mask.with),
+      must: mask.must,
+    })
+  }
+  return { ok: true, rules }
+}
+
+/** How far a rule's pointer has come after the keys, or undefined where it cannot match below them. */
+export function positionAfter(segments: Segments, keys: readonly string[]): Position | undefined {
+  let position = startOf(segments)
+  for (const key of keys) position = stepInto(segments, position, key)
+  return position.length === 0 ? undefined : position
+}
+
+/** Where the rules are put to: a body, or the value of a JSON text whose places count as those of `structuredContent`. */
+export interface Target {
+  readonly value: Json
+  readonly hits: readonly Hit[]
+  /** Where the rule's pointer stands at the target's root; undefined where it does not reach it. */
+  position(rule: MaskRule & { readonly segments: Segments }): Position | undefined
+  /** True where a scoped detector's pointer has already matched around the target. */
+  isInside(rule: MaskRule): boolean
+}
+
+export interface Marked {
+  readonly edits: Edits
+  readonly matched: ReadonlySet<MaskRule>
+  /** Names that a rule's detector hit, and that are still there. */
+  readonly names: readonly { readonly place: Place; readonly hit: Hit; readonly rule: MaskRule }[]
+}
+
+/** Marks what the rules cover: whole places first, then the spans in what is left. */
+export function mark(target: Target, rules: readonly MaskRule[]): Marked {
+  const edits = createEdits()
+  const matched = new Set<MaskRule>()
+  for (const rule of rules) {
+    if (rule.detector !== undefined || rule.segments === undefined) continue
+    const from = target.position({ ...rule, segments: rule.segments })
+    if (from === undefined) continue
+    for (const place of placesOf(target.value, rule.segments, from)) {
+      matched.add(rule)
+      edits.replace(place, { kind: 'value', value: rule.with })
+    }
+  }
+  const byDetector = new Map<string, MaskRule[]>()
+  for (const rule of rules) if (rule.detector !== undefined) byDetector.set(rule.detector, [...(byDetector.get(rule.detector) ?? []), rule])
+  const names: { place: Place; hit: Hit; rule: MaskRule }[] = []
+  for (const hit of target.hits) {
+    const covering = (byDetector.get(hit.detector) ?? []).filter((rule) => isCovered(target, rule, hit.keys))
+    const [rule] = covering
+    if (rule === undefined) continue
+    for (const one of covering) matched.add(one)
+    if (hit.where === 'name') {
+      if (!edits.isReplaced(hit.keys.slice(0, -1))) names.push({ place: hit.keys, hit, rule })
+    } else edits.patch(hit.keys, hit.spans.map(({ start, end }) => ({ start, end, text: rule.text, value: rule.with })), hit.encoding)
+  }
+  return { edits, matched, names }
+}
+
+function isCovered(target: Target, rule: MaskRule, keys: readonly string[]): boolean {
+  if (rule.segments === undefined || target.isInside(rule)) return true
+  const from = target.position({ ...rule, segments: rule.segments })
+  return from !== undefined && covers(rule.segments, keys, from)
+}
+
+/** The body of a message as a target. */
+export const bodyTarget = (value: Json, scan: Scan): Target => ({
+  value,
+  hits: scan.hits,
+  position: ({ segments }) => startOf(segments),
+  isInside: () => false,
+})

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import type { Json, JsonObject } from '../model.ts'
+import { createEdits, type Edits } from './edits.ts'
+import { isList, isObject } from './pointer.ts'
+
+const most = 64 * 1024
+
+/** The base64 of image, audio and resource blocks over 64 KiB as `{omitted: {bytes, sha256, mime_type}}`; all else as it is. */
+export function omitLargeBlobs(body: JsonObject): JsonObject {
+  const edits = createEdits()
+  collect(body, [], edits)
+  // members of an object stay an object
+  return edits.count() === 0 ? body : (edits.apply(body) as JsonObject)
+}
+
+function collect(value: Json, place: readonly string[], edits: Edits): void {
+  if (isList(value)) for (const [index, element] of value.entries()) collect(element, [...place, String(index)], edits)
+  else if (isObject(value)) {
+    for (const key of Object.keys(value)) {
+      const member = value[key] as Json // own
+      if (typeof member === 'string') {
+        // four characters carry three bytes
+        if (member.length > most && isBlob(value, key)) {
+          const bytes = Buffer.from(member, 'base64')
+          if (bytes.length > most) edits.replace([...place, key], { kind: 'value', value: omitted(bytes, value['mimeType']) })
+        }
+      } else if (typeof member === 'object' && member !== null) collect(member, [...place, key], edits)
+    }
+  }
+}
+
+const isBlob = (holder: JsonObject, key: string): boolean =>
+  key === 'blob' || (key === 'data' && (holder['type'] === 'image' || holder['type'] === 'audio' || typeof holder['mimeType'] === 'string'))
+
+function omitted(bytes: Buffer, mimeType: Json | undefined): JsonObject {
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  return { omitted: { bytes: bytes.length, sha256, mime_type: typeof mimeType === 'string' ? mimeType : null } }
+}

@@ -1,0 +1,127 @@
+// What is stored or logged (promise 4): everything detected and every masked place is replaced, whatever was decided. Nothing
+// here refuses: what cannot be replaced exactly goes as a whole.
+import type { Hit, Json, JsonObject, Mask, Message, Reason, Scan, Span } from '../model.ts'
+import { createEdits, patchText } from './edits.ts'
+import { keepSource } from './json-text.ts'
+import { bodyTarget, mark, readMasks, type MaskRule } from './mask-rules.ts'
+import { omitLargeBlobs } from './omit.ts'
+import { isObject } from './pointer.ts'
+import { bodyMember } from './rebuild.ts'
+import { maskTwins, renameHit } from './twins.ts'
+
+export const masked = '[MASKED]'
+const whole: MaskRule = { with: masked, text: masked, must: false }
+const maxRounds = 4
+
+export interface Redacted {
+  readonly envelope: JsonObject
+  /** The name of the tool, prompt or resource that the message, or the request it answers, is about. */
+  readonly call: string | null
+  readonly method: string
+}
+
+/** `scan` is that of `message.body`; `rescan` looks at everything else, and once more at what is left. */
+export function redact(message: Message, scan: Scan, masks: readonly Mask[], rescan: (value: Json) => Scan): Redacted {
+  const name = callOf(message)
+  const [call, method] = cleanPair(name ?? '', message.method, rescan)
+  const member = bodyMember(message)
+  const envelope = cleanEnvelope(message, member, rescan)
+  if (!Object.hasOwn(message.envelope, member)) return { envelope, call: name === null ? null : call, method }
+  const body = redactBody(message.body, scan, masks, rescan)
+  return { envelope: { ...envelope, [member]: body }, call: name === null ? null : call, method }
+}
+
+const callOf = (message: Message): string | null =>
+  (message.kind === 'result' || message.kind === 'error' ? message.request.call : message.call)?.name ?? null
+
+function cleanPair(call: string, method: string, rescan: (value: Json) => Scan): readonly [string, string] {
+  const clean = cleanse([call, method], rescan([call, method]), rescan)
+  return Array.isArray(clean) ? [String(clean[0]), String(clean[1])] : [masked, masked]
+}
+
+/** Everything around the body; the body's place in the order of members is kept. */
+function cleanEnvelope(message: Message, member: string, rescan: (value: Json) => Scan): JsonObject {
+  const around: JsonObject = Object.hasOwn(message.envelope, member) ? { ...message.envelope, [member]: null } : message.envelope
+  const clean = cleanse(around, rescan(around), rescan)
+  return isObject(clean) ? clean : { jsonrpc: '2.0', id: masked }
+}
+
+function redactBody(body: JsonObject, scan: Scan, masks: readonly Mask[], rescan: (value: Json) => Scan): Json {
+  const paths = masks.filter((mask) => !('detector' in mask))
+  const read = readMasks(paths, scan.detectors)
+  // a mask that cannot be read covers nobody knows what
+  if (!read.ok) return masked
+  if (scan.hits.length === 0 && paths.length === 0) return omitLargeBlobs(body)
+  try {
+    const rules = [...read.rules.map((rule) => ({ ...rule, with: masked, text: masked })), ...everyDetector(scan)]
+    const first = pass(body, scan, rules, rescan)
+    const clean = cleanse(first, rescan(first), rescan)
+    return isObject(clean) ? omitLargeBlobs(clean) : clean
+  } catch (error) {
+    if (error instanceof RangeError) return masked
+    throw error
+  }
+}
+
+const everyDetector = (scan: Scan): readonly MaskRule[] => scan.detectors.map((detector) => ({ ...whole, detector }))
+
+/** One pass of rules over a body, its member names and its JSON texts. */
+function pass(body: JsonObject, scan: Scan, rules: readonly MaskRule[], rescan: (value: Json) => Scan): Json {
+  const { edits, names } = mark(bodyTarget(body, scan), rules)
+  for (const { hit, rule } of names) renameHit(edits, hit, rule)
+  maskTwins({ body, rules, edits, rescan, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
+  return edits.apply(body) ?? masked
+}
+
+/** Replaces spans, then whole values and names, then everything, until nothing is found any more. */
+function cleanse(value: Json, scan: Scan, rescan: (value: Json) => Scan): Json {
+  let clean = value
+  let left = scan
+  for (let round = 0; left.hits.length > 0; round++) {
+    if (round === maxRounds) return masked
+    clean = replaceHits(clean, left.hits, round > 1)
+    left = rescan(clean)
+  }
+  return clean
+}
+
+function replaceHits(value: Json, hits: readonly Hit[], entire: boolean): Json {
+  const edits = createEdits()
+  for (const hit of hits) {
+    if (hit.where === 'name') edits.rename(hit.keys, entire ? masked : patchText(hit.keys.at(-1) ?? '', patches(hit.spans)))
+    else if (entire) edits.replace(hit.keys, { kind: 'value', value: masked })
+    else edits.patch(hit.keys, patches(hit.spans), hit.encoding)
+  }
+  return edits.apply(value) ?? masked
+}
+
+const patches = (spans: readonly Span[]) => spans.map(({ start, end }) => ({ start, end, text: masked, value: masked }))
+
+function readLeniently(text: string): Json | undefined {
+  try {
+    return JSON.parse(text, keepSource) as Json // by the grammar of JSON
+  } catch {
+    return undefined
+  }
+}
+
+/** Whatever finds spans in a text, by detector. */
+export interface TextFinder {
+  find(text: string): readonly { readonly spans: readonly Span[] }[]
+}
+
+/** For the messages of reasons and for log lines. */
+export function redactText(text: string, detectors: TextFinder): string {
+  let clean = text
+  for (let round = 0; round < maxRounds; round++) {
+    const spans = detectors.find(clean).flatMap((found) => found.spans)
+    if (spans.length === 0) return clean
+    clean = patchText(clean, patches(spans))
+  }
+  return masked
+}
+
+/** A policy's author may quote what was asked in a reason: its texts are masked before anybody sees them. */
+export function redactReasons(reasons: readonly Reason[], detectors: TextFinder): readonly Reason[] {
+  return reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message, detectors) }))
+}

@@ -1,0 +1,117 @@
+// The same secret often stands twice: in `structuredContent` and in a text block that is the same JSON printed. What a mask
+// covers in the one it covers in the other, or a client that reads the other sees it.
+import type { Hit, Json, JsonObject, Scan } from '../model.ts'
+import { patchText, type Edits } from './edits.ts'
+import { holdersOf, readText, type TextPlace } from './json-text.ts'
+import { mark, positionAfter, type MaskRule, type Target } from './mask-rules.ts'
+import { covers, valueAt, type Place } from './pointer.ts'
+import { groupOf, type Repairs } from './repair.ts'
+
+export interface TwinContext {
+  readonly body: JsonObject
+  readonly rules: readonly MaskRule[]
+  /** Those of the body; the texts are added to them. */
+  readonly edits: Edits
+  /** By the place of the holder. */
+  readonly repairs: (holder: Place) => Repairs
+  readonly rescan: (body: Json) => Scan
+  readonly parse: (text: string) => Json | undefined
+  readonly print: (value: Json) => string
+  /** What becomes of a member name that a rule's detector hit. */
+  readonly names: 'refuse' | 'rename'
+}
+export interface Twins {
+  /** How many replacements were made inside texts, beyond the one of the text itself. */
+  readonly masked: number
+  readonly matched: ReadonlySet<MaskRule>
+  /** A member name in a text holds what a rule must replace. */
+  readonly named: boolean
+}
+interface Twin {
+  readonly text: string
+  readonly masked: number
+  readonly matched: ReadonlySet<MaskRule>
+  readonly named: boolean
+}
+
+/** Masks every text that is JSON: in content blocks as structured content, elsewhere where a detector hit. */
+export function maskTwins(context: TwinContext): Twins {
+  const { body, edits } = context
+  const matched = new Set<MaskRule>()
+  let masked = 0
+  let named = false
+  const take = (place: Place, twin: Twin | undefined, instead: number): void => {
+    if (twin === undefined) return
+    for (const rule of twin.matched) matched.add(rule)
+    named ||= twin.named
+    masked += twin.masked - instead
+    edits.replace(place, { kind: 'value', value: twin.text })
+  }
+  for (const holder of holdersOf(body)) {
+    for (const text of holder.texts) {
+      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(context, holder.place, text), 1)
+    }
+  }
+  for (const { place, change } of edits.changes()) {
+    if (change.kind === 'patches' && change.encoding === undefined) take(place, strayTwin(context, place), 1)
+  }
+  return { masked, matched, named }
+}
+
+function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPlace): Twin | undefined {
+  const { rules, body } = context
+  const root = [...holder, 'structuredContent']
+  const around = rules.filter(({ detector, segments }) => detector !== undefined && segments !== undefined && covers(segments, place))
+  const reaches = ({ detector, segments }: MaskRule): boolean =>
+    segments === undefined ? detector !== undefined : positionAfter(segments, root) !== undefined || covers(segments, root)
+  if (around.length === 0 && !rules.some(reaches)) return undefined
+  const structured = valueAt(body, root)
+  if (around.length === 0 && structured !== undefined && text === context.print(structured)) {
+    const same = printedTwin(context, root)
+    if (same !== 'gone') return same
+  }
+  const value = readText(text, context.parse)
+  if (value === undefined) return undefined
+  const target: Target = {
+    value,
+    hits: rules.some(({ detector }) => detector !== undefined) ? context.rescan(value).hits : [],
+    position: ({ segments }) => positionAfter(segments, root),
+    isInside: ({ segments }) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
+  }
+  return rewritten(context, target, rules, context.repairs(holder))
+}
+
+/** The commonest case: the text is the structured content, printed. `gone`: that was dropped, and the text must be looked at. */
+function printedTwin(context: TwinContext, root: Place): Twin | undefined | 'gone' {
+  const masked = context.edits.changes().filter(({ place }) => root.every((key, at) => place[at] === key)).length
+  if (masked === 0) return undefined
+  const after = valueAt(context.edits.apply(context.body) ?? null, root)
+  return after === undefined ? 'gone' : { text: context.print(after), masked, matched: new Set(), named: false }
+}
+
+/** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
+function strayTwin(context: TwinContext, place: Place): Twin | undefined {
+  const text = valueAt(context.body, place)
+  if (typeof text !== 'string' || !/^[\s\ufeff]*[[{]/.test(text)) return undefined
+  const value = readText(text, context.parse)
+  if (value === undefined) return undefined
+  const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
+  return rewritten(context, { value, hits: context.rescan(value).hits, position: () => undefined, isInside: () => true }, inside, new Map())
+}
+
+function rewritten(context: TwinContext, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {
+  const { edits, names, matched } = mark(target, rules)
+  for (const { place, change } of edits.changes()) {
+    const done = repairs.get(groupOf(place))
+    if (done !== undefined && change.kind !== 'drop') edits.swap(place, done === 'null' ? { kind: 'value', value: null } : { kind: 'drop' })
+  }
+  const masked = edits.count() + names.length
+  if (masked === 0) return undefined
+  if (context.names === 'rename') for (const { hit, rule } of names) renameHit(edits, hit, rule)
+  return { text: context.print(edits.apply(target.value) ?? null), masked, matched, named: names.length > 0 }
+}
+
+export function renameHit(edits: Edits, hit: Hit, rule: MaskRule): void {
+  const name = hit.keys.at(-1) ?? ''
+  edits.rename(hit.keys, patchText(name, hit.spans.map((span) => ({ ...span, text: rule.text, value: rule.with }))))
+}
