@@ -29,8 +29,14 @@ const checked = (directory: string, ...args: readonly string[]): unknown => {
   const { errors = [] } = JSON.parse(stderr || stdout || '{}') as { errors?: readonly Said[] }
   return errors.map(({ code, message, location: { file, row, col } }) => ({ file, row, col, code, message: message.split('\n')[0] })).sort(byPlace)
 }
-const byPlace = (a: { file?: string; row?: number; col?: number; message: string }, b: typeof a): number =>
-  `${a.file} ${a.row} ${a.col} ${a.message}`.localeCompare(`${b.file} ${b.row} ${b.col} ${b.message}`)
+interface Placed {
+  readonly file?: string | undefined
+  readonly row?: number | undefined
+  readonly col?: number | undefined
+  readonly message?: string | undefined
+}
+const key = ({ file, row, col, message }: Placed): string => `${file} ${row} ${col} ${message}`
+const byPlace = (a: Placed, b: Placed): number => key(a).localeCompare(key(b))
 
 const broken: Readonly<Record<string, Record<string, string>>> = {
   'a module that is fine': { 'a.rego': 'package a.b\n\nx := 1\n' },

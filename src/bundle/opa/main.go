@@ -13,6 +13,7 @@ type command func(request *Request) (any, []Problem)
 var commands = map[string]command{
 	"ast":          tree,
 	"build":        build,
+	"bundle":       whole,
 	"capabilities": capabilities,
 	"check":        check,
 	"eval":         eval,
