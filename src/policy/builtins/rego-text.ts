@@ -1,70 +1,109 @@
-/** Values in Rego's notation, as the module prints them (`opa_value_dump`): JSON, and sets as `{1,2}` and `set()`. */
-import type { Operand } from './sprintf.ts'
+/** Values in Rego's notation, as the module prints them (`opa_value_dump`): JSON, and sets as `{1, 2}` and `set()`. */
 
-/** The elements of an array, each as OPA's `sprintf` hands it to Go; undefined when the value is not an array. */
+/** Where there are elements: an object's are its keys and values in turn. */
+type Value =
+  | { readonly kind: 'word' | 'number' | 'string'; readonly text: string }
+  | { readonly kind: 'array' | 'object' | 'set'; readonly elements: readonly Value[] }
+
+/** As OPA's `sprintf` hands a value to Go. */
+export type Operand =
+  | { readonly kind: 'int'; readonly value: bigint }
+  | { readonly kind: 'float64'; readonly value: number }
+  | { readonly kind: 'string'; readonly value: string }
+
+const maxDepth = 500
+
+/** The elements of an array; undefined when the value is not an array. */
 export function readRegoArray(text: string): readonly Operand[] | undefined {
-  if (!text.startsWith('[')) return undefined
-  const operands: Operand[] = []
-  let depth = 0
-  let start = 1
-  for (const { at, end, text: token } of tokens(text)) {
-    if (token === '[' || token === '{' || token === '(') depth += 1
-    const closes = token === ']' || token === '}' || token === ')'
-    if ((token === ',' && depth === 1) || (closes && depth === 1)) {
-      if (at > start) operands.push(toOperand(text.slice(start, at).trim()))
-      start = end
+  const value = read({ tokens: tokensOf(text), at: 0 }, 0)
+  return value.kind === 'array' ? value.elements.map(toOperand) : undefined
+}
+
+interface Cursor {
+  readonly tokens: readonly string[]
+  at: number
+}
+
+function tokensOf(text: string): readonly string[] {
+  return text.match(/"[^"\\]*(?:\\.[^"\\]*)*"|set\(\)|[[\]{},:]|[^\s[\]{}(),:"]+/g) ?? []
+}
+
+function read(from: Cursor, depth: number): Value {
+  if (depth > maxDepth) throw new Error('a value that is too deep')
+  const token = from.tokens[from.at] ?? ''
+  from.at += 1
+  if (token === '[') return { kind: 'array', elements: readElements(from, ']', depth).elements }
+  if (token === '{') {
+    const { elements, pairs } = readElements(from, '}', depth)
+    // Only `set()` is an empty set.
+    return pairs || elements.length === 0 ? { kind: 'object', elements: sortedPairs(elements) } : { kind: 'set', elements: elements.toSorted(compare) }
+  }
+  if (token === 'set()') return { kind: 'set', elements: [] }
+  if (token.startsWith('"')) return { kind: 'string', text: String(JSON.parse(token)) }
+  return /^-?\d/.test(token) ? { kind: 'number', text: token } : { kind: 'word', text: token }
+}
+
+function readElements(from: Cursor, end: string, depth: number): { readonly elements: Value[]; readonly pairs: boolean } {
+  const elements: Value[] = []
+  let pairs = false
+  while (from.at < from.tokens.length && from.tokens[from.at] !== end) {
+    elements.push(read(from, depth + 1))
+    const next = from.tokens[from.at]
+    if (next === ':') pairs = true
+    if (next === ':' || next === ',') from.at += 1
+  }
+  from.at += 1
+  return { elements, pairs }
+}
+
+/** The module keeps members in the order of their hashes; OPA's evaluator prints them sorted. */
+function sortedPairs(elements: readonly Value[]): readonly Value[] {
+  const pairs = elements.flatMap((key, index) => (index % 2 === 0 ? [[key, elements[index + 1] ?? key] as const] : []))
+  return pairs.toSorted(([a], [b]) => compare(a, b)).flat()
+}
+
+const ranks = { word: 0, number: 1, string: 2, array: 3, object: 4, set: 5 } as const
+const words = ['null', 'false', 'true']
+
+/** Rego's order of values: null, booleans, numbers, strings, arrays, objects, sets. */
+function compare(a: Value, b: Value): number {
+  if (a.kind !== b.kind) return ranks[a.kind] - ranks[b.kind]
+  if ('elements' in a && 'elements' in b) {
+    for (const [index, element] of a.elements.entries()) {
+      const other = b.elements[index]
+      if (other === undefined) return 1
+      const order = compare(element, other)
+      if (order !== 0) return order
     }
-    if (closes) depth -= 1
+    return a.elements.length - b.elements.length
   }
-  return operands
+  if (!('text' in a) || !('text' in b)) return 0
+  if (a.kind === 'word') return words.indexOf(a.text) - words.indexOf(b.text)
+  return a.kind === 'number' ? Number(a.text) - Number(b.text) : Buffer.compare(Buffer.from(a.text), Buffer.from(b.text))
 }
 
-interface Token {
-  readonly at: number
-  readonly end: number
-  readonly text: string
+function toOperand(value: Value): Operand {
+  if (value.kind !== 'number') return { kind: 'string', value: value.kind === 'string' ? value.text : print(value) }
+  if (/^-?\d+$/.test(value.text)) return { kind: 'int', value: BigInt(value.text) }
+  const number = Number(value.text)
+  return Number.isFinite(number) ? { kind: 'float64', value: number } : { kind: 'string', value: value.text }
 }
 
-/** Strings whole, punctuation one by one, the rest (numbers, words) in runs; spaces are no tokens. */
-function* tokens(text: string): Generator<Token> {
-  let at = 0
-  while (at < text.length) {
-    const end = endOfToken(text, at)
-    if (text[at] !== ' ') yield { at, end, text: text.slice(at, end) }
-    at = end
+/** As OPA's evaluator prints a value. */
+function print(value: Value): string {
+  switch (value.kind) {
+    case 'word':
+    case 'number':
+      return value.text
+    case 'string':
+      return goQuote(value.text)
+    case 'array':
+      return `[${value.elements.map(print).join(', ')}]`
+    case 'set':
+      return value.elements.length === 0 ? 'set()' : `{${value.elements.map(print).join(', ')}}`
+    case 'object':
+      return `{${value.elements.map((element, index) => `${print(element)}${index % 2 === 0 ? ': ' : ', '}`).join('').replace(/, $/, '')}}`
   }
-}
-
-function endOfToken(text: string, at: number): number {
-  const first = text[at]
-  if (first === '"') {
-    let end = at + 1
-    while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1
-    return end + 1
-  }
-  let end = at
-  while (end < text.length && !'[]{}(),:" '.includes(text[end] ?? '')) end += 1
-  return Math.max(end, at + 1)
-}
-
-function toOperand(text: string): Operand {
-  if (text.startsWith('"')) return { kind: 'string', value: String(JSON.parse(text)) }
-  if (/^-?\d+$/.test(text)) return { kind: 'int', value: BigInt(text) }
-  if (/^-?\d/.test(text)) {
-    const value = Number(text)
-    return Number.isFinite(value) ? { kind: 'float64', value } : { kind: 'string', value: text }
-  }
-  return { kind: 'string', value: spaced(text) }
-}
-
-/** As OPA's evaluator prints a value: a space behind each comma and colon, strings quoted as in Go. */
-function spaced(text: string): string {
-  let printed = ''
-  for (const token of tokens(text)) {
-    if (token.text === ',' || token.text === ':') printed += `${token.text} `
-    else printed += token.text.startsWith('"') ? goQuote(String(JSON.parse(token.text))) : token.text
-  }
-  return printed
 }
 
 const escapes: Readonly<Record<string, string>> = {

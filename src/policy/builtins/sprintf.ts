@@ -3,12 +3,7 @@
  * text. A verb that does not fit prints Go's complaint, since the evaluator that runs the tests does so too.
  */
 import { textOf, type HostBuiltin } from './builtin.ts'
-import { goQuote, readRegoArray } from './rego-text.ts'
-
-export type Operand =
-  | { readonly kind: 'int'; readonly value: bigint }
-  | { readonly kind: 'float64'; readonly value: number }
-  | { readonly kind: 'string'; readonly value: string }
+import { goQuote, readRegoArray, type Operand } from './rego-text.ts'
 
 interface Verb {
   readonly letter: string
@@ -23,6 +18,7 @@ interface Verb {
 
 const maxBytes = 64 * 1024
 const maxWidth = 1000
+const plain: Verb = { letter: 'v', minus: false, plus: false, sharp: false, space: false, zero: false, width: undefined, precision: undefined }
 
 export const sprintf: HostBuiltin = {
   reads: 'rego',
@@ -64,29 +60,30 @@ export function print(format: string, operands: readonly Operand[]): string {
     })
   })
   if (used >= operands.length) return text
-  const extra = operands.slice(used).map((operand) => `${operand.kind === 'int' ? intType(operand.value) : operand.kind}=${plain(operand)}`)
+  const extra = operands.slice(used).map((operand) => `${typeOf(operand)}=${printVerb(operand, plain)}`)
   return `${text}%!(EXTRA ${extra.join(', ')})`
 }
 
 /** What is larger than 64 bits is a `big.Int` to Go and is named so in its complaints. */
 function intType(value: bigint): string {
-  return isSmall(value) ? 'int' : '*big.Int'
+  return isSmall(value) ? 'int64' : '*big.Int'
 }
 
 function isSmall(value: bigint): boolean {
   return BigInt.asIntN(64, value) === value
 }
 
-function plain(operand: Operand): string {
-  return operand.kind === 'float64' ? formatFloat(operand.value, 'g', undefined) : String(operand.value)
+function typeOf(operand: Operand): string {
+  return operand.kind === 'int' ? intType(operand.value) : operand.kind
 }
 
+/** Go complains with the value as `%v` would print it under the same flags. */
 function bad(operand: Operand, verb: Verb): string {
-  return `%!${verb.letter}(${operand.kind === 'int' ? intType(operand.value) : operand.kind}=${plain(operand)})`
+  return `%!${verb.letter}(${typeOf(operand)}=${printVerb(operand, { ...verb, letter: 'v' })})`
 }
 
 function printVerb(operand: Operand, verb: Verb): string {
-  if (verb.letter === 'T') return pad(operand.kind === 'int' ? intType(operand.value) : operand.kind, verb)
+  if (verb.letter === 'T') return pad(typeOf(operand), verb)
   if (operand.kind === 'string') return printString(operand, verb)
   return operand.kind === 'int' ? printInt(operand, verb) : printFloat(operand, verb)
 }
@@ -117,6 +114,10 @@ const bases: Readonly<Record<string, readonly [base: number, prefix: string]>> =
 }
 
 function printInt(operand: Operand & { kind: 'int' }, verb: Verb): string {
+  if (!isSmall(operand.value)) {
+    if (verb.letter === 's') return printInt(operand, { ...verb, letter: 'd' })
+    if (!Object.hasOwn(bases, verb.letter)) return `%!${verb.letter}(big.Int=${operand.value})`
+  }
   if ('cqU'.includes(verb.letter)) throw new Error(`%${verb.letter} of a number`)
   const row = Object.hasOwn(bases, verb.letter) ? bases[verb.letter] : undefined
   if (row === undefined) return bad(operand, verb)
@@ -149,29 +150,43 @@ function printFloat(operand: Operand & { kind: 'float64' }, verb: Verb): string 
   return pad(sign + padded, { ...verb, zero: false })
 }
 
-/** strconv.FormatFloat: the exponent has two digits at least; the shortest `%v` turns to exponents at 21, as does `%g`. */
+/** strconv.FormatFloat of what is not negative: `g` has an exponent below -4 and from the precision on, 6 for the shortest. */
 function formatFloat(value: number, letter: string, precision: number | undefined): string {
   if (letter === 'f') return fixed(value, precision ?? 6)
-  if (letter === 'e' || letter === 'E') return goExponent(value.toExponential(Math.min(precision ?? 6, 100)), letter)
-  const scientific = precision === undefined ? value.toExponential() : value.toExponential(Math.max(precision, 1) - 1)
-  const exponent = Number(scientific.slice(scientific.indexOf('e') + 1))
-  const mantissa = scientific.slice(0, scientific.indexOf('e'))
-  const significant = mantissa.replace('.', '').replace('-', '').replace(/0+$/, '').length || 1
-  let threshold = precision === undefined ? 21 : Math.max(precision, 1)
-  if (precision !== undefined && threshold > significant && significant >= exponent + 1) threshold = significant
-  if (precision !== undefined && threshold < significant) threshold = significant
-  if (exponent < -4 || exponent >= threshold) {
-    return goExponent(precision === undefined ? scientific : `${trimZeros(mantissa)}e${exponent}`, letter === 'G' ? 'E' : 'e')
-  }
-  const sign = value < 0 ? '-' : ''
-  const places = Math.max(significant - exponent - 1, 0)
-  return sign + fixed(Math.abs(precision === undefined ? value : Number(scientific)), places)
+  if (letter === 'e' || letter === 'E') return goExponent(exponential(value, precision ?? 6), letter)
+  const scientific = precision === undefined ? value.toExponential() : exponential(value, Math.max(precision, 1) - 1)
+  const at = scientific.indexOf('e')
+  const exponent = Number(scientific.slice(at + 1))
+  const mantissa = trimZeros(scientific.slice(0, at))
+  const digits = mantissa.replace('.', '').length
+  let threshold = precision === undefined ? 6 : Math.max(precision, 1)
+  if (precision !== undefined && threshold > digits && digits > exponent) threshold = digits
+  if (exponent < -4 || exponent >= threshold) return goExponent(`${mantissa}e${exponent}`, letter === 'G' ? 'E' : 'e')
+  return fixed(Number(scientific), Math.max(digits - exponent - 1, 0))
 }
 
+/** Where JavaScript rounds a tie up, Go rounds to the even digit. */
 function fixed(value: number, places: number): string {
-  if (places > 100) throw new Error('a precision that is too large')
-  if (value < 1e21) return value.toFixed(places)
-  return BigInt(value).toString() + (places > 0 ? `.${'0'.repeat(places)}` : '')
+  if (places > 60) throw new Error('a precision that is too large')
+  if (value >= 1e21) return BigInt(value).toString() + (places > 0 ? `.${'0'.repeat(places)}` : '')
+  const exact = value.toFixed(100)
+  const kept = exact.slice(0, exact.length - 100 + places).replace(/\.$/, '')
+  return isTie(exact.slice(exact.length - 100 + places)) && isEven(kept) ? kept : value.toFixed(places)
+}
+
+function exponential(value: number, places: number): string {
+  if (places > 60) throw new Error('a precision that is too large')
+  const exact = value.toExponential(100)
+  const kept = exact.slice(0, 2 + places).replace(/\.$/, '')
+  return isTie(exact.slice(2 + places, 102)) && isEven(kept) ? kept + exact.slice(102) : value.toExponential(places)
+}
+
+function isTie(rest: string): boolean {
+  return /^50*$/.test(rest)
+}
+
+function isEven(digits: string): boolean {
+  return '02468'.includes(digits.at(-1) ?? '')
 }
 
 function trimZeros(mantissa: string): string {
