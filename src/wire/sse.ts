@@ -57,13 +57,18 @@ export function createSseReader(options: { readonly maxEvent: number }): SseRead
     }
     // The LF of a CRLF that was cut in two ends no second line.
     if (afterReturn && text.charCodeAt(0) === 0x0a) text = text.slice(1)
-    if (text !== '') afterReturn = text.charCodeAt(text.length - 1) === 0x0d
+    afterReturn = arrived.charCodeAt(arrived.length - 1) === 0x0d
     const events: SseEvent[] = []
     let from = 0
-    for (let at = lineEnd(text, 0); at >= 0; at = lineEnd(text, from)) {
+    let feed = text.indexOf('\n')
+    let carriage = text.indexOf('\r')
+    while (feed >= 0 || carriage >= 0) {
+      const at = feed < 0 || (carriage >= 0 && carriage < feed) ? carriage : feed
       const line = rest + text.slice(from, at)
       rest = ''
-      from = text.charCodeAt(at) === 0x0d && text.charCodeAt(at + 1) === 0x0a ? at + 2 : at + 1
+      from = at === carriage && feed === at + 1 ? at + 2 : at + 1
+      if (feed >= 0 && feed < from) feed = text.indexOf('\n', from)
+      if (carriage >= 0 && carriage < from) carriage = text.indexOf('\r', from)
       size += line.length
       if (size > options.maxEvent) fail('event_too_large', `expected events of at most ${options.maxEvent} characters`)
       if (line !== '') take(line, pending)
@@ -96,13 +101,6 @@ interface Pending {
   event?: string
   retry?: number
   data?: string[]
-}
-
-function lineEnd(text: string, from: number): number {
-  const feed = text.indexOf('\n', from)
-  const head = feed < 0 ? text : text.slice(0, feed)
-  const cr = head.indexOf('\r', from)
-  return cr < 0 ? feed : cr
 }
 
 function take(line: string, pending: Pending): void {
