@@ -46,7 +46,7 @@ export const identitySettings = z.strictObject({
 export type IssuerSettings = z.output<typeof issuerSettings>
 
 const odd = /^(?:oct|.*private)$/i
-const publicKey = z.looseObject({ kty: z.string() })
+export const publicKey = z.looseObject({ kty: z.string() })
   .refine(key => !odd.test(key.kty), { error: 'public keys only: a symmetric key would let everybody who verifies also sign' })
   .refine(key => !Object.hasOwn(key, 'd') && !Object.hasOwn(key, 'k'), { error: 'public keys only: this file holds a private one' })
   .refine(key => key.kty !== 'RSA' || (typeof key.n === 'string' && key.n.length * 6 >= 2048), { error: 'RSA keys of at least 2048 bits' })

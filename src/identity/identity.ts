@@ -1,0 +1,76 @@
+import type { Clock, JsonObject, KnownActor, Logger } from '../model.ts'
+import { readBearer } from './bearer.ts'
+import type { Fetch } from './fetch-json.ts'
+import { createKeySource } from './keys.ts'
+import { reason, refuse, type AuthRefusal, type Reason } from './refusal.ts'
+import type { IssuerSettings } from './settings.ts'
+import { createTokenVerifier, type TrustedIssuer } from './tokens.ts'
+
+export interface IdentityOptions {
+  readonly issuers: readonly IssuerSettings[]
+  /** An origin, without a slash at its end. */
+  readonly publicUrl: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly fetch?: Fetch
+}
+
+export interface ResolveInput {
+  readonly rawHeaders: readonly string[]
+  /** The resource called: `<public_url>/mcp/<upstream>` or `<public_url>/api/v1`. */
+  readonly audience: string
+  /** The request's target: a token in its query is refused. */
+  readonly url?: string
+}
+
+export type Resolved =
+  | { readonly ok: true; readonly actor: KnownActor; readonly token: { readonly expires_at: number; readonly hash: string } }
+  | { readonly ok: false; readonly refusal: AuthRefusal }
+
+export interface Identity {
+  /** Who sent a request. There is no fallback: without one good token nobody did. */
+  resolve(input: ResolveInput): Promise<Resolved>
+  /** RFC 9728 section 2. */
+  protectedResourceMetadata(upstream: string): JsonObject
+  /** Fetches every issuer's keys; for `doctor`. */
+  checkIssuers(): Promise<readonly { readonly name: string; readonly problem: string | null; readonly keys: number }[]>
+}
+
+const withoutSlash = (text: string): string => (text.endsWith('/') ? text.slice(0, -1) : text)
+
+export const createIdentity = (options: IdentityOptions): Identity => {
+  const { publicUrl, clock, logger, fetch = globalThis.fetch } = options
+  const trusted: readonly TrustedIssuer[] = options.issuers.map(settings => ({ settings, keys: createKeySource(settings, { clock, fetch, logger }) }))
+  const verifier = createTokenVerifier(new Map(trusted.map(issuer => [issuer.settings.issuer, issuer])), clock)
+  const resources = `${publicUrl}/mcp/`
+
+  const metadataUrl = (audience: string): string | undefined =>
+    audience.startsWith(resources) ? `${publicUrl}/.well-known/oauth-protected-resource/mcp/${audience.slice(resources.length)}` : undefined
+
+  return {
+    async resolve({ rawHeaders, audience, url }) {
+      const no = (why: Reason): Resolved => ({ ok: false, refusal: refuse(why, { realm: publicUrl, metadata: metadataUrl(audience) }) })
+      const bearer = readBearer(rawHeaders, url)
+      if (!bearer.ok) return no(bearer.reason)
+      const verified = await verifier.verify(bearer.token)
+      if (!verified.ok) return no(verified.reason)
+      const { actor, issuer, audiences, expiresAt, hash } = verified.token
+      // RFC 8707 section 2: a token for one resource is worth nothing at another.
+      const wanted = withoutSlash(issuer.audience ?? audience)
+      if (!audiences.some(one => withoutSlash(one) === wanted)) return no(reason('audience_mismatch', `the token is not meant for ${wanted}`))
+      return { ok: true, actor, token: { expires_at: expiresAt, hash } }
+    },
+    protectedResourceMetadata: upstream => ({
+      resource: `${resources}${upstream}`,
+      authorization_servers: trusted.map(({ settings }) => settings.issuer),
+      bearer_methods_supported: ['header'],
+    }),
+    checkIssuers: () => Promise.all(trusted.map(async ({ settings, keys }) => {
+      try {
+        return { name: settings.name, problem: null, keys: await keys.load() }
+      } catch (error) {
+        return { name: settings.name, problem: error instanceof Error ? error.message : String(error), keys: 0 }
+      }
+    })),
+  }
+}

@@ -1,0 +1,38 @@
+/** Why a request is not let in, with everything an HTTP answer needs. The token is never part of it. */
+export interface AuthRefusal {
+  readonly status: 400 | 401 | 403 | 503
+  readonly headers: Readonly<Record<string, string>>
+  readonly code: AuthCode
+  readonly message: string
+}
+
+export type AuthCode =
+  | 'token_missing'
+  | 'credentials_ambiguous'
+  | 'credentials_malformed'
+  | 'token_in_query'
+  | 'token_invalid'
+  | 'token_expired'
+  | 'token_not_yet_valid'
+  | 'issuer_unknown'
+  | 'audience_mismatch'
+  | 'keys_unavailable'
+
+export interface Reason {
+  readonly code: AuthCode
+  readonly message: string
+}
+export const reason = (code: AuthCode, message: string): Reason => ({ code, message })
+
+const malformed: readonly AuthCode[] = ['credentials_ambiguous', 'credentials_malformed', 'token_in_query']
+
+const quoted = (text: string): string => `"${text.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')}"`
+
+/** RFC 6750 section 3 and RFC 9728 section 5.1: a challenge says what was wrong and where to learn how to get a token. */
+export const refuse = ({ code, message }: Reason, challenge: { readonly realm: string; readonly metadata: string | undefined }): AuthRefusal => {
+  if (code === 'keys_unavailable') return { status: 503, headers: { 'Retry-After': '10' }, code, message }
+  const isMalformed = malformed.includes(code)
+  const error = code === 'token_missing' ? [] : [`error=${quoted(isMalformed ? 'invalid_request' : 'invalid_token')}`, `error_description=${quoted(message)}`]
+  const where = challenge.metadata === undefined ? `realm=${quoted(challenge.realm)}` : `resource_metadata=${quoted(challenge.metadata)}`
+  return { status: isMalformed ? 400 : 401, headers: { 'WWW-Authenticate': `Bearer ${[where, ...error].join(', ')}` }, code, message }
+}
