@@ -43,11 +43,11 @@ const json = (): Option => new Option('--json', 'print JSON')
 const placeOf = ({ dir: path, bundle: file }: Common): Place => (file === undefined ? { kind: 'directory', path: path ?? 'rego' } : { kind: 'bundle', path: file })
 
 /** The commands that need no running gateway (product 2.2). */
-export const registerPolicy = (program: Command, { output, exit }: CommandContext): void => {
+export const registerPolicy = (program: Command, { output, exit }: CommandContext, openOpa: () => Opa = createOpa): void => {
   const policy = program.command('policy').description('check, test, build and evaluate policies')
 
   const withOpa = async (work: (opa: Opa) => Promise<void>): Promise<void> => {
-    const opa = createOpa()
+    const opa = openOpa()
     try {
       await work(opa)
     } finally {

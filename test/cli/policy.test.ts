@@ -1,0 +1,196 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command, CommanderError } from 'commander'
+import { createOpa } from '../../src/bundle/opa.ts'
+import { createOutput } from '../../src/cli/output.ts'
+import { registerPolicy } from '../../src/cli/policy.ts'
+import type { Json } from '../../src/model.ts'
+
+const example = fileURLToPath(new URL('../bundle/source', import.meta.url))
+const scratch = (): Promise<string> => mkdtemp(join(tmpdir(), 'sallyport-test-'))
+const copyOf = async (changes: Readonly<Record<string, string>>): Promise<string> => {
+  const root = await scratch()
+  spawnSync('cp', ['-r', `${example}/.`, root])
+  for (const [path, text] of Object.entries(changes)) await writeFile(join(root, path), text)
+  return root
+}
+
+// One thread for all that is run here: a command of its own starts one each time.
+const opa = createOpa()
+const shared = { ...opa, close: () => Promise.resolve() }
+afterAll(() => opa.close())
+
+interface Ran {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+const policy = async (...args: readonly string[]): Promise<Ran> => {
+  const stdout: string[] = []
+  const stderr: string[] = []
+  let code = 0
+  const output = createOutput({ stdout: { write: (text) => stdout.push(text) }, stderr: { write: (text) => stderr.push(text) } })
+  const program = new Command().exitOverride().configureOutput({ writeOut: (text) => stdout.push(text), writeErr: (text) => stderr.push(text) })
+  registerPolicy(program, { output, env: {}, exit: (wanted) => (code = wanted) }, () => shared)
+  try {
+    await program.parseAsync(['policy', ...args], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    code = error.exitCode === 0 ? 0 : 2
+  }
+  return { code, stdout: stdout.join(''), stderr: stderr.join('') }
+}
+const json = ({ stdout }: Ran): Json => JSON.parse(stdout) as Json
+
+const broken = { 'policies/crm/broken.rego': 'package policies.broken\n\nallow if y\n' }
+const question = {
+  actor: { kind: 'person', subject: 'sam', issuer: 'https://id.example', provider: 'id', groups: ['support'], groups_known: true, claims: {} },
+  upstream: { name: 'crm', labels: {} },
+  session: { id: 'ses_1', started_at: '2026-01-01T00:00:00.000Z', client: {}, calls: 0, denied: 0, approvals: 0, bytes_out: 0 },
+  message: {
+    direction: 'to_server',
+    kind: 'request',
+    method: 'tools/call',
+    revision: '2025-06-18',
+    call: { kind: 'tool', name: 'query', arguments: { sql: 'DROP TABLE x' }, annotations: {}, template: false },
+    body: { name: 'query', arguments: { sql: 'DROP TABLE x' } },
+  },
+  now: '2026-01-01T00:00:00.000Z',
+}
+
+describe('check', () => {
+  test('what is fine exits with 0 and names the bundle', async () => {
+    const ran = await policy('check', '--dir', example, '--json')
+    expect(ran.code).toBe(0)
+    expect(json(ran)).toMatchObject({ ok: true, digest: expect.stringMatching(/^bnd_/), problems: [], warnings: [] })
+  })
+
+  test('a problem exits with 1 and is told with its place', async () => {
+    const directory = await copyOf(broken)
+    const ran = await policy('check', '--dir', directory)
+    expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining('policies/crm/broken.rego:3:10: var y is unsafe') })
+    expect(json(await policy('check', '--dir', directory, '--json'))).toMatchObject({
+      ok: false,
+      problems: [{ stage: 'check', file: 'policies/crm/broken.rego', row: 3, col: 10, code: 'rego_unsafe_var_error' }],
+    })
+  })
+
+  test('a builtin that the gateway does not run exits with 1 and says what to do', async () => {
+    const directory = await copyOf({ 'policies/crm/more.rego': 'package policies.more\n\nallow if http.send({"method": "get", "url": "http://x"}).body\n' })
+    const ran = await policy('check', '--dir', directory)
+    expect(ran.code).toBe(1)
+    expect(ran.stdout).toMatch(/more\.rego:3:10: http\.send cannot be used in a policy.*\n {2}→ /)
+  })
+
+  test('a directory that is not there exits with 3', async () => {
+    expect(await policy('check', '--dir', join(example, 'nowhere'))).toMatchObject({ code: 3, stdout: expect.stringContaining('cannot be read') })
+    expect(await policy('check', '--bundle', join(example, 'nowhere'))).toMatchObject({ code: 3 })
+  })
+
+  test('wrong use exits with 2', async () => {
+    expect((await policy('check', '--directory', example)).code).toBe(2)
+    expect((await policy('check', '--dir', example, '--bundle', 'x')).code).toBe(2)
+    expect((await policy('build', '--dir', example)).code).toBe(2)
+    expect((await policy('test', '--dir', example, '--threshold', '101')).code).toBe(2)
+    expect((await policy('nothing')).code).toBe(2)
+  })
+})
+
+describe('test', () => {
+  test('tests that pass twice exit with 0, with coverage in the report', async () => {
+    const ran = await policy('test', '--dir', example, '--threshold', '100', '--json')
+    expect(ran.code).toBe(0)
+    expect(json(ran)).toMatchObject({ ok: true, failed: 0, differing: 0, threshold: 100, coverage: { percent: 100, uncovered: [] } })
+    expect(await policy('test', '--dir', example, '--verbose')).toMatchObject({ code: 0, stdout: expect.stringContaining('test_support_may: passed') })
+  })
+
+  test('a test that fails exits with 1', async () => {
+    const directory = await copyOf({ 'policies/crm/more_test.rego': 'package policies.crm_test\n\ntest_more if {\n\tprint("here")\n\tfalse\n}\n' })
+    const ran = await policy('test', '--dir', directory)
+    expect(ran.code).toBe(1)
+    expect(ran.stdout).toMatch(/more_test\.rego:3: policies\.crm_test\.test_more: FAILED\n {2}printed: here\n/)
+  })
+
+  test('a difference between evaluator and host exits with 1 and says so', async () => {
+    const directory = await copyOf({ 'policies/crm/more_test.rego': 'package policies.crm_test\n\ntest_more if not net.cidr_contains("::ffff:1.0.0.0/104", "1.2.3.4")\n\ntest_padding if not base64.decode("YQ")\n' })
+    const ran = await policy('test', '--dir', directory)
+    // Where the host does not have the builtin at all, the check says no before.
+    expect(ran.code).toBe(1)
+    expect(ran.stdout).toMatch(/DIFFERS|cannot be used in a policy/)
+  })
+
+  test('coverage below the threshold exits with 1 and names the lines', async () => {
+    const ran = await policy('test', '--dir', example, '--run', 'test_risk', '--threshold', '100')
+    expect(ran.code).toBe(1)
+    expect(ran.stdout).toMatch(/not covered: policies\/crm\/crm\.rego: 5-7, 18-21\n/)
+    expect(ran.stdout).toContain('coverage is below 100 %')
+  })
+})
+
+describe('eval', () => {
+  const inputFile = async (text: string): Promise<string> => {
+    const file = join(await scratch(), 'input.json')
+    await writeFile(file, text)
+    return file
+  }
+
+  test('the decision is printed as the gateway would take it', async () => {
+    const ran = await policy('eval', '--dir', example, '--input', await inputFile(JSON.stringify(question)), '--json')
+    expect(ran.code).toBe(0)
+    expect(json(ran)).toMatchObject({
+      kind: 'deny',
+      reasons: [{ code: 'destructive_sql', rule: 'crm/deny/destructive_sql', title: 'Destructive SQL', remedy: 'Ask the database team.' }],
+      bundle: expect.stringMatching(/^bnd_/),
+    })
+    expect(await policy('eval', '--dir', example, '--input', await inputFile(JSON.stringify(question)))).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^deny\n {2}crm\/deny\/destructive_sql: DROP is not allowed here\n {4}→ Ask the database team\.\n/),
+    })
+  })
+
+  test('a bundle decides as the directory that it was built from', async () => {
+    const bundle = join(await scratch(), 'bundle.tar.gz')
+    const built = await policy('build', '--dir', example, '-o', bundle, '--json')
+    expect(built.code).toBe(0)
+    const { digest } = json(built) as { digest: string }
+    const input = await inputFile(JSON.stringify({ ...question, actor: { ...question.actor, groups: ['sales'] } }))
+    const ran = await policy('eval', '--bundle', bundle, '--input', input, '--json')
+    expect(json(ran)).toMatchObject({ kind: 'deny', reasons: [{ code: 'not_allowed' }], bundle: digest })
+  })
+
+  test('an input that is no JSON object exits with 2, a policy that is broken with 1', async () => {
+    expect((await policy('eval', '--dir', example, '--input', await inputFile('[1'))).code).toBe(2)
+    expect((await policy('eval', '--dir', await copyOf(broken), '--input', await inputFile('{}'))).code).toBe(1)
+  })
+})
+
+describe('fmt', () => {
+  test('names what is not formatted and exits with 1, writes it when asked to', async () => {
+    const directory = await copyOf({ 'policies/crm/more.rego': 'package   policies.more\nallow:=true' })
+    expect(await policy('fmt', '--dir', directory)).toMatchObject({ code: 1, stdout: 'policies/crm/more.rego\n' })
+    expect(json(await policy('fmt', '--dir', directory, '--json'))).toEqual({ ok: false, changed: ['policies/crm/more.rego'] })
+    expect((await policy('fmt', '--dir', directory, '--write')).code).toBe(0)
+    expect(await readFile(join(directory, 'policies/crm/more.rego'), 'utf8')).toBe('package policies.more\n\nallow := true\n')
+    expect((await policy('fmt', '--dir', directory)).code).toBe(0)
+  })
+})
+
+describe('library', () => {
+  test('is written beside policies, which stay as fine as they were', async () => {
+    const directory = await copyOf({})
+    const ran = await policy('library', '--out', directory, '--json')
+    expect(json(ran)).toMatchObject({ ok: true, files: expect.arrayContaining(['sallyport/sallyport.rego']) })
+    const checked = json(await policy('check', '--dir', directory, '--json'))
+    expect(checked).toEqual({ ...(json(await policy('check', '--dir', example, '--json')) as object), stages: expect.anything() })
+  })
+})
+
+test('the command itself runs, prints and exits so', () => {
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+  const ran = spawnSync(process.execPath, [main, 'policy', 'check', '--dir', example, '--json'], { encoding: 'utf8' })
+  expect(ran).toMatchObject({ status: 0, stderr: '' })
+  expect(JSON.parse(ran.stdout)).toMatchObject({ ok: true })
+})
