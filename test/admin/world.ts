@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
 import express from 'express'
 import supertest from 'supertest'
 import { createAdminRouter } from '../../src/admin/router.ts'
@@ -39,7 +41,10 @@ export async function openWorld() {
     upstreams: () => [{ name: 'crm', kind: 'http', labels: { tier: 'demo' }, endpoint: 'http://127.0.0.1:1/mcp/crm' }],
   })
   const app = express().use('/api/v1', router)
+  const http = app.listen(0, '127.0.0.1')
+  await once(http, 'listening')
   return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     store,
     approvals,
     get: (as: string, path: string) => supertest(app).get(`/api/v1/${path}`).set('authorization', `Bearer ${as}`),
@@ -53,6 +58,8 @@ export async function openWorld() {
       return held.approval.id
     },
     async close() {
+      http.closeAllConnections()
+      await new Promise((resolve) => http.close(resolve))
       approvals.close()
       await store.close()
       place.remove()

@@ -1,0 +1,74 @@
+import { createInterface } from 'node:readline/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { styleText } from 'node:util'
+import type { EventView, SessionView } from '../admin/contract/session.ts'
+import { printable, type Output } from './output.ts'
+
+type Colour = Parameters<typeof styleText>[0]
+const colours: { readonly [kind in EventView['decision']['kind']]: Colour } = { allow: 'green', deny: 'red', mask: 'yellow', require_approval: 'magenta' }
+const longestWait = 3_000
+const shortBody = 14
+
+export const nameOf = (actor: SessionView['actor']): string => actor.email ?? actor.subject
+export const timeOf = (at: string): string => at.slice(11, 23)
+/** What a message is about, in a few words. */
+export const aboutOf = (event: EventView): string =>
+  [event.kind === 'request' ? event.method : `${event.kind} of ${event.method}`, event.call].filter(Boolean).join(' ').replace(/^notification of /, '')
+
+export function headOf(session: SessionView): readonly string[] {
+  const client = [session.client.name, session.client.version].filter(Boolean).join(' ')
+  return [
+    `${session.id}  ${nameOf(session.actor)} (${session.actor.kind}, ${session.actor.provider}; groups ${session.actor.groups.join(', ') || 'none'}) at ${session.upstream}`,
+    `${session.started_at} to ${session.ended_at ?? 'now, still open'}  MCP ${session.revision}  client ${client || 'unknown'} (self-reported)`,
+    `${session.events} events, ${session.denied} denied, ${session.masked} masked, ${session.approvals} held for approval`,
+  ].map(printable)
+}
+
+function bodyOf(message: unknown, full: boolean): readonly string[] {
+  const envelope = typeof message === 'object' && message !== null ? (message as Record<string, unknown>) : {}
+  const shown = envelope['params'] ?? envelope['result'] ?? envelope['error']
+  if (shown === undefined) return []
+  const lines = JSON.stringify(shown, null, 2).split('\n').map((line) => (full || line.length <= 160 ? line : `${line.slice(0, 157)}…`))
+  const kept = full || lines.length <= shortBody + 1 ? lines : [...lines.slice(0, shortBody), `… ${lines.length - shortBody} more lines (--full shows them)`]
+  return kept.map((line) => `      ${printable(line)}`)
+}
+
+function linesOf(event: EventView, session: SessionView, since: number, full: boolean): readonly string[] {
+  const [from, to] = event.direction === 'to_server' ? [nameOf(session.actor), session.upstream] : [session.upstream, nameOf(session.actor)]
+  const { kind, reasons, bundle } = event.decision
+  const verdict = styleText(colours[kind], kind)
+  const why = reasons.map((reason) => `      ${printable(`${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)}`)
+  return [
+    `#${String(event.seq).padEnd(4)} ${timeOf(event.at)} +${(since / 1000).toFixed(2)}s  ${printable(`${from} → ${to}  ${aboutOf(event)}`)}`,
+    `      ${verdict}, ${event.outcome}  ${styleText('dim', `${event.exchange} ${bundle}`)}`,
+    ...(kind === 'allow' ? [] : why),
+    ...bodyOf(event.message, full),
+  ]
+}
+
+export interface ReplayOptions {
+  readonly step: boolean
+  /** Times as fast as it was; none: without waiting. */
+  readonly speed: number | undefined
+  readonly full: boolean
+}
+
+/** Steps through a session as it went: who, what, what was decided and why, and the content as it was kept. */
+export async function replay(session: SessionView, events: readonly EventView[], { step, speed, full }: ReplayOptions, output: Output): Promise<void> {
+  for (const line of headOf(session)) output.line(line)
+  const keys = step ? createInterface({ input: process.stdin, output: process.stderr }) : undefined
+  let before: number | undefined
+  try {
+    for (const event of events) {
+      const at = Date.parse(event.at)
+      const since = at - (before ?? at)
+      if (before !== undefined && speed !== undefined && keys === undefined) await pause(Math.min(Math.max(since, 0) / speed, longestWait))
+      before = at
+      output.line()
+      for (const line of linesOf(event, session, since, full)) output.line(line)
+      if (keys !== undefined && event !== events.at(-1)) await keys.question('      — Enter for the next —')
+    }
+  } finally {
+    keys?.close()
+  }
+}

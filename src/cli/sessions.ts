@@ -1,0 +1,138 @@
+import type { Command } from 'commander'
+import type { EventView, SessionView } from '../admin/contract/session.ts'
+import { createApiClient, type ApiAnswer } from './api.ts'
+import type { CommandContext, Register } from './main.ts'
+import { exitCode } from './output.ts'
+import { readCount, readPages } from './pages.ts'
+import { aboutOf, headOf, nameOf, replay, timeOf } from './replay.ts'
+
+interface ListArguments {
+  readonly actor?: string
+  readonly group?: string
+  readonly upstream?: string
+  readonly call?: string
+  readonly decision?: string
+  readonly from?: string
+  readonly to?: string
+  readonly limit: string
+  readonly json?: boolean
+}
+interface EventArguments {
+  readonly call?: string
+  readonly decision?: string
+  readonly method?: string
+  readonly json?: boolean
+}
+interface ReplayArguments extends EventArguments {
+  readonly step?: boolean
+  readonly speed?: string
+  readonly full?: boolean
+}
+
+const mostEvents = 100_000
+
+const withEventFilters = (command: Command): Command =>
+  command
+    .option('--call <name>', 'only messages about this tool, prompt or resource')
+    .option('--decision <kind>', 'only messages so decided: allow, deny, mask or require_approval')
+    .option('--method <method>', 'only this method, such as tools/call')
+    .option('--json', 'print the shapes of the admin API')
+
+export const registerSessions: Register = (program, context) => {
+  const sessions = program.command('sessions').description('list, show and replay recorded sessions')
+  sessions
+    .command('list')
+    .description('list sessions, newest first')
+    .option('--actor <name>', 'subject or e-mail of who asked')
+    .option('--group <group>', 'who asked is in this group')
+    .option('--upstream <name>', 'the server')
+    .option('--call <name>', 'a tool, prompt or resource was used')
+    .option('--decision <kind>', 'something was so decided: allow, deny, mask or require_approval')
+    .option('--from <time>', 'began at or after, such as 2026-11-21 or 2026-11-21T08:00:00Z')
+    .option('--to <time>', 'began at or before')
+    .option('--limit <count>', 'how many at most', '50')
+    .option('--json', 'print the shapes of the admin API')
+    .action((given: ListArguments) => list(given, context))
+  withEventFilters(sessions.command('show').description('one line for each message of a session').argument('<id>'))
+    .action((id: string, given: EventArguments) => show(id, given, context))
+  withEventFilters(sessions.command('replay').description('step through a session: times, identity, decisions, masked content').argument('<id>'))
+    .option('--step', 'wait for Enter after each message')
+    .option('--speed <factor>', 'as fast as it was times this; without it nothing waits')
+    .option('--full', 'show long content whole')
+    .action((id: string, given: ReplayArguments) => replayOne(id, given, context))
+}
+
+/** A day means its beginning, in UTC. */
+const instant = (text: string): string | undefined => (Number.isNaN(Date.parse(text)) ? undefined : new Date(text).toISOString())
+
+const refuse = ({ output, exit }: CommandContext, code: number, message: string): void => {
+  output.note(`sallyport sessions: ${message}`)
+  exit(code)
+}
+
+async function list(given: ListArguments, context: CommandContext): Promise<void> {
+  const { output, env } = context
+  const { limit, json, from, to, ...filters } = given
+  const most = readCount(limit)
+  if (most === undefined) return refuse(context, exitCode.misuse, '--limit wants a whole number above 0')
+  for (const [name, text] of Object.entries({ from, to })) {
+    if (text !== undefined && instant(text) === undefined) return refuse(context, exitCode.misuse, `--${name} wants a time, such as 2026-11-21T08:00:00Z`)
+  }
+  const times = { from: from === undefined ? undefined : instant(from), to: to === undefined ? undefined : instant(to) }
+  const answer = await readPages<SessionView>(createApiClient(env), 'sessions', { ...filters, ...times }, most)
+  if (!answer.ok) return refuse(context, answer.exit, answer.message)
+  const { items, next_cursor } = answer.body
+  if (json === true) return output.json(answer.body)
+  if (items.length === 0) return output.note('no session fits')
+  output.table(
+    ['ID', 'STARTED', 'WHO', 'SERVER', 'CLIENT', 'EVENTS', 'DENIED', 'MASKED', 'HELD'],
+    items.map((item) => [
+      item.id, item.started_at.slice(0, 19).replace('T', ' '), nameOf(item.actor), item.upstream, item.client.name ?? '',
+      ...[item.events, item.denied, item.masked, item.approvals].map(String),
+    ]),
+  )
+  if (next_cursor !== null) output.note('there are more; --limit shows them')
+}
+
+/** The session with those of its events that fit. */
+async function read(id: string, given: EventArguments, { env }: CommandContext): Promise<ApiAnswer<{ session: SessionView; events: readonly EventView[] }>> {
+  const client = createApiClient(env)
+  const path = `sessions/${encodeURIComponent(id)}`
+  const session = await client.get<SessionView>(path)
+  if (!session.ok) return session
+  const events = await readPages<EventView>(client, `${path}/events`, {}, mostEvents)
+  if (!events.ok) return events
+  const fits = (event: EventView) =>
+    (given.call === undefined || event.call === given.call) &&
+    (given.decision === undefined || event.decision.kind === given.decision) &&
+    (given.method === undefined || event.method === given.method)
+  return { ...session, body: { session: session.body, events: events.body.items.filter(fits) } }
+}
+
+async function show(id: string, given: EventArguments, context: CommandContext): Promise<void> {
+  const { output } = context
+  const answer = await read(id, given, context)
+  if (!answer.ok) return refuse(context, answer.exit, answer.message)
+  if (given.json === true) return output.json(answer.body)
+  const { session, events } = answer.body
+  for (const line of headOf(session)) output.line(line)
+  output.line()
+  output.table(
+    ['#', 'TIME', '', 'WHAT', 'DECISION', 'OUTCOME', 'WHY'],
+    events.map((event) => [
+      String(event.seq), timeOf(event.at), event.direction === 'to_server' ? '→' : '←', aboutOf(event), event.decision.kind, event.outcome,
+      event.decision.kind === 'allow' ? '' : [...new Set(event.decision.reasons.map(({ code }) => code))].join(', '),
+    ]),
+  )
+}
+
+async function replayOne(id: string, given: ReplayArguments, context: CommandContext): Promise<void> {
+  const { output } = context
+  const speed = given.speed === undefined ? undefined : Number(given.speed)
+  if (speed !== undefined && !(speed > 0)) return refuse(context, exitCode.misuse, '--speed wants a number above 0')
+  if (given.step === true && process.stdin.isTTY !== true) return refuse(context, exitCode.misuse, '--step needs a terminal to press Enter in')
+  const answer = await read(id, given, context)
+  if (!answer.ok) return refuse(context, answer.exit, answer.message)
+  if (given.json === true) return output.json(answer.body)
+  await replay(answer.body.session, answer.body.events, { step: given.step === true, speed, full: given.full === true }, output)
+}
