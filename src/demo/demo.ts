@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { showProblem } from '../config/problem.ts'
+import { loadSettings } from '../config/load.ts'
+import { createGateway } from '../gateway.ts'
+import { createLogger } from '../logging.ts'
+import { isLoopback } from '../loopback.ts'
+import { startCrmServer } from './crm-server.ts'
+import { writeDocuments } from './documents.ts'
+import { startIdp } from './idp.ts'
+import { crmVariable, writeSettings } from './settings.ts'
+import { defaultDirectory, prepareDirectory, removeState, writeState } from './state.ts'
+
+export interface DemoOptions {
+  readonly port?: number
+  /** Loopback, or the demo refuses to start: its people have no passwords. */
+  readonly host?: string
+  readonly directory?: string
+}
+export interface Demo {
+  readonly url: string
+  readonly log: string
+  close(): Promise<void>
+}
+
+/** Why the demo cannot start, in words for whoever started it. */
+export class DemoRefused extends Error {
+  override readonly name = 'DemoRefused'
+}
+
+async function requireFreePort(port: number): Promise<void> {
+  const probe = createServer()
+  try {
+    await new Promise<void>((resolve, reject) => probe.once('error', reject).listen({ host: '127.0.0.1', port, exclusive: true }, resolve))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    const why = code === 'EADDRINUSE' ? `port ${port} is taken by another program (or another demo)` : `port ${port} cannot be used (${code})`
+    throw new DemoRefused(`${why}: stop it, or choose another port, such as \`npm start -- --port ${port + 1000}\``)
+  }
+  await new Promise((resolve) => probe.close(resolve))
+}
+
+/** Everything a first look needs, on this machine only: people, two MCP servers, policies and the gateway itself. */
+export async function runDemo({ port = 8080, host = '127.0.0.1', directory = defaultDirectory }: DemoOptions = {}): Promise<Demo> {
+  if (!isLoopback(host)) throw new DemoRefused(`the demo listens on loopback only, not on ${host}: its people need no password. Write a sallyport.yaml for anything else`)
+  await requireFreePort(port)
+  const closing: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const end of closing.splice(0).reverse()) await end()
+  }
+  try {
+    const path = await prepareDirectory(directory)
+    const secret = randomBytes(32).toString('base64url')
+    const crmToken = randomBytes(32).toString('base64url')
+    const url = `http://127.0.0.1:${port}`
+    const idp = await startIdp({ publicUrl: url, secret })
+    closing.push(idp.close)
+    const crm = await startCrmServer({ token: crmToken })
+    closing.push(crm.close)
+    await writeDocuments(join(path, 'files'))
+    const file = await writeSettings({ directory: path, port, issuers: idp.issuers, crmUrl: crm.url })
+    const loaded = await loadSettings(file, { [crmVariable]: crmToken })
+    if (!loaded.ok) throw new DemoRefused(loaded.problems.map((problem) => showProblem(file, problem)).join('\n'))
+
+    const log = join(path, 'demo.log')
+    const logger = createLogger({ level: 'info', file: log }, (text) => text.replaceAll(crmToken, '[SECRET]').replaceAll(secret, '[SECRET]'))
+    const gateway = await createGateway({ settings: loaded.settings, secrets: loaded.secrets, logger })
+    closing.push(gateway.close)
+    await gateway.listen()
+    await writeState(directory, { url, issuers: idp.issuers, secret, pid: process.pid })
+    closing.push(() => removeState(directory))
+    return { url, log, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
