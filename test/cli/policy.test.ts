@@ -125,7 +125,7 @@ describe('test', () => {
   test('coverage below the threshold exits with 1 and names the lines', async () => {
     const ran = await policy('test', '--dir', example, '--run', 'test_risk', '--threshold', '100')
     expect(ran.code).toBe(1)
-    expect(ran.stdout).toMatch(/not covered: policies\/crm\/crm\.rego: 5-7, 18-21\n/)
+    expect(ran.stdout).toMatch(/not covered: policies\/crm\/crm\.rego: 7-9, 20-23\n/)
     expect(ran.stdout).toContain('coverage is below 100 %')
   })
 })

@@ -1,5 +1,7 @@
 package policies.crm
 
+import data.sallyport
+
 # METADATA
 # title: Support uses the CRM
 allow if {
@@ -18,7 +20,7 @@ allow if {
 deny contains {"code": "destructive_sql", "message": "DROP is not allowed here"} if {
 	input.message.direction == "to_server"
 	input.message.call.name == "query"
-	regex.match(`(?i)\bdrop\b`, input.message.call.arguments.sql)
+	sallyport.matches(`(?i)\bdrop\b`, sallyport.arg("sql"))
 }
 
 # METADATA
