@@ -60,10 +60,10 @@ export const group = () => text('the name of a group')
 const argument = z.string({ error: 'a text' }).refine(value => !value.includes('\0'), { error: 'a text without NUL' })
 /** A program and its arguments. As one text it is split at blanks; whoever needs quotes or blanks writes a list. */
 const argv = z.union([
-  z.array(argument).min(1),
+  z.array(argument).min(1).readonly(),
   z.string().regex(/^[^\s"'`$|&;<>\\(){}*?~#!]+(?: +[^\s"'`$|&;<>\\(){}*?~#!]+)*$/, {
     error: 'a program and its arguments: no shell reads them, so write a list where a sign like " $ | ; * is meant',
-  }).transform(line => line.split(/ +/)),
+  }).transform((line): readonly string[] => line.split(/ +/)),
 ], { error: 'a program and its arguments, as a list of texts or as one text' })
 
 /** Where a secret comes from; the secret itself never stands in the settings. */

@@ -23,7 +23,7 @@ export const issuerSettings = z.strictObject({
   name: name('the name of an issuer').meta({ description: 'The name by which policies and groups know the issuer.' }),
   issuer: issuerUrl.refine(...confidential).meta({ description: 'The `iss` of its tokens, compared character by character.' }),
   jwks: jwks.optional().meta({ description: 'Where its keys are. Without it they are discovered from the issuer\'s own metadata.' }),
-  algorithms: z.array(z.enum(algorithms, { error: `one of ${algorithms.join(', ')}` }), { error: 'a list of algorithms' }).min(1, { error: 'at least one algorithm' })
+  algorithms: z.array(z.enum(algorithms, { error: `one of ${algorithms.join(', ')}` }), { error: 'a list of algorithms' }).min(1, { error: 'at least one algorithm' }).readonly()
     .default(['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519']).meta({ description: 'The signatures accepted.' }),
   audience: text('the audience of its tokens').refine(value => value.trim() === value && value !== '*', { error: 'one exact audience' }).optional()
     .meta({ description: 'Accepted in place of the address that is called. Without it a token is good only for the one upstream, or the API, that it names. With it a token is good for every upstream and for the API.' }),
@@ -32,7 +32,7 @@ export const issuerSettings = z.strictObject({
     groups: claim().default('groups').meta({ description: 'The claim that lists the groups.' }),
     email: claim().default('email').meta({ description: 'The claim with the mail address; taken only where `email_verified` is true.' }),
   }).prefault({}),
-  trusted_groups: z.array(group().refine(value => value !== '*', { error: 'the names of the groups; there is no "all"' }), { error: 'a list of group names' }).default([])
+  trusted_groups: z.array(group().refine(value => value !== '*', { error: 'the names of the groups; there is no "all"' }), { error: 'a list of group names' }).readonly().default([])
     .meta({ description: 'Groups of this issuer that policies and roles see by their own name; every other one is seen as `<name>:<group>`.' }),
   trust_unverified_email: z.boolean({ error: 'true or false' }).default(false)
     .meta({ description: 'Weakens safety: takes the mail address although the issuer does not say that it is verified.' }),

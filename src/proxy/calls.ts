@@ -1,11 +1,12 @@
-import type { Decision, ErrorAnswer, Json, JsonObject, Notification, Request, Result } from '../model.ts'
+import type { Decision, ErrorAnswer, Json, JsonObject, Notification, Request, RequestId, Result } from '../model.ts'
+import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { createSilentChannel, type Channel } from './channel.ts'
 import { recordJudged, type About, type Judge } from './evaluate.ts'
 import { holdCall } from './hold.ts'
 import { passMessage } from './pipeline.ts'
 import { describedCall } from './question.ts'
-import { clientToken } from './receive.ts'
+import { clientToken, isObject } from './receive.ts'
 import { answerServer, forget, recordOwnDenial, relayRequest } from './relay.ts'
 import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
 
@@ -15,7 +16,9 @@ export interface Mirrored {
   /** `Mcp-Param-*` headers of the request, to be passed on. */
   readonly headers: { readonly [name: string]: string } | undefined
   /** Compares them with the arguments; a text where they differ (MCP 2026-07-28 basic/transports/streamable-http). */
-  readonly check: (inputSchema: Json | undefined, args: JsonObject) => { readonly status: number; readonly code: number; readonly message: string } | undefined
+  readonly check: (inputSchema: Json | undefined, args: JsonObject, id: RequestId) => WireRefusal | undefined
+  /** The headers for arguments that a mask has changed. */
+  readonly remake: (inputSchema: Json | undefined, args: JsonObject) => { readonly [name: string]: string }
 }
 
 /** A request of the client: judged, perhaps held, sent, and answered on its channel. */
@@ -24,23 +27,32 @@ export async function handleRequest(rpc: Rpc<'request'>, session: ClientSession,
   const plain = await readRequest(rpc, session, rooms)
   if ('refusal' in plain) return channel.answer({ envelope: plain.refusal, status: session.era === 'modern' ? 400 : 200 })
   const request = await withDefinition(plain.request, session, rooms)
-  const mismatch = request.call?.kind === 'tool' ? mirrored.check(rooms.definitions.get(session.upstream.name, 'tool', request.call.name)?.inputSchema, request.call.arguments) : undefined
-  if (mismatch !== undefined) {
+  const { call } = request
+  const schema = call?.kind === 'tool' ? rooms.definitions.get(session.upstream.name, 'tool', call.name)?.inputSchema : undefined
+  const mismatch = session.era === 'modern' && request.method === 'tools/call' ? mirrored.check(schema, call?.arguments ?? {}, request.id) : undefined
+  if (mismatch?.rpc !== undefined) {
     rooms.meters.rejected('header_mismatch')
-    return channel.answer({ envelope: rooms.answers.error(request.id, mismatch.code, mismatch.message), status: mismatch.status })
+    return channel.answer({ envelope: rooms.answers.error(request.id, mismatch.rpc.code, mismatch.rpc.message), status: mismatch.status })
   }
   if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')
   const pending = track(request, channel, session, rooms, { headers: mirrored.headers })
   const about: About = { session, exchange: pending.exchange }
   try {
     const passage = await passMessage(request, about, { closes: false }, rooms)
-    if (passage.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
+    if (passage.kind === 'forward') {
+      const { message } = passage.evaluated
+      // A mask changed the arguments: headers that mirror them have to follow, or the server refuses the call.
+      if (message.body !== request.body && mirrored.headers !== undefined) pending.headers = mirrored.remake(schema, objectOr(message.body['arguments']))
+      return await relayRequest(passage.evaluated, pending, session, rooms)
+    }
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)
     await answerHeld(passage.judged.message, passage.judged.decision, pending, about, rooms)
   } finally {
     forget(pending, session)
   }
 }
+
+const objectOr = (value: Json | undefined): JsonObject => (isObject(value) ? value : {})
 
 async function answerHeld(request: Request, decision: Parameters<typeof holdCall>[1], pending: Pending, about: About, rooms: Judge): Promise<void> {
   const held = await holdCall(request, decision, pending, about, rooms)
@@ -69,13 +81,15 @@ function answerMessage(request: Request, envelope: JsonObject): ErrorAnswer | Re
   return { direction: 'to_client', revision: request.revision, method: request.method, kind, id: request.id, request, envelope, body: (envelope[kind] ?? {}) as JsonObject }
 }
 
-/** Not allowed is answered as unknown; any other refusal says why. */
+/** Not allowed is answered as unknown; any other refusal says why. An unknown method is 404 in the newer era (2026-07-28 basic/transports, "Status Codes"). */
 async function answerRefused(request: Request, decision: Decision, pending: Pending, rooms: Judge): Promise<void> {
-  const hidden = decision.reasons.some(({ rule }) => rule === 'sallyport/not_allowed')
-  const known = rooms.wire.methodOf(request.revision, 'to_server', 'request', request.method) !== undefined
-  if (!known) return pending.channel.answer({ envelope: rooms.answers.unknownMethod(request), status: request.revision === '2026-07-28' ? 404 : 200 })
-  if (hidden) return pending.channel.answer({ envelope: request.call === undefined ? rooms.answers.unknownMethod(request) : rooms.answers.unknown(request), ...(request.call === undefined && request.revision === '2026-07-28' ? { status: 404 } : {}) })
-  return pending.channel.answer({ envelope: rooms.answers.refusal(request, decision, { decisionId: pending.exchange, executed: false }) })
+  const isKnown = rooms.wire.methodOf(request.revision, 'to_server', 'request', request.method) !== undefined
+  const isHidden = !isKnown || decision.reasons.some(({ rule }) => rule === 'sallyport/not_allowed')
+  if (!isHidden) return pending.channel.answer({ envelope: rooms.answers.refusal(request, decision, { decisionId: pending.exchange, executed: false }) })
+  const envelope = isKnown ? rooms.answers.unknown(request) : rooms.answers.unknownMethod(request)
+  const { error } = envelope
+  const isMethod = isObject(error) && error['code'] === -32601
+  return pending.channel.answer({ envelope, status: isMethod && request.revision === '2026-07-28' ? 404 : 200 })
 }
 
 /** A child that was restarted has forgotten everything: it is greeted as the client greeted it, judged like any message. */

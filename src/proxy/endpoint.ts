@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorTable, GatewayError } from '../errors.ts'
 import type { ClientName, Json, JsonObject, KnownActor, Request as McpRequest } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { Door, HeadCheck, WireRefusal } from '../wire/door.ts'
+import type { Door, Post, WireRefusal } from '../wire/door.ts'
+import type { HeadReading, Visit } from '../wire/head.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { handleNotification, handleReply, handleRequest, type Mirrored } from './calls.ts'
 import { createChannel, type Channel } from './channel.ts'
@@ -23,10 +24,11 @@ export interface EndpointParts {
   readonly rooms: Judge
   readonly sessions: Sessions
   readonly upstream: (name: string) => Upstream | undefined
-  readonly resolve: (rawHeaders: readonly string[], upstream: string) => Promise<Resolved>
+  readonly resolve: (rawHeaders: readonly string[], upstream: string, url: string) => Promise<Resolved>
   readonly door: {
-    readonly readHead: (rawHeaders: readonly string[], method: string) => HeadCheck
-    readonly readPost: (input: { rawHeaders: readonly string[]; bytes: Uint8Array; limits: { request: number; depth: number }; session?: { revision: ClientSession['revision'] } }) => Door
+    readonly readHead: (rawHeaders: readonly string[], method: 'POST' | 'GET' | 'DELETE') => HeadReading
+    readonly readVisit: (rawHeaders: readonly string[], method: 'GET' | 'DELETE') => Visit
+    readonly readPost: (post: Post) => Door
     readonly mirrored: (rawHeaders: readonly string[]) => Mirrored
   }
   readonly limits: { readonly request: number; readonly depth: number }
@@ -41,26 +43,32 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
   return async (request, response, name) => {
     try {
       if (parts.isClosing()) throw new GatewayError('shutting_down')
-      const head = parts.door.readHead(request.rawHeaders, request.method ?? '')
-      if (!head.ok) return reject(response, head.refusal)
+      const { method } = request
+      if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') return reject(response, { status: 405, headers: { allow: 'GET, POST, DELETE' }, rpc: { id: null, code: -32000, message: 'use POST, GET or DELETE' } })
       const upstream = parts.upstream(name)
       if (upstream === undefined) return reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
-      const resolved = await parts.resolve(request.rawHeaders, name)
+      const resolved = await parts.resolve(request.rawHeaders, name, request.url ?? '')
       if (!resolved.ok) {
         rooms.meters.rejected(String(resolved.status))
         return write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
       }
-      if (request.method === 'POST') return await post(request, response, upstream, resolved.caller)
-      if (request.method === 'GET') return await get(request, response, upstream, resolved.caller)
-      if (request.method === 'DELETE') return await end(request, response, upstream, resolved.caller)
-      reject(response, { status: 405, headers: { allow: 'GET, POST, DELETE' }, rpc: { id: null, code: -32000, message: 'use POST, GET or DELETE' } })
+      if (method === 'POST') return await post(request, response, upstream, resolved.caller)
+      const visit = parts.door.readVisit(request.rawHeaders, method)
+      if (!visit.ok) return reject(response, visit.refusal)
+      const session = visitedSession(visit.session, response, upstream, resolved.caller.actor)
+      if (session === undefined) return
+      if (method === 'GET') return await get(visit.lastEventId, response, session, resolved.caller)
+      await sessions.end(session)
+      response.writeHead(200).end()
     } catch (cause) {
       fail(cause, response, null)
     }
   }
 
   async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor }: Caller): Promise<void> {
-    const transport = header(request, 'mcp-session-id')
+    const head = parts.door.readHead(request.rawHeaders, 'POST')
+    if (!head.ok) return reject(response, head.refusal)
+    const transport = head.head.get('mcp-session-id')
     const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
     const body = await readBody(request, parts.limits.request)
     if (!body.ok) return reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
@@ -85,9 +93,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     if (first.kind === 'request' && first.method === 'initialize') {
       return { session: sessions.openLegacy({ ...input, client: clientOf(first.body['clientInfo']) }), fresh: true }
     }
-    if (transport === undefined) return { refusal: { status: 400, rpc: { id, code: -32000, message: 'Bad Request: send initialize first, then the Mcp-Session-Id of its answer' } } }
-    if (found === undefined) return { refusal: { status: 404, rpc: { id, code: -32001, message: 'Session not found: send initialize again' } } }
-    return { session: found, fresh: false }
+    return found === undefined ? { refusal: noSession(transport, id) } : { session: found, fresh: false }
   }
 
   async function pass(messages: readonly RpcMessage[], session: ClientSession, fresh: boolean, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -123,10 +129,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
   }
 
   /** The stream of what no request asked for, or the rest of a stream that was cut (MCP 2025-11-25 basic/transports, "Listening", "Resumability"). */
-  async function get(request: IncomingMessage, response: ServerResponse, upstream: Upstream, caller: Caller): Promise<void> {
-    const session = legacySession(request, response, upstream, caller.actor)
-    if (session === undefined) return
-    const last = header(request, 'last-event-id')
+  async function get(last: string | undefined, response: ServerResponse, session: ClientSession, caller: Caller): Promise<void> {
     const from = last === undefined ? undefined : session.eventIds.resolve(last)
     if (last !== undefined && from === undefined) return reject(response, { status: 400, rpc: { id: null, code: -32000, message: 'that Last-Event-ID is not known, or no longer' } })
     if (from === undefined && session.listening?.isOpen === true) return reject(response, { status: 409, rpc: { id: null, code: -32000, message: 'this session has an open stream already' } })
@@ -147,7 +150,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     } catch (cause) {
       if (abort.signal.aborted) return
       if (!response.headersSent) return fail(cause, response, null)
-      rooms.logger.warn('a stream of a server broke', { upstream: upstream.name, session: session.id, cause: String(cause) })
+      rooms.logger.warn('a stream of a server broke', { upstream: session.upstream.name, session: session.id, cause: String(cause) })
     } finally {
       clearTimeout(expiry)
       abort.abort()
@@ -156,21 +159,10 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     }
   }
 
-  async function end(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor }: Caller): Promise<void> {
-    const session = legacySession(request, response, upstream, actor)
-    if (session === undefined) return
-    await sessions.end(session)
-    response.writeHead(200).end()
-  }
-
-  function legacySession(request: IncomingMessage, response: ServerResponse, upstream: Upstream, actor: KnownActor): ClientSession | undefined {
-    const transport = header(request, 'mcp-session-id')
-    // MCP 2026-07-28 basic/transports/streamable-http: only POST; a header naming that revision settles the era.
-    if (header(request, 'mcp-protocol-version') === '2026-07-28') return void reject(response, { status: 405, headers: { allow: 'POST' }, rpc: { id: null, code: -32000, message: 'this revision knows POST only' } })
+  function visitedSession(transport: string | undefined, response: ServerResponse, upstream: Upstream, actor: KnownActor): ClientSession | undefined {
     const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
-    if (session !== undefined) return session
-    const refusal = transport === undefined ? { status: 400, code: -32000, message: 'Bad Request: Mcp-Session-Id is missing' } : { status: 404, code: -32001, message: 'Session not found: send initialize again' }
-    return void reject(response, { status: refusal.status, rpc: { id: null, code: refusal.code, message: refusal.message } })
+    if (session === undefined) reject(response, noSession(transport, null))
+    return session
   }
 
   function reject(response: ServerResponse, refusal: WireRefusal): void {
@@ -205,10 +197,11 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
   }
 }
 
-const header = (request: IncomingMessage, name: string): string | undefined => {
-  const value = request.headers[name]
-  return typeof value === 'string' ? value : undefined
-}
+// MCP 2025-11-25 basic/transports, "Session Management": 400 without an id, 404 for one that is gone; then the client greets again.
+const noSession = (transport: string | undefined, id: McpRequest['id'] | null): WireRefusal =>
+  transport === undefined
+    ? { status: 400, rpc: { id, code: -32000, message: 'Bad Request: send initialize first, then the Mcp-Session-Id of its answer' } }
+    : { status: 404, rpc: { id, code: -32001, message: 'Session not found: send initialize again' } }
 
 const metaClient = (body: JsonObject): Json | undefined => {
   const meta = body['_meta']

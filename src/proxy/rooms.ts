@@ -20,7 +20,6 @@ export interface WireRoom {
   keepListed(envelope: JsonObject, method: string, listed: readonly number[]): JsonObject
   privateCaching(envelope: JsonObject): JsonObject
   methodOf(revision: Revision, direction: Direction, kind: 'request' | 'notification', method: string): MethodFacts | undefined
-  served: readonly Revision[]
 }
 
 export interface MaskOutcome {
@@ -87,7 +86,6 @@ export interface ApprovalRoom {
     readonly carried: GrantedApproval | undefined
   }): Promise<ApprovalRow>
   wait(id: ApprovalId, options: { readonly signal: AbortSignal }): Promise<ApprovalRow>
-  get(id: ApprovalId): Promise<ApprovalRow | undefined>
   grantOf(row: ApprovalRow): GrantedApproval
   consume(id: ApprovalId): Promise<boolean>
   end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<void>

@@ -21,7 +21,8 @@ export interface Pending {
   resumable: boolean
   /** Set where the gateway itself asks, to learn a server's definitions: the answer is read and not released; told the next cursor. */
   readonly internal: ((nextCursor: string | undefined) => void) | undefined
-  readonly headers: { readonly [name: string]: string } | undefined
+  /** `Mcp-Param-*` as they go to the server. */
+  headers: { readonly [name: string]: string } | undefined
   readonly channel: Channel
 }
 

@@ -13,6 +13,10 @@ export interface Sessions {
   modern(input: OpenInput): ClientSession
   end(session: ClientSession): Promise<void>
   count(): number
+  /** Whether any request is still being worked on. */
+  isBusy(): boolean
+  /** Ends the streams that no request asked for, and frees the callers that wait for an approval. */
+  endStreams(): void
   /** Ends sessions that were idle for too long. */
   sweep(): Promise<void>
   close(): Promise<void>
@@ -24,13 +28,16 @@ export interface OpenInput {
   readonly client: ClientName
 }
 
-const maxSessions = 10_000
-const maxPerPrincipal = 500
 const modernIdle = 30 * 60_000
 // Many clients of the older era do not greet again when their session is gone, so theirs lives through a working day.
 const legacyIdle = 12 * 60 * 60_000
 
-export function createSessions(rooms: Judge): Sessions {
+export interface SessionLimits {
+  readonly all: number
+  readonly perPrincipal: number
+}
+
+export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
   const legacy = new Map<string, ClientSession>()
   const modern = new Map<string, ClientSession>()
   const perPrincipal = new Map<string, number>()
@@ -38,8 +45,8 @@ export function createSessions(rooms: Judge): Sessions {
   const open = ({ actor, upstream, revision, client }: OpenInput, transport: string | undefined): ClientSession => {
     const principal = principalOf(actor)
     const own = perPrincipal.get(principal) ?? 0
-    if (legacy.size + modern.size >= maxSessions) throw new GatewayError('capacity', { detail: `${maxSessions} sessions are open` })
-    if (own >= maxPerPrincipal) throw new GatewayError('capacity', { detail: `${maxPerPrincipal} sessions of one caller are open` })
+    if (legacy.size + modern.size >= limits.all) throw new GatewayError('capacity', { detail: `${limits.all} sessions are open` })
+    if (own >= limits.perPrincipal) throw new GatewayError('capacity', { detail: `${limits.perPrincipal} sessions of one caller are open` })
     const now = rooms.clock()
     const session: ClientSession = {
       id: rooms.ids.session(), startedAt: now, principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
@@ -92,6 +99,13 @@ export function createSessions(rooms: Judge): Sessions {
     },
     end,
     count: () => legacy.size + modern.size,
+    isBusy: () => [...legacy.values(), ...modern.values()].some(({ pending }) => [...pending.values()].some(({ answered }) => !answered)),
+    endStreams() {
+      for (const session of [...legacy.values(), ...modern.values()]) {
+        session.listening?.finish()
+        for (const pending of session.pending.values()) if (!pending.sent) pending.abort.abort()
+      }
+    },
     async sweep() {
       const gone = [...legacy.values()].filter((session) => session.closed || idle(session, legacyIdle))
       const quiet = [...modern.values()].filter((session) => session.closed || idle(session, modernIdle))

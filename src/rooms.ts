@@ -1,0 +1,121 @@
+import type { Approvals } from './approval/approval.ts'
+import type { Detectors } from './detect/index.ts'
+import { scan } from './detect/scan.ts'
+import { createEchoGuard } from './enforce/echo.ts'
+import { applyMasks } from './enforce/mask.ts'
+import { omitLargeBlobs } from './enforce/omit.ts'
+import { redact, redactText } from './enforce/redact.ts'
+import { pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor } from './enforce/refuse.ts'
+import type { Clock, Ids, Json, JsonObject, Logger, Scan } from './model.ts'
+import type { PolicyEngine } from './policy/engine.ts'
+import type { AnswerRoom, ApprovalRoom, EnforceRoom, Meters, Patience, RecordRoom, Rooms, WireRoom } from './proxy/rooms.ts'
+import type { Recorder } from './record/recorder.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import { rpcError } from './wire/answer.ts'
+import { callOf, keepListed, listOf, privateCaching } from './wire/call.ts'
+import { isObject, printJson, readJson } from './wire/json.ts'
+import { methodOf } from './wire/methods.ts'
+import { readRpc } from './wire/rpc.ts'
+
+export interface RoomParts {
+  readonly limits: { readonly answer: number; readonly depth: number }
+  readonly detectors: Detectors
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  readonly engine: PolicyEngine
+  readonly recorder: Recorder<Scan>
+  readonly approvals: Approvals
+  readonly meters: Meters
+  readonly patience: Patience
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+}
+
+/** The rooms as the pipeline knows them: each is handed in, none knows another. */
+export function createRooms(parts: RoomParts): Rooms {
+  const { engine, recorder, meters, patience, clock, ids, logger } = parts
+  const enforce = createEnforceRoom(parts)
+  const record: RecordRoom = recorder
+  return {
+    wire: createWireRoom(parts),
+    enforce,
+    answers,
+    policy: { decide: engine.decide, active: () => engine.active()?.digest },
+    record,
+    approvals: createApprovalRoom(parts.approvals, enforce.scan),
+    meters, patience, clock, ids, logger,
+  }
+}
+
+const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
+  readAnswer: (bytes) => readJson(bytes, { maxBytes: limits.answer, maxDepth: limits.depth, twins: 'none' }),
+  readRpc,
+  print: printJson,
+  callOf,
+  listOf,
+  keepListed,
+  privateCaching,
+  methodOf,
+})
+
+function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
+  const guards = new Map([...upstreams].map(([name, { secrets }]) => [name, secrets.length === 0 ? undefined : createEchoGuard(secrets)]))
+  const scanBody = (body: Json) => scan(body, detectors)
+  return {
+    scan: scanBody,
+    omitLargeBlobs,
+    applyMasks: (input) => applyMasks({ ...input, rescan: scanBody, parse: parseText, print: printJson }),
+    redactText: (text) => redactText(text, detectors),
+    withoutCredentials(upstream, value) {
+      const guard = guards.get(upstream)
+      return guard === undefined || !isObject(value) ? value : guard.clean(value).body
+    },
+  }
+}
+
+// Text that a server wrote is data, not a message: only what JSON.parse and the scanner's limits agree on counts as JSON.
+function parseText(text: string): Json | undefined {
+  const read = readJson(Buffer.from(text), { maxBytes: Number.MAX_SAFE_INTEGER, maxDepth: 64, twins: 'none' })
+  return read.ok ? read.value : undefined
+}
+
+const answers: AnswerRoom = {
+  refusal: (request, decision, facts) => refusalFor(request, decision, facts).envelope,
+  unknown: (request) => unknownFor(request).envelope,
+  unknownMethod: (request) => unknownMethodFor(request).envelope,
+  pending: (request, decision, facts) => pendingFor(request, decision, facts).envelope,
+  refusedServerRequest: (request) => refusedServerRequest(request).envelope,
+  error: rpcError,
+}
+
+function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan): ApprovalRoom {
+  return {
+    async hold({ requester, session, exchange, upstream, request, decision, carried }) {
+      const { call } = request
+      if (call === undefined) throw new TypeError(`${request.method} names nothing that could be approved`)
+      const { approval } = await approvals.hold({
+        requester, session, exchange, upstream, decision,
+        method: request.method,
+        call: shownCall(request, scanBody),
+        params: printJson(request.body),
+        definition_sha256: call.definition_sha256 ?? null,
+        carried: carried?.met ?? [],
+      })
+      return approval
+    },
+    wait: approvals.wait,
+    grantOf: approvals.grantOf,
+    consume: approvals.consume,
+    end: async (id, state) => void (await approvals.end(id, state)),
+    params: approvals.openParams,
+  }
+}
+
+/** The call with everything detected in it replaced: what a reviewer is shown and the store keeps. */
+function shownCall(request: Parameters<ApprovalRoom['hold']>[0]['request'], scanBody: (body: Json) => Scan) {
+  const { envelope, call } = redact(request, scanBody(request.body), [], scanBody)
+  const params = envelope['params']
+  const args = isObject(params) ? params['arguments'] : undefined
+  return { kind: request.call?.kind ?? 'tool', name: call ?? '', arguments: isObject(args) ? args : ({} as JsonObject) }
+}
+
