@@ -1,5 +1,6 @@
 /** What is used of the JavaScript interface of WebAssembly; TypeScript ships its types only with those of the DOM. */
 declare namespace WebAssembly {
+  class RuntimeError extends Error {}
   class Module {
     constructor(bytes: Uint8Array)
     static imports(module: Module): { readonly module: string; readonly name: string; readonly kind: string }[]
