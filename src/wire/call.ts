@@ -8,7 +8,7 @@ export type { Listed } from './list.ts'
 export type NamedCall = Pick<Call, 'kind' | 'name' | 'arguments' | 'template'>
 export type ReadCall =
   | { readonly kind: 'call'; readonly call: NamedCall }
-  /** The method names no tool, prompt or resource. */
+  /** `params` name no tool, prompt or resource. */
   | { readonly kind: 'none' }
   /** `params` are not what the method takes; nothing may act on them. */
   | { readonly kind: 'problem'; readonly message: string }
@@ -20,11 +20,20 @@ const readers: { readonly [method: string]: (body: JsonObject) => ReadCall } = {
   'resources/subscribe': resource,
   'resources/unsubscribe': resource,
   'completion/complete': completed,
+  'tasks/get': task,
+  'tasks/result': task,
+  'tasks/cancel': task,
+  'tasks/update': task,
 }
 
 /** The tool, prompt or resource that a request is about: for a completion, what it completes. */
 export function callOf(method: string, body: JsonObject): ReadCall {
   return Object.hasOwn(readers, method) ? (readers[method] as (body: JsonObject) => ReadCall)(body) : { kind: 'none' }
+}
+
+/** A task stands for the call that made it, which only the session knows. */
+function task(body: JsonObject): ReadCall {
+  return typeof own(body, 'taskId') === 'string' ? { kind: 'none' } : problem('expected params.taskId to be a string')
 }
 
 function named(kind: 'tool' | 'prompt', body: JsonObject): ReadCall {

@@ -49,7 +49,13 @@ export function readHead(rawHeaders: readonly string[], httpMethod: 'POST' | 'GE
 }
 
 export type Visit =
-  | { readonly ok: true; readonly head: Head; readonly revision: Revision | undefined; readonly session: string | undefined; readonly lastEventId: string | undefined }
+  | {
+      readonly ok: true
+      readonly head: Head
+      readonly revision: Revision | undefined
+      readonly session: string | undefined
+      readonly lastEventId: string | undefined
+    }
   | { readonly ok: false; readonly refusal: WireRefusal }
 
 /** A GET for the stream of a session, or the DELETE of one: only the legacy era has either (2026-07-28 basic/transports). */
@@ -60,7 +66,8 @@ export function readVisit(rawHeaders: readonly string[], httpMethod: 'GET' | 'DE
   const version = head.get('mcp-protocol-version')
   if (version !== undefined && !isRevision(version)) return { ok: false, refusal: unsupportedLegacy() }
   if (version !== undefined && eraOf(version) === 'modern') {
-    return { ok: false, refusal: refuse(405, TRANSPORT, 'expected POST: this revision has no other method', { headers: { Allow: 'POST' } }) }
+    const headers = { Allow: 'POST' }
+    return { ok: false, refusal: refuse(405, TRANSPORT, 'expected POST: this revision has no other method', { headers }) }
   }
   return { ok: true, head, revision: version, session: head.get('mcp-session-id'), lastEventId: head.get('last-event-id') }
 }

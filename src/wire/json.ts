@@ -67,7 +67,7 @@ export function readJson(bytes: Uint8Array, options: ReadOptions): JsonReading {
   return { ok: true, value: (scan.odd.length === 0 ? value : keepSources(value, text, scan.odd)) as Json }
 }
 
-/** Prints a value on one line; raw numbers print as their source. */
+/** Prints a value on one line; raw numbers print as their source, names that are array indices before all others (ECMA-262). */
 export function printJson(value: Json): string {
   return JSON.stringify(value)
 }

@@ -78,7 +78,9 @@ export function listFault(body: JsonObject): string | undefined {
     if (entries === undefined) continue
     if (!Array.isArray(entries)) return `expected result.${member} to be an array`
     for (const entry of entries as readonly Json[]) {
-      if (!isObject(entry) || typeof entry[nameMember] !== 'string') return `expected every entry of result.${member} to have a ${nameMember}, a string`
+      if (!isObject(entry) || typeof entry[nameMember] !== 'string') {
+        return `expected every entry of result.${member} to have a ${nameMember}, a string`
+      }
       const alike = lookAlike(entry, entryNames)
       if (alike !== undefined) return `expected ${alike} in every entry of result.${member} to be spelt exactly so`
     }
@@ -91,7 +93,8 @@ export function subscriptionFault(body: JsonObject): string | undefined {
   const notifications = own(body, 'notifications')
   if (notifications === undefined) return undefined
   if (!isObject(notifications)) return 'expected params.notifications to be an object'
-  if (lookAlike(notifications, filterNames) !== undefined) return 'expected resourceSubscriptions in params.notifications to be spelt exactly so'
+  const alike = lookAlike(notifications, filterNames)
+  if (alike !== undefined) return `expected ${alike} in params.notifications to be spelt exactly so`
   const uris = own(notifications, 'resourceSubscriptions')
   if (uris === undefined || (Array.isArray(uris) && uris.every((uri) => typeof uri === 'string'))) return undefined
   return 'expected params.notifications.resourceSubscriptions to be an array of strings'

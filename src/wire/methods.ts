@@ -44,7 +44,12 @@ export function allowsBatches(revision: Revision): boolean {
 }
 
 /** Undefined for a method that the revision does not know in this direction. */
-export function methodOf(revision: Revision, direction: Direction, kind: 'request' | 'notification', method: string): MethodFacts | undefined {
+export function methodOf(
+  revision: Revision,
+  direction: Direction,
+  kind: 'request' | 'notification',
+  method: string,
+): MethodFacts | undefined {
   const table = revisions[revision].methods[direction][kind]
   return Object.hasOwn(table, method) ? table[method] : undefined
 }

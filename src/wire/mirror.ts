@@ -80,7 +80,8 @@ function agrees(text: string, value: Json): boolean {
   if (decoded === undefined || written === undefined) return false
   if (decoded === written) return true
   // "SHOULD compare … numerically": 42.0 and 42 are equal. Beyond 2^53 a double no longer tells numbers apart.
-  return typeof value !== 'string' && typeof value !== 'boolean' && DECIMAL.test(decoded) && Number.isSafeInteger(Number(decoded)) && Number(decoded) === Number(written)
+  if (typeof value === 'string' || typeof value === 'boolean' || !DECIMAL.test(decoded)) return false
+  return Number.isSafeInteger(Number(decoded)) && Number(decoded) === Number(written)
 }
 
 function textOf(value: Json | undefined): string | undefined {

@@ -17,7 +17,13 @@ export const UNSUPPORTED_VERSION = -32022
 /** What servers of the legacy era answer for faults of the transport. */
 export const TRANSPORT = -32000
 
-export function refuse(status: number, code: number, message: string, options: { id?: RequestId | null; data?: JsonObject; headers?: WireRefusal['headers'] } = {}): WireRefusal {
+interface RefusalOptions {
+  readonly id?: RequestId | null
+  readonly data?: JsonObject
+  readonly headers?: { readonly [name: string]: string }
+}
+
+export function refuse(status: number, code: number, message: string, options: RefusalOptions = {}): WireRefusal {
   const { id = null, data, headers } = options
   return {
     status,

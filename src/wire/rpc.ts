@@ -1,6 +1,7 @@
 import type { Json, JsonObject, RequestId } from '../model.ts'
 import { knownNames, lookAlike } from './fold.ts'
 import { isId, isInteger } from './id.ts'
+import { inputRequestsFault, inputResponsesFault } from './inputs.ts'
 import { isObject } from './json.ts'
 import { listFault, subscriptionFault } from './list.ts'
 
@@ -24,8 +25,7 @@ export interface RpcProblem {
   readonly message: string
 }
 
-const TOP = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
-const topNames = new Set(TOP)
+const topNames = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
 const paramNames = knownNames([
   ...['name', 'arguments', 'uri', '_meta', 'cursor', 'ref', 'argument', 'context', 'requestState', 'inputResponses', 'task', 'taskId'],
   ...['level', 'requestId', 'progressToken', 'notifications', 'protocolVersion', 'capabilities', 'clientInfo', 'data', 'message', 'mode'],
@@ -54,7 +54,7 @@ export function readRpc(value: Json): RpcMessage | RpcProblem {
   const id = value['id']
   const known = isId(id) ? id : null
   for (const name in value) {
-    if (!topNames.has(name)) return problem(known, INVALID_REQUEST, 'expected no members but jsonrpc, id, method and params, result or error')
+    if (!topNames.has(name)) return problem(known, INVALID_REQUEST, 'expected no members but jsonrpc, id, method, params, result, error')
   }
   if (value['jsonrpc'] !== '2.0') return problem(known, INVALID_REQUEST, 'expected jsonrpc to be "2.0"')
   return 'method' in value ? readCaller(value, known) : readAnswer(value, known)
@@ -67,7 +67,7 @@ function readCaller(envelope: JsonObject, id: RequestId | null): RpcMessage | Rp
   if ('id' in envelope && id === null) return problem(null, INVALID_REQUEST, 'expected id to be a string or an integer')
   if (params !== undefined && !isObject(params)) return problem(id, INVALID_PARAMS, 'expected params to be an object')
   const body = params ?? EMPTY
-  const fault = bodyFault('params', body, paramNames) ?? subscriptionFault(body)
+  const fault = bodyFault('params', body, paramNames) ?? subscriptionFault(body) ?? inputResponsesFault(body)
   if (fault !== undefined) return problem(id, INVALID_PARAMS, fault)
   return id === null ? { kind: 'notification', method, envelope, body } : { kind: 'request', id, method, envelope, body }
 }
@@ -78,7 +78,8 @@ function readAnswer(envelope: JsonObject, id: RequestId | null): RpcMessage | Rp
     return problem(id, INVALID_REQUEST, 'expected exactly one of method, result and error')
   }
   if (error !== undefined) {
-    if (id === null && envelope['id'] !== undefined && envelope['id'] !== null) return problem(id, INVALID_REQUEST, 'expected id to be a string or an integer')
+    const unreadable = id === null && envelope['id'] !== undefined && envelope['id'] !== null
+    if (unreadable) return problem(id, INVALID_REQUEST, 'expected id to be a string or an integer')
     if (!isObject(error) || !isInteger(error['code']) || typeof error['message'] !== 'string') {
       return problem(id, INVALID_REQUEST, 'expected error to be an object with an integer code and a message')
     }
@@ -88,7 +89,7 @@ function readAnswer(envelope: JsonObject, id: RequestId | null): RpcMessage | Rp
   }
   if (id === null) return problem(null, INVALID_REQUEST, 'expected id to be a string or an integer')
   if (!isObject(result)) return problem(id, INVALID_REQUEST, 'expected result to be an object')
-  const fault = bodyFault('result', result, resultNames) ?? listFault(result)
+  const fault = bodyFault('result', result, resultNames) ?? listFault(result) ?? inputRequestsFault(result)
   if (fault !== undefined) return problem(id, INVALID_REQUEST, fault)
   return { kind: 'result', id, envelope, body: result }
 }

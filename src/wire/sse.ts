@@ -127,7 +127,7 @@ function finish({ id, event, retry, data }: Pending): SseEvent | undefined {
 }
 
 /** One event on the wire. `data` is one line: our own JSON, which has its line ends escaped. */
-export function writeSseEvent(event: { readonly id?: string; readonly event?: string; readonly data?: string; readonly retry?: number }): string {
+export function writeSseEvent(event: Partial<SseEvent>): string {
   const lines = [
     ...(event.event === undefined ? [] : [`event: ${oneLine(event.event)}`]),
     ...(event.id === undefined ? [] : [`id: ${oneLine(event.id)}`]),

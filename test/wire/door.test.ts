@@ -100,7 +100,7 @@ describe.each(served)('every door of %s', (revision) => {
   })
 
   test('D18 refuses one byte too many', () => {
-    expect(refusal(post(revision, text(revision).padEnd(limits.request + 1)))).toBe('413 -32700')
+    expect(refusal(post(revision, text(revision).padEnd(limits.request + 1)))).toBe('413 -32000')
     expect(post(revision, text(revision).padEnd(limits.request)).ok).toBe(true)
   })
 

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../src/model.ts'
 import { rpcError, rpcResult } from '../../src/wire/answer.ts'
 import { callOf } from '../../src/wire/call.ts'
+import { inputRequestsOf } from '../../src/wire/inputs.ts'
 import {
   idKey, mcpMeta, progressTokenOf, readRpc, relatedTaskOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId,
 } from '../../src/wire/rpc.ts'
@@ -58,6 +59,9 @@ describe('JSON-RPC', () => {
     ),
     ['a subscription to no list', request({ params: { notifications: { resourceSubscriptions: 'a' } } })],
     ['a subscription to no strings', request({ params: { notifications: { resourceSubscriptions: ['a', 1] } } })],
+    ['input responses that are a list', request({ params: { inputResponses: [{ action: 'accept' }] } })],
+    ['an input response that is no object', request({ params: { inputResponses: { a: 'accept' } } })],
+    ['a request state that is no string', request({ params: { requestState: {} } })],
     ['a subscription spelt otherwise', request({ params: { notifications: { ResourceSubscriptions: ['a'] } } })],
   ])('has no %s', (_what, value) => {
     expect(readRpc(value)).toMatchObject({ kind: 'problem', code: -32602, id: 1 })
@@ -65,6 +69,25 @@ describe('JSON-RPC', () => {
 
   test.each(['Content', 'StructuredContent', 'isERROR', 'TOOLS', '_META', 'ResultType', 'InputRequests'])('has no %s in a result', (name) => {
     expect(readRpc({ jsonrpc: '2.0', id: 1, result: { [name]: 1 } })).toMatchObject({ kind: 'problem', id: 1 })
+  })
+
+  test.each<[string, JsonObject]>([
+    ['input requests that are a list', { inputRequests: [{ method: 'roots/list' }] }],
+    ['an input request without a method', { inputRequests: { a: { params: {} } } }],
+    ['an input request with a Method', { inputRequests: { a: { method: 'roots/list', Method: 'sampling/createMessage' } } }],
+    ['an input request with params that are a list', { inputRequests: { a: { method: 'roots/list', params: [] } } }],
+    ['a request state that is no string', { requestState: 1 }],
+  ])('has no %s', (_what, result) => {
+    expect(readRpc({ jsonrpc: '2.0', id: 1, result })).toMatchObject({ kind: 'problem', id: 1 })
+  })
+
+  test('tells what a server asks inside of a result', () => {
+    const params = { message: 'Which year?' }
+    expect(inputRequestsOf({ inputRequests: { k1: { method: 'elicitation/create', params }, k2: { method: 'roots/list' } } })).toEqual([
+      { key: 'k1', method: 'elicitation/create', body: params },
+      { key: 'k2', method: 'roots/list', body: {} },
+    ])
+    expect(inputRequestsOf({ content: [] })).toEqual([])
   })
 
   test('names of a caller’s own may be spelt as they like', () => {
@@ -159,6 +182,8 @@ describe('calls', () => {
     ['resources/read', { name: 'a' }],
     ['resources/subscribe', { uri: {} }],
     ['resources/unsubscribe', {}],
+    ['tasks/get', { taskId: ['task-1'] }],
+    ['tasks/cancel', {}],
     ['completion/complete', {}],
     ['completion/complete', { ref: { type: 'ref/prompt', name: 'a' } }],
     ['completion/complete', { ref: { type: 'ref/prompt' }, argument: { name: 'a', value: '' } }],
