@@ -1,0 +1,220 @@
+import { createPolicyEngine, type Observation, type PolicyEngine, type PolicyEngineOptions } from '../../src/policy/engine.ts'
+import type { BuiltBundle } from '../../src/policy/bundle.ts'
+import type { Decision } from '../../src/model.ts'
+import { allow, build, bundleOf, createLog, library, openCompiler, question } from './support.ts'
+
+const compiler = openCompiler()
+const engines: PolicyEngine[] = []
+afterAll(async () => {
+  await Promise.all(engines.map((engine) => engine.close()))
+  await compiler.close()
+})
+
+function open(more: Partial<PolicyEngineOptions> = {}): PolicyEngine & { log: ReturnType<typeof createLog>['lines']; observed: Observation[] } {
+  const { lines, logger } = createLog()
+  const observed: Observation[] = []
+  const engine = createPolicyEngine({ detectors: ['us_ssn'], logger, observe: (observation) => observed.push(observation), ...more })
+  engines.push(engine)
+  return { ...engine, log: lines, observed }
+}
+
+/** Sound on the question that an activation asks; what is tried happens when the body says so. */
+const sound = `decision := {"kind": "allow", "reasons": [{"code": "allowed", "rule": "x/allow"}], "risk": 0, "listed": []} if not input.message.body.go`
+async function bundle(rules: string, more: Partial<BuiltBundle> = {}): Promise<BuiltBundle> {
+  return bundleOf(await compiler.compile(`${sound}\n\n${rules}`), more)
+}
+async function opened(rules: string, options: Partial<PolicyEngineOptions> = {}): Promise<ReturnType<typeof open>> {
+  const engine = open(options)
+  await engine.activate(await bundle(rules))
+  return engine
+}
+
+const isPolicyError = (decision: Decision): boolean => decision.kind === 'deny' && decision.reasons.length === 1 && decision.reasons[0]?.rule === 'sallyport/policy_error'
+const large = 'x'.repeat(400 * 1024)
+
+test('without a bundle everything is denied, and no bundle is named', async () => {
+  const engine = open()
+  const decision = await engine.decide(question())
+  expect(isPolicyError(decision)).toBe(true)
+  expect(decision.bundle).toBe('none')
+  expect(engine.active()).toBeUndefined()
+})
+
+test('a question is decided by the active bundle, which the decision names', async () => {
+  const engine = open()
+  const active = await bundle('')
+  await engine.activate(active)
+  expect(await engine.decide(question())).toEqual({ kind: 'allow', reasons: [{ code: 'allowed', rule: 'x/allow' }], risk: 0, listed: [], bundle: active.digest })
+  expect(engine.active()).toEqual({ digest: active.digest, revision: active.revision, rules: {}, reads_groups: false })
+  expect(engine.observed).toMatchObject([{ outcome: 'ok', bytes: expect.any(Number), micros: expect.any(Number) }])
+})
+
+const verdict = (kind: string): string => `{"kind": "${kind}", "reasons": [{"code": "a", "rule": "x/a"}], "risk": 0, "listed": []}`
+const faults: readonly (readonly [string, string])[] = [
+  ['[]: no rule holds', ''],
+  ['true', 'decision := true if input.message.body.go'],
+  ['an unknown kind', `decision := ${verdict('permit')} if input.message.body.go`],
+  ['a kind that lacks its parts', `decision := ${verdict('mask')} if input.message.body.go`],
+  ['two answers at once', `decision := ${verdict('allow')} if input.message.body.go\n\ndecision := ${verdict('deny')} if input.message.body.go`],
+  ['a missing builtin', 'decision := http.send({"method": "get", "url": "http://127.0.0.1:9/"}) if input.message.body.go'],
+  ['a loop of 10^10 turns', 'decision := count([1 | some i in numbers.range(1, 100000); some j in numbers.range(1, 100000); i == j]) if input.message.body.go'],
+  ['a triple loop over a small range', 'decision := count([1 | some i in numbers.range(1, 200); some j in numbers.range(1, 200); some k in numbers.range(1, 200); i + j + k < 0]) if input.message.body.go'],
+  ['1 GB of memory', 'decision := count([s | some i in numbers.range(1, 100000); s := concat("", [x | some _ in numbers.range(1, 100); x := "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"])]) if input.message.body.go'],
+  ['memory that doubles', `decision := count(s40) if input.message.body.go\n\n${Array.from({ length: 40 }, (_, index) => `s${index + 1} := concat("", [s${index}, s${index}])`).join('\n\n')}\n\ns0 := "0123456789"`],
+  ['a pattern that backtracking could not end', 'decision := regex.split(`(\\w+\\s?)*$`, concat("", [x | some _ in numbers.range(1, 1000); x := "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"])) if input.message.body.go'],
+  ['an answer of megabytes', 'decision := [x | some _ in numbers.range(1, 100000); x := "01234567890123456789012345678901234567890123456789"] if input.message.body.go'],
+]
+
+describe.each([['here', {}], ['on a thread', { big: large }]])('judged %s', (_where, body) => {
+  test.each(faults)('%s is denied as policy_error at once, and the next question is answered', async (_name, rules) => {
+    const engine = await opened(rules)
+    const again = question({ ...body })
+    await engine.decide(again)
+    const began = performance.now()
+    const decision = await engine.decide(question({ go: true, ...body }))
+    const took = performance.now() - began
+    expect(isPolicyError(decision)).toBe(true)
+    expect(decision.bundle).toBe(engine.active()?.digest)
+    // 100 ms on a machine of its own (D38), more where other tests run beside.
+    expect(took).toBeLessThan(400)
+    expect((await engine.decide(again)).kind).toBe('allow')
+    expect(engine.observed.map(({ outcome }) => outcome)).toEqual(['ok', 'policy_error', 'ok'])
+    expect(engine.log.filter(({ message }) => message.includes('judgement failed'))).toHaveLength(1)
+    await engine.close()
+  })
+})
+
+test('a thread that misses its deadline is ended, its question is denied, and another takes over', async () => {
+  const deadlines = [0, 10_000]
+  const engine = await opened(`decision := count([1 | some i in numbers.range(1, 3000); some j in numbers.range(1, 3000); i == j]) if input.message.body.go`, { threads: 1, deadline: () => deadlines.shift() ?? 10_000 })
+  expect(isPolicyError(await engine.decide(question({ go: true, big: large })))).toBe(true)
+  expect((await engine.decide(question({ big: large }))).kind).toBe('allow')
+})
+
+test('a question that cannot be printed is denied', async () => {
+  const engine = await opened('')
+  let deep: Record<string, never> | object = {}
+  for (let level = 0; level < 20_000; level += 1) deep = { deep }
+  expect(isPolicyError(await engine.decide(question({ deep } as never)))).toBe(true)
+})
+
+test('many questions at once, small and large, each get their own answer', async () => {
+  const engine = await opened('decision := {"kind": "deny", "reasons": [{"code": input.message.body.code, "rule": "x/deny/x"}], "risk": 0, "listed": []} if input.message.body.go')
+  const asked = Array.from({ length: 60 }, (_, index) => question({ go: true, code: `c${index}`, ...(index % 3 === 0 ? { big: large } : {}) }))
+  const decisions = await Promise.all(asked.map((one) => engine.decide(one)))
+  expect(decisions.map(({ reasons }) => reasons[0]?.code)).toEqual(asked.map((_, index) => `c${index}`))
+})
+
+test('small questions do not wait for a large one', async () => {
+  const engine = await opened('')
+  await engine.decide(question({ big: large }))
+  const order: string[] = []
+  const big = engine.decide(question({ big: large })).then(() => order.push('large'))
+  await engine.decide(question()).then(() => order.push('small'))
+  await big
+  expect(order).toEqual(['small', 'large'])
+})
+
+test('numbers are judged with their own digits', async () => {
+  const engine = await opened('decision := {"kind": "deny", "reasons": [{"code": "exact", "rule": "x/deny/exact"}], "risk": 0, "listed": []} if input.message.body.go == 9007199254740993')
+  expect((await engine.decide(question({ go: JSON.rawJSON('9007199254740993') as never }))).reasons[0]?.code).toBe('exact')
+  expect(isPolicyError(await engine.decide(question({ go: JSON.rawJSON('9007199254740992') as never })))).toBe(true)
+})
+
+test('a bundle that does not compile, does not answer, or answers oddly is not activated, and the one before stays', async () => {
+  const engine = open()
+  const good = await bundle('')
+  await engine.activate(good)
+  const bad: readonly (readonly [BuiltBundle, string])[] = [
+    [bundleOf(Uint8Array.of(1, 2, 3)), 'ends too early'],
+    [bundleOf(good.wasm.subarray(0, good.wasm.length - 100)), ''],
+    [bundleOf(await compiler.compile('decision := 1 if input.never')), '0 results'],
+    [bundleOf(await compiler.compile('decision := {"kind": "allow"}')), 'not a decision'],
+    [bundleOf(await compiler.compile(allow.replace('[]}', '[0]}'))), 'listed'],
+    [bundleOf(await compiler.compile(allow.replaceAll('allow', 'deny').replace('x/deny', 'sallyport/policy_error'))), 'denies everything'],
+    [bundleOf(await build(compiler.opa, { 'a.rego': 'package a\n\nb := 1\n' }, ['a/b'])), 'entrypoint'],
+    [bundleOf(await compiler.compile('decision := count([1 | some i in numbers.range(1, 100000); some j in numbers.range(1, 100000); i == j])')), 'fuel'],
+  ]
+  for (const [broken, why] of bad) {
+    await expect(engine.activate(broken)).rejects.toThrow(why)
+    expect(engine.active()?.digest).toBe(good.digest)
+  }
+  expect(await engine.decide(question())).toMatchObject({ kind: 'allow', bundle: good.digest })
+})
+
+test('under a stream of questions every decision is the one of the bundle it names', async () => {
+  const engine = open()
+  const wasm = await compiler.compile('decision := {"kind": "allow", "reasons": [{"code": data.name, "rule": "x/allow"}], "risk": 0, "listed": []}')
+  const bundles = Array.from({ length: 6 }, (_, index) => bundleOf(wasm, { data: { name: `v${index}` } }))
+  await engine.activate(bundles[0] as BuiltBundle)
+  const decisions: Decision[] = []
+  let stop = false
+  const ask = async (body: object): Promise<void> => {
+    while (!stop) {
+      decisions.push(await engine.decide(question({ ...body })))
+      await new Promise(setImmediate)
+    }
+  }
+  const streams = [ask({}), ask({}), ask({ big: large }), ask({ big: large })]
+  for (const next of bundles.slice(1)) await engine.activate(next)
+  stop = true
+  await Promise.all(streams)
+  const names = new Map(bundles.map(({ digest, data }) => [digest as string, data['name']]))
+  expect(decisions.filter(({ bundle: digest, reasons }) => names.get(digest) !== reasons[0]?.code)).toEqual([])
+  expect(decisions.every(({ kind }) => kind === 'allow')).toBe(true)
+  expect(new Set(decisions.map(({ bundle: digest }) => digest)).size).toBeGreaterThan(2)
+})
+
+test('of activations asked for together the last one stays', async () => {
+  const engine = open()
+  const wasm = await compiler.compile(allow)
+  const [first, broken, last] = [bundleOf(wasm), bundleOf(Uint8Array.of(0)), bundleOf(wasm)]
+  const done = await Promise.allSettled([engine.activate(first), engine.activate(broken), engine.activate(last)])
+  expect(done.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect(engine.active()?.digest).toBe(last.digest)
+})
+
+test('only what the rules read is handed over', async () => {
+  const engine = open()
+  const wasm = await compiler.compile(allow)
+  await engine.activate(bundleOf(wasm))
+  await engine.activate(bundleOf(wasm, { input_paths: ['/message/method'] }))
+  await engine.decide(question({ big: large }))
+  expect(engine.observed[0]?.bytes).toBeLessThan(100)
+})
+
+test('a closed engine denies and activates nothing', async () => {
+  const engine = await opened('')
+  await engine.close()
+  expect(isPolicyError(await engine.decide(question()))).toBe(true)
+  await expect(engine.activate(await bundle(''))).rejects.toThrow('closed')
+})
+
+test('the shipped library is activated and decides', async () => {
+  const policy = `package policies.crm
+
+import data.sallyport
+
+allow if {
+	input.upstream.name == "crm"
+	"support" in input.actor.groups
+}
+
+deny contains {"code": "destructive_sql", "message": "no DROP"} if {
+	input.message.call.name == "query"
+	sallyport.matches(\`(?i)\\bdrop\\b\`, sallyport.arg("sql"))
+}
+`
+  const wasm = await build(compiler.opa, { ...library(), 'policies/crm/crm.rego': policy })
+  const engine = open()
+  const rules = { 'crm/deny/destructive_sql': { title: 'Destructive SQL' } }
+  await engine.activate(bundleOf(wasm, { rules, reads_groups: true, data: { sallyport_build: { reads_groups: true, detectors: ['us_ssn'] } } }))
+  const query = (sql: string): ReturnType<typeof question> => {
+    const call = { kind: 'tool', name: 'query', arguments: { sql }, annotations: {}, template: false } as const
+    return question({}, { message: { direction: 'to_server', kind: 'request', method: 'tools/call', revision: '2025-06-18', call, body: { name: 'query', arguments: { sql } } } })
+  }
+  expect(await engine.decide(query('select 1'))).toMatchObject({ kind: 'allow', reasons: [{ code: 'allowed', rule: 'crm/allow' }] })
+  expect(await engine.decide(query('DROP TABLE x'))).toMatchObject({ kind: 'deny', reasons: [{ code: 'destructive_sql', title: 'Destructive SQL' }] })
+  const overage = { ...query('select 1'), actor: { kind: 'person', subject: 'a', issuer: 'https://i', provider: 'p', groups: [], groups_known: false, claims: {} } } as const
+  expect(await engine.decide(overage)).toMatchObject({ kind: 'deny', reasons: [{ rule: 'sallyport/groups_unknown' }] })
+})
