@@ -7,6 +7,8 @@ import type { Problem } from './problem.ts'
 import { buildData, isTest } from './sources.ts'
 import type { Sources } from './sources.ts'
 
+export type { BuiltBundle }
+
 export interface BuildOptions {
   readonly opa: Opa
   /** The builtins that the host runs, as OPA writes capabilities. */

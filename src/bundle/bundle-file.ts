@@ -1,6 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { withoutTests } from './build.ts'
+import { parseExact } from './data.ts'
 import { counts, sourcesOf } from './read-directory.ts'
 import { buildData } from './sources.ts'
 import type { Read, Sources } from './sources.ts'
@@ -32,9 +33,7 @@ const manifestOf = (text: string | undefined): { revision?: unknown; metadata?: 
 
 /** Our own build wrote this member; the next build writes it anew. */
 const withoutBuildData = (text: string): string => {
-  const data = JSON.parse(text, (_, value: unknown, context?: { source?: string }) =>
-    typeof value === 'number' && context?.source !== undefined ? JSON.rawJSON(context.source) : value,
-  ) as unknown
+  const data = parseExact(text)
   if (typeof data !== 'object' || data === null) return text
   return JSON.stringify(Object.fromEntries(Object.entries(data).filter(([name]) => name !== buildData)))
 }

@@ -1,20 +1,34 @@
 import type { Decision, Logger, Question } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { createPolicyEngine } from '../policy/engine.ts'
+import { parseExact } from './data.ts'
+import type { Problem } from './problem.ts'
 
 export type Evaluated = { readonly ok: true; readonly decision: Decision; readonly notes: readonly string[] } | { readonly ok: false; readonly message: string }
 
-const exact = (_: string, value: unknown, context?: { source?: string }): unknown =>
-  typeof value === 'number' && context?.source !== undefined && JSON.stringify(value) !== context.source ? JSON.rawJSON(context.source) : value
-
 const readQuestion = (text: string): Question | undefined => {
   try {
-    const read = JSON.parse(text, exact as (key: string, value: unknown) => unknown) as unknown
+    const read = parseExact(text)
     if (typeof read !== 'object' || read === null || Array.isArray(read)) return undefined
     // What is written by hand may leave out the two lists that are mostly empty.
     return { entries: [], findings: [], ...read } as unknown as Question
   } catch {
     return undefined
+  }
+}
+
+const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** Whether the engine would take the bundle: it loads, and gives a sound verdict on a question of no importance. */
+export const rehearse = async (bundle: BuiltBundle, detectors: readonly string[]): Promise<readonly Problem[]> => {
+  const engine = createPolicyEngine({ detectors, logger: silent, threads: 1 })
+  try {
+    await engine.activate(bundle)
+    return []
+  } catch (fault) {
+    return [{ stage: 'activate', code: 'not_activated', message: fault instanceof Error ? fault.message : String(fault) }]
+  } finally {
+    await engine.close()
   }
 }
 

@@ -12,12 +12,13 @@ export interface Calls {
 }
 
 /** One call at a time on one thread, which is started when needed, ended when idle, and replaced when a call takes too long. */
-export const createCalls = (options: { readonly start: () => Worker; readonly timeout: number; readonly idle: number }): Calls => {
+export const createCalls = (options: { readonly start: (compiled: WebAssembly.Module | undefined) => Worker; readonly timeout: number; readonly idle: number }): Calls => {
   const queue: Waiting[] = []
   let worker: Worker | undefined
   let current: Waiting | undefined
   let timer: NodeJS.Timeout | undefined
   let closed = false
+  let compiled: WebAssembly.Module | undefined
   let serial = 0
 
   const drop = (): Promise<number> | undefined => {
@@ -37,9 +38,13 @@ export const createCalls = (options: { readonly start: () => Worker; readonly ti
     settle((waiting) => waiting.reject(new Error(message)))
   }
   const started = (): Worker => {
-    const fresh = options.start()
+    const fresh = options.start(compiled)
     fresh.unref()
     fresh.on('message', (reply: Reply) => {
+      if ('compiled' in reply) {
+        compiled = reply.compiled
+        return
+      }
       if (fresh !== worker || reply.id !== serial) return
       settle((waiting) => ('fault' in reply ? waiting.reject(new Error(reply.fault)) : waiting.resolve(reply.answer)))
     })

@@ -1,18 +1,24 @@
 // The thread on which OPA's library runs: one request in, one answer out, a fresh instance each time.
 import { readFileSync } from 'node:fs'
 import { WASI } from 'node:wasi'
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { brotliDecompressSync } from 'node:zlib'
 
 export interface Call {
   readonly id: number
   readonly request: string
 }
-export type Reply = { readonly id: number; readonly answer: string } | { readonly id: number; readonly fault: string }
+export type Reply =
+  /** Told once, by a thread that was not given it: compiling and what was learnt of the code need not be done again. */
+  | { readonly compiled: WebAssembly.Module }
+  | { readonly id: number; readonly answer: string }
+  | { readonly id: number; readonly fault: string }
 
 const EBADF = 8
 const CHARACTER_DEVICE = 2
-const compiled = new WebAssembly.Module(brotliDecompressSync(readFileSync(new URL('./opa/opa.wasm.br', import.meta.url))))
+const compile = (): WebAssembly.Module => new WebAssembly.Module(brotliDecompressSync(readFileSync(new URL('./opa/opa.wasm.br', import.meta.url))))
+const given = workerData as WebAssembly.Module | undefined
+const compiled = given ?? compile()
 
 /** The program sees three streams, no directory, no environment and no argument. */
 const run = (request: string): string => {
@@ -73,4 +79,5 @@ const answer = ({ id, request }: Call): Reply => {
   }
 }
 
+if (!given) parentPort?.postMessage({ compiled } satisfies Reply)
 parentPort?.on('message', (call: Call) => parentPort?.postMessage(answer(call)))

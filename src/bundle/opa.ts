@@ -100,7 +100,7 @@ export const createOpa = ({ timeout = 60_000, idle = 15_000 }: OpaOptions = {}):
   const calls = createCalls({
     timeout,
     idle,
-    start: () => new Worker(new URL('./opa-worker.ts', import.meta.url), { execArgv: ['--disable-warning=ExperimentalWarning'] }),
+    start: (workerData) => new Worker(new URL('./opa-worker.ts', import.meta.url), { workerData, execArgv: ['--disable-warning=ExperimentalWarning'] }),
   })
   const ask = async (command: string, fields: object): Promise<Raw> => JSON.parse(await calls.ask(JSON.stringify({ command, ...fields }))) as Raw
   const request = ({ library, detectors, ...sources }: OpaSources): object => ({

@@ -3,13 +3,13 @@ import type { Command } from 'commander'
 import { readFile, writeFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { buildBundle } from '../bundle/build.ts'
-import type { BuildOptions } from '../bundle/build.ts'
+import type { BuildOptions, BuiltBundle } from '../bundle/build.ts'
 import { packBundle } from '../bundle/bundle-file.ts'
-import { evaluate } from '../bundle/eval.ts'
+import { evaluate, rehearse } from '../bundle/eval.ts'
 import { formatDirectory } from '../bundle/format.ts'
 import { writeLibrary } from '../bundle/library.ts'
 import { createOpa } from '../bundle/opa.ts'
-import type { Opa } from '../bundle/opa.ts'
+import type { Opa, StageRun } from '../bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from '../bundle/options.ts'
 import { problemText } from '../bundle/problem.ts'
 import type { Problem } from '../bundle/problem.ts'
@@ -28,6 +28,13 @@ interface Common {
   readonly json?: boolean
 }
 
+/** A bundle that the engine would take, and what there is to tell about its making. */
+interface Finished {
+  readonly bundle: BuiltBundle
+  readonly detectors: readonly string[]
+  readonly told: { readonly warnings: readonly Problem[]; readonly stages: readonly StageRun[] }
+}
+
 const readText = (path: string): Promise<string> => (path === '-' ? text(process.stdin) : readFile(path, 'utf8'))
 const percentage = (given: string): number => {
   const value = Number(given)
@@ -43,7 +50,7 @@ const json = (): Option => new Option('--json', 'print JSON')
 const placeOf = ({ dir: path, bundle: file }: Common): Place => (file === undefined ? { kind: 'directory', path: path ?? 'rego' } : { kind: 'bundle', path: file })
 
 /** The commands that need no running gateway (product 2.2). */
-export const registerPolicy = (program: Command, { output, exit }: CommandContext, openOpa: () => Opa = createOpa): void => {
+export const registerPolicy = (program: Command, { output, exit }: CommandContext, openOpa: () => Opa = () => createOpa({ timeout: 300_000 })): void => {
   const policy = program.command('policy').description('check, test, build and evaluate policies')
 
   const withOpa = async (work: (opa: Opa) => Promise<void>): Promise<void> => {
@@ -71,16 +78,22 @@ export const registerPolicy = (program: Command, { output, exit }: CommandContex
       await work(read.sources, build, read.warnings)
     })
 
+  /** Builds, and lets the engine take the bundle as it would be activated; what is found is told and ends the command. */
+  const withBundle = (options: Common, work: (built: Finished, sources: Sources) => Promise<void>): Promise<void> =>
+    withSources(options, async (sources, build, warnings) => {
+      const built = await buildBundle(sources, build)
+      const problems = built.ok ? await rehearse(built.bundle, build.detectors) : built.problems
+      if (!built.ok || problems.length > 0) return refuse(problems, options, { warnings, stages: built.stages })
+      await work({ bundle: built.bundle, detectors: build.detectors, told: { warnings, stages: built.stages } }, sources)
+    })
+
   policy
     .command('check')
     .description('say what would keep the policies from becoming active')
     .addOption(dir()).addOption(bundle()).addOption(detector()).addOption(json())
     .action((options: Common) =>
-      withSources(options, async (sources, build, warnings) => {
-        const built = await buildBundle(sources, build)
-        if (!built.ok) return refuse(built.problems, options, { warnings, stages: built.stages })
-        const { digest, rules } = built.bundle
-        if (options.json) output.json({ ok: true, digest, problems: [], warnings, stages: built.stages })
+      withBundle(options, async ({ bundle: { digest, rules }, told }) => {
+        if (options.json) output.json({ ok: true, digest, problems: [], ...told })
         else output.line(`fine: ${Object.keys(rules).length} rules with metadata, bundle ${digest}`)
       }),
     )
@@ -111,13 +124,11 @@ export const registerPolicy = (program: Command, { output, exit }: CommandContex
     .addOption(dir()).addOption(bundle()).addOption(detector()).addOption(json())
     .requiredOption('-o, --output <file>', 'where to write it')
     .action((options: Common & { output: string }) =>
-      withSources(options, async (sources, build, warnings) => {
-        const built = await buildBundle(sources, build)
-        if (!built.ok) return refuse(built.problems, options, { warnings, stages: built.stages })
-        const bytes = packBundle(sources, built.bundle)
+      withBundle(options, async ({ bundle: built, told }, sources) => {
+        const bytes = packBundle(sources, built)
         await writeFile(options.output, bytes)
-        const { digest, revision } = built.bundle
-        if (options.json) output.json({ ok: true, digest, revision, output: options.output, bytes: bytes.length, warnings, stages: built.stages })
+        const { digest, revision } = built
+        if (options.json) output.json({ ok: true, digest, revision, output: options.output, bytes: bytes.length, ...told })
         else output.line(`${options.output}: bundle ${digest}, ${bytes.length} bytes`)
       }),
     )
@@ -129,10 +140,8 @@ export const registerPolicy = (program: Command, { output, exit }: CommandContex
     .requiredOption('--input <file>', 'the input of the policy as JSON, `-` for standard input')
     .action(async (options: Common & { input: string }) => {
       const input = await readText(options.input)
-      await withSources(options, async (sources, build) => {
-        const built = await buildBundle(sources, build)
-        if (!built.ok) return refuse(built.problems, options, { stages: built.stages })
-        const evaluated = await evaluate(built.bundle, input, build.detectors)
+      await withBundle(options, async ({ bundle: built, detectors }) => {
+        const evaluated = await evaluate(built, input, detectors)
         if (!evaluated.ok) {
           output.note(evaluated.message)
           return exit(exitCode.misuse)

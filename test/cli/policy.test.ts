@@ -85,6 +85,11 @@ describe('check', () => {
     expect(ran.stdout).toMatch(/more\.rego:3:10: http\.send cannot be used in a policy.*\n {2}→ /)
   })
 
+  test('a bundle that the engine would not take exits with 1', async () => {
+    const directory = await copyOf({ 'data.json': '{"thresholds": {"approve": "high", "deny": 10}}' })
+    expect((await policy('check', '--dir', directory, '--json')).code).toBe(1)
+  })
+
   test('a directory that is not there exits with 3', async () => {
     expect(await policy('check', '--dir', join(example, 'nowhere'))).toMatchObject({ code: 3, stdout: expect.stringContaining('cannot be read') })
     expect(await policy('check', '--bundle', join(example, 'nowhere'))).toMatchObject({ code: 3 })
