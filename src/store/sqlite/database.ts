@@ -57,7 +57,7 @@ export function holdAlone(path: string): { release(): void } {
   makePrivateFile(`${path}.lock`)
   const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 })
   try {
-    lock.exec('BEGIN EXCLUSIVE')
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()
     throw new Error(`the store ${path} is in use by another gateway`, { cause })

@@ -46,14 +46,16 @@ async function open(path: string, { logger, observe, limits }: SqliteStoreOption
   const lastDurable = () => Number(mark.get(run)?.['op'] ?? 0)
   const queue = await createWriteQueue({ path, run, lastDurable, logger, ...(observe && { observe }), ...(limits && { limits }) })
   const reader = createReader(reading)
+  let closing: Promise<void> | undefined
+  async function closeAll(): Promise<void> {
+    await queue.close()
+    reading.close()
+    release()
+  }
   return {
     records: createRecordStore(queue, reader),
     approvals: createApprovalStore(queue, reader),
     state: queue.state,
-    async close() {
-      await queue.close()
-      reading.close()
-      release()
-    },
+    close: () => (closing ??= closeAll()),
   }
 }

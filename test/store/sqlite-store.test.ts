@@ -1,0 +1,111 @@
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { openForWriting } from '../../src/store/sqlite/database.ts'
+import { migrate, schemaVersion } from '../../src/store/sqlite/migrate.ts'
+import { migrations } from '../../src/store/sqlite/migrations/index.ts'
+import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { approvalRow, event, sessionRow, silent } from '../contract/rows.ts'
+import { scratch } from './scratch.ts'
+
+let place: ReturnType<typeof scratch>
+beforeEach(() => {
+  place = scratch()
+})
+afterEach(async () => {
+  await Promise.all(stores.splice(0).map((store) => store.close()))
+  place.remove()
+})
+
+const stores: Store[] = []
+async function open(): Promise<Store> {
+  const store = await createSqliteStore({ path: place.path, logger: silent })
+  stores.push(store)
+  return store
+}
+
+test('nobody but the owner can read the files of the store', async () => {
+  const store = await open()
+  await store.records.putSession(sessionRow('1'))
+  const dir = dirname(place.path)
+  expect(readdirSync(dir).sort()).toEqual(['sallyport.db', 'sallyport.db-shm', 'sallyport.db-wal', 'sallyport.db.lock'])
+  for (const name of readdirSync(dir)) expect(statSync(join(dir, name)).mode & 0o777).toBe(0o600)
+  expect(statSync(dir).mode & 0o777).toBe(0o700)
+})
+
+test('one store serves one gateway at a time', async () => {
+  const store = await open()
+  await expect(open()).rejects.toThrow('in use by another gateway')
+  await store.close()
+  await (await open()).close()
+})
+
+test('what was recorded is there after a restart, sessions, events and approvals alike', async () => {
+  const before = await open()
+  await before.records.putSession(sessionRow('1'))
+  await before.records.append(event('1', 'a'))
+  for (let i = 0; i < 50; i++) await before.approvals.insert(approvalRow(String(i), { expires_at: 5_000 + i }))
+  await before.close()
+  const after = await open()
+  expect(await after.records.getSession('ses_1')).toMatchObject({ events: 1 })
+  const { items } = await after.approvals.list({ state: 'pending', limit: 200 })
+  expect(items.map(({ expires_at }) => expires_at)).toEqual(Array.from({ length: 50 }, (_, i) => 5_049 - i))
+  await after.records.append(event('1', 'b'))
+  expect((await after.records.listEvents('ses_1', {})).items.map(({ seq }) => seq)).toEqual([1, 2])
+  await after.close()
+})
+
+test('the log is folded into the database when the store is closed', async () => {
+  const store = await open()
+  await store.records.putSession(sessionRow('1'))
+  await store.close()
+  expect(existsSync(`${place.path}-wal`) ? statSync(`${place.path}-wal`).size : 0).toBe(0)
+})
+
+test('sealed params are in no file once their approval has ended', async () => {
+  const sealed = new TextEncoder().encode('sealed-bytes-of-a-held-call '.repeat(400))
+  const store = await open()
+  await store.approvals.insert(approvalRow('1', { sealed_params: sealed }))
+  await store.approvals.move('apr_1', 'pending', 'void', 2_000)
+  await store.close()
+  expect(readFileSync(place.path).includes('sealed-bytes-of-a-held-call')).toBe(false)
+})
+
+test('a file from a newer version is left alone', async () => {
+  await (await open()).close()
+  const db = new DatabaseSync(place.path)
+  db.exec(`INSERT INTO migration (version, name) VALUES (999, 'from the future')`)
+  db.close()
+  await expect(open()).rejects.toThrow('newer version')
+})
+
+test('a migration lasts whole or not at all', async () => {
+  await (await open()).close()
+  const db = openForWriting(place.path)
+  const broken = { version: 2, name: 'broken', sql: 'CREATE TABLE half (a); CREATE TABLE session (a);' }
+  expect(() => migrate(db, [...migrations, broken])).toThrow('schema 2 (broken)')
+  expect(schemaVersion(db)).toBe(1)
+  expect(db.prepare(`SELECT count(*) AS n FROM sqlite_schema WHERE name = 'half'`).get()).toEqual({ n: 0 })
+  migrate(db, [...migrations, { version: 2, name: 'sound', sql: 'CREATE TABLE half (a)' }])
+  expect(schemaVersion(db)).toBe(2)
+  db.close()
+})
+
+test('a place without a write-ahead log is refused', () => {
+  expect(() => openForWriting(':memory:')).toThrow('write-ahead log')
+})
+
+test('the writing connection waits for the disk at every commit', async () => {
+  await (await open()).close()
+  const db = openForWriting(place.path)
+  expect(db.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 })
+  db.close()
+})
+
+test('a file that is no database is refused and kept', async () => {
+  await (await open()).close()
+  writeFileSync(place.path, 'not a database, but somebody may want it back'.repeat(100))
+  await expect(open()).rejects.toThrow()
+  expect(readFileSync(place.path, 'utf8')).toContain('somebody may want it back')
+})

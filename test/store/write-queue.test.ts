@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto'
+import { DatabaseSync } from 'node:sqlite'
+import { makePrivateFile, openForReading, openForWriting } from '../../src/store/sqlite/database.ts'
+import { migrate } from '../../src/store/sqlite/migrate.ts'
+import { migrations } from '../../src/store/sqlite/migrations/index.ts'
+import type { EventOp } from '../../src/store/sqlite/ops.ts'
+import { createWriteQueue } from '../../src/store/sqlite/write-queue.ts'
+import type { WriteQueue, WriteQueueOptions } from '../../src/store/sqlite/write-queue.ts'
+import { silent } from '../contract/rows.ts'
+import { scratch } from './scratch.ts'
+
+let place: ReturnType<typeof scratch>
+let reading: DatabaseSync
+let queue: WriteQueue
+let batches: number[]
+let reopened: PromiseWithResolvers<void>
+
+async function open(limits: WriteQueueOptions['limits'] = {}): Promise<void> {
+  const run = randomUUID()
+  const mark = reading.prepare('SELECT op FROM writer_mark WHERE run = ?')
+  const observe = { committed: (ops: number) => void batches.push(ops), reopened: () => reopened.resolve() }
+  queue = await createWriteQueue({ path: place.path, run, lastDurable: () => Number(mark.get(run)?.['op'] ?? 0), logger: silent, observe, limits })
+  await queue.write(['put_session', 'ses_1', 1, '{}', 'crm', '2025-11-25', '{}', []])
+  batches.length = 0
+}
+
+beforeEach(() => {
+  place = scratch()
+  batches = []
+  reopened = Promise.withResolvers()
+  makePrivateFile(place.path)
+  const db = openForWriting(place.path)
+  migrate(db, migrations)
+  db.close()
+  reading = openForReading(place.path)
+})
+afterEach(async () => {
+  await queue.close()
+  reading.close()
+  place.remove()
+})
+
+const op = (i: number, message = '{}'): EventOp => [
+  'event', 'ses_1', i, `exg_${i}`, 'to_server', 'request', 'tools/call', null, 'allow', '{}', 'bnd_0', 'forwarded', '[]', message, 0, null,
+]
+const kept = (): number[] => reading.prepare('SELECT at FROM event ORDER BY seq').all().map((row) => Number(row['at']))
+const write = (from: number, count: number) => Promise.allSettled(Array.from({ length: count }, (_, i) => queue.write(op(from + i))))
+const codes = (outcomes: readonly PromiseSettledResult<unknown>[]): string[] =>
+  outcomes.map((each) => (each.status === 'fulfilled' ? 'ok' : String((each.reason as { readonly code?: string }).code)))
+
+/** Another process that holds the write lock, as a fault that heals when it is released. */
+function lockOut(): () => void {
+  const other = new DatabaseSync(place.path)
+  other.exec('BEGIN IMMEDIATE')
+  return () => {
+    other.exec('ROLLBACK')
+    other.close()
+  }
+}
+
+test('what waits while a commit runs is one commit itself', async () => {
+  await open()
+  expect(new Set(codes(await write(0, 1_500)))).toEqual(new Set(['ok']))
+  expect(batches.reduce((sum, each) => sum + each, 0)).toBe(1_500)
+  expect(batches.length).toBeLessThan(20)
+  expect(kept()).toEqual(Array.from({ length: 1_500 }, (_, i) => i))
+})
+
+test('a write resolves after it can be read from elsewhere, not before', async () => {
+  await open()
+  for (let i = 0; i < 20; i++) {
+    await queue.write(op(i))
+    expect(kept()).toContain(i)
+  }
+})
+
+test('a writer that cannot write refuses, keeps nothing of what it refused, and recovers by itself', async () => {
+  await open()
+  await write(0, 10)
+  const release = lockOut()
+  const refused = codes(await write(100, 50))
+  expect(new Set(refused)).toEqual(new Set(['record_unavailable']))
+  expect(queue.state()).toEqual({ writable: false, queued: 0 })
+  await expect(queue.write(op(200))).rejects.toMatchObject({ code: 'record_unavailable' })
+  release()
+  const since = performance.now()
+  await reopened.promise
+  expect(performance.now() - since).toBeLessThan(5_000)
+  expect(codes(await write(300, 5))).toEqual(Array(5).fill('ok'))
+  expect(kept()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 300, 301, 302, 303, 304])
+})
+
+test('a fault of one op refuses that op and keeps the rest of its batch', async () => {
+  await open()
+  const [, , ...rest] = op(1)
+  const ops: EventOp[] = [op(0), ['event', 'ses_none', ...rest], op(2, null as unknown as string), op(3, {} as unknown as string), op(4)]
+  const outcomes = codes(await Promise.allSettled(ops.map((each) => queue.write(each))))
+  expect(outcomes).toEqual(['ok', 'record_unavailable', 'record_unavailable', 'record_unavailable', 'ok'])
+  expect(kept()).toEqual([0, 4])
+})
+
+test('past its bound the queue refuses at once, and takes writes again when it has drained', async () => {
+  await open({ ops: 100, age: 10_000 })
+  const outcomes = codes(await write(0, 150))
+  expect(outcomes.slice(0, 100)).toEqual(Array(100).fill('ok'))
+  expect(outcomes.slice(100)).toEqual(Array(50).fill('queue_full'))
+  expect(codes(await write(200, 100))).toEqual(Array(100).fill('ok'))
+  expect(kept()).toHaveLength(200)
+})
+
+test('the queue is bounded by weight too, but takes any one write', async () => {
+  await open({ bytes: 1_000 })
+  const outcomes = await Promise.allSettled([queue.write(op(0), 5_000), queue.write(op(1), 10)])
+  expect(codes(outcomes)).toEqual(['ok', 'queue_full'])
+})
+
+test('while the writer is stuck new writes are refused, and those it already has end well when it moves on', async () => {
+  await open({ age: 40 })
+  const release = lockOut()
+  const first = queue.write(op(0))
+  await new Promise((resolve) => setTimeout(resolve, 80))
+  expect(queue.state()).toEqual({ writable: false, queued: 1 })
+  await expect(queue.write(op(1))).rejects.toMatchObject({ code: 'queue_full' })
+  release()
+  await first
+  expect(queue.state()).toEqual({ writable: true, queued: 0 })
+  expect(kept()).toEqual([0])
+})
+
+test('a writer thread that dies loses nothing acknowledged, keeps nothing refused, and is replaced', async () => {
+  await open()
+  const outcomes: boolean[] = []
+  let next = 0
+  const writers = Array.from({ length: 32 }, async () => {
+    while (next < 3_000) {
+      const i = next++
+      outcomes[i] = await queue.write(op(i)).then(() => true, () => false)
+    }
+  })
+  while (next < 500) await new Promise(setImmediate)
+  await queue.killThread()
+  await Promise.all(writers)
+  await reopened.promise
+  await queue.write(op(9_999))
+  const acknowledged = outcomes.flatMap((ok, i) => (ok ? [i] : []))
+  expect(outcomes).toContain(false)
+  expect(kept().sort((a, b) => a - b)).toEqual([...acknowledged, 9_999])
+})
+
+test('closing waits for everything that was accepted, and then refuses', async () => {
+  await open()
+  const all = write(0, 500)
+  await queue.close()
+  expect(new Set(codes(await all))).toEqual(new Set(['ok']))
+  expect(kept()).toHaveLength(500)
+  await expect(queue.write(op(1))).rejects.toMatchObject({ code: 'shutting_down' })
+})
+
+test('the log is copied away by size while writing goes on', async () => {
+  await open()
+  const page = 'x'.repeat(40_000)
+  for (let i = 0; i < 40; i++) await Promise.all(Array.from({ length: 40 }, (_, j) => queue.write(op(i * 40 + j, page))))
+  const { log } = reading.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { readonly log: number }
+  expect(log * 4_096).toBeLessThan(32 * 1024 * 1024)
+  expect(kept()).toHaveLength(1_600)
+})
