@@ -67,6 +67,7 @@ async function answerHeld(request: Request, decision: Parameters<typeof holdCall
   })
   const answer = (envelope: JsonObject): ErrorAnswer | Result => answerMessage(request, envelope)
   if (held.kind === 'withdrawn') {
+    pending.channel.finish()
     return recordOwnDenial(answer({}), 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
   }
   const envelope = held.kind === 'pending' ? rooms.answers.pending(request, held.decision, facts(held.approval)) : rooms.answers.refusal(request, held.decision, facts(held.approval))
@@ -168,6 +169,7 @@ function track(request: Request, channel: Channel, session: ClientSession, rooms
     approval: undefined,
     sent: false,
     answered: false,
+    cancelled: false,
     resumable: false,
     internal: options.internal,
     headers: options.headers,
@@ -197,6 +199,9 @@ async function tellCancelled(params: JsonObject, pending: Pending, session: Clie
   if (passage.kind === 'forward') await session.link.send(passage.evaluated, { cancelledId: pending.upstreamId, signal: AbortSignal.timeout(30_000) })
 }
 
+// A server should not answer what was cancelled, and some do not even end their stream.
+const answerAfterCancel = 10_000
+
 /** A notification of the client. A refused one is dropped; nobody is told. */
 export async function handleNotification(rpc: Rpc<'notification'>, session: ClientSession, rooms: Judge): Promise<void> {
   const base: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }
@@ -208,7 +213,11 @@ export async function handleNotification(rpc: Rpc<'notification'>, session: Clie
   const passage = await passMessage(base, { session, exchange }, { closes: cancels === undefined }, rooms)
   if (passage.kind !== 'forward') return
   if (rpc.method === 'notifications/initialized' && session.greeting !== undefined) session.greeting.initialized = base
-  if (cancels !== undefined && !cancels.sent) return cancels.abort.abort()
+  if (cancels !== undefined) {
+    cancels.cancelled = true
+    if (!cancels.sent) return cancels.abort.abort()
+    setTimeout(() => cancels.abort.abort(), answerAfterCancel).unref()
+  }
   await session.link.send(passage.evaluated, { ...(cancels === undefined ? {} : { cancelledId: cancels.upstreamId }), signal: AbortSignal.timeout(30_000) })
 }
 

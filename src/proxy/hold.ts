@@ -7,6 +7,9 @@ import { counterKey, type Pending } from './session.ts'
 
 type NeedsApproval = Extract<Decision, { kind: 'require_approval' }>
 
+/** Why a wait is cut short when the gateway stops: the approval stays open, and the caller may call again. */
+export const stopping = 'the gateway is shutting down'
+
 /** How a held call ends: it may be sent, or the caller is told why not. */
 export type Held =
   | { readonly kind: 'forward'; readonly passage: Extract<Passage<Request>, { kind: 'forward' }>; readonly approval: GrantedApproval }
@@ -29,7 +32,7 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
       requester: about.session.actor, session: about.session.id, exchange: about.exchange, upstream: about.session.upstream.name, request, decision, carried,
     })
     const row = await waitFor(held, pending, rooms)
-    if (pending.abort.signal.aborted) return endWait(row, about, rooms)
+    if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return endWait(row, about, rooms)
     if (row.state === 'pending') return { kind: 'pending', decision, approval: row }
     if (row.state !== 'granted') return { kind: 'refused', decision: ownDenial(decision, `approval_${row.state}`, refusalText(row)), approval: row }
 

@@ -179,6 +179,7 @@ async function answerStatus(status: number, pending: Pending, session: ClientSes
 
 /** Ends a request that cannot be answered by its server. It is never sent again: whether it ran is then unknown. */
 async function answerFault(cause: unknown, pending: Pending, session: ClientSession, rooms: Judge, status?: number): Promise<void> {
+  if (pending.cancelled) return endCancelled(pending, session, rooms)
   const fault = cause instanceof GatewayError ? cause : new GatewayError('internal', { cause })
   const row = errorTable[fault.code]
   rooms.logger[fault.code === 'internal' ? 'error' : 'warn']('a request failed', {
@@ -196,6 +197,16 @@ async function answerFault(cause: unknown, pending: Pending, session: ClientSess
   }
   pending.answered = true
   await pending.channel.answer({ envelope, status: status ?? row.status })
+}
+
+// MCP basic/utilities/cancellation: nobody waits for the answer any more; whether the server had done the work is not known.
+async function endCancelled(pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+  pending.answered = true
+  pending.channel.finish()
+  const { request } = pending
+  const envelope = rooms.answers.error(request.id, -32800, 'cancelled')
+  const answer: ErrorAnswer = { direction: 'to_client', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
+  await recordOwnDenial(answer, 'cancelled', 'the caller took the call back', 'unknown', { session, exchange: pending.exchange }, true, rooms)
 }
 
 /** A request stays known where its answer can still come on a resumed stream. */

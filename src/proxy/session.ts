@@ -17,6 +17,8 @@ export interface Pending {
   /** True from the moment its bytes may have reached the server. */
   sent: boolean
   answered: boolean
+  /** The client took it back: it waits for no answer. */
+  cancelled: boolean
   /** True where the server gave event ids: the answer may come, or come again, on a resumed stream. */
   resumable: boolean
   /** Set where the gateway itself asks, to learn a server's definitions: the answer is read and not released; told the next cursor. */

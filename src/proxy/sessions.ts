@@ -3,6 +3,7 @@ import type { ClientName, KnownActor, Revision } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { createEventIds } from './event-ids.ts'
 import type { Judge } from './evaluate.ts'
+import { stopping } from './hold.ts'
 import { principalOf, type ClientSession } from './session.ts'
 
 export interface Sessions {
@@ -103,7 +104,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     endStreams() {
       for (const session of [...legacy.values(), ...modern.values()]) {
         session.listening?.finish()
-        for (const pending of session.pending.values()) if (!pending.sent) pending.abort.abort()
+        for (const pending of session.pending.values()) if (!pending.sent) pending.abort.abort(stopping)
       }
     },
     async sweep() {

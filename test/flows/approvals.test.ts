@@ -1,0 +1,100 @@
+import { connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
+
+const policy = `package policies.test
+
+import data.sallyport
+
+allow if input.upstream.name == "stub"
+
+require_approval contains {"code": "bulk", "reviewers": ["oncall"], "ttl": "10m"} if {
+	input.message.direction == "to_server"
+	input.message.call.name == "export"
+	sallyport.exceeds(sallyport.arg("limit"), 1000)
+}
+`
+let stub: StubServer
+let gateway: TestGateway
+
+beforeAll(async () => {
+  const tools = [{ name: 'export', inputSchema: { type: 'object' } }]
+  stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ tools }), 'tools/call': (params) => ({ content: [{ type: 'text', text: `exported ${JSON.stringify(params['arguments'])}` }] }) }))
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '1s', hold_with_progress: '20s' } } })
+})
+afterAll(async () => {
+  await gateway?.close()
+  await stub?.close()
+})
+
+const api = async (who: string, groups: readonly string[], path: string, body?: unknown) => {
+  const token = await gateway.token({ subject: who, groups }, 'api')
+  const response = await fetch(`${gateway.url}/api/v1/${path}`, {
+    method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  return { status: response.status, body: (await response.json()) as { items: { id: string; state: string }[]; code?: string } }
+}
+const pending = async () => {
+  for (;;) {
+    const [first] = (await api('rita', ['oncall'], 'approvals?state=pending')).body.items
+    if (first !== undefined) return first.id
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+const calls = () => stub.messages().filter(({ method }) => method === 'tools/call').length
+
+test.each(['2025-06-18', '2025-11-25', '2026-07-28'])('%s: a held call runs once the reviewer approves, and only once', async (revision) => {
+  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'sam', groups: ['support'] }, 'stub'), revision)
+  const before = calls()
+  const asked = client.request('tools/call', { name: 'export', arguments: { limit: 5000 }, _meta: { progressToken: 'p1' } })
+  const id = await pending()
+  expect(calls()).toBe(before)
+  expect((await api('sam', ['oncall'], `approvals/${id}/approve`, { reason: 'mine' })).status).toBe(403)
+  expect((await api('eve', ['support'], `approvals/${id}/approve`, { reason: 'no role' })).status).toBe(403)
+  expect((await api('rita', ['oncall'], `approvals/${id}/approve`, { reason: 'known export' })).status).toBe(200)
+  expect((await asked).result).toMatchObject({ content: [{ text: 'exported {"limit":5000}' }] })
+  expect(calls()).toBe(before + 1)
+  expect((await api('rita', ['oncall'], `approvals/${id}`)).body).toMatchObject({ state: 'executed' })
+  expect((await api('rita', ['oncall'], `approvals/${id}/approve`, { reason: 'again' })).status).toBe(409)
+})
+
+test('a refused call is told why, and nothing reaches the server', async () => {
+  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'sue', groups: ['support'] }, 'stub'), '2025-11-25')
+  const before = calls()
+  const asked = client.request('tools/call', { name: 'export', arguments: { limit: 6000 } })
+  await api('rita', ['oncall'], `approvals/${await pending()}/deny`, { reason: 'not without a ticket' })
+  const { result } = await asked
+  expect(result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'deny', executed: false } } })
+  expect(JSON.stringify(result)).toContain('not without a ticket')
+  expect(calls()).toBe(before)
+})
+
+test('past the patience the caller is told to call again, and the same call then uses the approval', async () => {
+  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'tom', groups: ['support'] }, 'stub'), '2025-11-25')
+  const before = calls()
+  const call = { name: 'export', arguments: { limit: 7000, format: 'csv' } }
+  const first = await client.request('tools/call', call)
+  expect(first.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval', executed: false } } })
+  const id = await pending()
+  await api('rita', ['oncall'], `approvals/${id}/approve`, { reason: 'fine' })
+  const other = await client.request('tools/call', { name: 'export', arguments: { limit: 7001, format: 'csv' } })
+  expect(other.result).toMatchObject({ isError: true })
+  expect(calls()).toBe(before)
+  const again = await client.request('tools/call', call)
+  expect(again.result).toMatchObject({ content: [{ text: 'exported {"limit":7000,"format":"csv"}' }] })
+  expect(calls()).toBe(before + 1)
+  const third = await client.request('tools/call', call)
+  expect(third.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval' } } })
+  for (const { id: open } of (await api('rita', ['oncall'], 'approvals?state=pending')).body.items) await api('rita', ['oncall'], `approvals/${open}/deny`, { reason: 'clean' })
+})
+
+test('a legacy cancellation takes a held call back', async () => {
+  const token = await gateway.token({ subject: 'uma', groups: ['support'] }, 'stub')
+  const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
+  const before = calls()
+  const asked = post(gateway.mcp('stub'), token, { jsonrpc: '2.0', id: 99, method: 'tools/call', params: { name: 'export', arguments: { limit: 8000 } } }, { 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25' })
+  const id = await pending()
+  expect((await client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 99 } })).status).toBe(202)
+  await (await asked).text()
+  expect((await api('rita', ['oncall'], `approvals/${id}`)).body).toMatchObject({ state: 'withdrawn' })
+  expect(calls()).toBe(before)
+})
