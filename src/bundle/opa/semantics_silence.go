@@ -1,0 +1,458 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// total builtins have an answer for a value of any type.
+var total = setOf(`
+	is_string is_number is_boolean is_object is_array is_set is_null type_name json.marshal sprintf walk print internal.print
+	internal.member_2 internal.member_3 internal.template_string eq equal assign neq regex.is_valid json.is_valid
+`)
+
+var orderings = setOf("gt gte lt lte")
+
+// silence finds conditions that end a rule without a word where a field is missing or of another type. A deny whose body ends so
+// denies nothing. `negative` is a place where ending so is the safe way out: below a `not`.
+type silence struct {
+	report   *report
+	policies *policies
+	data     map[string]any
+	seen     map[string]bool
+	values   map[*ast.Rule]*value
+}
+
+type scope struct {
+	vars     map[ast.Var]value
+	negative bool
+}
+
+func checkSilence(report *report, policies *policies, data map[string]any) {
+	s := &silence{report, policies, data, map[string]bool{}, map[*ast.Rule]*value{}}
+	policies.roots(func(name string, rule *ast.Rule) {
+		if verdicts[name] {
+			s.rule(rule, nil, false)
+		}
+	})
+}
+
+// rule looks at a rule in the light of what it is called with.
+func (s *silence) rule(rule *ast.Rule, arguments []value, negative bool) {
+	key := fmt.Sprintf("%p %v %v", rule, arguments, negative)
+	if s.seen[key] {
+		return
+	}
+	s.seen[key] = true
+	for ; rule != nil; rule = rule.Else {
+		scope := s.scopeOf(rule, arguments, negative)
+		s.body(rule.Body, scope)
+		for _, term := range []*ast.Term{rule.Head.Key, rule.Head.Value} {
+			if term != nil {
+				s.operand(term, scope)
+				s.needed(term, scope, "the rule's own value")
+			}
+		}
+	}
+}
+
+func (s *silence) scopeOf(rule *ast.Rule, arguments []value, negative bool) scope {
+	scope := scope{vars: map[ast.Var]value{}, negative: negative}
+	for at, argument := range rule.Head.Args {
+		if name, isVar := argument.Value.(ast.Var); isVar && at < len(arguments) {
+			scope.vars[name] = arguments[at]
+		}
+	}
+	return scope
+}
+
+func (s *silence) body(body ast.Body, scope scope) {
+	for _, expr := range body {
+		s.bind(expr, scope)
+	}
+	for _, expr := range body {
+		s.expr(expr, scope)
+	}
+}
+
+// bind learns what the variables of an expression stand for.
+func (s *silence) bind(expr *ast.Expr, scope scope) {
+	if expr.Negated {
+		return
+	}
+	switch terms := expr.Terms.(type) {
+	case *ast.SomeDecl:
+		if len(terms.Symbols) == 1 {
+			if call, isCall := terms.Symbols[0].Value.(ast.Call); isCall {
+				s.bindElements(call[1:len(call)-1], call[len(call)-1], scope)
+			}
+		}
+	case []*ast.Term:
+		name := terms[0].String()
+		switch {
+		case (name == "assign" || name == "eq") && len(terms) == 3:
+			s.bindTo(terms[1], s.of(terms[2], scope), scope)
+			if name == "eq" {
+				s.bindTo(terms[2], s.of(terms[1], scope), scope)
+			}
+		case name == "walk" && len(terms) == 3:
+			if pair, isArray := terms[2].Value.(*ast.Array); isArray && pair.Len() == 2 {
+				from := s.of(terms[1], scope)
+				if from.isPlace || from.taint != clean {
+					s.bindTo(pair.Elem(1), value{taint: odd, shown: terms[1].String()}, scope)
+				}
+			}
+		}
+	}
+}
+
+func (s *silence) bindElements(symbols []*ast.Term, from *ast.Term, scope scope) {
+	of := s.of(from, scope)
+	s.bindTo(symbols[len(symbols)-1], of.element(from.String()+"[_]"), scope)
+}
+
+func (s *silence) bindTo(target *ast.Term, v value, scope scope) {
+	switch target := target.Value.(type) {
+	case ast.Var:
+		if _, known := scope.vars[target]; !known {
+			scope.vars[target] = v
+		}
+	case *ast.Array:
+		target.Foreach(func(element *ast.Term) { s.bindTo(element, v.element(v.shown), scope) })
+	case ast.Object:
+		target.Foreach(func(_, element *ast.Term) { s.bindTo(element, v.element(v.shown), scope) })
+	}
+}
+
+// of says how far a term can be relied on.
+func (s *silence) of(term *ast.Term, scope scope) value {
+	switch x := term.Value.(type) {
+	case ast.Var:
+		if x.Equal(ast.InputRootDocument.Value) {
+			return placeAt("", "input")
+		}
+		return scope.vars[x]
+	case ast.Ref:
+		return s.ofRef(x, scope)
+	case ast.Call:
+		return s.ofCall(x, scope)
+	case *ast.Array:
+		worst := value{}
+		x.Foreach(func(element *ast.Term) { worst = worse(worst, plain(s.of(element, scope))) })
+		return worst
+	case ast.Set:
+		worst := value{}
+		x.Foreach(func(element *ast.Term) { worst = worse(worst, plain(s.of(element, scope))) })
+		return worst
+	case ast.Object:
+		worst := value{}
+		x.Foreach(func(_, element *ast.Term) { worst = worse(worst, plain(s.of(element, scope))) })
+		return worst
+	case *ast.ArrayComprehension:
+		return s.ofComprehension(x.Term, x.Body, scope)
+	case *ast.SetComprehension:
+		return s.ofComprehension(x.Term, x.Body, scope)
+	case *ast.ObjectComprehension:
+		return s.ofComprehension(x.Value, x.Body, scope)
+	}
+	return value{}
+}
+
+// plain forgets which place a value came from.
+func plain(v value) value {
+	return value{taint: v.taint, shown: v.shown, noData: v.noData}
+}
+
+func (s *silence) ofComprehension(term *ast.Term, body ast.Body, outer scope) value {
+	inner := outer.inner()
+	for _, expr := range body {
+		s.bind(expr, inner)
+	}
+	if s.of(term, inner).taint == clean {
+		return value{}
+	}
+	return value{taint: odd, shown: term.String()}
+}
+
+func (c scope) inner() scope {
+	vars := map[ast.Var]value{}
+	for name, v := range c.vars {
+		vars[name] = v
+	}
+	return scope{vars, c.negative}
+}
+
+func (s *silence) ofRef(ref ast.Ref, scope scope) value {
+	switch {
+	case ref[0].Equal(ast.InputRootDocument):
+		return placeAt("", "").below(ref[1:], ref.String())
+	case isPolicyRef(ref):
+		worst := value{}
+		for _, rule := range s.policies.rulesAt(ref) {
+			worst = worse(worst, s.ofRule(rule))
+		}
+		if len(ref) > 3 {
+			return worst.below(ref[3:], ref.String())
+		}
+		return worst
+	case ref[0].Equal(ast.DefaultRootDocument):
+		if _, isHelper := helperOf(ref); !isHelper && !s.inData(ref) {
+			return value{taint: open, shown: ref.String(), noData: true}
+		}
+		return value{}
+	}
+	if name, isVar := ref[0].Value.(ast.Var); isVar {
+		return scope.vars[name].below(ref[1:], ref.String())
+	}
+	if call, isCall := ref[0].Value.(ast.Call); isCall {
+		return s.ofCall(call, scope).below(ref[1:], ref.String())
+	}
+	return value{}
+}
+
+// ofRule is what a rule stands for: the place of the input that it names, or a value that it took from there.
+func (s *silence) ofRule(rule *ast.Rule) value {
+	if known, done := s.values[rule]; done {
+		return *known
+	}
+	s.values[rule] = &value{}
+	term := rule.Head.Value
+	if rule.Head.RuleKind() == ast.MultiValue {
+		term = rule.Head.Key
+	}
+	if term == nil || len(rule.Head.Args) > 0 {
+		return value{}
+	}
+	scope := scope{vars: map[ast.Var]value{}}
+	for _, expr := range rule.Body {
+		s.bind(expr, scope)
+	}
+	found := s.of(term, scope)
+	if rule.Head.RuleKind() == ast.MultiValue && found.taint == open {
+		found = value{taint: odd, shown: found.shown}
+	}
+	s.values[rule] = &found
+	return found
+}
+
+func (s *silence) ofCall(call ast.Call, scope scope) value {
+	ref, arguments := operator(call)
+	shown := call.String()
+	if name, isHelper := helperOf(ref); isHelper {
+		if name == "arg" || name == "at" || name == "items" {
+			return value{taint: odd, shown: shown}
+		}
+		return value{}
+	}
+	if ref.String() == "object.get" && len(arguments) == 3 {
+		if from := s.of(arguments[0], scope); from.isPlace || from.taint != clean {
+			return value{taint: odd, shown: shown}
+		}
+	}
+	return value{}
+}
+
+// inData: data is part of the bundle, so what is missing now will be missing then.
+func (s *silence) inData(ref ast.Ref) bool {
+	var node any = s.data
+	for _, step := range ref[1:] {
+		text, isText := step.Value.(ast.String)
+		object, isObject := node.(map[string]any)
+		if !isText || !isObject {
+			_, isArray := node.([]any)
+			return !isText && (isObject || isArray)
+		}
+		var found bool
+		if node, found = object[string(text)]; !found {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *silence) expr(expr *ast.Expr, scope scope) {
+	switch terms := expr.Terms.(type) {
+	case *ast.Term:
+		inner := scope
+		inner.negative = scope.negative != expr.Negated
+		s.operand(terms, inner)
+	case []*ast.Term:
+		s.call(terms, expr, scope)
+	case *ast.SomeDecl:
+		if call, isCall := terms.Symbols[0].Value.(ast.Call); isCall {
+			s.operand(call[len(call)-1], scope)
+		}
+	case *ast.Every:
+		inner := scope.inner()
+		s.operand(terms.Domain, scope)
+		s.bindTo(terms.Value, s.of(terms.Domain, scope).element(terms.Domain.String()+"[_]"), inner)
+		inner.negative = scope.negative != expr.Negated
+		s.body(terms.Body, inner)
+	}
+}
+
+// call looks at a call that is a condition of its own. Its nested calls and open references are worked out before its `not`.
+func (s *silence) call(terms []*ast.Term, expr *ast.Expr, scope scope) {
+	ref, _ := terms[0].Value.(ast.Ref)
+	name := ref.String()
+	arguments := terms[1:]
+	for _, argument := range arguments {
+		s.operand(argument, scope)
+	}
+	inner := scope
+	inner.negative = scope.negative != expr.Negated
+	s.follow(ref, arguments, scope, inner.negative)
+	if name == "assign" || name == "eq" || name == "equal" {
+		return
+	}
+	for at, argument := range arguments {
+		v := s.of(argument, scope)
+		switch {
+		case v.taint == clean:
+		case orderings[name]:
+			s.refuse(expr.Location, v, "compared", "use sallyport.exceeds or `not sallyport.within`, which hold for what is missing or no number")
+		case v.taint == open && isMembership(name) && at == 0 && !expr.Negated:
+		case v.taint == open && name != "internal.template_string":
+			if !scope.negative {
+				s.refuse(expr.Location, v, "handed to "+shownName(name), remedyFor(name))
+			}
+		case v.taint == odd && !s.takesAnything(ref):
+			if !inner.negative {
+				s.refuse(expr.Location, v, "handed to "+shownName(name), remedyFor(name))
+			}
+		}
+	}
+}
+
+// operand looks at calls within a term: they are worked out first, so that where they have no answer nothing else is asked.
+func (s *silence) operand(term *ast.Term, outer scope) {
+	switch x := term.Value.(type) {
+	case ast.Call:
+		ref, arguments := operator(x)
+		name := ref.String()
+		for _, argument := range arguments {
+			s.operand(argument, outer)
+		}
+		s.follow(ref, arguments, outer, outer.negative)
+		for _, argument := range arguments {
+			v := s.of(argument, outer)
+			if v.taint == clean || (v.taint == odd && s.takesAnything(ref)) || name == "internal.template_string" {
+				continue
+			}
+			if orderings[name] {
+				s.refuse(term.Location, v, "compared", "use sallyport.exceeds or `not sallyport.within`, which hold for what is missing or no number")
+				continue
+			}
+			if !outer.negative {
+				s.refuse(term.Location, v, "handed to "+shownName(name), remedyFor(name))
+			}
+		}
+	case ast.Ref:
+		if isPolicyRef(x) {
+			for _, rule := range s.policies.rulesAt(x) {
+				s.rule(rule, nil, outer.negative)
+			}
+		}
+		for _, step := range x[1:] {
+			s.operand(step, outer)
+		}
+		if call, isCall := x[0].Value.(ast.Call); isCall {
+			s.operand(ast.NewTerm(call).SetLocation(term.Location), outer)
+		}
+	case *ast.Array:
+		x.Foreach(func(element *ast.Term) { s.operand(element, outer) })
+	case ast.Set:
+		x.Foreach(func(element *ast.Term) { s.operand(element, outer) })
+	case ast.Object:
+		x.Foreach(func(key, element *ast.Term) { s.operand(key, outer); s.operand(element, outer) })
+	case *ast.ArrayComprehension:
+		s.comprehension(x.Body, outer, x.Term)
+	case *ast.SetComprehension:
+		s.comprehension(x.Body, outer, x.Term)
+	case *ast.ObjectComprehension:
+		s.comprehension(x.Body, outer, x.Key, x.Value)
+	}
+}
+
+func (s *silence) comprehension(body ast.Body, outer scope, terms ...*ast.Term) {
+	inner := outer.inner()
+	s.body(body, inner)
+	for _, term := range terms {
+		s.operand(term, inner)
+	}
+}
+
+// follow looks into a policy's own functions with what they are given.
+func (s *silence) follow(ref ast.Ref, arguments []*ast.Term, scope scope, negative bool) {
+	if !isPolicyRef(ref) {
+		return
+	}
+	given := make([]value, len(arguments))
+	for at, argument := range arguments {
+		given[at] = s.of(argument, scope)
+		if given[at].taint == open && !given[at].isPlace {
+			given[at].taint = odd
+		}
+	}
+	for _, rule := range s.policies.rulesAt(ref) {
+		s.rule(rule, given, negative)
+	}
+}
+
+// needed: what a rule says must be there, or the rule says nothing at all.
+func (s *silence) needed(term *ast.Term, scope scope, what string) {
+	if v := s.of(term, scope); v.taint == open && !scope.negative && !v.isPlace {
+		s.refuse(term.Location, v, "part of "+what, "use sallyport.arg(…) or sallyport.at(…, […]), which are null for what is missing")
+	}
+	if object, isObject := term.Value.(ast.Object); isObject {
+		object.Foreach(func(_, element *ast.Term) {
+			if v := s.of(element, scope); v.taint == open && !scope.negative {
+				s.refuse(element.Location, v, "part of "+what, "use sallyport.arg(…) or sallyport.at(…, […]), which are null for what is missing")
+			}
+		})
+	}
+}
+
+// takesAnything: the library's helpers and a policy's own functions are asked whatever the value; the latter are looked into.
+func (s *silence) takesAnything(ref ast.Ref) bool {
+	_, isHelper := helperOf(ref)
+	return isHelper || isPolicyRef(ref) || total[ref.String()]
+}
+
+func (s *silence) refuse(loc *ast.Location, v value, how, remedy string) {
+	shown := asWritten.Replace(v.shown)
+	message := fmt.Sprintf("%s is %s, but it may be missing or of another type, and then the rule would say nothing", shown, how)
+	if v.noData {
+		message = fmt.Sprintf("%s is %s, but the data has no such thing, so the rule would say nothing", shown, how)
+		remedy = "add it to the data"
+	}
+	s.report.add(loc, "silent", message, remedy)
+}
+
+// asWritten turns resolved names back into those that stand in the source.
+var asWritten = strings.NewReplacer("data.sallyport.", "sallyport.", "data.policies.", "policies.")
+
+func isMembership(name string) bool {
+	return name == "internal.member_2" || name == "internal.member_3"
+}
+
+var signs = map[string]string{"neq": "`!=`", "plus": "`+`", "minus": "`-`", "mul": "`*`", "div": "`/`", "rem": "`%`", "internal.member_2": "`not … in`", "internal.member_3": "`not … in`"}
+
+func shownName(name string) string {
+	if sign, known := signs[name]; known {
+		return sign
+	}
+	return asWritten.Replace(name)
+}
+
+func remedyFor(name string) string {
+	switch name {
+	case "contains", "startswith", "endswith", "regex.match", "lower", "upper", "trim", "trim_space", "glob.match", "split", "indexof", "strings.any_prefix_match", "strings.any_suffix_match":
+		return "use sallyport.matches(`…`, sallyport.arg(\"…\")) or `not sallyport.only(…)`, which hold for what is missing or no text"
+	case "to_number", "count", "abs", "ceil", "floor", "round", "plus", "minus", "mul", "div", "rem":
+		return "use sallyport.exceeds(sallyport.arg(\"…\"), …), with sallyport.size(…) for a count; it holds for what is missing or no number"
+	}
+	return "use sallyport.arg(…) for an argument and sallyport.at(…, […]) for a place further down; both are null for what is missing"
+}

@@ -1,0 +1,10 @@
+# refused: allow_reads
+# without: `allow` is asked without arguments, so the exclusion never excludes
+# asked: {"name": "ping", "arguments": {"force": true}, "groups": []}
+# answer: allow
+package policies.example
+
+allow if {
+	input.message.call.name == "ping"
+	not input.message.call.arguments.force == true
+}
