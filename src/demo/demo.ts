@@ -3,6 +3,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { showProblem } from '../config/problem.ts'
 import { loadSettings } from '../config/load.ts'
+import { createDetectors } from '../detect/index.ts'
+import { redactText } from '../enforce/redact.ts'
 import { createGateway } from '../gateway.ts'
 import { createLogger } from '../logging.ts'
 import { isLoopback } from '../loopback.ts'
@@ -63,8 +65,10 @@ export async function runDemo({ port = 8080, host = '127.0.0.1', directory = def
     const loaded = await loadSettings(file, { [crmVariable]: crmToken })
     if (!loaded.ok) throw new DemoRefused(loaded.problems.map((problem) => showProblem(file, problem)).join('\n'))
 
+    const detectors = createDetectors({})
+    const clean = (text: string) => redactText(text.replaceAll(crmToken, '[SECRET]').replaceAll(secret, '[SECRET]'), detectors)
     const log = join(path, 'demo.log')
-    const logger = createLogger({ level: 'info', file: log }, (text) => text.replaceAll(crmToken, '[SECRET]').replaceAll(secret, '[SECRET]'))
+    const logger = createLogger({ level: 'info', file: log }, clean)
     const gateway = await createGateway({ settings: loaded.settings, secrets: loaded.secrets, logger })
     closing.push(gateway.close)
     await gateway.listen()

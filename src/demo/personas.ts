@@ -7,6 +7,10 @@ export interface Persona {
   readonly claims: Readonly<Record<string, string | boolean | readonly string[]>>
 }
 
+/** The grant by which the demo's identity provider gives tokens of people, and the client that may use it. */
+export const personaGrant = 'urn:sallyport:demo:persona'
+export const peopleClient = 'sallyport-demo'
+
 const person = (name: string) => ({ name, email: `${name.toLowerCase()}@example.com`, email_verified: true })
 
 export const personas: readonly Persona[] = [

@@ -24,6 +24,8 @@ test.each(personas)('$name gets a token for one resource that verifies against t
   const { payload, protectedHeader } = await jwtVerify(token, createRemoteJWKSet(new URL(metadata.jwks_uri)), { issuer, audience: `${url}/mcp/crm` })
   expect(protectedHeader).toMatchObject({ alg: persona.issuer === 'people' ? 'RS256' : 'ES256', typ: 'at+jwt' })
   expect(payload).toMatchObject({ sub: persona.subject, ...persona.claims })
+  // A token whose subject is its client is a machine's (RFC 9068 section 5).
+  expect(payload['client_id'] === payload.sub).toBe(persona.issuer === 'ci')
 })
 
 test('the token for the API has the audience of the API', async () => {
@@ -35,6 +37,7 @@ test('without the secret, or for anything that is not the demo\'s, there is no t
   await expect(askToken({ ...state(), secret: 'guess' }, personas[0]!, 'api')).rejects.toThrow('client authentication failed')
   await expect(askToken({ ...state(), url: 'https://elsewhere.example' }, personas[0]!, 'api')).rejects.toThrow('no token')
   await expect(askToken(state(), { ...personas[3]!, issuer: 'people' }, 'api')).rejects.toThrow('no token')
+  await expect(askToken(state(), { ...personas[0]!, issuer: 'ci' }, 'api')).rejects.toThrow('no token')
 })
 
 test('a page that reaches the provider under another name gets nothing', async () => {
