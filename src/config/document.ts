@@ -1,5 +1,5 @@
 import { isMap, isNode, LineCounter, parseDocument, type Pair } from 'yaml'
-import type { Problem, Steps } from './problem.ts'
+import { showPath, type Problem, type Steps } from './problem.ts'
 
 export interface ConfigDocument {
   /** The content as plain JSON values; undefined where the text is not YAML. */
@@ -11,6 +11,11 @@ export interface ConfigDocument {
 
 export const valueAt = (content: unknown, steps: Steps): unknown =>
   steps.reduce<unknown>((value, step) => (typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? (value as Record<string, unknown>)[step] : undefined), content)
+
+const keysNamed = (name: string, content: unknown, steps: Steps = []): readonly Steps[] =>
+  typeof content !== 'object' || content === null
+    ? []
+    : Object.entries(content).flatMap(([key, value]) => (key === name ? [[...steps, key]] : keysNamed(name, value, [...steps, key])))
 
 /** Reads YAML 1.2 (and so JSON) and remembers where everything stood. */
 export const readDocument = (source: string): ConfigDocument => {
@@ -40,5 +45,7 @@ export const readDocument = (source: string): ConfigDocument => {
     const node = part === 'value' && isNode(value) && value.range ? value : key
     return isNode(node) && node.range ? at(node.range[0]) : locate(steps.slice(0, -1), 'key')
   }
+  // The schemas pass over this one name in silence.
+  for (const steps of keysNamed('__proto__', content)) broken.push({ path: showPath(steps), ...locate(steps, 'key'), found: 'this name', expected: 'another name' })
   return { content, problems: broken, locate }
 }

@@ -15,8 +15,8 @@ const issuerUrl = url('the issuer as it stands in the token: an http or https UR
 const confidential = [(value: string) => !URL.canParse(value) || isConfidential(new URL(value)), { error: 'https, or a loopback address' }] as const
 
 const jwks = z.union([
-  z.strictObject({ file: path('a JSON Web Key Set') }),
-  z.strictObject({ url: url().refine(...confidential) }),
+  z.strictObject({ file: path('a JSON Web Key Set').meta({ description: 'A file with its public keys; it is read again when a key is missing in it.' }) }),
+  z.strictObject({ url: url().refine(...confidential).meta({ description: 'The address of its public keys.' }) }),
 ], { error: 'one of { file: PATH }, { url: URL }, or nothing for discovery' })
 
 export const issuerSettings = z.strictObject({

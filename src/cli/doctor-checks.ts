@@ -1,0 +1,123 @@
+import { once } from 'node:events'
+import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import type { Settings } from '../config/schema.ts'
+import type { Secrets } from '../config/secrets.ts'
+import type { Environment } from '../config/env.ts'
+import { credentialsOf } from '../config/credentials.ts'
+import type { Check } from './doctor.ts'
+import { probeChild, probeHttp } from './doctor-probe.ts'
+
+const say = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const nearest = async (path: string): Promise<string> => {
+  let directory = path
+  while (directory !== dirname(directory) && (await stat(directory).catch(() => undefined)) === undefined) directory = dirname(directory)
+  return directory
+}
+
+const fleeting: Readonly<Record<number, string>> = { 0x01021994: 'tmpfs', 0x858458f6: 'ramfs', 0x794c7630: 'a container layer' }
+
+/** Writes and syncs beside the database, as every record will have to. */
+export const checkStore = async (settings: Settings): Promise<readonly Check[]> => {
+  const directory = await nearest(dirname(settings.store.path))
+  try {
+    const own = await mkdtemp(join(directory, '.sallyport-doctor-'))
+    try {
+      const file = await open(join(own, 'probe'), 'wx', 0o600)
+      const times: number[] = []
+      for (let round = 0; round < 20; round += 1) {
+        const before = performance.now()
+        await file.write(Buffer.alloc(4096))
+        await file.datasync()
+        times.push(performance.now() - before)
+      }
+      await file.close()
+      const median = times.sort((a, b) => a - b)[10] ?? 0
+      const system = fleeting[(await statfs(directory)).type >>> 0]
+      const slow: Check = { check: 'store', state: 'warning', says: `one durable write to ${directory} takes ${median.toFixed(1)} ms`, remedy: 'every call waits for one or two of them; put the store on a faster local disk' }
+      const lost: Check = { check: 'store', state: 'warning', says: `${directory} is on ${system}: everything recorded is lost with the machine`, remedy: 'mount a volume and put store.path there' }
+      return [
+        { check: 'store', state: 'ok', says: `${directory} can be written to; one durable write takes ${median.toFixed(2)} ms` },
+        ...(median > 20 ? [slow] : []),
+        ...(system === undefined ? [] : [lost]),
+      ]
+    } finally {
+      await rm(own, { recursive: true, force: true })
+    }
+  } catch (error) {
+    return [{ check: 'store', state: 'failed', says: `${directory} cannot be written to: ${say(error)}`, remedy: 'let the gateway\'s user write there, make room, or change store.path' }]
+  }
+}
+
+/** Builds the policies as the gateway would. */
+export const checkPolicy = async (settings: Settings): Promise<readonly Check[]> => {
+  const [{ buildBundle }, { createOpa }, { readBuildOptions, shippedDetectors }, { problemText }, { readDirectory }] = await Promise.all([
+    import('../bundle/build.ts'),
+    import('../bundle/opa.ts'),
+    import('../bundle/options.ts'),
+    import('../bundle/problem.ts'),
+    import('../bundle/read-directory.ts'),
+  ])
+  const opa = createOpa()
+  try {
+    const read = await readDirectory(settings.policy.source.path)
+    const built = read.ok ? await buildBundle(read.sources, { opa, ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])) }) : read
+    if (built.ok) return [{ check: 'policy', state: 'ok', says: `${settings.policy.source.path} builds as ${built.bundle.digest}` }]
+    return built.problems.map((problem): Check => ({ check: 'policy', state: 'failed', says: problemText(problem), remedy: 'correct the policy; `sallyport policy check --dir DIRECTORY` says the same' }))
+  } catch (error) {
+    return [{ check: 'policy', state: 'failed', says: `the policies cannot be built here: ${say(error)}`, remedy: 'see that the installation is complete' }]
+  } finally {
+    await opa.close()
+  }
+}
+
+export const checkIssuers = async (settings: Settings): Promise<readonly Check[]> => {
+  const { createIdentity } = await import('../identity/identity.ts')
+  const silent = () => undefined
+  const identity = createIdentity({
+    issuers: settings.identity.issuers,
+    publicUrl: settings.public_url,
+    clock: Date.now,
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
+  })
+  return (await identity.checkIssuers()).map(({ name, problem, keys }): Check =>
+    problem === null
+      ? { check: `issuer ${name}`, state: 'ok', says: `${keys} ${keys === 1 ? 'key' : 'keys'} for verification` }
+      : { check: `issuer ${name}`, state: 'failed', says: `its keys cannot be had: ${problem}`, remedy: 'see that its address is right and can be reached from here, or give its keys as jwks: { file }' })
+}
+
+export const checkUpstreams = (settings: Settings, secrets: Secrets, env: Environment): Promise<readonly Check[]> =>
+  Promise.all(Object.entries(settings.upstreams).map(async ([name, upstream]): Promise<Check> => {
+    const credentials = credentialsOf(name, upstream, secrets)
+    const found = 'url' in upstream
+      ? await probeHttp(upstream.url, credentials.header)
+      : await probeChild({ command: upstream.command, args: upstream.args, env: credentials.env, directory: settings.directory }, env)
+    const check = `upstream ${name}`
+    return found.ok ? { check, state: 'ok', says: found.says } : { check, state: 'failed', says: found.says, remedy: found.remedy }
+  }))
+
+export const checkPort = async (check: string, host: string, port: number): Promise<readonly Check[]> => {
+  const server = createServer()
+  try {
+    server.listen({ host, port, exclusive: true })
+    await once(server, 'listening')
+    server.close()
+    await once(server, 'close')
+    return [{ check, state: 'ok', says: `${host}:${port} is free` }]
+  } catch (error) {
+    const remedy = (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'end the program that listens there (a gateway that already runs?) or choose another port' : 'choose an address of this machine and a port that its user may take'
+    return [{ check, state: 'failed', says: `${host}:${port} cannot be taken: ${say(error)}`, remedy }]
+  }
+}
+
+const earliest = Date.parse('2026-01-01T00:00:00Z')
+const latest = Date.parse('2100-01-01T00:00:00Z')
+
+/** Tokens, approvals and records live by the clock. */
+export const checkClock = (now: number): readonly Check[] =>
+  now > earliest && now < latest
+    ? [{ check: 'clock', state: 'ok', says: new Date(now).toISOString() }]
+    : [{ check: 'clock', state: 'failed', says: `it says ${new Date(now).toISOString()}`, remedy: 'set the clock, best by NTP' }]

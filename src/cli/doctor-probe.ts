@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Environment } from '../config/env.ts'
+
+export type Probe = { readonly ok: true; readonly says: string } | { readonly ok: false; readonly says: string; readonly remedy: string }
+
+const patience = 15_000
+const greeting = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'sallyport doctor', version: '1' } },
+}
+const discovery = { jsonrpc: '2.0', id: 1, method: 'server/discover', params: { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} } } }
+
+const no = (says: string, remedy: string): Probe => ({ ok: false, says, remedy })
+
+/** Greets a server over HTTP in the legacy way, then in the modern one; the first that is understood will do. */
+export const probeHttp = async (url: string, credential: { readonly header: string; readonly value: string } | undefined): Promise<Probe> => {
+  const own: Record<string, string> = credential === undefined ? {} : { [credential.header]: credential.value }
+  const send = async (method: string, headers: Record<string, string>, body?: unknown) => {
+    const response = await fetch(url, {
+      method,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(patience),
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers, ...own },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    await response.body?.cancel()
+    return response
+  }
+  try {
+    const greeted = await send('POST', {}, greeting)
+    const session = greeted.headers.get('mcp-session-id')
+    if (session !== null) await send('DELETE', { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }).catch(() => undefined)
+    const answer = greeted.ok ? greeted : await send('POST', { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'server/discover' }, discovery)
+    if (answer.ok) return { ok: true, says: `${url} answers` }
+    if (answer.status === 401 || answer.status === 403) return no(`${url} refuses the gateway's credential (status ${answer.status})`, 'see that credentials are given and are still valid')
+    return no(`${url} answers with status ${answer.status}`, 'see that the address is that of an MCP endpoint over Streamable HTTP')
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    return no(`${url} cannot be reached: ${cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause)}`, 'start the server, or correct its address')
+  }
+}
+
+interface Child {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: { readonly [name: string]: string }
+  readonly directory: string
+}
+
+// A launcher such as npx has children of its own, which would live on.
+const endGroup = (pid: number | undefined): void => {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // it is gone already
+  }
+}
+
+/** Starts a stdio server as the gateway would, greets it and ends it. */
+export const probeChild = async ({ command, args, env, directory }: Child, outer: Environment): Promise<Probe> => {
+  const base = { ...(outer.PATH === undefined ? {} : { PATH: outer.PATH }), ...(outer.HOME === undefined ? {} : { HOME: outer.HOME }) }
+  const child = spawn(command, [...args], { cwd: directory, env: { ...base, ...env }, shell: false, detached: true, stdio: ['pipe', 'pipe', 'ignore'] })
+  const ending = new AbortController()
+  const answered = async (): Promise<Probe> => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      try {
+        const message: unknown = JSON.parse(line)
+        if (typeof message === 'object' && message !== null && (message as { id?: unknown }).id === 1) return { ok: true, says: `${command} answers` }
+      } catch {
+        // not every server keeps its first lines to the protocol
+      }
+    }
+    return no(`${command} ended without an answer`, 'run the command by hand and read what it says')
+  }
+  const failed = once(child, 'error', { signal: ending.signal }).then(([error]) => no(`${command} cannot be started: ${(error as Error).message}`, 'install the program, or correct command and PATH'))
+  const late = once(AbortSignal.timeout(patience), 'abort', { signal: ending.signal }).then(() => no(`${command} did not answer within ${patience / 1000} s`, 'run the command by hand and read what it says'))
+  try {
+    child.stdin.on('error', () => undefined) // it ended first: told by its output
+    child.stdin.write(`${JSON.stringify(greeting)}\n`)
+    return await Promise.race([answered(), failed, late])
+  } finally {
+    ending.abort()
+    failed.catch(() => undefined)
+    late.catch(() => undefined)
+    endGroup(child.pid)
+  }
+}

@@ -1,0 +1,23 @@
+import type { Register } from './main.ts'
+import { exitCode } from './output.ts'
+import { load, showProblems } from './settings-file.ts'
+
+export const registerStart: Register = (program, { output, env, exit }) => {
+  program
+    .command('start')
+    .description('run the gateway')
+    .option('--config <file>', 'the configuration (default: $SALLYPORT_CONFIG or ./sallyport.yaml)')
+    .action(async (given: { readonly config?: string }) => {
+      const { file, loaded } = await load(given.config, env)
+      if (!loaded.ok) {
+        showProblems(file, loaded.problems, output)
+        return exit(exitCode.failed)
+      }
+      const { settings, secrets, warnings } = loaded
+      const [{ createGateway }, { createLogger }, { runUntilSignal }] = await Promise.all([import('../gateway.ts'), import('../logging.ts'), import('../main.ts')])
+      const logger = createLogger({ level: settings.logging.level }, text => text)
+      for (const warning of warnings) logger.warn(warning)
+      const gateway = await createGateway({ settings, secrets })
+      await runUntilSignal(gateway, url => output.line(`sallyport listens at ${url}`))
+    })
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto'
+import { good, type Content } from './configuration.ts'
+
+/** One way to be wrong or weak: what is written, and where it must be told. */
+export interface Row {
+  readonly name: string
+  readonly content: Content
+  readonly path: string
+  readonly says: RegExp
+  readonly files?: Parameters<typeof import('./configuration.ts').createPlace>[0]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const row = (name: string, change: Content, path: string, says: RegExp, more: Pick<Row, 'files' | 'env'> = {}): Row => ({ name, content: good(change), path, says, ...more })
+const without = (name: string, key: string, says: RegExp): Row => ({ name, content: Object.fromEntries(Object.entries(good()).filter(([own]) => own !== key)), path: key, says })
+const issuer = (change: Content): Content => ({ identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example', ...change }] } })
+const key = (from: Content): Content => ({ store: { kind: 'sqlite', path: 'a.db', key_from: from } })
+const keyOf = (name: string, text: string): Row => row(name, key({ env: 'KEY' }), 'store.key_from', /32 random bytes/, { env: { KEY: text } })
+const crm = (change: Content): Content => ({ upstreams: { crm: { url: 'http://127.0.0.1:9001/mcp', ...change } } })
+const bearer = (from: unknown): Content => ({ credentials: { kind: 'bearer', token_from: from } })
+
+export const rows: readonly Row[] = [
+  row('plain http for others to see', { listen: { host: '0.0.0.0' } }, 'public_url', /https/),
+  row('a public address of plain http', { public_url: 'http://gateway.example' }, 'public_url', /insecure_http/),
+  row('a reachable address with a local public_url', { listen: { host: '::' }, public_url: 'http://127.0.0.1:8080' }, 'listen.host', /insecure_http/),
+  row('a public_url with a path', { public_url: 'https://gateway.example/x' }, 'public_url', /without path/),
+  row('a public_url with a password', { public_url: 'https://u:p@gateway.example' }, 'public_url', /without path/),
+  row('every host', { allowed_hosts: ['*'] }, 'allowed_hosts[0]', /wildcard/),
+  row('every host of a domain', { allowed_hosts: ['*.example'] }, 'allowed_hosts[0]', /wildcard/),
+  row('every origin', { allowed_origins: ['*'] }, 'allowed_origins[0]', /wildcard/),
+  row('the opaque origin', { allowed_origins: ['null'] }, 'allowed_origins[0]', /exact origin/),
+  without('no store', 'store', /names/),
+  without('no policy', 'policy', /names/),
+  without('no servers', 'upstreams', /servers/),
+  { ...without('no identity', 'identity', /at least one issuer/), path: 'identity.issuers' },
+  row('no issuer', { identity: { issuers: [] } }, 'identity.issuers', /at least one issuer/),
+  row('an empty list of servers', { upstreams: {} }, 'upstreams', /at least one server/),
+  row('no key for the store', { store: { kind: 'sqlite', path: 'a.db' } }, 'store.key_from', /env/),
+  row('a key that is not there', key({ env: 'NOWHERE' }), 'store.key_from', /variable/),
+  row('a key file that is not there', key({ file: 'nowhere' }), 'store.key_from', /readable/),
+  row('a key file for all to read', key({ file: 'open.key' }), 'store.key_from', /others/, { files: { 'open.key': { text: randomBytes(32).toString('hex'), mode: 0o644 } } }),
+  keyOf('a blank key', ' '),
+  keyOf('a key of 16 bytes', randomBytes(16).toString('hex')),
+  keyOf('a key that is a word', 'changeme'),
+  keyOf('a key of zeros', '0'.repeat(64)),
+  keyOf('a key that counts', Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString('base64')),
+  keyOf('a key that is text in base64', Buffer.from('correct horse battery staple 123').toString('base64')),
+  keyOf('a key that repeats', randomBytes(8).toString('hex').repeat(4)),
+  row('a store in memory', { store: { kind: 'sqlite', path: ':memory:', key_from: { file: 'store.key' } } }, 'store.path', /disk/),
+  row('a store that is a directory', { store: { kind: 'sqlite', path: 'rego', key_from: { file: 'store.key' } } }, 'store.path', /written/),
+  row('PostgreSQL', { store: { kind: 'postgres', key_from: { file: 'store.key' } } }, 'store.kind', /not available in this version/),
+  row('policies from Git', { policy: { source: { kind: 'git', url: 'https://git.example' } } }, 'policy.source.kind', /not available in this version/),
+  row('YAML rules', { policy: { source: { kind: 'directory', path: 'rego' }, rules: 'rules.yaml' } }, 'policy.rules', /not available in this version/),
+  row('signed policies', { policy: { source: { kind: 'directory', path: 'rego' }, verify: {} } }, 'policy.verify', /not available in this version/),
+  row('people signing in', { identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }], providers: [] } }, 'identity.providers', /not available in this version/),
+  row('a secret from Vault', crm(bearer({ vault: 'a/b' })), 'upstreams.crm.credentials.token_from.vault', /not available in this version/),
+  row('policies that are not there', { policy: { source: { kind: 'directory', path: 'nowhere' } } }, 'policy.source.path', /directory/),
+  row('tokens without signature', issuer({ algorithms: ['none'] }), 'identity.issuers[0].algorithms[0]', /RS256/),
+  row('tokens with a shared key', issuer({ algorithms: ['RS256', 'HS256'] }), 'identity.issuers[0].algorithms[1]', /RS256/),
+  row('no algorithm', issuer({ algorithms: [] }), 'identity.issuers[0].algorithms', /at least one/),
+  row('an issuer over plain http', issuer({ issuer: 'http://issuer.example' }), 'identity.issuers[0].issuer', /https/),
+  row('an issuer that is no URL', issuer({ issuer: 'accounts' }), 'identity.issuers[0].issuer', /URL/),
+  row('keys over plain http', issuer({ jwks: { url: 'http://issuer.example/keys' } }), 'identity.issuers[0].jwks.url', /https/),
+  row('keys that are not there', issuer({ jwks: { file: 'nowhere.json' } }), 'identity.issuers[0].jwks.file', /readable/),
+  row('private keys', issuer({ jwks: { file: 'keys.json' } }), 'identity.issuers[0].jwks.file', /public keys only/, { files: { 'keys.json': JSON.stringify({ keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b', d: 'c' }] }) } }),
+  row('symmetric keys', issuer({ jwks: { file: 'keys.json' } }), 'identity.issuers[0].jwks.file', /public keys only/, { files: { 'keys.json': JSON.stringify({ keys: [{ kty: 'oct', k: 'AAAA' }] }) } }),
+  row('short RSA keys', issuer({ jwks: { file: 'keys.json' } }), 'identity.issuers[0].jwks.file', /2048/, { files: { 'keys.json': JSON.stringify({ keys: [{ kty: 'RSA', n: 'A'.repeat(171), e: 'AQAB' }] }) } }),
+  row('any audience', issuer({ audience: '*' }), 'identity.issuers[0].audience', /exact/),
+  row('a blank audience', issuer({ audience: ' ' }), 'identity.issuers[0].audience', /exact/),
+  row('more than a minute of skew', issuer({ skew: '61s' }), 'identity.issuers[0].skew', /60s/),
+  row('all groups trusted', issuer({ trusted_groups: ['*'] }), 'identity.issuers[0].trusted_groups[0]', /no "all"/),
+  row('the same issuer twice', { identity: { issuers: [{ name: 'a', issuer: 'https://i.example' }, { name: 'b', issuer: 'https://i.example' }] } }, 'identity.issuers[1].issuer', /once/),
+  row('the same name twice', { identity: { issuers: [{ name: 'a', issuer: 'https://i.example' }, { name: 'a', issuer: 'https://j.example' }] } }, 'identity.issuers[1].name', /its own/),
+  row('groups of another issuer', { identity: { issuers: [{ name: 'a', issuer: 'https://i.example' }, { name: 'b', issuer: 'https://j.example', trusted_groups: ['a:admins'] }] } }, 'identity.issuers[1].trusted_groups[0]', /this issuer/),
+  row('a credential over plain http', crm({ url: 'http://10.0.0.1/mcp', ...bearer({ env: 'TOKEN' }) }), 'upstreams.crm.url', /insecure_http/, { env: { TOKEN: 'abcdefgh' } }),
+  row('a password in a server\'s address', crm({ url: 'http://u:p@127.0.0.1/mcp' }), 'upstreams.crm.url', /without user/),
+  row('a server that is a file', crm({ url: 'file:///etc/passwd' }), 'upstreams.crm.url', /http/),
+  row('a server of two kinds', crm({ command: 'npx' }), 'upstreams.crm', /either url .* or command/),
+  row('a server of no kind', { upstreams: { crm: {} } }, 'upstreams.crm', /url.*command/),
+  row('a server with a name that is no part of a URL', { upstreams: { 'C/RM': { url: 'http://127.0.0.1/' } } }, 'upstreams["C/RM"]', /lower-case/),
+  row('a secret where its source belongs', crm(bearer('s3cret')), 'upstreams.crm.credentials.token_from', /env/),
+  row('a secret in the file', crm({ credentials: { kind: 'bearer', token: 's3cret' } }), 'upstreams.crm.credentials.token', /did you mean|one of/),
+  row('an empty secret', crm(bearer({ env: 'TOKEN' })), 'upstreams.crm.credentials.token_from', /secret/, { env: { TOKEN: '\n' } }),
+  row('a secret with a line break', crm(bearer({ env: 'TOKEN' })), 'upstreams.crm.credentials.token_from', /visible/, { env: { TOKEN: 'a\r\nX-Other: b' } }),
+  row('a secret from a program that fails', crm(bearer({ command: ['false'] })), 'upstreams.crm.credentials.token_from', /program/),
+  row('a secret from a program that is not there', crm(bearer({ command: ['nowhere-at-all'] })), 'upstreams.crm.credentials.token_from', /program/),
+  row('a secret from a shell line', crm(bearer({ command: 'cat key | tr a b' })), 'upstreams.crm.credentials.token_from.command', /no shell/),
+  row('a credential that would overwrite the host', crm({ credentials: { kind: 'header', name: 'Host', value_from: { env: 'X' } } }), 'upstreams.crm.credentials.name', /does not write itself/, { env: { X: 'abcdefgh' } }),
+  row('a message of any size', { limits: { request: '1GiB' } }, 'limits.request', /4MiB/),
+  row('no depth', { limits: { depth: 0 } }, 'limits.depth', /from 8/),
+  row('a size without unit', { limits: { answer: 100 } }, 'limits.answer', /size/),
+  row('metrics on the port of the gateway', { metrics: { port: 8080 } }, 'metrics.port', /its own/),
+  row('a detector whose pattern backtracks', { detectors: { own: { pattern: '(a)\\1' } } }, 'detectors.own.pattern', /./),
+  row('an unknown section', { upstream: {} }, 'upstream', /did you mean upstreams/),
+  row('an unknown name', { listen: { prot: 80 } }, 'listen.prot', /did you mean port/),
+  row('an unknown level of the log in the environment', {}, 'SALLYPORT_LOG_LEVEL', /one of/, { env: { SALLYPORT_LOG_LEVEL: 'loud' } }),
+]
