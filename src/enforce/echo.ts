@@ -92,7 +92,7 @@ function alignmentsOf(secret: string): string[] {
     const to = (bytes.length + shift) % 3 === 0 ? text.length : text.length - 1
     return text.slice(from, to)
   })
-  return texts.filter((text) => text.length >= shortest).flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')])
+  return texts.filter((text) => text.length >= 6).flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')])
 }
 
 const escaped = (text: string): string => JSON.stringify(text).slice(1, -1)

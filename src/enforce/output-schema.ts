@@ -1,11 +1,12 @@
 // A tool's outputSchema is written by the server: it may be wrong, enormous, or made to hang whoever checks it. Everything
-// done with one runs under a deadline, and a schema that once missed it is not tried again.
+// done with one that could take long runs under a deadline.
 import { createContext, Script } from 'node:vm'
 import { Ajv } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import type { Json, JsonObject } from '../model.ts'
+import { isPlainSchema } from './plain-schema.ts'
 import { isList, isObject } from './pointer.ts'
 
 export interface SchemaError {
@@ -15,29 +16,39 @@ export interface SchemaError {
 /** The errors of a value; empty means that it is valid. `undefined`: it could not be told. */
 export type SchemaCheck = (value: Json) => readonly SchemaError[] | undefined
 
-const compileMs = 100
-const checkMs = 50
+const deadlineMs = 200
+/** A deadline is also missed on a machine that is busy; a schema that misses it this often is not tried again. */
+const maxMisses = 3
 const maxSchemaChars = 512 * 1024
 
 interface Validate {
   (value: unknown): boolean
   errors?: readonly { readonly instancePath: string }[] | null
 }
-const compiled = new WeakMap<JsonObject, Validate | 'unusable'>()
+interface Known {
+  readonly plain: boolean
+  validate?: Validate | undefined
+  misses: number
+}
+/** By the schema's identity: what is compiled once serves every answer of the tool. */
+const known = new WeakMap<JsonObject, Known>()
 
 export function checkOf(schema: Json): SchemaCheck {
   if (!isObject(schema)) return () => undefined
   return (value) => {
-    let validate = compiled.get(schema)
-    if (validate === undefined) {
-      validate = within(compileMs, () => compile(schema)) ?? 'unusable'
-      compiled.set(schema, validate)
+    const facts = known.get(schema) ?? { plain: isPlainSchema(schema), misses: 0 }
+    known.set(schema, facts)
+    if (facts.misses >= maxMisses) return undefined
+    const run = (): readonly SchemaError[] | undefined => {
+      facts.validate ??= compile(schema)
+      if (facts.validate === undefined) return undefined
+      return facts.validate(plain(value)) ? [] : (facts.validate.errors ?? []).map(({ instancePath }) => ({ path: instancePath }))
     }
-    if (validate === 'unusable') return undefined
-    const run = validate
-    const errors = within(checkMs, () => (run(plain(value)) ? [] : (run.errors ?? []).map(({ instancePath }) => ({ path: instancePath }))))
-    if (errors === undefined) compiled.set(schema, 'unusable')
-    return errors
+    const done = facts.plain ? attempt(run) : within(deadlineMs, run)
+    if (done.kind === 'missed') facts.misses++
+    // what threw will throw again
+    if (done.kind === 'threw') facts.misses = maxMisses
+    return done.kind === 'done' ? done.value : undefined
   }
 }
 
@@ -56,18 +67,38 @@ function compile(schema: JsonObject): Validate | undefined {
 
 /** As a validator knows JSON: numbers with source text as plain numbers. */
 function plain(value: Json): unknown {
-  if (isList(value)) return value.map(plain)
-  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]))
+  return hasSource(value) ? withoutSource(value) : value
+}
+const hasSource = (value: Json): boolean =>
+  isList(value) ? value.some(hasSource) : isObject(value) ? Object.keys(value).some((key) => hasSource(value[key] as Json)) : typeof value === 'object' && value !== null // own
+
+function withoutSource(value: Json): unknown {
+  if (isList(value)) return value.map(withoutSource)
+  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, withoutSource(member)]))
   return typeof value === 'object' && value !== null ? Number(value.rawJSON) : value
 }
 
-/** The result of the task, or undefined if it threw or took too long. The deadline also ends a pattern that backtracks. */
-function within<T>(milliseconds: number, task: () => T): T | undefined {
-  const room = createContext({ task })
+type Done<T> = { readonly kind: 'done'; readonly value: T } | { readonly kind: 'threw' } | { readonly kind: 'missed' }
+
+function attempt<T>(task: () => T): Done<T> {
   try {
-    return call.runInContext(room, { timeout: milliseconds }) as T
+    return { kind: 'done', value: task() }
   } catch {
-    return undefined
+    return { kind: 'threw' }
   }
 }
+
+const room: { task?: () => unknown } = createContext({})
 const call = new Script('task()')
+
+/** The deadline also ends a pattern that backtracks. */
+function within<T>(milliseconds: number, task: () => T): Done<T> {
+  room.task = task
+  try {
+    return { kind: 'done', value: call.runInContext(room, { timeout: milliseconds }) as T } // what the task returned
+  } catch (error) {
+    return { kind: (error as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? 'missed' : 'threw' }
+  } finally {
+    delete room.task
+  }
+}

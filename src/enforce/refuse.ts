@@ -76,8 +76,8 @@ function reasonOf({ code, message, rule, title, description, remedy, link }: Rea
 function sentenceOf({ code, message, title, remedy, link }: Reason): string {
   const what = withoutStop(message ?? title ?? code)
   const named = what === code ? code : `${what} (${code})`
-  const help = [remedy === undefined ? '' : ` What to do: ${withoutStop(remedy)}`, link === undefined ? '' : ` See ${link}`].join('')
-  return help === '' ? named : `${named}.${help}`
+  const help = [remedy === undefined ? [] : `What to do: ${withoutStop(remedy)}`, link === undefined ? [] : `See ${link}`].flat()
+  return [named, ...help].join('. ')
 }
 const withoutStop = (text: string): string => text.replace(/[.\s]{1,8}$/, '')
 

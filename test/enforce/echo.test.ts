@@ -1,0 +1,69 @@
+import fc from 'fast-check'
+import { createEchoGuard } from '../../src/enforce/echo.ts'
+import type { JsonObject } from '../../src/model.ts'
+
+const token = 'tok_s3cr3t/with+chars=&"x'
+const guard = createEchoGuard([token, `Basic ${Buffer.from('svc:pa55word!').toString('base64')}`])
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
+
+test.each([
+  ['as it is', `you sent ${token}`],
+  ['with its scheme', `Authorization: Bearer ${token}`],
+  ['URL-encoded', `https://x.example/?t=${encodeURIComponent(token)}`],
+  ['URL-encoded in lower case', encodeURIComponent(token).toLowerCase().replace(/tok_s3cr3t/, 'tok_s3cr3t')],
+  ['form-encoded', new URLSearchParams({ t: token }).toString()],
+  ['in base64', base64(token)],
+  ['in base64, one off', base64(`x${token}`)],
+  ['in base64, two off and with more behind', base64(`xy${token}zz`)],
+  ['in base64url', Buffer.from(`??>${token}??`).toString('base64url')],
+  ['in hexadecimal', Buffer.from(token).toString('hex')],
+  ['as JSON in a text', JSON.stringify({ token })],
+  ['as JSON in JSON in a text', JSON.stringify({ inner: token })],
+  ['the value of Basic', `Basic ${base64('svc:pa55word!')}`],
+  ['what Basic carries', base64('svc:pa55word!')],
+  ['the password of Basic', 'login with pa55word!'],
+])('a credential is removed %s', (_what, text) => {
+  for (const body of [{ content: [{ type: 'text', text }] }, { [text]: 1 }, { error: { data: [[text]] } }] satisfies JsonObject[]) {
+    const { body: clean, removed } = guard.clean(body)
+    expect(removed).toBeGreaterThan(0)
+    const printed = JSON.stringify(clean)
+    for (const trace of [token, 'pa55word', encodeURIComponent(token), base64(token).slice(4, 12)]) expect(printed).not.toContain(trace)
+    expect(printed).toContain('[CREDENTIAL]')
+  }
+})
+
+test('a number that is the credential is removed', () => {
+  expect(createEchoGuard(['12345678']).clean({ n: 12345678, m: 1.5 })).toEqual({ body: { n: '[CREDENTIAL]', m: 1.5 }, removed: 1 })
+})
+
+test('without an echo the very same body comes back', () => {
+  const body = { content: [{ type: 'text', text: 'nothing' }] }
+  expect(guard.clean(body)).toEqual({ body, removed: 0 })
+  expect(guard.clean(body).body).toBe(body)
+  expect(createEchoGuard([]).clean({ a: '' }).removed).toBe(0)
+  expect(createEchoGuard(['ab']).clean({ a: 'ab' }).removed).toBe(0)
+})
+
+test('names that become equal are told apart', () => {
+  expect(Object.keys(guard.clean({ [token]: 1, '[CREDENTIAL]': 2, [`${token}!`]: 3 }).body)).toHaveLength(3)
+})
+
+test('texts outside messages are cleaned alike', () => {
+  expect(guard.cleanText(`401 for ${token}`)).toBe('401 for [CREDENTIAL]')
+})
+
+test('no credential of any characters is left, whatever stands around it', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 8, maxLength: 40, unit: 'grapheme-ascii' }), fc.string(), fc.string(), (raw, before, after) => {
+      const secret = raw.trim()
+      if (secret.length < 8 || /^(basic|bearer) /i.test(secret)) return
+      const { clean } = createEchoGuard([secret])
+      const body: JsonObject = { a: `${before}${secret}${after}`, b: base64(`${before}${secret}${after}`), c: JSON.stringify([secret]) }
+      const printed = JSON.stringify(clean(body).body)
+      expect(printed).not.toContain(JSON.stringify(secret).slice(1, -1))
+      const decoded = Buffer.from((clean(body).body['b'] as string).replaceAll('[CREDENTIAL]', ''), 'base64').toString()
+      expect(decoded).not.toContain(secret)
+    }),
+    { numRuns: 300 },
+  )
+})

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { omitLargeBlobs } from '../../src/enforce/omit.ts'
+import { redact, redactReasons, redactText } from '../../src/enforce/redact.ts'
+import type { Json, JsonObject, Mask, Message } from '../../src/model.ts'
+import { byPath, card, detectors, mail, notification, request, rescan, result, ssn, toolCall } from './support.ts'
+
+const stored = (message: Message, masks: readonly Mask[] = []) => redact(message, rescan(message.body), masks, rescan)
+
+test('values, member names, ids, methods, call names, URIs and progress tokens are all replaced', () => {
+  const params: JsonObject = { name: mail, arguments: { [ssn]: { [mail]: card }, n: 4111111111111111 }, uri: `a://${mail}`, _meta: { progressToken: ssn } }
+  const message = request(`x/${mail}`, params, { id: card, call: { kind: 'tool', name: mail, arguments: {}, annotations: {}, template: false } })
+  const copy = stored(message)
+  expect(copy).toEqual({
+    call: '[MASKED]',
+    method: 'x/[MASKED]',
+    envelope: {
+      jsonrpc: '2.0',
+      id: '[MASKED]',
+      method: 'x/[MASKED]',
+      params: { name: '[MASKED]', arguments: { '[MASKED]': { '[MASKED]': '[MASKED]' }, n: '[MASKED]' }, uri: 'a://[MASKED]', _meta: { progressToken: '[MASKED]' } },
+    },
+  })
+})
+
+test('names that become equal are told apart, and members keep their order', () => {
+  const body = { first: 1, [ssn]: 2, '234-56-7890': 3, last: 4 }
+  expect(JSON.stringify(stored(result({ content: [], structuredContent: body })).envelope['result'])).toBe(
+    '{"content":[],"structuredContent":{"first":1,"[MASKED]":2,"[MASKED] 2":3,"last":4}}',
+  )
+})
+
+test('masked places are replaced whatever placeholder the policy gave, in JSON texts as well', () => {
+  const structured = { pay: 100, n: 1 }
+  const message = result({ content: [{ type: 'text', text: JSON.stringify(structured, null, 2) }], structuredContent: structured })
+  expect(stored(message, [byPath('/structuredContent/pay', { with: 0 })]).envelope['result']).toEqual({
+    content: [{ type: 'text', text: '{"pay":"[MASKED]","n":1}' }],
+    structuredContent: { pay: '[MASKED]', n: 1 },
+  })
+})
+
+test('a mask over the whole body or a broken one leaves nothing of the body', () => {
+  const message = result({ content: [{ type: 'text', text: 'a' }] })
+  expect(stored(message, [byPath('')]).envelope).toEqual({ jsonrpc: '2.0', id: 7, result: '[MASKED]' })
+  expect(stored(message, [byPath('broken')]).envelope).toEqual({ jsonrpc: '2.0', id: 7, result: '[MASKED]' })
+})
+
+test('a message without anything to hide is stored as it is', () => {
+  const message = notification('notifications/progress', { progressToken: 1, progress: 2 })
+  expect(stored(message)).toEqual({ call: null, method: 'notifications/progress', envelope: message.envelope })
+  expect(stored(toolCall('query', {})).call).toBe('query')
+  expect(stored(result({ content: [] })).call).toBe('query')
+})
+
+test('a message without a body gets none', () => {
+  const bare = request('ping', {})
+  expect(stored({ ...bare, envelope: { jsonrpc: '2.0', id: 7, method: 'ping' } }).envelope).toEqual({ jsonrpc: '2.0', id: 7, method: 'ping' })
+})
+
+test('large data and blobs are left out with size, digest and type; small ones stay', () => {
+  const bytes = Buffer.alloc(70_000, 0x89)
+  const small = Buffer.alloc(60_000, 0x89).toString('base64')
+  const omitted = { omitted: { bytes: 70_000, sha256: createHash('sha256').update(bytes).digest('hex'), mime_type: 'image/png' } }
+  const body = {
+    content: [
+      { type: 'image', mimeType: 'image/png', data: bytes.toString('base64') },
+      { type: 'image', mimeType: 'image/png', data: small },
+      { type: 'resource', resource: { uri: 'a://b', mimeType: 'image/png', blob: bytes.toString('base64') } },
+      { type: 'text', text: 'x'.repeat(100_000) },
+    ],
+  }
+  const wanted = {
+    content: [
+      { type: 'image', mimeType: 'image/png', data: omitted },
+      { type: 'image', mimeType: 'image/png', data: small },
+      { type: 'resource', resource: { uri: 'a://b', mimeType: 'image/png', blob: omitted } },
+      { type: 'text', text: 'x'.repeat(100_000) },
+    ],
+  }
+  expect(omitLargeBlobs(body)).toEqual(wanted)
+  expect(stored(result(body)).envelope['result']).toEqual(wanted)
+  const none = { content: [{ type: 'image', mimeType: 'image/png', data: small }] }
+  expect(omitLargeBlobs(none)).toBe(none)
+})
+
+test('the digest of a large text that held secrets is that of the redacted text', () => {
+  const text = `${ssn}\n${'a b c\n'.repeat(20_000)}`
+  const blob = Buffer.from(text).toString('base64')
+  const clean = Buffer.from(text.replace(ssn, '[MASKED]'))
+  expect(stored(result({ contents: [{ uri: 'a://b', blob }] }, { method: 'resources/read' })).envelope['result']).toEqual({
+    contents: [{ uri: 'a://b', blob: { omitted: { bytes: clean.length, sha256: createHash('sha256').update(clean).digest('hex'), mime_type: null } } }],
+  })
+})
+
+test('reasons and log lines are redacted', () => {
+  expect(redactText(`no ${ssn} for ${mail}`, detectors)).toBe('no [MASKED] for [MASKED]')
+  expect(redactReasons([{ code: 'a', rule: 'b/deny/a', message: `not ${card}` }, { code: 'c', rule: 'b/deny/c' }], detectors)).toEqual([
+    { code: 'a', rule: 'b/deny/a', message: 'not [MASKED]' },
+    { code: 'c', rule: 'b/deny/c' },
+  ])
+})
+
+const canaries = [ssn, card, mail, '4222222222222', `AKIA${'IOSFODNN7EXAMPLE'}`, `xoxb-${'123456789012-abcdefghij'}`]
+const word = fc.constantFrom(...canaries, 'plain', 'a b', 'ä', '', '__proto__', '{', '"')
+const phrase = fc.array(word, { minLength: 1, maxLength: 3 }).map((words) => words.join(' '))
+const node = fc.letrec<{ node: Json }>((tie) => ({
+  node: fc.oneof(
+    { maxDepth: 3 },
+    phrase,
+    fc.constant<Json>(4111111111111111),
+    phrase.map((text) => JSON.stringify({ [text]: [text, 4111111111111111] })),
+    phrase.map((text) => ({ type: 'resource', blob: Buffer.from(text).toString('base64') })),
+    fc.array(tie('node'), { maxLength: 3 }),
+    fc.array(fc.tuple(phrase, tie('node')), { maxLength: 3 }).map((pairs) => Object.fromEntries(pairs)),
+  ),
+})).node
+
+test('no canary is left in the stored copy of any message', () => {
+  fc.assert(
+    fc.property(node, phrase, phrase, (value, id, method) => {
+      const message = request(method, { value, structuredContent: value, content: [{ type: 'text', text: JSON.stringify(value) }] }, { id })
+      const copy = stored(message)
+      const blobs: string[] = []
+      const printed = JSON.stringify(copy, (key, inner: unknown) => {
+        if (key === 'blob' && typeof inner === 'string') blobs.push(Buffer.from(inner, 'base64').toString())
+        return inner
+      })
+      for (const canary of [...canaries, '4111111111111111']) expect(`${printed} ${blobs.join(' ')}`).not.toContain(canary)
+    }),
+    { numRuns: 400 },
+  )
+})
