@@ -114,7 +114,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     if (session.closed || (fresh && session.greeting === undefined)) await sessions.end(session)
   }
 
-  const recordUnasked = (message: Extract<RpcMessage, { kind: 'result' | 'error' }>, session: ClientSession) => {
+  function recordUnasked(message: Extract<RpcMessage, { kind: 'result' | 'error' }>, session: ClientSession): Promise<void> {
     rooms.meters.rejected('unasked_reply')
     const request: McpRequest = { direction: 'to_client', revision: session.revision, kind: 'request', id: message.id ?? 0, method: 'unknown', envelope: {}, body: {} }
     const reply = { direction: 'to_server', revision: session.revision, kind: message.kind, id: request.id, method: 'unknown', request, envelope: message.envelope, body: message.body } as const
