@@ -110,10 +110,13 @@ export const registerPolicy = (program: Command, { output, exit }: CommandContex
         const tested = await testBundle(sources, { ...build, ...(options.run ? { filter: options.run } : {}) })
         if (!tested.ok) return refuse(tested.problems, options)
         const { report } = tested
+        // A slip in the pattern must not look like tests that passed.
+        const isFound = options.run === undefined || report.tests.length > 0
         const isCovered = report.coverage.percent >= (options.threshold ?? 0)
-        const ok = report.failed === 0 && isCovered
+        const ok = report.failed === 0 && isCovered && isFound
         if (options.json) output.json({ ok, ...report, ...(options.threshold === undefined ? {} : { threshold: options.threshold }) })
         else showTests(report, { threshold: options.threshold, verbose: options.verbose ?? false }, output)
+        if (!isFound) output.note('no test has such a name')
         if (!ok) exit(exitCode.no)
       }),
     )

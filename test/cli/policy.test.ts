@@ -127,6 +127,10 @@ describe('test', () => {
     expect(ran.stdout).toMatch(/DIFFERS|cannot be used in a policy/)
   })
 
+  test('a pattern that no test has exits with 1', async () => {
+    expect(await policy('test', '--dir', example, '--run', 'test_nothing')).toMatchObject({ code: 1, stderr: 'no test has such a name\n' })
+  })
+
   test('coverage below the threshold exits with 1 and names the lines', async () => {
     const ran = await policy('test', '--dir', example, '--run', 'test_risk', '--threshold', '100')
     expect(ran.code).toBe(1)
