@@ -23,8 +23,8 @@ try {
   await replayed(world.url, since, tell)
   await tell.say('\n   That is the whole story. Change a rule in rego/policies while `npm start` runs and ask again; docs/getting-started.md goes on from here.')
 } catch (error) {
-  if (!(error instanceof ClaimFailed)) throw error
-  process.stderr.write(`\nthe tour ends here, because this does not hold: ${error.message}\n`)
+  const why = error instanceof ClaimFailed ? `this does not hold: ${error.message}` : error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`\nthe tour ends here: ${why}\n`)
   process.exitCode = 1
 } finally {
   await world.close()

@@ -37,7 +37,9 @@ function linesOf(event: EventView, session: SessionView, since: number, full: bo
   const [from, to] = event.direction === 'to_server' ? [nameOf(session.actor), session.upstream] : [session.upstream, nameOf(session.actor)]
   const { kind, reasons, bundle } = event.decision
   const verdict = styleText(colours[kind], kind)
-  const why = reasons.map((reason) => `      ${printable(`${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)}`)
+  // A mask has a reason for every detector and field that it covers, found or not: their codes are enough.
+  const words = kind === 'mask' ? [`masks ${[...new Set(reasons.map(({ code }) => code))].join(', ')}`] : reasons.map((reason) => `${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)
+  const why = words.map((text) => `      ${printable(text)}`)
   return [
     `#${String(event.seq).padEnd(4)} ${timeOf(event.at)} +${(since / 1000).toFixed(2)}s  ${printable(`${from} → ${to}  ${aboutOf(event)}`)}`,
     `      ${verdict}, ${event.outcome}  ${styleText('dim', `${event.exchange} ${bundle}`)}`,

@@ -38,7 +38,7 @@ async function requireFreePort(port: number): Promise<void> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     const why = code === 'EADDRINUSE' ? `port ${port} is taken by another program (or another demo)` : `port ${port} cannot be used (${code})`
-    throw new DemoRefused(`${why}: stop it, or choose another port, such as \`npm start -- --port ${port + 1000}\``)
+    throw new DemoRefused(`${why}: stop it, or choose another port, such as \`npm start -- --port ${port > 64_000 ? 8080 : port + 1000}\``)
   }
   await new Promise((resolve) => probe.close(resolve))
 }
