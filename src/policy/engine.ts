@@ -69,7 +69,8 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
       const judged = await loaded.judge(question, seen)
       return judged.ok ? judged.decision : fail(loaded.bundle.digest, judged.detail)
     } catch (cause) {
-      return fail(loaded.bundle.digest, cause instanceof Error ? `${cause.name}: ${cause.message}` : 'unknown fault')
+      // Its message may quote the question.
+      return fail(loaded.bundle.digest, cause instanceof Error ? cause.name : 'unknown fault')
     }
   }
 

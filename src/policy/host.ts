@@ -222,6 +222,7 @@ function runBuiltin(name: string, builtin: HostBuiltin, texts: readonly string[]
     return builtin.run(texts, charge)
   } catch (thrown) {
     if (thrown instanceof HostFault) throw thrown
-    throw new HostFault('builtin', `${name}: ${thrown instanceof Error ? thrown.message : 'failed'}`)
+    // The message of an error that is not ours may quote what it was given.
+    throw new HostFault('builtin', `${name}: ${thrown instanceof Error && thrown.name === 'Error' ? thrown.message : 'failed'}`)
   }
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Json, Question } from '../model.ts'
-import { deadlineFor, fuelFor, threadFrom } from './budget.ts'
+import { deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
 import { decisionEntrypoint, type BuiltBundle } from './bundle.ts'
 import { instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
 import { createPruner } from './prune.ts'
@@ -52,14 +52,19 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
     }
     const judgeHere = (input: string, bytes: number): EvalOutcome => {
       const instance = instances.pop() ?? spare()
-      const outcome = instance.evaluate(decisionEntrypoint, input, fuelFor(bytes))
+      const outcome = instance.evaluate(decisionEntrypoint, input, fuelHere(bytes))
       if (!instance.isSpent() && instance.pages() <= maxKeptPages) instances.push(instance)
       else setImmediate(refill)
       return outcome
     }
-    const judgeAside = (input: string, bytes: number): Promise<EvalOutcome> => {
+    const judgeAside = (input: string, bytes: number, long: boolean): Promise<EvalOutcome> => {
       const task = { entrypoint: decisionEntrypoint, input, fuel: fuelFor(bytes) }
-      return threads.judge(task, (options.deadline ?? deadlineFor)(bytes))
+      return threads.judge(task, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
+    }
+    const judgeText = async (input: string, bytes: number): Promise<EvalOutcome> => {
+      if (bytes > threadFrom) return judgeAside(input, bytes, false)
+      const outcome = judgeHere(input, bytes)
+      return !outcome.ok && outcome.fault === 'fuel' ? judgeAside(input, bytes, true) : outcome
     }
     const judge = async (question: Question, seen: (bytes: number) => void): Promise<Verdict> => {
       running += 1
@@ -67,7 +72,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
         const input = JSON.stringify(prune(question as unknown as Record<string, Json>)) // a question is plain JSON (model.ts)
         const bytes = Buffer.byteLength(input)
         seen(bytes)
-        const outcome = bytes > threadFrom ? await judgeAside(input, bytes) : judgeHere(input, bytes)
+        const outcome = await judgeText(input, bytes)
         if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
         return readVerdict(outcome.results, { bundle: bundle.digest, rules: bundle.rules, detectors, entries: question.entries.length })
       } finally {

@@ -3,25 +3,33 @@ import type { EvalOutcome } from './host.ts'
 import type { ThreadReply, ThreadSetup, ThreadTask } from './worker.ts'
 
 /** Inputs that wait for a thread, in all; more are refused at once rather than kept in memory. */
-const maxWaiting = 64 * 1024 * 1024
+const maxWaitingLength = 64 * 1024 * 1024
+/** Judgements that took too long already and wait to go on; behind more of them everything would be late. */
+const maxWaitingLong = 32
 
 export interface ThreadsOptions {
   readonly size: number
   readonly wasm: Uint8Array
   readonly data: string
 }
+export interface JudgeOptions {
+  /** Milliseconds, from when a thread begins, after which it is ended. */
+  readonly deadline: number
+  /** It was begun elsewhere and needs more than it got there. */
+  readonly long: boolean
+}
 export interface Threads {
   /** Starts the first thread; what it compiled. Rejects when the module does not compile or its data does not load. */
   start(): Promise<WebAssembly.Module>
-  /** The thread is ended at the deadline (milliseconds), counted from when it begins. Never rejects. */
-  judge(task: ThreadTask, deadline: number): Promise<EvalOutcome>
+  /** Never rejects. */
+  judge(task: ThreadTask, options: JudgeOptions): Promise<EvalOutcome>
   /** Ends at once what still runs. */
   close(): Promise<void>
 }
 
 interface Job {
   readonly task: ThreadTask
-  readonly deadline: number
+  readonly options: JudgeOptions
   readonly settle: (outcome: EvalOutcome) => void
 }
 interface Thread {
@@ -92,7 +100,7 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
       if (thread.job === job) void thread.worker.terminate()
     }
     // A loop that was held up fires the timer before it reads the answer: that one gets its turn first.
-    thread.timer = setTimeout(() => setImmediate(() => setImmediate(end)), job.deadline)
+    thread.timer = setTimeout(() => setImmediate(() => setImmediate(end)), job.options.deadline)
   }
 
   const next = (): void => {
@@ -112,12 +120,13 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
 
   return {
     start: () => new Promise((resolve, reject) => spawn(resolve, (detail) => reject(new Error(detail)))),
-    judge: (task, deadline) =>
+    judge: (task, options) =>
       new Promise((settle) => {
         if (closed) return settle(lost('the threads are closed'))
-        if (waitingLength + task.input.length > maxWaiting) return settle(lost('too much waits to be judged'))
+        const crowded = options.long && waiting.filter((job) => job.options.long).length >= maxWaitingLong
+        if (crowded || waitingLength + task.input.length > maxWaitingLength) return settle(lost('too much waits to be judged'))
         waitingLength += task.input.length
-        waiting.push({ task, deadline, settle })
+        waiting.push({ task, options, settle })
         next()
       }),
     async close() {
