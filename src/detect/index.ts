@@ -46,13 +46,14 @@ export interface Detectors {
 const none: readonly Found[] = []
 // Most texts hold nothing, so two patterns that look for single characters come before the six gates: together the gates
 // would cost several times as much on prose.
-const mayHit = /[@\\%\u00ad\u200b-\u200d\u2060\ufeff]|\d[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d|[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX|--|PuTTY|SECRET)-|hooks\.|ya29\.|AQ\.)/i
+const hiding = /[\\%\u00ad\u200b-\u200d\u2060\ufeff]/
+const marks = /@|[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX|--|PuTTY|SECRET)-|hooks\.|ya29\.|AQ\.)/
+const mayHit = new RegExp([hiding, digits, marks].map(({ source }) => source).join('|'), 'i')
 const mayHitLong = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
 /** No key or token that only `mayHitLong` tells is shorter. */
 const long = 16
 /** True of every text in which a built-in detector can hit without a label. */
 export const worthALook = (text: string): boolean => mayHit.test(text) || (text.length >= long && mayHitLong.test(text))
-const hidesSomething = /[\\%\u00ad\u200b-\u200d\u2060\ufeff]/
 /** The shortest thing that a built-in detector finds is a mail address such as `a@b.co`. */
 const shortest = 6
 /** Escapes may be escaped: JSON in JSON in JSON. */
@@ -80,7 +81,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
       const spans = find(text)
       if (spans.length > 0) found.push({ detector, spans })
     }
-    if (depth === deepestCopy || !hidesSomething.test(text)) return found
+    if (depth === deepestCopy || !hiding.test(text)) return found
     const copy = plainCopy(text)
     if (copy === undefined) return found
     const hidden = find(copy.text, label, depth + 1)

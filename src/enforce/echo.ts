@@ -1,12 +1,12 @@
 // A server, or an error page in front of it, may repeat the credential that the gateway sent. It must not reach the caller.
-import type { Json, JsonObject } from '../model.ts'
+import type { Json } from '../model.ts'
 import { isList, isObject } from './pointer.ts'
 
 export const credential = '[CREDENTIAL]'
 
 export interface EchoGuard {
-  /** `printed` is the body as JSON, where the caller has it already. */
-  clean(body: JsonObject, printed?: string): { readonly body: JsonObject; readonly removed: number }
+  /** `printed` is the body as JSON, where the caller has it already. An object stays an object, an array an array. */
+  clean<T extends Json>(body: T, printed?: string): { readonly body: T; readonly removed: number }
   cleanText(text: string): string
 }
 
@@ -29,7 +29,7 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
   const needles = [...new Set([...spellings, ...encoded].flatMap((text) => [text, escaped(text), escaped(escaped(text))]))]
 
   const cleanText = (text: string): string => text.replace(pattern, credential)
-  const clean = (body: JsonObject, printed = JSON.stringify(body)): { body: JsonObject; removed: number } => {
+  const clean = <T extends Json>(body: T, printed = JSON.stringify(body)): { body: T; removed: number } => {
     if (!needles.some((needle) => printed.includes(needle))) return { body, removed: 0 }
     let removed = 0
     const count = (text: string): string =>
@@ -55,8 +55,8 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
       const text = JSON.stringify(value)
       return count(text) === text ? value : credential
     }
-    // an object stays an object
-    const cleaned = walk(body) as JsonObject
+    // the walk keeps what kind of value it is, but for a bare number that is the credential
+    const cleaned = walk(body) as T
     return { body: removed === 0 ? body : cleaned, removed }
   }
   return { clean, cleanText }

@@ -69,8 +69,11 @@ function compile(schema: JsonObject): Validate | undefined {
 function plain(value: Json): unknown {
   return hasSource(value) ? withoutSource(value) : value
 }
-const hasSource = (value: Json): boolean =>
-  isList(value) ? value.some(hasSource) : isObject(value) ? Object.keys(value).some((key) => hasSource(value[key] as Json)) : typeof value === 'object' && value !== null // own
+function hasSource(value: Json): boolean {
+  if (isList(value)) return value.some(hasSource)
+  if (isObject(value)) return Object.keys(value).some((key) => hasSource(value[key] as Json)) // own
+  return typeof value === 'object' && value !== null
+}
 
 function withoutSource(value: Json): unknown {
   if (isList(value)) return value.map(withoutSource)

@@ -11,9 +11,10 @@ const nested = new Set([
 ])
 /** Keywords that are checked at once or not at all. Definitions are followed where they are referred to. */
 const flat = new Set([
-  'type', 'enum', 'const', 'required', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties',
-  'maxProperties', 'minContains', 'maxContains', 'title', 'description', 'default', 'example', 'examples', 'nullable', 'deprecated', 'readOnly', 'writeOnly', 'contentEncoding',
-  'contentMediaType', '$schema', '$comment', '$defs', 'definitions',
+  'type', 'enum', 'const', 'required', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf',
+  'minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties', 'minContains', 'maxContains',
+  'title', 'description', 'default', 'example', 'examples', 'nullable', 'deprecated', 'readOnly', 'writeOnly',
+  'contentEncoding', 'contentMediaType', '$schema', '$comment', '$defs', 'definitions',
 ])
 const flatFormats = new Set(['date', 'time', 'date-time', 'uuid', 'ipv4'])
 

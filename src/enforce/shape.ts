@@ -58,7 +58,15 @@ const entry = members({
 })
 const messages = each(members({ role: 'fixed', content: block }))
 const implementation = members({ name: 'text', version: 'text', title: 'text' })
-const task = members({ taskId: 'fixed', status: 'fixed', statusMessage: 'text', ttl: 'fixed', pollInterval: 'fixed', createdAt: 'fixed', lastUpdatedAt: 'fixed' })
+const task = members({
+  taskId: 'fixed',
+  status: 'fixed',
+  statusMessage: 'text',
+  ttl: 'fixed',
+  pollInterval: 'fixed',
+  createdAt: 'fixed',
+  lastUpdatedAt: 'fixed',
+})
 
 const result = members({
   resultType: 'fixed',

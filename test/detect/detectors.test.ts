@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { builtIn, createDetectors } from '../../src/detect/index.ts'
 import { casesOf, joined } from './cases.ts'
 
@@ -52,4 +53,26 @@ describe.each(Object.keys(builtIn))('%s', (detector) => {
       expect(foundIn(detector, whole.replace(secret, () => escaped))).toEqual([escaped])
     }
   })
+})
+
+test('no gate before a detector keeps a hit from it', () => {
+  const all = Object.keys(builtIn).flatMap((detector) => casesOf(detector.replaceAll('_', '-')).flatMap(({ text, found }) => [joined(text), ...found.map(joined)]))
+  const piece = fc.oneof(
+    fc.constantFrom(...all),
+    fc.tuple(fc.constantFrom(...all), fc.nat(60), fc.nat(60)).map(([text, from, to]) => text.slice(from, from + to)),
+    fc.stringMatching(/^[ -_.a-z0-9]{0,6}$/),
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 5 }), fc.boolean(), (pieces, upper) => {
+      const text = upper ? pieces.join('').toUpperCase() : pieces.join('')
+      for (const [detector, { find }] of Object.entries(builtIn)) {
+        const spans = find(text)
+        for (const { start, end } of spans) {
+          const seen = detectors.find(text).filter((found) => found.detector === detector).flatMap((found) => found.spans)
+          expect(seen.some((span) => span.start <= start && span.end >= end)).toBe(true)
+        }
+      }
+    }),
+    { numRuns: 1500 },
+  )
 })
