@@ -37,6 +37,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
   let retired = false
 
   const close = async (): Promise<void> => {
+    retired = true
     instances.length = 0
     await threads.close()
   }
@@ -47,8 +48,15 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
   try {
     const module = await threads.start()
     const spare = (): PolicyInstance => instantiate(module, { data })
+    // One in a turn of the loop: loading a megabyte of data takes some milliseconds each time.
     const refill = (): void => {
-      while (instances.length < keptInstances && !retired) instances.push(spare())
+      if (instances.length >= keptInstances || retired) return
+      try {
+        instances.push(spare())
+        setImmediate(refill)
+      } catch {
+        // The next judgement tries again, and is denied if it cannot be had then either.
+      }
     }
     const judgeHere = (input: string, bytes: number): EvalOutcome => {
       const instance = instances.pop() ?? spare()
