@@ -72,13 +72,14 @@ asks_of_party(party) := [nobodys] if not asks_about(party)
 
 nobodys := {"verdict": "none", "message": {}}
 
-asks_about(party) := asks_by_allow(manner(party.head.method), party) if {
-	verdict_on(party.head) == "allow"
-} else := [{"verdict": "allow_server", "message": object.union(party.head, as_sent)}] if {
-	verdict_on(party.head) == "allow_server"
-} else := [{"verdict": "allow_other", "message": object.union(party.head, {"call": without_arguments(party.call)})}] if {
-	is_object(party.call)
-} else := [{"verdict": "allow_other", "message": party.head}]
+# Each by its own name and none by `else`: what has no answer here must not fall through to another rule.
+asks_about(party) := asks_by(verdict_on(party.head), party)
+
+asks_by("allow", party) := asks_by_allow(manner(party.head.method), party)
+
+asks_by("allow_server", party) := [{"verdict": "allow_server", "message": object.union(party.head, as_sent)}]
+
+asks_by("allow_other", party) := [{"verdict": "allow_other", "message": object.union(party.head, call_without_arguments(party))}]
 
 # The server's request is asked as it stands, the client's reply to it as a reply.
 as_sent := {"direction": input.message.direction, "kind": input.message.kind}
@@ -144,6 +145,10 @@ use_method("prompt") := "prompts/get"
 use_method("resource") := "resources/read"
 
 without_arguments(call) := object.remove(call, ["arguments"])
+
+call_without_arguments(party) := {"call": without_arguments(party.call)} if is_object(party.call)
+
+call_without_arguments(party) := {} if not is_object(party.call)
 
 # The modern revision lets the server ask within a result, and the client reply within its next request.
 travelling := array.concat(
