@@ -1,4 +1,4 @@
-import { allowAll, connect, loud, startGateway, type TestGateway } from '../support/gateway.ts'
+import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const tools = [{ name: 'echo', inputSchema: { type: 'object' } }, { name: 'secret', inputSchema: { type: 'object' } }]
@@ -14,7 +14,7 @@ let gateway: TestGateway
 
 beforeAll(async () => {
   stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ tools }), 'tools/call': (params) => ({ content: [{ type: 'text', text: JSON.stringify(params['arguments']) }] }) }))
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, logger: loud })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy } })
 })
 afterAll(async () => {
   await gateway?.close()

@@ -1,0 +1,15 @@
+import { jest } from '@jest/globals'
+import { everyMessageIsJudged, nobodyGetsAnothersAnswer, whatIsSentWasJudged } from './campaigns.ts'
+
+const size = 20_000
+jest.setTimeout(180_000)
+
+test('P10: nothing reaches a server or a client that was not judged, let pass and recorded', async () => {
+  expect(await everyMessageIsJudged(size)).toEqual({ messages: size, violations: [] })
+})
+test('P16: what is sent is what was judged, to the digit', async () => {
+  expect(await whatIsSentWasJudged(size)).toEqual({ messages: size, violations: [] })
+})
+test('P23: no answer reaches another client', async () => {
+  expect(await nobodyGetsAnothersAnswer(size)).toEqual({ messages: size, violations: [] })
+})

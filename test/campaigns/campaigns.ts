@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import fc from 'fast-check'
+import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
+import { json, mcpAnswers, startStubServer, type Answer } from '../support/stub-server.ts'
+import { createSender, inParallel, modernHeaders, modernText } from './client.ts'
+
+export interface CampaignReport {
+  readonly messages: number
+  /** What must not be, counted; empty is good. */
+  readonly violations: readonly string[]
+}
+
+const policy = `package policies.campaign
+
+allow if input.message.call.name in {"echo", "denied"}
+
+allow if input.message.method == "resources/read"
+
+deny contains {"code": "no"} if input.message.call.name == "denied"
+
+deny contains {"code": "no_answer"} if {
+	input.message.direction == "to_client"
+	input.message.body.withhold == true
+}
+`
+const tools = ['echo', 'denied', 'hidden'].map((name) => ({ name, inputSchema: { type: 'object' } }))
+
+async function withGateway(answer: Answer, run: (gateway: TestGateway, stub: { received: readonly { body: string }[] }) => Promise<CampaignReport>): Promise<CampaignReport> {
+  const stub = await startStubServer(answer)
+  const gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/campaign/campaign.rego': policy } })
+  try {
+    return await run(gateway, stub)
+  } finally {
+    await gateway.close()
+    await stub.close()
+  }
+}
+
+interface Row {
+  readonly exchange: string
+  readonly direction: string
+  readonly kind: string
+  readonly method: string
+  readonly outcome: string
+  readonly message: string
+}
+function recorded(gateway: TestGateway): readonly Row[] {
+  const db = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { readOnly: true })
+  try {
+    return db.prepare('SELECT exchange, direction, kind, method, outcome, message FROM event').all() as unknown as Row[]
+  } finally {
+    db.close()
+  }
+}
+
+async function metric(gateway: TestGateway, name: string): Promise<number> {
+  const text = await gateway.gateway.metrics.print()
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? NaN)
+}
+
+/** P10: what the server and the clients got is exactly what was judged, let pass and recorded, in number and by message. */
+export const everyMessageIsJudged = (messages: number): Promise<CampaignReport> =>
+  withGateway(
+    (request, response) => {
+      const message = JSON.parse(request.body)
+      if (message.id === undefined) return void response.writeHead(202).end()
+      if (message.method === 'tools/list') return json(response, { jsonrpc: '2.0', id: message.id, result: { resultType: 'complete', tools } })
+      json(response, { jsonrpc: '2.0', id: message.id, result: { resultType: 'complete', nonce: message.params.arguments?.n ?? null, ...(message.params.arguments?.withhold === true ? { withhold: true } : {}), content: [] } })
+    },
+    async (gateway, stub) => {
+      const sender = createSender(gateway.mcp('stub'), await gateway.token({ subject: 'p10', groups: [] }, 'stub'))
+      const violations: string[] = []
+      let released = 0
+      await inParallel(messages, 32, async (n) => {
+        const [method, params, name] = mixed[n % mixed.length]?.(n) ?? ['ping', '', undefined]
+        const isNotice = method.startsWith('notifications/')
+        const text = modernText(n, method, params)
+        const { status, body } = await sender.send(isNotice ? text.replace(`"id":${n},`, '') : text, modernHeaders(method, name))
+        if (isNotice) return void (status === 202 || violations.push(`notification ${n}: ${status}`))
+        const answer = JSON.parse(body)
+        if (answer.id !== n) violations.push(`answer of ${n} carries ${answer.id}`)
+        if (answer.result?.resultType === 'complete' && answer.result.isError !== true) released += 1
+      })
+      sender.close()
+      const rows = recorded(gateway)
+      const sent = stub.received.length
+      const passed = rows.filter(({ direction, outcome }) => direction === 'to_server' && outcome === 'forwarded').length
+      if (sent !== passed) violations.push(`the server got ${sent} messages, ${passed} were let pass`)
+      const answered = rows.filter(({ direction, outcome, kind }) => direction === 'to_client' && kind === 'result' && outcome === 'forwarded').length
+      if (released !== answered) violations.push(`clients got ${released} results, ${answered} were let pass`)
+      if ((await metric(gateway, 'sallyport_unjudged_total')) !== 0) violations.push('sallyport_unjudged_total is not 0')
+      return { messages, violations }
+    },
+  )
+
+type Mixed = (n: number) => readonly [method: string, params: string, name?: string]
+const mixed: readonly Mixed[] = [
+  (n) => ['tools/call', `"name":"echo","arguments":{"n":${n}}`, 'echo'],
+  () => ['tools/call', '"name":"denied","arguments":{}', 'denied'],
+  () => ['tools/call', '"name":"hidden","arguments":{}', 'hidden'],
+  () => ['tools/call', '"name":"echo","arguments":{"withhold":true}', 'echo'],
+  () => ['tools/list', ''],
+  (n) => ['resources/read', `"uri":"mem://${n}"`, `mem://${n}`],
+  () => ['notifications/initialized', ''],
+  () => ['notifications/x', ''],
+  () => ['x/y', ''],
+]
+
+/** P16: the bytes that reach the server are the judged message, digit for digit, and the record says the same. */
+export const whatIsSentWasJudged = (messages: number, seed = 7): Promise<CampaignReport> =>
+  withGateway(
+    (request, response) => {
+      const message = JSON.parse(request.body)
+      json(response, { jsonrpc: '2.0', id: message.id, result: message.method === 'tools/list' ? { resultType: 'complete', tools } : { resultType: 'complete', content: [] } })
+    },
+    async (gateway, stub) => {
+      const sender = createSender(gateway.mcp('stub'), await gateway.token({ subject: 'p16', groups: [] }, 'stub'))
+      const bodies = fc.sample(argumentTexts, { numRuns: messages, seed })
+      const violations: string[] = []
+      await inParallel(messages, 32, async (n) => {
+        const { status } = await sender.send(modernText(n, 'tools/call', `"name":"echo","arguments":{"n":${n},"v":${bodies[n]}}`), modernHeaders('tools/call', 'echo'))
+        if (status !== 200 && status !== 400) violations.push(`message ${n}: ${status}`)
+      })
+      sender.close()
+      const valueOf = (text: string): readonly [string, string] | undefined => {
+        const found = /"arguments":(\{"n":(\d+),"v":.*\}),"_meta"/s.exec(text)
+        return found === null ? undefined : [found[2] ?? '', found[1] ?? '']
+      }
+      const inRecord = new Map(recorded(gateway).filter(({ direction, method }) => direction === 'to_server' && method === 'tools/call').flatMap(({ message }) => [valueOf(message)].filter((pair) => pair !== undefined)))
+      for (const { body } of stub.received) {
+        const pair = valueOf(body)
+        if (pair === undefined) continue
+        const [n, text] = pair
+        const given = `{"n":${n},"v":${bodies[Number(n)]}}`
+        if (text !== inRecord.get(n)) violations.push(`message ${n}: sent ${text.slice(0, 200)}, recorded ${inRecord.get(n)?.slice(0, 200)}`)
+        if (!isSameJson(text, given)) violations.push(`message ${n}: sent ${text.slice(0, 200)}, given ${given.slice(0, 200)}`)
+      }
+      return { messages, violations }
+    },
+  )
+
+/** Equal members and elements, and numbers with the same digits. */
+function isSameJson(a: string, b: string): boolean {
+  const read = JSON.parse as (text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown) => unknown
+  const withSource = (text: string) => JSON.stringify(read(text, (_key, value, { source }) => (typeof value === 'number' ? `number ${source}` : value)))
+  return withSource(a) === withSource(b)
+}
+
+const digits = fc.oneof(
+  fc.integer().map(String),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+  fc.constantFrom('1.0', '1e3', '-0', '9007199254740993', '0.10', '1E+2', '123456789012345678901234567890', '1e308', '5e-324', '1.50'),
+)
+const text = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: 'grapheme', maxLength: 8 })).map((value) => JSON.stringify(value)).filter((value) => !/\\ud[89a-f]/i.test(value) && !/\d{7}|@/.test(value))
+const { value: argumentTexts } = fc.letrec<{ value: string }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 5, depthSize: 'small' },
+    digits,
+    text,
+    fc.constantFrom('null', 'true', 'false', '{}', '[]', '""'),
+    fc.array(tie('value'), { maxLength: 4 }).map((items) => `[${items.join(', ')}]`),
+    fc.array(tie('value'), { maxLength: 4 }).map((items) => `{${items.map((item, at) => `"k${at}" : ${item}`).join(',')}}`),
+  ),
+}))
+
+/** P23: many clients under the same JSON-RPC ids, answers in random order: each gets its own. */
+export const nobodyGetsAnothersAnswer = (messages: number, clients = 200): Promise<CampaignReport> =>
+  withGateway(
+    mcpAnswers({
+      'tools/list': () => ({ tools }),
+      'tools/call': (params) =>
+        new Promise((resolve) => setTimeout(() => resolve({ content: [{ type: 'text', text: String((params['arguments'] as { nonce: string }).nonce) }] }), Math.random() * 8)),
+    }),
+    async (gateway) => {
+      const violations: string[] = []
+      const perClient = Math.ceil(messages / clients)
+      await inParallel(clients, clients, async (index) => {
+        const token = await gateway.token({ subject: `client-${index}`, groups: [] }, 'stub')
+        const client = await connect(gateway.mcp('stub'), token, index % 2 === 0 ? '2025-11-25' : '2025-06-18')
+        const sender = createSender(gateway.mcp('stub'), token)
+        for (let id = 1; id <= perClient; id += 1) {
+          const nonce = randomUUID()
+          const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'echo', arguments: { nonce } } })
+          const reply = await sender.send(body, { 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': index % 2 === 0 ? '2025-11-25' : '2025-06-18' })
+          if (!reply.body.includes(nonce) || !reply.body.includes(`"id":${id},`)) violations.push(`client ${index}, id ${id}: ${reply.status} ${reply.body.slice(0, 200)}`)
+        }
+        sender.close()
+      })
+      return { messages: perClient * clients, violations }
+    },
+  )
