@@ -1,64 +1,28 @@
 import { createSseReader } from './wire/sse.ts'
 import { isObject, printJson, readJson } from './wire/json.ts'
 import { subscriptionIdOf } from './wire/envelope.ts'
+import { credentialsOf } from './config/credentials.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
 import type { Logger } from './model.ts'
 import { createHttpUpstream } from './upstream/http.ts'
-import type { UpstreamSettings } from './upstream/settings.ts'
 import { createStdioUpstream, type LineAddress } from './upstream/stdio.ts'
 import type { Upstream } from './upstream/upstream.ts'
-
-type Http = Extract<UpstreamSettings, { url: string }>
 
 /** Every server of the configuration, by name. */
 export function createUpstreams(settings: Settings, secrets: Secrets, redactText: (text: string) => string, logger: Logger): ReadonlyMap<string, Upstream> {
   const { limits } = settings
   return new Map(
     Object.entries(settings.upstreams).map(([name, own]): [string, Upstream] => {
-      const { labels } = own
+      const { header, env, secrets: known } = credentialsOf(name, own, secrets)
+      const common = { name, labels: own.labels, secrets: known, maxAnswer: limits.answer, print: printJson }
       if ('url' in own) {
-        const credential = credentialOf(own.credentials, `upstreams.${name}.credentials`, secrets)
-        return [
-          name,
-          createHttpUpstream({
-            name, labels, url: own.url, secrets: credential?.secrets ?? [], maxAnswer: limits.answer, headersTimeout: limits.upstream_wait, print: printJson, createSseReader,
-            ...(credential === undefined ? {} : { credential }),
-          }),
-        ]
+        const credential = header === undefined ? {} : { credential: header }
+        return [name, createHttpUpstream({ ...common, ...credential, url: own.url, headersTimeout: limits.upstream_wait, createSseReader })]
       }
-      return [
-        name,
-        createStdioUpstream({
-          name, labels, command: own.command, args: own.args, env: environmentOf(own.env, `upstreams.${name}.env`, secrets), cwd: settings.directory, maxAnswer: limits.answer,
-          maxChildren: limits.children, maxChildrenPerOwner: limits.children_per_person, print: printJson, readAddress: (line) => addressOf(line, limits), redactText, logger,
-        }),
-      ]
-    }),
-  )
-}
-
-function credentialOf(credentials: Http['credentials'], path: string, secrets: Secrets): { header: string; value: string; secrets: string[] } | undefined {
-  if (credentials === undefined) return undefined
-  if (credentials.kind === 'bearer') {
-    const token = secrets.get(`${path}.token`)
-    return { header: 'authorization', value: `Bearer ${token}`, secrets: [token] }
-  }
-  if (credentials.kind === 'header') {
-    const value = secrets.get(`${path}.value`)
-    return { header: credentials.name, value, secrets: [value] }
-  }
-  const password = secrets.get(`${path}.password`)
-  const encoded = Buffer.from(`${credentials.username}:${password}`).toString('base64')
-  return { header: 'authorization', value: `Basic ${encoded}`, secrets: [password, encoded] }
-}
-
-function environmentOf(env: Readonly<Record<string, unknown>>, path: string, secrets: Secrets): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).map(([key, value]) => {
-      if (typeof value === 'string') return [key, value]
-      const name = key.slice(0, -'_from'.length)
-      return [name, secrets.get(`${path}.${name}`)]
+      const caps = { maxChildren: limits.children, maxChildrenPerOwner: limits.children_per_person }
+      const readAddress = (line: Uint8Array) => addressOf(line, limits)
+      return [name, createStdioUpstream({ ...common, ...caps, command: own.command, args: own.args, env, cwd: settings.directory, readAddress, redactText, logger })]
     }),
   )
 }

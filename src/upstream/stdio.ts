@@ -16,6 +16,8 @@ export interface LineAddress {
 export interface StdioUpstreamOptions {
   readonly name: string
   readonly labels: { readonly [label: string]: string }
+  /** Secrets among `env`, in every spelling that an answer must not echo. */
+  readonly secrets: readonly string[]
   readonly command: string
   readonly args: readonly string[]
   /** The child's whole environment beside PATH and HOME. */
@@ -155,7 +157,7 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
   return {
     name: options.name,
     labels: options.labels,
-    secrets: [],
+    secrets: options.secrets,
     open,
     async close() {
       await Promise.all([...children.keys()].map((child) => child.stop()))
