@@ -75,7 +75,8 @@ function keepListed(message: Message, judged: Judged, masked: boolean, rooms: Ju
   const entries = message.kind === 'error' ? undefined : rooms.wire.listOf(method, message.body)
   const hidden = entries !== undefined && judged.decision.listed.length < entries.length
   const kept = hidden ? rooms.wire.keepListed(envelope, method, judged.decision.listed) : envelope
-  const shared = message.kind === 'result' && message.revision === '2026-07-28' && (masked || hidden) ? rooms.wire.privateCaching(kept) : kept
+  const isCacheable = message.kind === 'result' && rooms.wire.methodOf(message.revision, 'to_server', 'request', method)?.cacheable === true
+  const shared = isCacheable && (masked || hidden) ? rooms.wire.privateCaching(kept) : kept
   return shared === envelope ? message : withEnvelope(message, shared)
 }
 
