@@ -110,14 +110,15 @@ async function greetAgain(session: ClientSession, rooms: Judge): Promise<void> {
 async function readRequest(rpc: Rpc<'request'>, session: ClientSession, rooms: Judge): Promise<{ readonly request: Request } | { readonly refusal: JsonObject }> {
   const base: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }
   const read = rooms.wire.callOf(rpc.method, rpc.body)
-  if (read.kind === 'problem') {
+  // Of a method that the revision does not know, nothing is expected: it is answered as unknown.
+  if (read.kind === 'problem' && rooms.wire.methodOf(base.revision, 'to_server', 'request', rpc.method) !== undefined) {
     rooms.meters.rejected('bad_params')
     await recordOwnDenial(base, 'bad_params', read.message, 'answered', { session, exchange: rooms.ids.exchange() }, true, rooms)
     return { refusal: rooms.answers.error(rpc.id, -32602, read.message) }
   }
   const task = session.tasks.get(String(rpc.body['taskId']))
   if (rpc.method.startsWith('tasks/') && task?.call !== undefined) return { request: { ...base, call: task.call } }
-  if (read.kind === 'none') return { request: base }
+  if (read.kind !== 'call') return { request: base }
   return { request: { ...base, call: { ...read.call, annotations: {} } } }
 }
 

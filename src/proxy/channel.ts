@@ -38,7 +38,8 @@ export interface ChannelOptions {
   readonly print: (value: Json) => string
   readonly writeEvent: (event: { id?: string; data?: string; retry?: number }) => string
   readonly comment: string
-  readonly headers?: () => { readonly [name: string]: string }
+  /** Asked when the head is written: a stream's goes out before its answer is known. */
+  readonly headers?: (streams: boolean) => { readonly [name: string]: string }
   readonly unjudged: () => void
   readonly released?: (bytes: number) => void
 }
@@ -59,7 +60,7 @@ export function createChannel(options: ChannelOptions): Channel {
   const isOpen = () => !response.destroyed && !response.writableEnded
   const stream = () => {
     if (response.headersSent || !isOpen()) return
-    response.writeHead(200, { ...options.headers?.(), 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
+    response.writeHead(200, { ...options.headers?.(true), 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
     response.flushHeaders()
     keepAlive = setInterval(() => response.write(options.comment), keepAliveEvery).unref()
   }
@@ -87,7 +88,7 @@ export function createChannel(options: ChannelOptions): Channel {
     const text = options.print(envelope)
     options.released?.(text.length)
     if (isAnswer && options.answers === 1 && !response.headersSent) {
-      response.writeHead(status ?? 200, { ...options.headers?.(), ...where.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+      response.writeHead(status ?? 200, { ...options.headers?.(false), ...where.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
       response.end(text)
       return
     }

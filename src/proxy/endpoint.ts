@@ -124,7 +124,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
   function channelFor(response: ServerResponse, session: ClientSession, answers: number): Channel {
     return createChannel({
       response, answers, print: rooms.wire.print, writeEvent: parts.sse.writeEvent, comment: parts.sse.comment, unjudged: rooms.meters.unjudged, released: countBytes(session, rooms),
-      headers: () => (session.transport === undefined || session.greeting === undefined ? {} : { 'mcp-session-id': session.transport }),
+      headers: (streams) => (session.transport === undefined || (!streams && session.greeting === undefined) ? {} : { 'mcp-session-id': session.transport }),
     })
   }
 

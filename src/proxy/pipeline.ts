@@ -76,7 +76,7 @@ function keepListed(message: Message, judged: Judged, masked: boolean, rooms: Ju
   const hidden = entries !== undefined && judged.decision.listed.length < entries.length
   const kept = hidden ? rooms.wire.keepListed(envelope, method, judged.decision.listed) : envelope
   const isCacheable = message.kind === 'result' && rooms.wire.methodOf(message.revision, 'to_server', 'request', method)?.cacheable === true
-  const shared = isCacheable && (masked || hidden) ? rooms.wire.privateCaching(kept) : kept
+  const shared = isCacheable ? rooms.wire.privateCaching(kept, masked || hidden) : kept
   return shared === envelope ? message : withEnvelope(message, shared)
 }
 

@@ -18,7 +18,7 @@ export interface WireRoom {
   callOf(method: string, body: JsonObject): ReadCall
   listOf(method: string, body: JsonObject): readonly { readonly kind: Entry['kind']; readonly name: string; readonly template: boolean; readonly value: JsonObject }[] | undefined
   keepListed(envelope: JsonObject, method: string, listed: readonly number[]): JsonObject
-  privateCaching(envelope: JsonObject): JsonObject
+  privateCaching(envelope: JsonObject, wasChanged: boolean): JsonObject
   methodOf(revision: Revision, direction: Direction, kind: 'request' | 'notification', method: string): MethodFacts | undefined
 }
 

@@ -62,10 +62,15 @@ export function keepListed(envelope: JsonObject, method: string, listed: readonl
   return shape === undefined ? envelope : replace(envelope, part, replace(body, shape.member, keep(body[shape.member])))
 }
 
-/** Only for this caller, and only for now: what was filtered or masked must not be shared (2026-07-28 server/utilities/caching). */
-export function privateCaching(envelope: JsonObject): JsonObject {
+/**
+ * Policies differ from caller to caller, so no answer is anybody else's (2026-07-28 server/utilities/caching); one that was filtered
+ * or masked is not kept either, since the next policy may show more.
+ */
+export function privateCaching(envelope: JsonObject, wasChanged: boolean): JsonObject {
   const result = envelope['result']
-  return isObject(result) ? replace(envelope, 'result', { ...result, cacheScope: 'private', ttlMs: 0 }) : envelope
+  if (!isObject(result)) return envelope
+  if (!wasChanged) return result['cacheScope'] === 'public' ? replace(envelope, 'result', replace(result, 'cacheScope', 'private')) : envelope
+  return replace(envelope, 'result', { ...result, cacheScope: 'private', ttlMs: 0 })
 }
 
 /**

@@ -129,9 +129,10 @@ describe('lists', () => {
 
   test('what was filtered is nobody else’s', () => {
     const shared = sampleOf('2026-07-28', 'tools/list')
-    expect(privateCaching(shared)).toEqual({ ...shared, result: { ...(shared['result'] as JsonObject), cacheScope: 'private', ttlMs: 0 } })
+    expect(privateCaching(shared, true)).toEqual({ ...shared, result: { ...(shared['result'] as JsonObject), cacheScope: 'private', ttlMs: 0 } })
     const error: JsonObject = { jsonrpc: '2.0', id: 1, error: { code: 1, message: '' } }
-    expect(privateCaching(error)).toBe(error)
+    expect(privateCaching(shared, false)).toEqual({ ...shared, result: { ...(shared['result'] as JsonObject), cacheScope: 'private' } })
+    expect(privateCaching(error, true)).toBe(error)
   })
 
   test.each([
