@@ -166,7 +166,9 @@ const { value: argumentTexts } = fc.letrec<{ value: string }>((tie) => ({
 }))
 
 /** P23: many clients under the same JSON-RPC ids, answers in random order: each gets its own. */
-export const nobodyGetsAnothersAnswer = (messages: number, clients = 200): Promise<CampaignReport> =>
+export const nobodyGetsAnothersAnswer = (messages: number): Promise<CampaignReport> => fromClients(messages, 200)
+
+const fromClients = (messages: number, clients: number): Promise<CampaignReport> =>
   withGateway(
     mcpAnswers({
       'tools/list': () => ({ tools }),
