@@ -45,11 +45,12 @@ interface Row {
   readonly method: string
   readonly outcome: string
   readonly message: string
+  readonly findings: string
 }
 function recorded(gateway: TestGateway): readonly Row[] {
   const db = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { readOnly: true })
   try {
-    return db.prepare('SELECT exchange, direction, kind, method, outcome, message FROM event').all() as unknown as Row[]
+    return db.prepare('SELECT exchange, direction, kind, method, outcome, message, findings FROM event').all() as unknown as Row[]
   } finally {
     db.close()
   }
@@ -128,15 +129,17 @@ export const whatIsSentWasJudged = (messages: number, seed = 7): Promise<Campaig
         const found = /"arguments":(\{"n":(\d+),"v":.*\}),"_meta"/s.exec(text)
         return found === null ? undefined : [found[2] ?? '', found[1] ?? '']
       }
-      const inRecord = new Map(recorded(gateway).filter(({ direction, method }) => direction === 'to_server' && method === 'tools/call').flatMap(({ message }) => [valueOf(message)].filter((pair) => pair !== undefined)))
+      // Some random digits are card numbers: those records are masked, as they must be.
+      const inRecord = new Map(recorded(gateway).filter(({ findings }) => findings === '[]').filter(({ direction, method }) => direction === 'to_server' && method === 'tools/call').flatMap(({ message }) => [valueOf(message)].filter((pair) => pair !== undefined)))
       for (const { body } of stub.received) {
         const pair = valueOf(body)
         if (pair === undefined) continue
         const [n, text] = pair
         const given = `{"n":${n},"v":${bodies[Number(n)]}}`
-        if (text !== inRecord.get(n)) violations.push(`message ${n}: sent ${text.slice(0, 200)}, recorded ${inRecord.get(n)?.slice(0, 200)}`)
+        if (inRecord.has(n) && text !== inRecord.get(n)) violations.push(`message ${n}: sent ${text.slice(0, 200)}, recorded ${inRecord.get(n)?.slice(0, 200)}`)
         if (!isSameJson(text, given)) violations.push(`message ${n}: sent ${text.slice(0, 200)}, given ${given.slice(0, 200)}`)
       }
+      if (inRecord.size < messages * 0.95) violations.push(`only ${inRecord.size} records could be compared`)
       return { messages, violations }
     },
   )
