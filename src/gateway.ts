@@ -67,7 +67,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger })
   const engine = createPolicyEngine({ detectors: detectors.names, logger })
   const opa = createOpa()
-  const pipeline = createPipeline({ ...(await readBuildOptions(detectors.names)), opa, engine, logger, clock, source: createDirectorySource(settings.policy.source.path) })
+  const pipeline = createPipeline({ ...(await readBuildOptions(detectors.names)), opa, engine, logger, clock, source: createDirectorySource(settings.policy.source.path), onRun: ({ error }) => metrics.policyRun(error === undefined) })
   const upstreams = createUpstreams(settings, secrets, clean, logger)
   const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger })
 
@@ -155,7 +155,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         const unknown = await recorder.closeInterrupted()
         if (unknown > 0) logger.warn('calls were in flight when the gateway last stopped; their outcome is unknown', { calls: unknown })
         const run = await pipeline.run()
-        metrics.policyRun(run.error === undefined)
         if (engine.active() === undefined) throw new Error(`the policies of ${settings.policy.source.path} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         const { host, port } = settings.listen
         const bound = await listenOn(server, host, port)

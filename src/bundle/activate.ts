@@ -41,6 +41,8 @@ export interface PipelineOptions extends BuildOptions {
   readonly engine: Activator
   readonly logger: Logger
   readonly clock: Clock
+  /** Told after each run, for metrics. */
+  readonly onRun?: (run: Run) => void
 }
 
 const summary = (problems: readonly Problem[]): string => problems.map(problemText).join('\n')
@@ -96,6 +98,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       last = run
       running = undefined
       tell(run)
+      options.onRun?.(run)
       return run
     })
     return running
