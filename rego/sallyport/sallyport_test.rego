@@ -35,7 +35,9 @@ answered := question(message("to_client", "result", "tools/call", {}), {"request
 policies(more) := {"crm": object.union({"allow": true}, more)}
 
 decide(input_document, verdicts) := decision if {
-	decision := sallyport.decision with input as input_document with data.policies as policies(verdicts)
+	decision := sallyport.decision with input as input_document
+		with data.policies as policies(verdicts)
+		with data.thresholds as {"approve": 70, "deny": 100}
 }
 
 codes(decision) := [reason.code | some reason in decision.reasons]
@@ -111,6 +113,7 @@ test_what_cannot_be_told_is_a_policy_error if {
 	codes(decision) == ["policy_error"]
 	odd := sallyport.decision with input as asked with data.policies as policies({}) with data.thresholds as 7
 	codes(odd) == ["policy_error"]
+	sallyport.thresholds == {"approve": 70, "deny": 100} with data.thresholds as 7
 }
 
 test_a_question_may_leave_out_what_it_has_not if {
@@ -237,7 +240,8 @@ test_only_an_equal_entry_is_met if {
 		met({"rule": "crm/require_approval/bulk", "reviewers": ["oncall"], "quorum": 2}),
 	}
 	every other in others {
-		decide(object.union(asked, other), {"require_approval": {demand}}).kind == "require_approval"
+		decision := decide(object.union(asked, other), {"require_approval": {demand}})
+		decision.kind == "require_approval"
 	}
 }
 
@@ -260,8 +264,13 @@ test_answers_of_a_released_call_pass if {
 test_three_methods_can_wait if {
 	every method, kind in {"resources/read": "resource", "prompts/get": "prompt", "tools/call": "tool"} {
 		held := question(message("to_server", "request", method, {"call": object.union(call, {"kind": kind})}), {})
-		decide(held, {"require_approval": {demand}}).kind == "require_approval"
+		decision := decide(held, {"require_approval": {demand}})
+		decision.kind == "require_approval"
 	}
+}
+
+test_nothing_else_can_wait if {
 	listing := question(message("to_server", "request", "tools/list", {}), {})
-	codes(decide(listing, {"require_approval": {demand}})) == ["approval_impossible"]
+	decision := decide(listing, {"require_approval": {demand}})
+	codes(decision) == ["approval_impossible"]
 }

@@ -15,6 +15,14 @@ import data.sallyport
 #   remedy: Nothing is to be done as long as it stays the only sign.
 risk contains {"code": "after_hours", "points": 10} if sallyport.exceeds(sallyport.hour(input.now), 20)
 
+# METADATA
+# title: After hours
+# description: The first hours of the day count too.
+# custom:
+#   severity: low
+#   remedy: Nothing is to be done as long as it stays the only sign.
+# related_resources:
+#   - ref: docs/policies.md#risk
 risk contains {"code": "after_hours", "points": 10} if sallyport.within(sallyport.hour(input.now), 4)
 
 # METADATA

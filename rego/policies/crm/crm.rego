@@ -142,10 +142,16 @@ require_approval contains {
 	is_schema_change
 }
 
+# METADATA
+# title: A call of query
 is_query if is_call("query")
 
+# METADATA
+# title: A call of alter_schema
 is_schema_change if is_call("alter_schema")
 
+# METADATA
+# title: A call of one of the customer tools
 is_call(name) if {
 	input.upstream.name == "crm"
 	input.message.method == "tools/call"

@@ -57,14 +57,18 @@ require_approval contains {"code": "move", "message": "moving files needs anothe
 	input.message.call.name == "move_file"
 }
 
-# Whatever a call names as a path: missing and odd ones too, but only where the tool takes one.
+# METADATA
+# title: What a call names as a path
+# description: Whatever a call names as a path, missing and odd ones too, but only where the tool takes one.
 paths contains path if {
 	is_file_call
 	some name in path_arguments[input.message.call.name]
 	some path in sallyport.items(sallyport.arg(name))
 }
 
-# Other tools may get paths in time; then they are looked at where they are given.
+# METADATA
+# title: What any other tool names as a path
+# description: Other tools may get paths in time; then they are looked at where they are given.
 paths contains path if {
 	is_file_call
 	some name in {"path", "paths", "source", "destination"}
@@ -72,11 +76,15 @@ paths contains path if {
 	some path in sallyport.items(sallyport.arg(name))
 }
 
+# METADATA
+# title: A call of a tool of the file server
 is_file_call if {
 	input.upstream.name == "files"
 	input.message.method == "tools/call"
 }
 
+# METADATA
+# title: Which arguments of a tool are paths
 path_arguments := {
 	"read_file": ["path"],
 	"read_text_file": ["path"],

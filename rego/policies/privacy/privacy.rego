@@ -104,6 +104,8 @@ deny contains {"code": "secret_outbound", "message": "a secret may not be sent t
 	finding.detector in {"private_key", "api_key"}
 }
 
+# METADATA
+# title: An answer to somebody who is not cleared
 is_shown_to_others if {
 	input.message.direction == "to_client"
 	not sallyport.in_group("pii-readers")

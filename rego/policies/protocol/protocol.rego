@@ -17,8 +17,12 @@ allow if {
 	housekeeping
 }
 
+# METADATA
+# title: What the protocol needs to live
 housekeeping if startswith(input.message.method, "notifications/")
 
+# METADATA
+# title: What the protocol needs to live
 housekeeping if {
 	input.message.method in {
 		"initialize", "ping", "server/discover", "logging/setLevel", "subscriptions/listen",

@@ -39,6 +39,9 @@ func (r *Request) assemble(compiler *ast.Compiler, parsed map[string]*ast.Module
 		WithRegoVersion(ast.RegoV1).
 		WithCapabilities(r.allowed).
 		WithEntrypoints(r.Entrypoints...).
+		// Else everything that depends on an entrypoint becomes one too: all of the library depends on whatever lies below
+		// data.policies, tests included, and a function in between cannot be one.
+		WithPruneUnused(true).
 		WithBundle(source)
 	if err := builder.Build(context.Background()); err != nil {
 		return nil, problemsOf(err)
