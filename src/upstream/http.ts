@@ -170,7 +170,8 @@ async function* readEvents(body: IncomingMessage, options: HttpUpstreamOptions):
 
 function* arrivalsOf(event: SseEventLike): Generator<Arrival | StreamMark> {
   const id = event.id === undefined ? {} : { event_id: event.id }
-  if (event.retry !== undefined) yield { mark: 'retry', retry: event.retry }
+  const retry = event.retry === undefined ? {} : { retry: event.retry }
+  if (event.data === '' && event.id !== undefined) yield { mark: 'priming', ...id, ...retry }
+  else if (event.retry !== undefined) yield { mark: 'retry', ...retry }
   if (event.data !== '') yield { data: Buffer.from(event.data), ...id }
-  else if (event.id !== undefined) yield { mark: 'priming', ...id }
 }

@@ -132,7 +132,8 @@ export function writeSseEvent(event: Partial<SseEvent>): string {
     ...(event.event === undefined ? [] : [`event: ${oneLine(event.event)}`]),
     ...(event.id === undefined ? [] : [`id: ${oneLine(event.id)}`]),
     ...(event.retry === undefined ? [] : [`retry: ${event.retry}`]),
-    `data: ${oneLine(event.data ?? '')}`,
+    // An empty `data` is an event for many readers, which is what primes them; a `retry` alone should be none.
+    ...(event.id === undefined && event.data === undefined ? [] : [`data: ${oneLine(event.data ?? '')}`]),
   ]
   return `${lines.join('\n')}\n\n`
 }

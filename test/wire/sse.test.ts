@@ -91,6 +91,7 @@ describe('writing', () => {
 
   test('a priming event has an id and empty data', () => {
     expect(writeSseEvent({ id: '3', retry: 500 })).toBe('id: 3\nretry: 500\ndata: \n\n')
+    expect(writeSseEvent({ retry: 500 })).toBe('retry: 500\n\n')
   })
 
   test('a comment is no event', () => {
