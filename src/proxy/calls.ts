@@ -172,6 +172,7 @@ function track(request: Request, channel: Channel, session: ClientSession, rooms
     answered: false,
     cancelled: false,
     resumable: false,
+    detached: false,
     internal: options.internal,
     headers: options.headers,
     channel,

@@ -9,7 +9,7 @@ import { handleNotification, handleReply, handleRequest, type Mirrored } from '.
 import { createChannel, type Channel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { readBody } from './body.ts'
-import { countBytes, passStream, recordOwnDenial } from './relay.ts'
+import { countBytes, passStream, recordOwnDenial, takeOver } from './relay.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -136,17 +136,19 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const channel = channelFor(response, session, 0)
     const abort = new AbortController()
     channel.left.addEventListener('abort', () => abort.abort(), { once: true })
+    const owner = from?.owner
+    if (owner !== undefined) takeOver(owner)
+    else session.listening = channel
     const expiry = setTimeout(() => channel.finish(), Math.min(Math.max(caller.expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
-    if (from === undefined) session.listening = channel
     try {
-      const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from }) })
+      const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from: from.upstreamId }) })
       if (reply.kind === 'status' || reply.kind === 'json') {
         const status = reply.kind === 'status' || reply.status !== 200 ? reply.status : 502
         if (status === 404) session.closed = true
         return reject(response, { status, rpc: { id: null, code: -32000, message: status === 405 ? 'the server offers no stream' : 'the server refused the stream' } })
       }
       channel.stream()
-      if (reply.kind === 'stream') await passStream(reply.arrivals, { pending: undefined, channel }, session, rooms)
+      if (reply.kind === 'stream') await passStream(reply.arrivals, { pending: owner, channel }, session, rooms)
     } catch (cause) {
       if (abort.signal.aborted) return
       if (!response.headersSent) return fail(cause, response, null)

@@ -37,7 +37,9 @@ export function receive(bytes: Uint8Array, session: ClientSession, current: Pend
     const message: Request = { ...base, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }
     // MCP 2026-07-28 basic/transports/streamable-http: servers send no requests.
     if (session.era === 'modern') return { kind: 'stray', message, detail: 'a request, which servers of this revision must not send' }
-    if (session.asked.has(idKey(rpc.id))) return { kind: 'stray', message, detail: 'a request under an id that is still in use' }
+    const before = session.asked.get(idKey(rpc.id))
+    const isRepeated = before !== undefined && current?.detached === true && before.exchange === current.exchange // redelivered on a resumed stream
+    if (before !== undefined && !isRepeated) return { kind: 'stray', message, detail: 'a request under an id that is still in use' }
     return { kind: 'request', message, exchange: current?.exchange ?? rooms.ids.exchange() }
   }
   return receiveNotification({ ...base, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }, session, current)

@@ -42,6 +42,7 @@ async function passReply(reply: Reply, pending: Pending, session: ClientSession,
   if (pending.answered) return
   if (!pending.resumable) throw new GatewayError('upstream_broken', { detail: 'the stream ended without an answer' })
   // MCP 2025-11-25 basic/transports: the server may close the connection; the client comes back with GET and Last-Event-ID.
+  pending.detached = true
   pending.channel.finish()
 }
 
@@ -68,7 +69,7 @@ export async function passStream(arrivals: AsyncIterable<Arrival | StreamMark>, 
 async function passMark(mark: StreamMark, { pending, channel }: Where, session: ClientSession): Promise<void> {
   if (mark.event_id !== undefined && pending !== undefined) pending.resumable = true
   await channel.mark({
-    ...(mark.event_id === undefined ? {} : { eventId: session.eventIds.assign(mark.event_id) }),
+    ...(mark.event_id === undefined ? {} : { eventId: session.eventIds.assign(mark.event_id, pending) }),
     ...(mark.retry === undefined ? {} : { retry: Math.min(Math.max(mark.retry, 100), 30_000) }),
   })
 }
@@ -85,7 +86,7 @@ async function passArrival(arrival: Arrival, where: Where, session: ClientSessio
   }
   const options = {
     ...(where.status === undefined ? {} : { status: where.status }),
-    ...(arrival.event_id === undefined ? {} : { eventId: session.eventIds.assign(arrival.event_id) }),
+    ...(arrival.event_id === undefined ? {} : { eventId: session.eventIds.assign(arrival.event_id, where.pending) }),
   }
   if (inbound.kind === 'answer') await passAnswer(inbound.message, inbound.owner, where.channel, options, session, rooms)
   else if (inbound.kind === 'request') await passServerRequest(inbound.message, inbound.exchange, where, options, session, rooms)
@@ -139,7 +140,9 @@ const legacyRevisions = new Set(['2024-11-05', '2025-03-26', '2025-06-18', '2025
 
 async function passServerRequest(message: Request, exchange: ExchangeId, where: Where, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
   const passage = await passMessage(message, { session, exchange, approval: where.pending?.approval }, { closes: false }, rooms)
-  if (passage.kind === 'forward' && where.channel.isOpen) {
+  // A client that is away may come back for what it missed, where the server's stream can be resumed.
+  const reaches = where.channel.isOpen || (where.pending?.resumable === true && where.pending.internal === undefined)
+  if (passage.kind === 'forward' && reaches) {
     session.asked.set(idKey(message.id), { request: passage.evaluated.message, exchange })
     return where.channel.release(passage.evaluated, framing)
   }
@@ -180,6 +183,7 @@ async function answerStatus(status: number, pending: Pending, session: ClientSes
 /** Ends a request that cannot be answered by its server. It is never sent again: whether it ran is then unknown. */
 async function answerFault(cause: unknown, pending: Pending, session: ClientSession, rooms: Judge, status?: number): Promise<void> {
   if (pending.cancelled) return endCancelled(pending, session, rooms)
+  if (pending.detached) return // another stream has taken over
   const fault = cause instanceof GatewayError ? cause : new GatewayError('internal', { cause })
   const row = errorTable[fault.code]
   rooms.logger[fault.code === 'internal' ? 'error' : 'warn']('a request failed', {
@@ -207,6 +211,15 @@ async function endCancelled(pending: Pending, session: ClientSession, rooms: Jud
   const envelope = rooms.answers.error(request.id, -32800, 'cancelled')
   const answer: ErrorAnswer = { direction: 'to_client', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
   await recordOwnDenial(answer, 'cancelled', 'the caller took the call back', 'unknown', { session, exchange: pending.exchange }, true, rooms)
+}
+
+/** The stream of a request goes on elsewhere: it is read no more where it was, and what the client missed comes again. */
+export function takeOver(pending: Pending): void {
+  const reading = !pending.answered && !pending.detached
+  pending.detached = true
+  pending.answered = false
+  pending.channel.finish()
+  if (reading) pending.abort.abort()
 }
 
 /** A request stays known where its answer can still come on a resumed stream. */

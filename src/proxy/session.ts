@@ -21,6 +21,8 @@ export interface Pending {
   cancelled: boolean
   /** True where the server gave event ids: the answer may come, or come again, on a resumed stream. */
   resumable: boolean
+  /** Its stream was cut: only a resumed one can still bring the answer, if the client comes back for it. */
+  detached: boolean
   /** Set where the gateway itself asks, to learn a server's definitions: the answer is read and not released; told the next cursor. */
   readonly internal: ((nextCursor: string | undefined) => void) | undefined
   /** `Mcp-Param-*` as they go to the server. */
@@ -56,7 +58,7 @@ export interface ClientSession {
   readonly asked: Map<string, Asked>
   /** Calls that made a task, by task id. */
   readonly tasks: Map<string, Request>
-  readonly eventIds: EventIds
+  readonly eventIds: EventIds<Pending>
   listening: Channel | undefined
   /** What greeted the server, to greet it again when it was restarted. */
   greeting: { readonly initialize: Request; initialized: Notification | undefined } | undefined
@@ -72,6 +74,9 @@ export const idKey = (id: RequestId | Json): string => JSON.stringify(id)
 export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
 
 export const counterKey = (session: ClientSession): string => `${session.principal} ${session.upstream.name}`
+
+/** Whether anything is being worked on that the gateway itself will see the end of. */
+export const isWaiting = (session: ClientSession): boolean => [...session.pending.values()].some(({ answered, detached }) => !answered && !detached)
 
 export function pendingOfClient(session: ClientSession, id: Json): Pending | undefined {
   const key = idKey(id)

@@ -4,7 +4,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { createEventIds } from './event-ids.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
-import { principalOf, type ClientSession } from './session.ts'
+import { isWaiting, principalOf, type ClientSession } from './session.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
@@ -72,7 +72,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     rooms.record.endSession(session.id)
   }
 
-  const idle = (session: ClientSession, limit: number) => session.pending.size === 0 && session.listening === undefined && rooms.clock() - session.lastUsed > limit
+  const idle = (session: ClientSession, limit: number) => !isWaiting(session) && session.listening === undefined && rooms.clock() - session.lastUsed > limit
 
   return {
     openLegacy(input) {
@@ -100,7 +100,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     },
     end,
     count: () => legacy.size + modern.size,
-    isBusy: () => [...legacy.values(), ...modern.values()].some(({ pending }) => [...pending.values()].some(({ answered }) => !answered)),
+    isBusy: () => [...legacy.values(), ...modern.values()].some(isWaiting),
     endStreams() {
       for (const session of [...legacy.values(), ...modern.values()]) {
         session.listening?.finish()
