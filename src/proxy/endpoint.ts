@@ -136,9 +136,9 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const channel = channelFor(response, session, 0)
     const abort = new AbortController()
     channel.left.addEventListener('abort', () => abort.abort(), { once: true })
-    const owner = from?.owner
+    const owner = from?.request === undefined ? undefined : session.pending.get(from.request)
     if (owner !== undefined) takeOver(owner)
-    else session.listening = channel
+    if (from?.request === undefined) session.listening = channel
     const expiry = setTimeout(() => channel.finish(), Math.min(Math.max(caller.expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
     try {
       const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from: from.upstreamId }) })

@@ -69,7 +69,7 @@ export async function passStream(arrivals: AsyncIterable<Arrival | StreamMark>, 
 async function passMark(mark: StreamMark, { pending, channel }: Where, session: ClientSession): Promise<void> {
   if (mark.event_id !== undefined && pending !== undefined) pending.resumable = true
   await channel.mark({
-    ...(mark.event_id === undefined ? {} : { eventId: session.eventIds.assign(mark.event_id, pending) }),
+    ...(mark.event_id === undefined ? {} : { eventId: session.eventIds.assign(mark.event_id, pending?.upstreamId) }),
     ...(mark.retry === undefined ? {} : { retry: Math.min(Math.max(mark.retry, 100), 30_000) }),
   })
 }
@@ -86,7 +86,7 @@ async function passArrival(arrival: Arrival, where: Where, session: ClientSessio
   }
   const options = {
     ...(where.status === undefined ? {} : { status: where.status }),
-    ...(arrival.event_id === undefined ? {} : { eventId: session.eventIds.assign(arrival.event_id, where.pending) }),
+    ...(arrival.event_id === undefined ? {} : { eventId: session.eventIds.assign(arrival.event_id, where.pending?.upstreamId) }),
   }
   if (inbound.kind === 'answer') await passAnswer(inbound.message, inbound.owner, where.channel, options, session, rooms)
   else if (inbound.kind === 'request') await passServerRequest(inbound.message, inbound.exchange, where, options, session, rooms)

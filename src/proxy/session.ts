@@ -58,7 +58,7 @@ export interface ClientSession {
   readonly asked: Map<string, Asked>
   /** Calls that made a task, by task id. */
   readonly tasks: Map<string, Request>
-  readonly eventIds: EventIds<Pending>
+  readonly eventIds: EventIds
   listening: Channel | undefined
   /** What greeted the server, to greet it again when it was restarted. */
   greeting: { readonly initialize: Request; initialized: Notification | undefined } | undefined
