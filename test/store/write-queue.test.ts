@@ -17,9 +17,9 @@ let reopened: PromiseWithResolvers<void>
 
 async function open(limits: WriteQueueOptions['limits'] = {}): Promise<void> {
   const run = randomUUID()
-  const mark = reading.prepare('SELECT op FROM writer_mark WHERE run = ?')
+  const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
   const observe = { committed: (ops: number) => void batches.push(ops), reopened: () => reopened.resolve() }
-  queue = await createWriteQueue({ path: place.path, run, lastDurable: () => Number(mark.get(run)?.['op'] ?? 0), logger: silent, observe, limits })
+  queue = await createWriteQueue({ path: place.path, run, lastDurable: () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }, logger: silent, observe, limits })
   await queue.write(['put_session', 'ses_1', 1, '{}', 'crm', '2025-11-25', '{}', []])
   batches.length = 0
 }
@@ -118,7 +118,7 @@ test('while the writer is stuck new writes are refused, and those it already has
   await open({ age: 40 })
   const release = lockOut()
   const first = queue.write(op(0))
-  await new Promise((resolve) => setTimeout(resolve, 80))
+  while (queue.state().writable) await new Promise((resolve) => setTimeout(resolve, 5))
   expect(queue.state()).toEqual({ writable: false, queued: 1 })
   await expect(queue.write(op(1))).rejects.toMatchObject({ code: 'queue_full' })
   release()
@@ -154,6 +154,26 @@ test('closing waits for everything that was accepted, and then refuses', async (
   expect(new Set(codes(await all))).toEqual(new Set(['ok']))
   expect(kept()).toHaveLength(500)
   await expect(queue.write(op(1))).rejects.toMatchObject({ code: 'shutting_down' })
+})
+
+test('closing does not wait for a disk that stays broken', async () => {
+  await open()
+  const release = lockOut()
+  const last = queue.write(op(0))
+  const [refused] = await Promise.allSettled([last, queue.close()])
+  expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'record_unavailable' } })
+  release()
+  expect(kept()).toEqual([])
+})
+
+test('a main thread that was busy does not take the writer for stuck', async () => {
+  await open({ age: 40 })
+  const first = queue.write(op(0))
+  await new Promise(setImmediate)
+  const until = performance.now() + 120
+  while (performance.now() < until);
+  await Promise.all([first, queue.write(op(1))])
+  expect(kept()).toEqual([0, 1])
 })
 
 test('the log is copied away by size while writing goes on', async () => {

@@ -17,8 +17,8 @@ interface OpenSession {
 export interface Applier {
   /** Inside a transaction. What it throws concerns this op alone unless SQLite itself failed. */
   apply(op: Op): unknown
-  /** Before the commit: writes the counters that the batch changed, and which op was the last. */
-  flush(op: number): void
+  /** Before the commit: writes the counters that the batch changed, which op was the last, and how many of the batch were refused. */
+  flush(op: number, faults: number): void
 }
 
 /** The `code` of an error that concerns one op and was met before it wrote anything. */
@@ -103,12 +103,12 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
 
   return {
     apply,
-    flush(op) {
+    flush(op, faults) {
       for (const session of changed) sql.count.run(session.events, session.denied, session.masked, session.approvals, session.n)
       changed.clear()
       if (sessions.size > mostSessions) sessions.clear()
       // A batch that changed nothing touches no disk.
-      if (wrote) sql.mark.run(run, op)
+      if (wrote) sql.mark.run(run, op, faults)
       wrote = false
     },
   }
@@ -134,6 +134,6 @@ function prepareAll(db: DatabaseSync) {
     markUnknown: db.prepare(`UPDATE event SET outcome = 'unknown' WHERE n IN (SELECT event FROM open_exchange)`),
     forgetExchanges: db.prepare('DELETE FROM open_exchange'),
     endSessions: db.prepare('UPDATE session SET ended_at = max(?, started_at) WHERE ended_at IS NULL'),
-    mark: db.prepare('UPDATE writer_mark SET run = ?, op = ? WHERE one = 1'),
+    mark: db.prepare('UPDATE writer_mark SET run = ?, op = ?, faults = ? WHERE one = 1'),
   } satisfies Record<string, StatementSync>
 }

@@ -21,7 +21,8 @@ export function migrate(db: DatabaseSync, migrations: readonly Migration[]): voi
       db.prepare('INSERT INTO migration (version, name) VALUES (?, ?)').run(migration.version, migration.name)
       db.exec('COMMIT')
     } catch (cause) {
-      db.exec('ROLLBACK')
+      // SQLite ends the transaction itself after some faults of the disk.
+      if (db.isTransaction) db.exec('ROLLBACK')
       throw new Error(`the store could not be brought to schema ${migration.version} (${migration.name})`, { cause })
     }
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import type { Logger } from '../../model.ts'
 import type { Store } from '../store.ts'
 import { createApprovalStore } from './approval-store.ts'
@@ -42,8 +43,19 @@ async function open(path: string, { logger, observe, limits }: SqliteStoreOption
   }
   const run = randomUUID()
   const reading = openForReading(path)
-  const mark = reading.prepare('SELECT op FROM writer_mark WHERE run = ?')
-  const lastDurable = () => Number(mark.get(run)?.['op'] ?? 0)
+  try {
+    return await start(path, run, reading, { logger, observe, limits }, release)
+  } catch (error) {
+    reading.close()
+    throw error
+  }
+}
+
+type Rest = Pick<SqliteStoreOptions, 'logger'> & { readonly [K in 'observe' | 'limits']: SqliteStoreOptions[K] | undefined }
+
+async function start(path: string, run: string, reading: DatabaseSync, { logger, observe, limits }: Rest, release: () => void): Promise<Store> {
+  const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
+  const lastDurable = () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }
   const queue = await createWriteQueue({ path, run, lastDurable, logger, ...(observe && { observe }), ...(limits && { limits }) })
   const reader = createReader(reading)
   let closing: Promise<void> | undefined

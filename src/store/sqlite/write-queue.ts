@@ -26,8 +26,8 @@ export interface WriteQueueOptions {
   readonly path: string
   /** Names this run of the process in the writer's mark. */
   readonly run: string
-  /** The last op of this run that the database has, as another connection sees it. */
-  readonly lastDurable: () => number
+  /** The last batch of this run that the database has, as another connection sees it: its last op, and how many of its ops were refused. */
+  readonly lastDurable: () => { readonly op: number; readonly faults: number }
   readonly logger: Logger
   readonly observe?: WriterObserver
   readonly limits?: Partial<Limits>
@@ -41,8 +41,8 @@ interface Limits {
   readonly patience: number
 }
 const normal: Limits = { ops: 2_000, bytes: 32 * 1024 * 1024, age: 250, patience: 1_000 }
-/** One batch commits while the next is already at the writer; all else waits here, where it can still be refused cleanly. */
-const mostBatches = 2
+/** Ops whose success is all there is to say. */
+const silent: ReadonlySet<Op[0]> = new Set(['event', 'put_session', 'end_session', 'insert_approval'])
 const respawnAfter = 100
 const startWithin = 10_000
 
@@ -54,19 +54,24 @@ interface Owed {
   reject(error: GatewayError): void
 }
 
-/** The main thread's end of the writer: numbers ops, hands them over in batches, and settles each exactly once. */
+/**
+ * The main thread's end of the writer: numbers ops, hands them over in batches, and settles each exactly once. While one batch
+ * commits the next gathers here, where it can still be refused cleanly.
+ */
 export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue> {
   const limits = { ...normal, ...options.limits }
   const { logger, observe } = options
-  /** Everything not settled, in order; `settled` is the number of the op before the first. The first `sent` are with the writer. */
+  /** Everything not settled, in order; `settled` is the number of the op before the first. The first `sent` are the batch at the writer. */
   let owed: Owed[] = []
   let settled = 0
   let sent = 0
   let bytes = 0
-  const batches: number[] = []
   let state: 'starting' | 'open' | 'broken' | 'closing' | 'closed' = 'starting'
   let scheduled = false
   let watch: NodeJS.Timeout | undefined
+  /** Set when one batch is still at the writer at two looks: a busy main thread alone is not a stuck writer. */
+  let stuck = false
+  let lastHead = -1
   let port: MessagePort
   let worker: Worker
   const ready = Promise.withResolvers<WriteQueue>()
@@ -77,7 +82,7 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
     settled += taken.length
     sent = Math.max(0, sent - taken.length)
     for (const each of taken) bytes -= each.size
-    while (batches.length > 0 && batches[0]! <= settled) batches.shift()
+    stuck = false
     return taken
   }
 
@@ -125,7 +130,10 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
       case 'failed': {
         const [, upTo, why] = report
         refuse(take(upTo - settled), 'record_unavailable', why)
-        return broken(why)
+        broken(why)
+        // Nothing is owed any more: closing does not wait for the disk to heal.
+        if (state === 'closing') void worker.terminate()
+        return
       }
       case 'open':
         if (state === 'broken') {
@@ -143,28 +151,32 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
   function flush(): void {
     scheduled = false
     if (state !== 'open' && state !== 'closing') return
-    if (owed.length > sent && batches.length < mostBatches) {
-      const ops = owed.slice(sent).map((each) => each.op)
-      const command: Batch = [settled + sent + 1, ops]
+    if (sent === 0 && owed.length > 0) {
+      const command: Batch = [settled + 1, owed.map((each) => each.op)]
       sent = owed.length
-      batches.push(settled + sent)
       port.postMessage(command satisfies Command)
     }
     if (state === 'closing' && owed.length === 0) port.postMessage('close' satisfies Command)
   }
 
-  /** Looks now and then, while anything is owed, whether the writer is stuck. */
+  /** Looks now and then, while anything is owed, whether the writer moves. */
   function look(): void {
     watch = undefined
     const now = performance.now()
-    const oldest = owed[sent]
-    if (oldest !== undefined && now - oldest.since > limits.patience) refuseWaiting('queue_full', 'the writer is stuck')
-    if (owed.length > 0) watch = setTimeout(look, limits.age).unref()
+    const [oldest] = owed
+    stuck = oldest !== undefined && settled === lastHead && now - oldest.since > limits.age
+    lastHead = settled
+    const waiting = owed[sent]
+    if (stuck && waiting !== undefined && now - waiting.since > limits.patience) refuseWaiting('queue_full', 'the writer is stuck')
+    if (owed.length > 0) watch = setTimeout(look, limits.age / 2).unref()
   }
 
-  function isStuck(now: number): boolean {
-    const oldest = owed[0]
-    return oldest !== undefined && now - oldest.since > limits.age
+  /** Committed, but what the writer had to say of it is lost: who asked a question is told no, and finds out by asking again. */
+  function settleWithoutResults(batch: readonly Owed[]): void {
+    for (const each of batch) {
+      if (silent.has(each.op[0])) each.resolve(undefined)
+      else refuse([each], 'record_unavailable', 'the writer ended before it could answer')
+    }
   }
 
   /** The thread is gone: what it had committed is told from the database itself, the rest has left no trace. */
@@ -172,17 +184,11 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
     if (state === 'closed') return done.resolve()
     const wasClosing = state === 'closing'
     if (sent > 0) {
-      const last = Math.min(options.lastDurable(), settled + sent)
-      // A committed op that has a result lost it with the thread: its caller is told no, and finds out by asking again.
-      for (const each of take(Math.max(0, last - settled))) {
-        if (each.op[0] === 'event' || each.op[0] === 'put_session' || each.op[0] === 'end_session' || each.op[0] === 'insert_approval') each.resolve(undefined)
-        else refuse([each], 'record_unavailable', 'the writer ended before it could answer')
-      }
+      const { op: last, faults } = options.lastDurable()
+      if (last >= settled + sent && faults === 0) settleWithoutResults(take(sent))
       refuse(take(sent), 'record_unavailable', 'the writer ended')
     }
     broken(`the writer thread ended with code ${code}`)
-    batches.length = 0
-    sent = 0
     if (wasClosing) return done.resolve()
     setTimeout(spawn, respawnAfter)
   }
@@ -210,20 +216,20 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
       }
       if (state !== 'open') return Promise.reject(new GatewayError('shutting_down'))
       const full = owed.length >= limits.ops || (owed.length > 0 && bytes + size > limits.bytes)
-      if (full || isStuck(now)) {
+      if (full || stuck) {
         observe?.refused?.('queue_full', 1)
         return Promise.reject(new GatewayError('queue_full', { detail: full ? 'the queue of the writer is full' : 'the writer is stuck' }))
       }
       return new Promise((resolve, reject) => {
         owed.push({ op, size, since: now, resolve, reject })
         bytes += size
-        watch ??= setTimeout(look, limits.age).unref()
-        if (scheduled || batches.length > 0) return
+        watch ??= setTimeout(look, limits.age / 2).unref()
+        if (scheduled || sent > 0) return
         scheduled = true
         setImmediate(flush)
       })
     },
-    state: () => ({ writable: state === 'open' && !isStuck(performance.now()), queued: owed.length }),
+    state: () => ({ writable: state === 'open' && !stuck, queued: owed.length }),
     async close() {
       if (state === 'open') {
         state = 'closing'

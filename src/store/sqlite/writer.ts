@@ -1,4 +1,4 @@
-import { receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { createApplier, opRefused } from './apply.ts'
 import type { Applier } from './apply.ts'
@@ -20,10 +20,10 @@ interface Open {
 const { path, run, port } = workerData as ThreadOptions & { readonly port: MessagePort }
 const firstRetry = 50
 const longestRetry = 1_000
-const mostOps = 512
 
 let open: Open | undefined
 let retry = firstRetry
+let retrying: NodeJS.Timeout | undefined
 
 function report(...said: Report): void {
   port.postMessage(said)
@@ -41,7 +41,7 @@ function reopen(): void {
     report('open')
   } catch {
     closeQuietly(db)
-    setTimeout(reopen, retry)
+    retrying = setTimeout(reopen, retry)
     retry = Math.min(retry * 2, longestRetry)
   }
 }
@@ -81,9 +81,10 @@ function applyAll(applier: Applier, first: number, ops: readonly Op[]): Map<numb
   return results
 }
 
-function commit(batches: readonly Batch[]): void {
-  const first = batches[0]![0]
-  const ops = batches.length === 1 ? batches[0]![1] : batches.flatMap((batch) => batch[1])
+const faultsIn = (results: ReadonlyMap<number, Result> | undefined): number =>
+  results === undefined ? 0 : [...results.values()].filter((each) => 'fault' in each).length
+
+function commit([first, ops]: Batch): void {
   const upTo = first + ops.length - 1
   if (open === undefined) return report('failed', upTo, 'the writer is not open')
   const { db, applier, checkpoints } = open
@@ -92,13 +93,13 @@ function commit(batches: readonly Batch[]): void {
   try {
     db.exec('BEGIN IMMEDIATE')
     results = applyAll(applier, first, ops)
-    applier.flush(upTo)
+    applier.flush(upTo, faultsIn(results))
     db.exec('COMMIT')
   } catch (error) {
     open = undefined
     closeQuietly(db)
     report('failed', upTo, String((error as Error).message))
-    setTimeout(reopen, retry)
+    retrying = setTimeout(reopen, retry)
     return
   }
   const ms = performance.now() - began
@@ -108,6 +109,7 @@ function commit(batches: readonly Batch[]): void {
 }
 
 function close(): void {
+  clearTimeout(retrying)
   if (open !== undefined) {
     open.checkpoints.atClose()
     closeQuietly(open.db)
@@ -116,16 +118,8 @@ function close(): void {
   port.close()
 }
 
-port.on('message', (message: Command) => {
-  let command: Command | undefined = message
-  const batches: Batch[] = []
-  let ops = 0
-  while (command !== undefined && command !== 'close') {
-    batches.push(command)
-    ops += command[1].length
-    command = ops < mostOps ? (receiveMessageOnPort(port)?.message as Command | undefined) : undefined
-  }
-  if (batches.length > 0) commit(batches)
+port.on('message', (command: Command) => {
   if (command === 'close') close()
+  else commit(command)
 })
 reopen()

@@ -88,8 +88,9 @@ export const sessionsAndApprovals: Migration = {
     CREATE TABLE writer_mark (
       one INTEGER PRIMARY KEY CHECK (one = 1),
       run TEXT NOT NULL,
-      op INTEGER NOT NULL
+      op INTEGER NOT NULL,
+      faults INTEGER NOT NULL
     ) STRICT;
-    INSERT INTO writer_mark (one, run, op) VALUES (1, '', 0);
+    INSERT INTO writer_mark (one, run, op, faults) VALUES (1, '', 0, 0);
   `,
 }
