@@ -1,3 +1,4 @@
+import { parseExactJson } from '../exact-json.ts'
 import type { SessionId } from '../model.ts'
 import type { EventRow, RecordStore, SessionSummary } from '../record/record-store.ts'
 import { showActor } from './access.ts'
@@ -9,12 +10,6 @@ export type Sessions = Pick<RecordStore, 'listSessions' | 'getSession' | 'listEv
 
 const isSessionId = (id: string): id is SessionId => /^ses_[\w-]{1,128}$/.test(id)
 const unknown = refuse(404, 'unknown_session', 'no such session')
-
-/** A number keeps the text it was recorded with: `1.0` is shown as `1.0`. */
-const exact = (_key: string, value: unknown, context: { readonly source?: string }): unknown =>
-  typeof value === 'number' && context.source !== undefined && context.source !== String(value) ? JSON.rawJSON(context.source) : value
-// TypeScript's library does not know the third parameter yet.
-const readRecorded = (text: string): unknown => JSON.parse(text, exact as (key: string, value: unknown) => unknown)
 
 const showSession = (row: SessionSummary): SessionView => ({
   id: row.id,
@@ -40,7 +35,7 @@ const showEvent = (row: EventRow): EventView => ({
   call: row.call,
   decision: { kind: row.decision.kind, reasons: row.decision.reasons.map((reason) => ({ ...reason })), bundle: row.bundle },
   outcome: row.outcome,
-  message: readRecorded(row.message),
+  message: parseExactJson(row.message),
 })
 
 export function createSessionHandles(sessions: Sessions): Pick<Handles, 'listSessions' | 'getSession' | 'listEvents'> {

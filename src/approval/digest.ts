@@ -1,3 +1,4 @@
+import { parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 
 /** What differs between two sendings of one and the same call (product contract 2.5). */
@@ -10,15 +11,8 @@ export function digestText(upstream: string, method: string, params: JsonObject)
   return `{"upstream":${JSON.stringify(upstream)},"method":${JSON.stringify(method)},"params":${kept}}`
 }
 
-interface Source {
-  readonly source?: string
-}
-const parseWithSource = JSON.parse as (text: string, reviver: (key: string, value: unknown, context: Source) => unknown) => unknown
-
 /** Reads params that this gateway printed; numbers keep their text. Undefined if it is no object. */
 export function readParams(text: string): JsonObject | undefined {
-  const value = parseWithSource(text, (_, each, { source }) =>
-    typeof each === 'number' && source !== undefined && String(each) !== source ? JSON.rawJSON(source) : each,
-  )
+  const value = parseExactJson(text)
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { readonly [key: string]: Json }) : undefined
 }

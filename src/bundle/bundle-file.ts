@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { withoutTests } from './build.ts'
-import { parseExact } from './data.ts'
+import { parseExactJson } from '../exact-json.ts'
 import { counts, sourcesOf } from './read-directory.ts'
 import { buildData } from './sources.ts'
 import type { Read, Sources } from './sources.ts'
@@ -33,7 +33,7 @@ const manifestOf = (text: string | undefined): { revision?: unknown; metadata?: 
 
 /** Our own build wrote this member; the next build writes it anew. */
 const withoutBuildData = (text: string): string => {
-  const data = parseExact(text)
+  const data = parseExactJson(text)
   if (typeof data !== 'object' || data === null) return text
   return JSON.stringify(Object.fromEntries(Object.entries(data).filter(([name]) => name !== buildData)))
 }

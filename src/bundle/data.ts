@@ -1,14 +1,10 @@
 import { parseDocument } from 'yaml'
+import { parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import type { Files } from './sources.ts'
 import type { Problem } from './problem.ts'
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Numbers that a double cannot print back keep their text, as in the messages that are judged. */
-const exact = (_: string, value: unknown, context?: { source?: string }): unknown =>
-  typeof value === 'number' && context?.source !== undefined && JSON.stringify(value) !== context.source ? JSON.rawJSON(context.source) : value
-export const parseExact = (text: string): unknown => JSON.parse(text, exact as (key: string, value: unknown) => unknown) as unknown
 
 const fromYaml = (value: unknown): Json => {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : JSON.rawJSON(String(value))
@@ -19,7 +15,7 @@ const fromYaml = (value: unknown): Json => {
 }
 
 const parse = (path: string, text: string): unknown => {
-  if (path.endsWith('.json')) return parseExact(text)
+  if (path.endsWith('.json')) return parseExactJson(text)
   const document = parseDocument(text, { intAsBigInt: true, uniqueKeys: true })
   if (document.errors[0]) throw document.errors[0]
   return fromYaml(document.toJS({ maxAliasCount: 100 }))

@@ -1,14 +1,14 @@
 import type { Decision, Logger, Question } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { createPolicyEngine } from '../policy/engine.ts'
-import { parseExact } from './data.ts'
+import { parseExactJson } from '../exact-json.ts'
 import type { Problem } from './problem.ts'
 
 export type Evaluated = { readonly ok: true; readonly decision: Decision; readonly notes: readonly string[] } | { readonly ok: false; readonly message: string }
 
 const readQuestion = (text: string): Question | undefined => {
   try {
-    const read = parseExact(text)
+    const read = parseExactJson(text)
     if (typeof read !== 'object' || read === null || Array.isArray(read)) return undefined
     // What is written by hand may leave out the two lists that are mostly empty.
     return { entries: [], findings: [], ...read } as unknown as Question

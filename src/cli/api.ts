@@ -1,3 +1,4 @@
+import { parseExactJson } from '../exact-json.ts'
 import { exitCode, type ExitCode } from './output.ts'
 
 /** What the gateway answered; where it did not do what was asked, a sentence for the terminal and the exit code that fits. */
@@ -64,7 +65,7 @@ const readText = async (response: Response): Promise<string> => {
 
 const parse = (text: string): unknown => {
   try {
-    return text === '' ? null : JSON.parse(text)
+    return text === '' ? null : parseExactJson(text)
   } catch {
     return undefined
   }

@@ -1,3 +1,4 @@
+import { parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import { isList, isObject, type Place } from './pointer.ts'
 
@@ -49,15 +50,8 @@ export function readText(text: string, parse: (text: string) => Json | undefined
   const strict = parse(text)
   if (strict !== undefined) return strict
   try {
-    return JSON.parse(text.replace(/^\ufeff/, ''), keepSource) as Json // by the grammar of JSON
+    return parseExactJson(text.replace(/^\ufeff/, '')) as Json // by the grammar of JSON
   } catch {
     return undefined
   }
-}
-
-type Context = { readonly source?: string }
-/** Numbers keep their source text where a double would print another. */
-export function keepSource(this: unknown, _key: string, value: unknown, context?: Context): unknown {
-  if (typeof value !== 'number' || context?.source === undefined || context.source === JSON.stringify(value)) return value
-  return JSON.rawJSON(context.source)
 }

@@ -1,8 +1,8 @@
 // What is stored or logged (promise 4): everything detected and every masked place is replaced, whatever was decided. Nothing
 // here refuses: what cannot be replaced exactly goes as a whole.
+import { parseExactJson } from '../exact-json.ts'
 import type { Hit, Json, JsonObject, Mask, Message, Reason, Scan, Span } from '../model.ts'
 import { createEdits, patchText } from './edits.ts'
-import { keepSource } from './json-text.ts'
 import { bodyTarget, mark, readMasks, type MaskRule } from './mask-rules.ts'
 import { omitLargeBlobs } from './omit.ts'
 import { isObject } from './pointer.ts'
@@ -99,7 +99,7 @@ const patches = (spans: readonly Span[]) => spans.map(({ start, end }) => ({ sta
 
 function readLeniently(text: string): Json | undefined {
   try {
-    return JSON.parse(text, keepSource) as Json // by the grammar of JSON
+    return parseExactJson(text) as Json // by the grammar of JSON
   } catch {
     return undefined
   }

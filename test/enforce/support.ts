@@ -1,7 +1,7 @@
 import { createDetectors } from '../../src/detect/index.ts'
 import { scan } from '../../src/detect/scan.ts'
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
-import { keepSource } from '../../src/enforce/json-text.ts'
+import { parseExactJson } from '../../src/exact-json.ts'
 import type { Call, ErrorAnswer, Json, JsonObject, Mask, Message, Notification, Request, Result, Revision } from '../../src/model.ts'
 
 export const detectors = createDetectors({})
@@ -9,7 +9,7 @@ export const rescan = (body: Json) => scan(body, detectors)
 export const print = (value: Json): string => JSON.stringify(value)
 export const parse = (text: string): Json | undefined => {
   try {
-    return JSON.parse(text, keepSource) as Json
+    return parseExactJson(text) as Json
   } catch {
     return undefined
   }
