@@ -10,7 +10,7 @@ parties := [request_party] if {
 } else := [message_party, request_party] if {
 	input.message.kind == "notification"
 	input.message.direction == "to_client"
-	input.request
+	input.request.kind
 } else := [message_party] if {
 	input.message.kind in {"request", "notification"}
 }
@@ -97,7 +97,7 @@ asks_by_allow("task", party) := [ask_to_use(party.call)]
 asks_by_allow("task_news", party) := [{"verdict": "allow", "message": party.head}, ask_to_use(party.call)] if {
 	is_object(party.call)
 } else := [{"verdict": "allow", "message": party.head}] if {
-	input.request
+	input.request.kind
 }
 
 # A subscription and its news are judged as their resource.

@@ -18,11 +18,13 @@ call_arguments := input.message.call.arguments if {
 # description: |
 #   The text fits the pattern; so does anything that is no text, and everything where the pattern cannot be read.
 #   For `deny`, `require_approval` and `risk`; never under `not`.
-matches(_, value) if not is_string(value)
+matches(pattern, value) if not differs(pattern, value)
 
-matches(pattern, value) if regex.match(pattern, value)
-
-matches(pattern, _) if not regex.is_valid(pattern)
+# A pattern that cannot be read gives no answer, which is neither true nor false; it is asked only once, for reading it is what costs.
+differs(pattern, value) if {
+	is_string(value)
+	regex.match(pattern, value) == false
+}
 
 # METADATA
 # title: only
