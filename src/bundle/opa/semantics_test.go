@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 const root = "../../../"
@@ -29,7 +31,7 @@ func textsIn(t *testing.T, pattern string) map[string]string {
 
 func problemsIn(t *testing.T, modules map[string]string, data map[string]any) []Problem {
 	t.Helper()
-	request := &Request{Modules: map[string]string{}, Data: data}
+	request := &Request{Modules: map[string]string{}, Data: data, allowed: ast.CapabilitiesForThisVersion()}
 	for name, text := range textsIn(t, "rego/sallyport/*.rego") {
 		if !isTest(name) {
 			request.Modules["sallyport/"+name] = text
