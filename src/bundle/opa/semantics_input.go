@@ -52,6 +52,8 @@ type value struct {
 	shown string
 	// the data of the source has no such thing.
 	noData bool
+	// a collection of such values: it can be counted whatever they are.
+	collection bool
 }
 
 func placeAt(path, shown string) value {

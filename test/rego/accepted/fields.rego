@@ -73,6 +73,12 @@ deny contains {"code": "tables"} if {
 	looks_like(`^secret`, table)
 }
 
+deny contains {"code": "many_tables"} if {
+	count(sallyport.items(sallyport.arg("tables"))) > 3
+	secret := [table | some table in sallyport.items(sallyport.arg("tables")); sallyport.matches(`^secret`, table)]
+	count(secret) > 1
+}
+
 deny contains {"code": "typed"} if {
 	input.message.call.name == "query"
 	not is_string(sallyport.arg("sql"))
