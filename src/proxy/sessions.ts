@@ -33,6 +33,9 @@ const modernIdle = 30 * 60_000
 // Many clients of the older era do not greet again when their session is gone, so theirs lives through a working day.
 const legacyIdle = 12 * 60 * 60_000
 
+// A session that was just opened is about to be used.
+const idleAfter = 1000
+
 export interface SessionLimits {
   readonly all: number
   readonly perPrincipal: number
@@ -42,18 +45,18 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
   const legacy = new Map<string, ClientSession>()
   const modern = new Map<string, ClientSession>()
   const perPrincipal = new Map<string, number>()
+  const countOf = (principal: string) => perPrincipal.get(principal) ?? 0
 
   const open = ({ actor, upstream, revision, client }: OpenInput, transport: string | undefined): ClientSession => {
     const principal = principalOf(actor)
-    const own = perPrincipal.get(principal) ?? 0
-    if (legacy.size + modern.size >= limits.all) throw new GatewayError('capacity', { detail: `${limits.all} sessions are open` })
-    if (own >= limits.perPrincipal) throw new GatewayError('capacity', { detail: `${limits.perPrincipal} sessions of one caller are open` })
+    if (countOf(principal) >= limits.perPrincipal && !endIdlest((session) => session.principal === principal)) throw new GatewayError('capacity', { detail: `${limits.perPrincipal} sessions of one caller are busy` })
+    if (legacy.size + modern.size >= limits.all && !endIdlest(() => true)) throw new GatewayError('capacity', { detail: `${limits.all} sessions are busy` })
     const now = rooms.clock()
     const session: ClientSession = {
       id: rooms.ids.session(), startedAt: now, principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
       revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), eventIds: createEventIds(), listening: undefined, greeting: undefined, greeted: -1, closed: false, ended: false,
     }
-    perPrincipal.set(principal, own + 1)
+    perPrincipal.set(principal, countOf(principal) + 1)
     rooms.record.openSession({ id: session.id, started_at: now, actor, upstream: upstream.name, revision, client })
     return session
   }
@@ -64,12 +67,20 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     if (session.ended) return
     session.ended = true
     session.closed = true
-    const left = (perPrincipal.get(session.principal) ?? 1) - 1
+    const left = countOf(session.principal) - 1
     if (left > 0) perPrincipal.set(session.principal, left)
     else perPrincipal.delete(session.principal)
     session.listening?.finish()
     await session.link.close()
     rooms.record.endSession(session.id)
+  }
+
+  // Most clients leave without a DELETE: where there is no room, the session idle for longest goes. Its client is told 404 and greets again.
+  const endIdlest = (mayEnd: (session: ClientSession) => boolean): boolean => {
+    const [idlest] = [...legacy.values(), ...modern.values()].filter((session) => mayEnd(session) && idle(session, idleAfter)).sort((one, other) => one.lastUsed - other.lastUsed)
+    if (idlest === undefined) return false
+    void end(idlest).catch((error: unknown) => rooms.logger.warn('a session did not end cleanly', { session: idlest.id, error: String(error) }))
+    return true
   }
 
   const idle = (session: ClientSession, limit: number) => !isWaiting(session) && session.listening === undefined && rooms.clock() - session.lastUsed > limit

@@ -37,12 +37,23 @@ interface Waiting {
   readonly tokens: ReadonlySet<Json>
 }
 
+interface Slot {
+  readonly owner: string
+  lastUsed: number
+  isLeaving: boolean
+  readonly isIdle: () => boolean
+  /** Its session forgets it, and starts another when it is used again. */
+  readonly forget: () => void
+}
+
+// Between a greeting and the first call nothing is open for a moment: only a child that is idle for longer may be stopped.
+const idleAfter = 1000
 const restartWindow = 60_000
 const maxRestarts = 5
 
 /** A server run as a child process, one per client session (MCP 2026-07-28 and 2025-11-25, basic/transports/stdio). */
 export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
-  const children = new Map<Child, string>()
+  const children = new Map<Child, Slot>()
 
   const open = ({ owner }: { owner: string }): UpstreamLink => {
     const waiting = new Map<RequestId, Waiting>()
@@ -82,15 +93,16 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
     }
     const running = (): Child => {
       if (closed) throw new GatewayError('upstream_unreachable', { detail: 'the session is closed' })
-      if (child !== undefined) return child
       const now = performance.now()
-      starts.push(now)
-      if (starts.filter((at) => now - at < restartWindow).length > maxRestarts) {
+      if (child !== undefined) return touch(child, now)
+      if (starts.filter((at) => now - at < restartWindow).length >= maxRestarts) {
         throw new GatewayError('upstream_unreachable', { detail: `${options.command} stopped ${maxRestarts} times within a minute` })
       }
-      capChildren(owner)
+      makeRoom(owner)
+      starts.push(now)
       const started = startChild(options, { line: deliver, gone: (detail) => (children.delete(started), lost(started, detail)) })
-      children.set(started, owner)
+      const isIdle = () => waiting.size === 0 && unasked === undefined
+      children.set(started, { owner, lastUsed: now, isLeaving: false, isIdle, forget: () => lost(started, 'stopped to make room') })
       child = started
       generation += 1
       return started
@@ -147,11 +159,27 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
     }
   }
 
-  const capChildren = (owner: string) => {
-    if (children.size >= options.maxChildren) throw new GatewayError('capacity', { detail: `${options.maxChildren} processes of ${options.name} run already` })
-    let own = 0
-    for (const other of children.values()) if (other === owner) own += 1
-    if (own >= options.maxChildrenPerOwner) throw new GatewayError('capacity', { detail: `${own} processes of ${options.name} run already for this caller` })
+  const touch = (child: Child, now: number): Child => {
+    const slot = children.get(child)
+    if (slot !== undefined) slot.lastUsed = now
+    return child
+  }
+  // Most clients leave without a DELETE, and their children stay: the one idle for longest goes, and starts again if its session is used.
+  const makeRoom = (owner: string) => {
+    const all = [...children].filter(([, slot]) => !slot.isLeaving)
+    const own = all.filter(([, slot]) => slot.owner === owner)
+    if (own.length >= options.maxChildrenPerOwner && !stopIdlest(own)) throw new GatewayError('capacity', { detail: `${own.length} processes of ${options.name} are busy for this caller` })
+    if (all.length >= options.maxChildren && !stopIdlest(all)) throw new GatewayError('capacity', { detail: `${all.length} processes of ${options.name} are busy` })
+  }
+  const stopIdlest = (among: readonly (readonly [Child, Slot])[]): boolean => {
+    const now = performance.now()
+    const [idlest] = among.filter(([, slot]) => slot.isIdle() && now - slot.lastUsed > idleAfter).sort(([, one], [, other]) => one.lastUsed - other.lastUsed)
+    if (idlest === undefined) return false
+    const [child, slot] = idlest
+    slot.isLeaving = true
+    slot.forget()
+    void child.stop()
+    return true
   }
 
   return {
