@@ -109,7 +109,10 @@ export function createExchange(url: string): { exchange: ExchangeWith; close(): 
       }
       request.answered = (output) =>
         settle(() => {
-          output.body.once('close', () => input.signal.removeEventListener('abort', cancel))
+          // Once it is read to its end, its socket may serve another exchange already.
+          const release = () => input.signal.removeEventListener('abort', cancel)
+          output.body.once('end', release)
+          output.body.once('close', release)
           resolve(output)
         })
       request.failed = (error) =>

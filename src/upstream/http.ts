@@ -130,28 +130,40 @@ export function headerValue(text: string): string {
 async function readReply(answer: { status: number; headers: IncomingMessage['headers']; body: IncomingMessage }, options: HttpUpstreamOptions): Promise<Reply> {
   const { status, body } = answer
   const type = answer.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
-  if (status === 202 || status === 204) return body.resume(), { kind: 'accepted' }
+  if (status === 202 || status === 204) return await discard(body), { kind: 'accepted' }
   if (type === 'text/event-stream' && status === 200) return { kind: 'stream', streams: true, arrivals: readEvents(body, options) }
   if (status === 401 || status === 403) {
-    body.resume()
+    await discard(body)
     throw new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
   }
-  if (type !== 'application/json') return body.resume(), { kind: 'status', status }
-  const data = await readAll(body, options.maxAnswer)
+  if (type !== 'application/json') return await discard(body), { kind: 'status', status }
+  const data = await readAll(body, options.maxAnswer, options.headersTimeout)
   return data.length === 0 ? { kind: 'status', status } : { kind: 'json', status, arrival: { data } }
 }
 
-async function readAll(body: IncomingMessage, limit: number): Promise<Uint8Array> {
+const mostDiscarded = 64 * 1024
+
+/** Reads what nobody needs, so that its socket can be used again; what is long or slow costs the socket. */
+async function discard(body: IncomingMessage): Promise<void> {
+  await readAll(body, mostDiscarded, 1000).catch(() => undefined)
+}
+
+/** `patience`: milliseconds between one piece and the next. */
+async function readAll(body: IncomingMessage, limit: number, patience: number): Promise<Uint8Array> {
   const chunks: Buffer[] = []
   let size = 0
+  const timer = setTimeout(() => body.destroy(new GatewayError('upstream_timeout', { detail: 'the answer was not finished' })), patience)
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
+      timer.refresh()
       size += chunk.length
       if (size > limit) throw new GatewayError('upstream_broken', { detail: `an answer of more than ${limit} bytes` })
       chunks.push(chunk)
     }
   } catch (cause) {
     throw cause instanceof GatewayError ? cause : new GatewayError('upstream_broken', { cause })
+  } finally {
+    clearTimeout(timer)
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
 }
