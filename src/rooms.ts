@@ -13,6 +13,7 @@ import type { Recorder } from './record/recorder.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { rpcError } from './wire/answer.ts'
 import { callOf, keepListed, listOf, privateCaching } from './wire/call.ts'
+import { onlyServed } from './wire/discover.ts'
 import { isObject, printJson, readJson } from './wire/json.ts'
 import { methodOf } from './wire/methods.ts'
 import { readRpc } from './wire/rpc.ts'
@@ -55,6 +56,7 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
   listOf,
   keepListed,
   privateCaching,
+  onlyServed,
   methodOf,
 })
 

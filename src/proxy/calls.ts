@@ -1,4 +1,4 @@
-import type { Decision, ErrorAnswer, Json, JsonObject, Notification, Request, RequestId, Result } from '../model.ts'
+import type { Decision, ErrorAnswer, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { createSilentChannel, type Channel } from './channel.ts'
@@ -7,7 +7,7 @@ import { holdCall } from './hold.ts'
 import { passMessage } from './pipeline.ts'
 import { describedCall } from './question.ts'
 import { clientToken, isObject } from './receive.ts'
-import { answerServer, forget, recordOwnDenial, relayRequest } from './relay.ts'
+import { answerServer, forget, recordOwnDenial, relayRequest, sendOnly } from './relay.ts'
 import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
 
 type Rpc<K extends RpcMessage['kind']> = Extract<RpcMessage, { kind: K }>
@@ -21,12 +21,18 @@ export interface Mirrored {
   readonly remake: (inputSchema: Json | undefined, args: JsonObject) => { readonly [name: string]: string }
 }
 
+/** Who sent a message, in which session. */
+export interface From {
+  readonly session: ClientSession
+  readonly actor: KnownActor
+}
+
 /** A request of the client: judged, perhaps held, sent, and answered on its channel. */
-export async function handleRequest(rpc: Rpc<'request'>, session: ClientSession, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
-  await greetAgain(session, rooms)
-  const plain = await readRequest(rpc, session, rooms)
+export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: From, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
+  await greetAgain({ session, actor }, rooms)
+  const plain = await readRequest(rpc, { session, actor }, rooms)
   if ('refusal' in plain) return channel.answer({ envelope: plain.refusal, status: session.era === 'modern' ? 400 : 200 })
-  const request = await withDefinition(plain.request, session, rooms)
+  const request = await withDefinition(plain.request, { session, actor }, rooms)
   const { call } = request
   const schema = call?.kind === 'tool' ? rooms.definitions.get(session.upstream.name, 'tool', call.name)?.inputSchema : undefined
   const mismatch = session.era === 'modern' && request.method === 'tools/call' ? mirrored.check(schema, call?.arguments ?? {}, request.id) : undefined
@@ -35,8 +41,9 @@ export async function handleRequest(rpc: Rpc<'request'>, session: ClientSession,
     return channel.answer({ envelope: rooms.answers.error(request.id, mismatch.rpc.code, mismatch.rpc.message), status: mismatch.status })
   }
   if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')
-  const pending = track(request, channel, session, rooms, { headers: mirrored.headers })
-  const about: About = { session, exchange: pending.exchange }
+  const pending = track(request, channel, { session, actor }, rooms, { headers: mirrored.headers })
+  pending.approval = plain.approval
+  const about: About = { session, exchange: pending.exchange, actor, approval: plain.approval }
   try {
     const passage = await passMessage(request, about, { closes: false }, rooms)
     if (passage.kind === 'forward') {
@@ -58,6 +65,7 @@ async function answerHeld(request: Request, decision: Parameters<typeof holdCall
   const held = await holdCall(request, decision, pending, about, rooms)
   if (held.kind === 'forward') {
     pending.approval = held.approval
+    await greetAgain(about, rooms) // the child may have been replaced while the call was held
     return relayRequest(held.passage.evaluated, pending, about.session, rooms)
   }
   const facts = (row: { id: `apr_${string}`; expires_at: number } | undefined) => ({
@@ -94,48 +102,48 @@ async function answerRefused(request: Request, decision: Decision, pending: Pend
 }
 
 /** A child that was restarted has forgotten everything: it is greeted as the client greeted it, judged like any message. */
-async function greetAgain(session: ClientSession, rooms: Judge): Promise<void> {
+async function greetAgain({ session, actor }: From, rooms: Judge): Promise<void> {
   const { greeting } = session
   if (greeting === undefined || session.link.generation === session.greeted) return
   session.greeted = session.link.generation
-  const pending = track(greeting.initialize, createSilentChannel(), session, rooms, { internal: () => undefined })
-  const passage = await passMessage(greeting.initialize, { session, exchange: pending.exchange }, { closes: false }, rooms)
+  const pending = track(greeting.initialize, createSilentChannel(), { session, actor }, rooms, { internal: () => undefined })
+  const passage = await passMessage(greeting.initialize, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
   if (passage.kind !== 'forward') return forget(pending, session)
   await relayRequest(passage.evaluated, pending, session, rooms)
   if (greeting.initialized === undefined) return
-  const notice = await passMessage(greeting.initialized, { session, exchange: rooms.ids.exchange() }, { closes: true }, rooms)
-  if (notice.kind === 'forward') await session.link.send(notice.evaluated, { signal: AbortSignal.timeout(30_000) })
+  const notice = await passMessage(greeting.initialized, { session, actor, exchange: rooms.ids.exchange() }, { closes: true }, rooms)
+  if (notice.kind === 'forward') await sendOnly(notice.evaluated, session)
 }
 
-async function readRequest(rpc: Rpc<'request'>, session: ClientSession, rooms: Judge): Promise<{ readonly request: Request } | { readonly refusal: JsonObject }> {
+async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms: Judge): Promise<{ readonly request: Request; readonly approval?: GrantedApproval | undefined } | { readonly refusal: JsonObject }> {
   const base: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }
   const read = rooms.wire.callOf(rpc.method, rpc.body)
   // Of a method that the revision does not know, nothing is expected: it is answered as unknown.
   if (read.kind === 'problem' && rooms.wire.methodOf(base.revision, 'to_server', 'request', rpc.method) !== undefined) {
     rooms.meters.rejected('bad_params')
-    await recordOwnDenial(base, 'bad_params', read.message, 'answered', { session, exchange: rooms.ids.exchange() }, true, rooms)
+    await recordOwnDenial(base, 'bad_params', read.message, 'answered', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
     return { refusal: rooms.answers.error(rpc.id, -32602, read.message) }
   }
-  const task = session.tasks.get(String(rpc.body['taskId']))
-  if (rpc.method.startsWith('tasks/') && task?.call !== undefined) return { request: { ...base, call: task.call } }
+  const task = rpc.method.startsWith('tasks/') ? session.tasks.get(String(rpc.body['taskId'])) : undefined
+  if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, approval: task.approval }
   if (read.kind !== 'call') return { request: base }
   return { request: { ...base, call: { ...read.call, annotations: {} } } }
 }
 
 /** A tool whose definition was never seen is listed first, so that policies can rely on its annotations. */
-async function withDefinition(request: Request, session: ClientSession, rooms: Judge): Promise<Request> {
+async function withDefinition(request: Request, { session, actor }: From, rooms: Judge): Promise<Request> {
   const { call } = request
   if (call === undefined) return request
   const { name } = session.upstream
   if (request.method === 'tools/call' && rooms.definitions.get(name, 'tool', call.name) === undefined && rooms.definitions.mayList(name, call.name)) {
-    await listTools(request, session, rooms)
+    await listTools(request, { session, actor }, rooms)
   }
   return { ...request, call: describedCall(request, name, rooms) ?? call }
 }
 
 const maxPages = 50
 
-async function listTools(because: Request, session: ClientSession, rooms: Judge): Promise<void> {
+async function listTools(because: Request, { session, actor }: From, rooms: Judge): Promise<void> {
   let cursor: string | undefined
   for (let page = 0; page < maxPages; page += 1) {
     const meta = session.era === 'modern' ? { _meta: because.body['_meta'] ?? {} } : {}
@@ -144,8 +152,8 @@ async function listTools(because: Request, session: ClientSession, rooms: Judge)
     const envelope: JsonObject = { jsonrpc: '2.0', id, method: 'tools/list', params }
     const request: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id, method: 'tools/list', envelope, body: params }
     const next: { cursor: string | undefined } = { cursor: undefined }
-    const pending = track(request, createSilentChannel(), session, rooms, { internal: (answer) => (next.cursor = answer) })
-    const passage = await passMessage(request, { session, exchange: pending.exchange }, { closes: false }, rooms)
+    const pending = track(request, createSilentChannel(), { session, actor }, rooms, { internal: (answer) => (next.cursor = answer) })
+    const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
     if (passage.kind !== 'forward') return forget(pending, session)
     await relayRequest(passage.evaluated, pending, session, rooms)
     if (next.cursor === undefined) return
@@ -158,11 +166,12 @@ interface TrackOptions {
   readonly internal?: (nextCursor: string | undefined) => void
 }
 
-function track(request: Request, channel: Channel, session: ClientSession, rooms: Judge, options: TrackOptions): Pending {
+function track(request: Request, channel: Channel, { session, actor }: From, rooms: Judge, options: TrackOptions): Pending {
   const abort = new AbortController()
   const pending: Pending = {
     request,
     exchange: rooms.ids.exchange(),
+    actor,
     upstreamId: rooms.ids.secret(),
     upstreamToken: clientToken(request) === undefined ? undefined : rooms.ids.secret(),
     abort,
@@ -186,6 +195,7 @@ function track(request: Request, channel: Channel, session: ClientSession, rooms
 function cancelWithClient(pending: Pending, session: ClientSession, rooms: Judge): void {
   const cancel = () => {
     if (pending.answered || pending.abort.signal.aborted) return
+    pending.cancelled = true
     pending.abort.abort()
     const params: JsonObject = { requestId: pending.request.id as Json, reason: 'the client closed its stream', _meta: pending.request.body['_meta'] ?? {} }
     if (pending.sent && session.link.saysCancelled) void tellCancelled(params, pending, session, rooms).catch((error: unknown) => rooms.logger.warn('a cancellation was not passed on', { error: String(error) }))
@@ -197,22 +207,22 @@ function cancelWithClient(pending: Pending, session: ClientSession, rooms: Judge
 async function tellCancelled(params: JsonObject, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   const envelope = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
   const message: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: 'notifications/cancelled', envelope, body: params }
-  const passage = await passMessage(message, { session, exchange: pending.exchange }, { closes: false }, rooms)
-  if (passage.kind === 'forward') await session.link.send(passage.evaluated, { cancelledId: pending.upstreamId, signal: AbortSignal.timeout(30_000) })
+  const passage = await passMessage(message, { session, actor: pending.actor, exchange: pending.exchange }, { closes: false }, rooms)
+  if (passage.kind === 'forward') await sendOnly(passage.evaluated, session, { cancelledId: pending.upstreamId })
 }
 
 // A server should not answer what was cancelled, and some do not even end their stream.
 const answerAfterCancel = 10_000
 
 /** A notification of the client. A refused one is dropped; nobody is told. */
-export async function handleNotification(rpc: Rpc<'notification'>, session: ClientSession, rooms: Judge): Promise<void> {
+export async function handleNotification(rpc: Rpc<'notification'>, { session, actor }: From, rooms: Judge): Promise<void> {
   const base: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }
   const cancels = rpc.method === 'notifications/cancelled' ? pendingOfClient(session, rpc.body['requestId'] ?? null) : undefined
   if (rpc.method === 'notifications/cancelled' && cancels === undefined) {
-    return recordOwnDenial(base, 'nothing_to_cancel', 'no open request of this session has that id', 'dropped', { session, exchange: rooms.ids.exchange() }, true, rooms)
+    return recordOwnDenial(base, 'nothing_to_cancel', 'no open request of this session has that id', 'dropped', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
   }
   const exchange = cancels?.exchange ?? rooms.ids.exchange()
-  const passage = await passMessage(base, { session, exchange }, { closes: cancels === undefined }, rooms)
+  const passage = await passMessage(base, { session, actor, exchange }, { closes: cancels === undefined }, rooms)
   if (passage.kind !== 'forward') return
   if (rpc.method === 'notifications/initialized' && session.greeting !== undefined) session.greeting.initialized = base
   if (cancels !== undefined) {
@@ -220,19 +230,19 @@ export async function handleNotification(rpc: Rpc<'notification'>, session: Clie
     if (!cancels.sent) return cancels.abort.abort()
     setTimeout(() => cancels.abort.abort(), answerAfterCancel).unref()
   }
-  await session.link.send(passage.evaluated, { ...(cancels === undefined ? {} : { cancelledId: cancels.upstreamId }), signal: AbortSignal.timeout(30_000) })
+  await sendOnly(passage.evaluated, session, cancels === undefined ? {} : { cancelledId: cancels.upstreamId })
 }
 
 /** The client's reply to a request of the server. False where nobody asked. */
-export async function handleReply(rpc: Rpc<'result' | 'error'>, session: ClientSession, rooms: Judge): Promise<boolean> {
+export async function handleReply(rpc: Rpc<'result' | 'error'>, { session, actor }: From, rooms: Judge): Promise<boolean> {
   const key = idKey(rpc.id ?? null)
   const asked = session.asked.get(key)
   if (asked === undefined) return false
   session.asked.delete(key)
   const { request, exchange } = asked
   const message: Result | ErrorAnswer = { direction: 'to_server', revision: session.revision, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }
-  const passage = await passMessage(message, { session, exchange }, { closes: false }, rooms)
-  if (passage.kind === 'forward') await session.link.send(passage.evaluated, { signal: AbortSignal.timeout(30_000) })
-  else await answerServer(request, passage.judged, { session, exchange }, rooms)
+  const passage = await passMessage(message, { session, actor, exchange }, { closes: false }, rooms)
+  if (passage.kind === 'forward') await sendOnly(passage.evaluated, session)
+  else await answerServer(request, passage.judged, { session, actor, exchange }, rooms)
   return true
 }

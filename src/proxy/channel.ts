@@ -17,7 +17,7 @@ export interface OwnAnswer {
 export interface Channel {
   /** False when the client has left: what is released then is dropped. */
   readonly isOpen: boolean
-  /** Aborts when the client leaves before the response is complete. */
+  /** Aborts when the response ends before it is complete: the client has left, or the gateway cut it short. */
   readonly left: AbortSignal
   release(evaluated: Evaluated<ToClient>, options?: { readonly status?: number; readonly eventId?: string }): Promise<void>
   /** An answer of the gateway's own to a request. */
@@ -81,6 +81,7 @@ export function createChannel(options: ChannelOptions): Channel {
     if (!isOpen()) return
     if (!response.headersSent) response.writeHead(202)
     response.end()
+    if (options.answers === 0 || missing > 0) left.abort()
   }
   const send = async (envelope: JsonObject, isAnswer: boolean, where: { status?: number; eventId?: string; headers?: { readonly [name: string]: string } }) => {
     const { status, eventId } = where

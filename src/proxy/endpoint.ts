@@ -5,7 +5,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { Door, Post, WireRefusal } from '../wire/door.ts'
 import type { HeadReading, Visit } from '../wire/head.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
-import { handleNotification, handleReply, handleRequest, type Mirrored } from './calls.ts'
+import { handleNotification, handleReply, handleRequest, type From, type Mirrored } from './calls.ts'
 import { createChannel, type Channel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { readBody } from './body.ts'
@@ -42,8 +42,8 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
 
   return async (request, response, name) => {
     try {
-      if (parts.isClosing()) throw new GatewayError('shutting_down')
       const { method } = request
+      if (parts.isClosing() && method !== 'POST') throw new GatewayError('shutting_down')
       if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') return reject(response, { status: 405, headers: { allow: 'GET, POST, DELETE' }, rpc: { id: null, code: -32000, message: 'use POST, GET or DELETE' } })
       const upstream = parts.upstream(name)
       if (upstream === undefined) return reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
@@ -65,7 +65,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     }
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor }: Caller): Promise<void> {
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'POST')
     if (!head.ok) return reject(response, head.refusal)
     const transport = head.head.get('mcp-session-id')
@@ -78,9 +78,11 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const first = messages[0]
     if (first === undefined) return
     try {
+      // What runs may still be answered by its client; nothing new begins.
+      if (parts.isClosing() && messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
       const opened = openFor(door, first, session, transport, upstream, actor)
       if ('refusal' in opened) return reject(response, opened.refusal)
-      await pass(messages, opened.session, opened.fresh, request, response)
+      await pass(messages, { session: opened.session, actor }, opened.fresh, request, response, expiresAt)
     } catch (cause) {
       fail(cause, response, first.kind === 'request' ? first.id : null)
     }
@@ -96,17 +98,19 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     return found === undefined ? { refusal: noSession(transport, id) } : { session: found, fresh: false }
   }
 
-  async function pass(messages: readonly RpcMessage[], session: ClientSession, fresh: boolean, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function pass(messages: readonly RpcMessage[], from: From, fresh: boolean, request: IncomingMessage, response: ServerResponse, expiresAt: number): Promise<void> {
+    const { session } = from
     const requests = messages.filter((message) => message.kind === 'request')
     const mirrored = parts.door.mirrored(request.rawHeaders)
     const channel = channelFor(response, session, requests.length)
+    if (requests.some(({ method }) => method === 'subscriptions/listen')) endAt(expiresAt, channel, response)
     let unasked = false
     const work = messages.map(async (message) => {
-      if (message.kind === 'request') return handleRequest(message, session, channel, mirrored, rooms).catch((cause: unknown) => answerFault(cause, message.id, channel))
-      if (message.kind === 'notification') return handleNotification(message, session, rooms)
-      if (!(await handleReply(message, session, rooms))) {
+      if (message.kind === 'request') return handleRequest(message, from, channel, mirrored, rooms).catch((cause: unknown) => answerFault(cause, message.id, channel))
+      if (message.kind === 'notification') return handleNotification(message, from, rooms)
+      if (!(await handleReply(message, from, rooms))) {
         unasked = true
-        await recordUnasked(message, session)
+        await recordUnasked(message, from)
       }
     })
     await Promise.all(work)
@@ -114,11 +118,11 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     if (session.closed || (fresh && session.greeting === undefined)) await sessions.end(session)
   }
 
-  function recordUnasked(message: Extract<RpcMessage, { kind: 'result' | 'error' }>, session: ClientSession): Promise<void> {
+  function recordUnasked(message: Extract<RpcMessage, { kind: 'result' | 'error' }>, { session, actor }: From): Promise<void> {
     rooms.meters.rejected('unasked_reply')
     const request: McpRequest = { direction: 'to_client', revision: session.revision, kind: 'request', id: message.id ?? 0, method: 'unknown', envelope: {}, body: {} }
     const reply = { direction: 'to_server', revision: session.revision, kind: message.kind, id: request.id, method: 'unknown', request, envelope: message.envelope, body: message.body } as const
-    return recordOwnDenial(reply, 'unasked_reply', 'a reply to a request that the server did not make', 'dropped', { session, exchange: rooms.ids.exchange() }, true, rooms)
+    return recordOwnDenial(reply, 'unasked_reply', 'a reply to a request that the server did not make', 'dropped', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
   }
 
   function channelFor(response: ServerResponse, session: ClientSession, answers: number): Channel {
@@ -139,7 +143,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const owner = from?.request === undefined ? undefined : session.pending.get(from.request)
     if (owner !== undefined) takeOver(owner)
     if (from?.request === undefined) session.listening = channel
-    const expiry = setTimeout(() => channel.finish(), Math.min(Math.max(caller.expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
+    endAt(caller.expiresAt, channel, response)
     try {
       const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from: from.upstreamId }) })
       if (reply.kind === 'status' || reply.kind === 'json') {
@@ -154,11 +158,16 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       if (!response.headersSent) return fail(cause, response, null)
       rooms.logger.warn('a stream of a server broke', { upstream: session.upstream.name, session: session.id, cause: String(cause) })
     } finally {
-      clearTimeout(expiry)
       abort.abort()
       channel.finish()
       if (session.listening === channel) session.listening = undefined
     }
+  }
+
+  /** A stream without an end of its own ends with the token that opened it. */
+  function endAt(expiresAt: number, channel: Channel, response: ServerResponse): void {
+    const expiry = setTimeout(() => channel.finish(), Math.min(Math.max(expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
+    response.once('close', () => clearTimeout(expiry))
   }
 
   function visitedSession(transport: string | undefined, response: ServerResponse, upstream: Upstream, actor: KnownActor): ClientSession | undefined {

@@ -1,4 +1,4 @@
-import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, Mask, Message, Outcome, Scan } from '../model.ts'
+import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, KnownActor, Mask, Message, Outcome, Request, Scan } from '../model.ts'
 import type { Definitions } from './definitions.ts'
 import { questionOf } from './question.ts'
 import type { Rooms } from './rooms.ts'
@@ -9,7 +9,11 @@ import type { Counters } from './counters.ts'
 export interface About {
   readonly session: ClientSession
   readonly exchange: ExchangeId
+  /** By the token that brought it, or the request it belongs to: a caller's other tokens may say more. */
+  readonly actor: KnownActor
   readonly approval?: GrantedApproval | undefined
+  /** The request during which a notification is sent. */
+  readonly request?: Request | undefined
 }
 export interface Judge extends Rooms {
   readonly counters: Counters

@@ -29,7 +29,7 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
   rooms.counters.add(counterKey(about.session), 'approvals')
   for (;;) {
     const held = await rooms.approvals.hold({
-      requester: about.session.actor, session: about.session.id, exchange: about.exchange, upstream: about.session.upstream.name, request, decision, carried,
+      requester: about.actor, session: about.session.id, exchange: about.exchange, upstream: about.session.upstream.name, request, decision, carried,
     })
     const row = await waitFor(held, pending, rooms)
     if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return endWait(row, about, rooms)

@@ -5,10 +5,10 @@ import { counterKey } from './session.ts'
 /** What the policy is asked about a message (the input of `data.sallyport.decision`). */
 export function questionOf(message: Message, findings: readonly Finding[], about: About, rooms: Judge): Question {
   const { session } = about
-  const request = message.kind === 'result' || message.kind === 'error' ? message.request : undefined
+  const request = message.kind === 'result' || message.kind === 'error' ? message.request : about.request
   const counts = rooms.counters.read(counterKey(session))
   return {
-    actor: session.actor,
+    actor: about.actor,
     upstream: { name: session.upstream.name, labels: session.upstream.labels },
     session: { id: session.id, started_at: new Date(session.startedAt).toISOString(), client: session.client, ...counts },
     message: judgedMessage(message, rooms),

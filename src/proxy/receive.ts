@@ -6,15 +6,26 @@ import { idKey, type ClientSession, type Pending } from './session.ts'
 export type Inbound =
   | { readonly kind: 'answer'; readonly message: Result | ErrorAnswer; readonly owner: Pending }
   | { readonly kind: 'request'; readonly message: Request; readonly exchange: ExchangeId }
-  | { readonly kind: 'notification'; readonly message: Notification; readonly exchange: ExchangeId | undefined }
+  | { readonly kind: 'notification'; readonly message: Notification; readonly owner: Pending | undefined; readonly exchange: ExchangeId | undefined }
   /** Nothing that the protocol allows here: recorded, dropped, and the stream is not read on. */
   | { readonly kind: 'stray'; readonly message: Message; readonly detail: string }
   | { readonly kind: 'broken'; readonly detail: string }
 
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
 
-/** Reads what a server sent; ids and tokens are the client's again. `current` is the request on whose stream it came. */
-export function receive(bytes: Uint8Array, session: ClientSession, current: Pending | undefined, rooms: Judge): Inbound {
+/** Where a message came: `own` is the request whose stream it is; on a channel that all share, nothing tells whose it is but what it says. */
+export interface Source {
+  readonly own: Pending | undefined
+  readonly shared: boolean
+}
+
+/** What a client has not answered yet; a server that asks for more than this is not listened to. */
+const mostAsked = 100
+
+/** Reads what a server sent; ids and tokens are the client's again. */
+export function receive(bytes: Uint8Array, session: ClientSession, { own, shared }: Source, rooms: Judge): Inbound {
+  const current = own
+
   const parsed = rooms.wire.readAnswer(bytes)
   if (!parsed.ok) return { kind: 'broken', detail: parsed.problem.message }
   const rpc = rooms.wire.readRpc(rooms.enforce.withoutCredentials(session.upstream.name, parsed.value))
@@ -22,13 +33,17 @@ export function receive(bytes: Uint8Array, session: ClientSession, current: Pend
   const base = { direction: 'to_client', revision: session.revision } as const
 
   if (rpc.kind === 'result' || rpc.kind === 'error') {
-    const owner = rpc.id === null ? current : typeof rpc.id === 'string' ? session.pending.get(rpc.id) : undefined
-    if (owner === undefined || (owner.answered && !owner.resumable)) {
+    const named = typeof rpc.id === 'string' ? session.pending.get(rpc.id) : undefined
+    const owner = rpc.id === null && !shared ? current : named
+    // An answer belongs on the stream of its request, or on one that was resumed (MCP 2025-11-25 basic/transports).
+    const isElsewhere = owner !== current && !(current === undefined && owner?.resumable === true)
+    if (owner === undefined || isElsewhere || (owner.answered && !owner.resumable)) {
       const request = current?.request ?? unaskedRequest(session)
       return { kind: 'stray', message: { ...base, kind: 'error', id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }, detail: 'an answer that nobody waits for' }
     }
     const { request } = owner
-    const envelope = rpc.id === null ? rpc.envelope : replace(rpc.envelope, 'id', request.id)
+    const served = request.method === 'server/discover' ? rooms.wire.onlyServed(rpc.envelope) : rpc.envelope
+    const envelope = rpc.id === null ? served : replace(served, 'id', request.id)
     const restored = rpc.kind === 'result' ? restoreSubscription(envelope, 'result', owner) : envelope
     const body = rpc.kind === 'result' ? objectAt(restored, 'result') : rpc.body
     return { kind: 'answer', owner, message: { ...base, kind: rpc.kind, id: request.id, method: request.method, request, envelope: restored, body } }
@@ -40,28 +55,39 @@ export function receive(bytes: Uint8Array, session: ClientSession, current: Pend
     const before = session.asked.get(idKey(rpc.id))
     const isRepeated = before !== undefined && current?.detached === true && before.exchange === current.exchange // redelivered on a resumed stream
     if (before !== undefined && !isRepeated) return { kind: 'stray', message, detail: 'a request under an id that is still in use' }
+    if (before === undefined && session.asked.size >= mostAsked) return { kind: 'stray', message, detail: 'one request more than a client can be asked at once' }
     return { kind: 'request', message, exchange: current?.exchange ?? rooms.ids.exchange() }
   }
-  return receiveNotification({ ...base, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }, session, current)
+  const message: Notification = { ...base, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }
+  return receiveNotification(ofTask(message, session), session, { own, shared })
 }
 
-function receiveNotification(message: Notification, session: ClientSession, current: Pending | undefined): Inbound {
+// What is told of a task is judged as the call that made it.
+function ofTask(message: Notification, session: ClientSession): Notification {
+  const id = message.method.startsWith('notifications/tasks') ? message.body['taskId'] : undefined
+  const call = typeof id === 'string' ? session.tasks.get(id)?.request.call : undefined
+  return call === undefined ? message : { ...message, call }
+}
+
+function receiveNotification(message: Notification, session: ClientSession, { own, shared }: Source): Inbound {
   if (message.method === 'notifications/progress') {
     const owner = [...session.pending.values()].find(({ upstreamToken }) => upstreamToken !== undefined && upstreamToken === message.body['progressToken'])
     const token = owner === undefined ? undefined : clientToken(owner.request)
-    if (owner === undefined || token === undefined) return { kind: 'stray', message, detail: 'progress under a token that was not given' }
-    return { kind: 'notification', message: withParam(message, 'progressToken', token), exchange: owner.exchange }
+    if (owner === undefined || token === undefined || (own !== undefined && owner !== own)) return { kind: 'stray', message, detail: 'progress under a token that was not given' }
+    return { kind: 'notification', message: withParam(message, 'progressToken', token), owner, exchange: owner.exchange }
   }
   if (message.method === 'notifications/cancelled') {
     const id = message.body['requestId']
-    if (id !== undefined && session.asked.has(idKey(id))) return { kind: 'notification', message, exchange: session.asked.get(idKey(id))?.exchange }
+    if (id !== undefined && session.asked.has(idKey(id))) return { kind: 'notification', message, owner: undefined, exchange: session.asked.get(idKey(id))?.exchange }
     const listen = typeof id === 'string' ? session.pending.get(id) : undefined
-    if (listen === undefined) return { kind: 'stray', message, detail: 'a cancellation of a request that is not open' }
-    return { kind: 'notification', message: withParam(message, 'requestId', listen.request.id as Json), exchange: listen.exchange }
+    if (listen === undefined || (own !== undefined && listen !== own)) return { kind: 'stray', message, detail: 'a cancellation of a request that is not open' }
+    return { kind: 'notification', message: withParam(message, 'requestId', listen.request.id as Json), owner: listen, exchange: listen.exchange }
   }
-  const owner = [...session.pending.values()].find(({ upstreamId }) => upstreamId === metaOf(message.body)?.[subscriptionKey]) ?? current
+  const subscription = metaOf(message.body)?.[subscriptionKey]
+  const owner = (typeof subscription === 'string' ? session.pending.get(subscription) : undefined) ?? (shared ? undefined : own)
+  if (own !== undefined && owner !== undefined && owner !== own) return { kind: 'stray', message, detail: 'news of another subscription' }
   const envelope = owner === undefined ? message.envelope : restoreSubscription(message.envelope, 'params', owner)
-  return { kind: 'notification', message: { ...message, envelope, body: objectAt(envelope, 'params') }, exchange: owner?.exchange }
+  return { kind: 'notification', message: { ...message, envelope, body: objectAt(envelope, 'params') }, owner, exchange: owner?.exchange ?? own?.exchange }
 }
 
 /** The progress token the client gave with a request (MCP basic/utilities/progress). */

@@ -1,5 +1,5 @@
 import { errorTable, GatewayError } from '../errors.ts'
-import type { ErrorAnswer, Evaluated, ExchangeId, JsonObject, Message, Notification, Request, Result } from '../model.ts'
+import type { ErrorAnswer, Evaluated, ExchangeId, GrantedApproval, JsonObject, Message, Notification, Request, Result } from '../model.ts'
 import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
 import { recordJudged, seal, type About, type Judge, type Judged } from './evaluate.ts'
@@ -17,7 +17,20 @@ export async function relayRequest(evaluated: Evaluated<Request>, pending: Pendi
     await answerFault(cause, pending, session, rooms)
   } finally {
     rooms.meters.completed((performance.now() - pending.startedAt) / 1000)
+    pending.abort.abort() // whatever the server still sends, nobody reads
     forget(pending, session)
+  }
+}
+
+/** Sends what has no answer. A server that answers all the same is not listened to. */
+export async function sendOnly(evaluated: Evaluated<Notification | Result | ErrorAnswer>, session: ClientSession, own: { readonly cancelledId?: string } = {}): Promise<void> {
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort(), 30_000).unref()
+  try {
+    await session.link.send(evaluated, { ...own, signal: abort.signal })
+  } finally {
+    clearTimeout(timer)
+    abort.abort()
   }
 }
 
@@ -32,13 +45,14 @@ async function passReply(reply: Reply, pending: Pending, session: ClientSession,
   if (reply.kind === 'accepted') throw new GatewayError('upstream_broken', { detail: 'a request was answered with 202 and no answer' })
   if (reply.kind === 'status') return answerStatus(reply.status, pending, session, rooms)
   if (reply.kind === 'json') {
+    if (reply.status !== 200 && (reply.status < 400 || reply.status > 599)) return answerStatus(reply.status, pending, session, rooms)
     if (reply.status === 404 && session.era === 'legacy') session.closed = true
     await passArrival(reply.arrival, { pending, channel: pending.channel, status: reply.status }, session, rooms)
     if (!pending.answered) throw new GatewayError('upstream_broken', { detail: 'the answer is to something else' })
     return
   }
   if (reply.streams) pending.channel.stream()
-  await passStream(reply.arrivals, { pending, channel: pending.channel }, session, rooms)
+  await passStream(reply.arrivals, { pending, channel: pending.channel, shared: !reply.streams }, session, rooms)
   if (pending.answered) return
   if (!pending.resumable) throw new GatewayError('upstream_broken', { detail: 'the stream ended without an answer' })
   // MCP 2025-11-25 basic/transports: the server may close the connection; the client comes back with GET and Last-Event-ID.
@@ -50,6 +64,8 @@ interface Where {
   readonly pending: Pending | undefined
   readonly channel: Channel
   readonly status?: number
+  /** One channel for all requests: nothing ends for one of them because another was answered wrongly. */
+  readonly shared?: boolean
 }
 
 /** Passes a server's stream event by event; the next event is read only when the last one is written. */
@@ -76,13 +92,13 @@ async function passMark(mark: StreamMark, { pending, channel }: Where, session: 
 
 /** Puts one message of a server to the policy and passes it on. False where the stream must not be read on. */
 async function passArrival(arrival: Arrival, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
-  const inbound = receive(arrival.data, session, where.pending, rooms)
+  const inbound = receive(arrival.data, session, { own: where.pending, shared: where.shared === true }, rooms)
   if (inbound.kind === 'broken') throw new GatewayError('upstream_broken', { detail: inbound.detail })
   if (inbound.kind === 'stray') {
     const exchange = where.pending?.exchange ?? rooms.ids.exchange()
-    await recordOwnDenial(inbound.message, 'unexpected_message', inbound.detail, 'dropped', { session, exchange }, where.pending === undefined, rooms)
+    await recordOwnDenial(inbound.message, 'unexpected_message', inbound.detail, 'dropped', { session, exchange, actor: where.pending?.actor ?? session.actor }, where.pending === undefined, rooms)
     rooms.logger.warn('a server broke the protocol', { upstream: session.upstream.name, session: session.id, detail: inbound.detail })
-    return session.era === 'legacy' && where.status === undefined
+    return where.shared === true || (session.era === 'legacy' && where.status === undefined)
   }
   const options = {
     ...(where.status === undefined ? {} : { status: where.status }),
@@ -90,7 +106,7 @@ async function passArrival(arrival: Arrival, where: Where, session: ClientSessio
   }
   if (inbound.kind === 'answer') await passAnswer(inbound.message, inbound.owner, where.channel, options, session, rooms)
   else if (inbound.kind === 'request') await passServerRequest(inbound.message, inbound.exchange, where, options, session, rooms)
-  else await passNotification(inbound.message, inbound.exchange, where, options, session, rooms)
+  else await passNotification(inbound.message, inbound.owner, inbound.exchange, where, options, session, rooms)
   return true
 }
 
@@ -98,13 +114,13 @@ type Framing = { readonly status?: number; readonly eventId?: string }
 
 async function passAnswer(message: Result | ErrorAnswer, owner: Pending, channel: Channel, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
   learn(message, session, rooms)
-  const about: About = { session, exchange: owner.exchange, approval: owner.approval }
+  const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
   const outcome = owner.internal === undefined ? {} : { outcome: 'dropped' as const }
   if (message.kind === 'result') owner.internal?.(nextCursor(message.body))
   const passage = await passMessage(message, about, { closes: true, ...outcome }, rooms)
   owner.answered = true
   if (passage.kind === 'forward') {
-    if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, session)
+    if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session)
     return channel.release(passage.evaluated, framing)
   }
   const { decision } = passage.judged
@@ -114,7 +130,7 @@ async function passAnswer(message: Result | ErrorAnswer, owner: Pending, channel
 const nextCursor = ({ nextCursor: cursor }: JsonObject) => (typeof cursor === 'string' ? cursor : undefined)
 
 // A greeting fixes the revision; a task is later judged as the call that made it.
-function adopt(message: Result, session: ClientSession): void {
+function adopt(message: Result, approval: GrantedApproval | undefined, session: ClientSession): void {
   const { body } = message
   if (message.method === 'initialize' && session.era === 'legacy') {
     session.revision = body['protocolVersion'] as ClientSession['revision'] // `learn` refused any other
@@ -124,7 +140,7 @@ function adopt(message: Result, session: ClientSession): void {
   const task = body['task']
   const id = isObject(task) ? task['taskId'] : body['resultType'] === 'task' ? body['taskId'] : undefined
   if (typeof id !== 'string') return
-  session.tasks.set(id, message.request)
+  session.tasks.set(id, { request: message.request, approval })
   for (const oldest of session.tasks.keys()) if (session.tasks.size > 1000) session.tasks.delete(oldest)
 }
 
@@ -139,25 +155,26 @@ function learn(message: Result | ErrorAnswer, session: ClientSession, rooms: Jud
 const legacyRevisions = new Set(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])
 
 async function passServerRequest(message: Request, exchange: ExchangeId, where: Where, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
-  const passage = await passMessage(message, { session, exchange, approval: where.pending?.approval }, { closes: false }, rooms)
+  const about: About = { session, exchange, actor: where.pending?.actor ?? session.actor, approval: where.pending?.approval }
+  const passage = await passMessage(message, about, { closes: false }, rooms)
   // A client that is away may come back for what it missed, where the server's stream can be resumed.
   const reaches = where.channel.isOpen || (where.pending?.resumable === true && where.pending.internal === undefined)
   if (passage.kind === 'forward' && reaches) {
     session.asked.set(idKey(message.id), { request: passage.evaluated.message, exchange })
     return where.channel.release(passage.evaluated, framing)
   }
-  await answerServer(message, passage.judged, { session, exchange }, rooms)
+  await answerServer(message, passage.judged, about, rooms)
 }
 
 /** Tells a server on the client's behalf that its request was refused. */
 export async function answerServer(request: Request, judged: Judged, about: About, rooms: Judge): Promise<void> {
   const envelope = rooms.answers.refusedServerRequest(request)
   const reply: ErrorAnswer = { direction: 'to_server', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
-  await about.session.link.send(seal(reply, judged, about), { signal: AbortSignal.timeout(30_000) })
+  await sendOnly(seal(reply, judged, about), about.session)
 }
 
-async function passNotification(message: Notification, exchange: ExchangeId | undefined, where: Where, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
-  const about: About = { session, exchange: exchange ?? rooms.ids.exchange(), approval: where.pending?.approval }
+async function passNotification(message: Notification, owner: Pending | undefined, exchange: ExchangeId | undefined, where: Where, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
+  const about: About = { session, exchange: exchange ?? rooms.ids.exchange(), actor: (owner ?? where.pending)?.actor ?? session.actor, approval: owner?.approval, request: owner?.request }
   const passage = await passMessage(message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, rooms)
   if (passage.kind === 'forward') await where.channel.release(passage.evaluated, framing)
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))
@@ -190,9 +207,13 @@ async function answerFault(cause: unknown, pending: Pending, session: ClientSess
     code: fault.code, detail: fault.detail, cause: fault.code === 'internal' ? String((cause as Error).stack) : undefined, upstream: session.upstream.name, session: session.id, exchange: pending.exchange,
   })
   const { request } = pending
-  const envelope = rooms.answers.error(request.id, row.rpc, row.public)
+  // The server has answered and the gateway cannot pass it on: whoever calls again should know that it ran.
+  const withheld = pending.sent && (fault.code === 'record_unavailable' || fault.code === 'queue_full')
+  const envelope = withheld
+    ? rooms.answers.error(request.id, row.rpc, `${row.public}. The call was executed, but its answer is withheld.`, { executed: true, decision_id: pending.exchange })
+    : rooms.answers.error(request.id, row.rpc, row.public)
   const answer: ErrorAnswer = { direction: 'to_client', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
-  const about: About = { session, exchange: pending.exchange }
+  const about: About = { session, exchange: pending.exchange, actor: pending.actor }
   const outcome = fault.code === 'upstream_unreachable' || status !== undefined ? 'answered' : 'unknown'
   if (!pending.answered) {
     await recordOwnDenial(answer, fault.code, fault.detail ?? row.public, outcome, about, true, rooms).catch((error: unknown) => {
@@ -200,7 +221,7 @@ async function answerFault(cause: unknown, pending: Pending, session: ClientSess
     })
   }
   pending.answered = true
-  await pending.channel.answer({ envelope, status: status ?? row.status })
+  await pending.channel.answer({ envelope, status: status ?? row.status, ...(row.status === 503 ? { headers: { 'retry-after': '1' } } : {}) })
 }
 
 // MCP basic/utilities/cancellation: nobody waits for the answer any more; whether the server had done the work is not known.
@@ -210,7 +231,7 @@ async function endCancelled(pending: Pending, session: ClientSession, rooms: Jud
   const { request } = pending
   const envelope = rooms.answers.error(request.id, -32800, 'cancelled')
   const answer: ErrorAnswer = { direction: 'to_client', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
-  await recordOwnDenial(answer, 'cancelled', 'the caller took the call back', 'unknown', { session, exchange: pending.exchange }, true, rooms)
+  await recordOwnDenial(answer, 'cancelled', 'the caller took the call back', 'unknown', { session, exchange: pending.exchange, actor: pending.actor }, true, rooms)
 }
 
 /** The stream of a request goes on elsewhere: it is read no more where it was, and what the client missed comes again. */

@@ -7,6 +7,8 @@ import type { EventIds } from './event-ids.ts'
 export interface Pending {
   readonly request: Request
   readonly exchange: ExchangeId
+  /** As the token said that brought it. */
+  readonly actor: KnownActor
   /** The ids and token the server knows it by. */
   readonly upstreamId: string
   readonly upstreamToken: string | undefined
@@ -49,15 +51,15 @@ export interface ClientSession {
   /** The legacy `Mcp-Session-Id`; undefined in the stateless era. */
   readonly transport: string | undefined
   revision: Revision
-  /** As of the latest request. */
+  /** As of the latest request: for what belongs to none. */
   actor: KnownActor
   lastUsed: number
   /** By upstream id. */
   readonly pending: Map<string, Pending>
   /** By `idKey` of the server's id. */
   readonly asked: Map<string, Asked>
-  /** Calls that made a task, by task id. */
-  readonly tasks: Map<string, Request>
+  /** Calls that made a task, by task id, with the approval that released them. */
+  readonly tasks: Map<string, { readonly request: Request; readonly approval: GrantedApproval | undefined }>
   readonly eventIds: EventIds
   listening: Channel | undefined
   /** What greeted the server, to greet it again when it was restarted. */

@@ -17,6 +17,8 @@ export interface Who {
   readonly issuer?: 'people' | 'machines'
   readonly email?: string
   readonly claims?: Readonly<Record<string, unknown>>
+  /** `10m` where nothing else is said. */
+  readonly expires?: string
 }
 export interface TestGateway {
   readonly url: string
@@ -92,11 +94,11 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   return {
     url, directory, gateway,
     mcp: (upstream) => `${url}/mcp/${upstream}`,
-    token: ({ subject, groups, issuer: from = 'people', email, claims = {} }, resource) =>
+    token: ({ subject, groups, issuer: from = 'people', email, claims = {}, expires = '10m' }, resource) =>
       new SignJWT({ groups, ...(email === undefined ? {} : { email, email_verified: true }), ...claims })
         .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
         .setIssuer(issuers[from]).setSubject(subject).setAudience(resource === 'api' ? `${url}/api/v1` : `${url}/mcp/${resource}`)
-        .setIssuedAt().setExpirationTime('10m').sign(keys.privateKey),
+        .setIssuedAt().setExpirationTime(expires).sign(keys.privateKey),
     writePolicy: (name, text) => write(join('rego', name), text),
     async close() {
       await gateway.close()
