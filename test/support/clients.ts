@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
@@ -51,15 +53,16 @@ export const openSdkV2 = (mode: 'legacy' | 'auto' | { readonly pin: string }): O
 const root = join(import.meta.dirname, '../..')
 
 /** Resolves with what a program printed, whatever its exit code: 5 is the inspector's for a tool's own error. */
-const run = (file: string, args: readonly string[], input = ''): Promise<{ readonly code: number; readonly output: string }> =>
+const run = (file: string, args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number; readonly output: string }> =>
   new Promise((resolve) => {
-    const child = execFile(file, args, { timeout: 20_000 }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout === '' ? stderr : stdout }))
+    const child = execFile(file, args, { timeout: 20_000, env: { ...process.env, ...env } }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout === '' ? stderr : stdout }))
     child.stdin?.end(input)
   })
 
 export const openInspector: OpenClient = async (url, token) => {
   const inspector = join(root, 'node_modules/.bin/mcp-inspector')
-  const ask = (...args: string[]) => run(process.execPath, [inspector, '--cli', url, '--transport', 'http', '--header', `Authorization: Bearer ${token}`, ...args])
+  const home = mkdtempSync(join(tmpdir(), 'inspector-')) // it keeps state there
+  const ask = (...args: string[]) => run(process.execPath, [inspector, '--cli', url, '--transport', 'http', '--header', `Authorization: Bearer ${token}`, ...args], '', { HOME: home })
   return {
     revision: undefined,
     async tools() {
@@ -72,7 +75,7 @@ export const openInspector: OpenClient = async (url, token) => {
       const { code, output } = await ask('--method', 'tools/call', '--tool-name', name, ...(given.length === 0 ? [] : ['--tool-arg', ...given]))
       return { text: output, isError: code !== 0 }
     },
-    close: async () => undefined,
+    close: async () => rmSync(home, { recursive: true, force: true }),
   }
 }
 
