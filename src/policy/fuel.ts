@@ -3,8 +3,9 @@
  * loop head and at the entry of each function that has a loop or a call, and the module traps below zero. Counts depend on the
  * input alone, never on time. An opcode that is not in the table below is refused, since it could run uncounted.
  */
-import { createSink, readByte, readSlice, readU32, skipSigned, u32 } from './module-bytes.ts'
+import { createSink, readByte, readSlice, readU32, signed, skipSigned, u32 } from './module-bytes.ts'
 import type { Reader } from './module-bytes.ts'
+import { detoursOf, importedFunctions, isValidExport, type Detour } from './regex-detour.ts'
 
 export const fuelExport = 'fuel'
 /** Enough for `_initialize`; the host sets the global before everything else. */
@@ -12,6 +13,7 @@ const fuelAtStart = 1_000_000
 
 const section = { custom: 0, import: 2, memory: 5, global: 6, export: 7, code: 10 } as const
 const op = { unreachable: 0x00, loop: 0x03, if: 0x04, end: 0x0b, call: 0x10, callIndirect: 0x11, localGet: 0x20, localTee: 0x22 } as const
+const i32 = 0x7f
 const i64 = 0x7e
 const emptyBlock = 0x40
 
@@ -24,6 +26,7 @@ interface Section {
 export function addFuel(wasm: Uint8Array): Uint8Array {
   const sections = readSections(wasm)
   const global = countGlobals(sections)
+  const detours = detoursOf(sections)
   const out = createSink(Math.ceil(wasm.length * 1.2))
   out.push(wasm.subarray(0, 8))
   let globalsWritten = false
@@ -39,8 +42,8 @@ export function addFuel(wasm: Uint8Array): Uint8Array {
       write(section.global, withGlobal(id === section.global ? body : Uint8Array.of(0)))
       if (id === section.global) continue
     }
-    if (id === section.export) write(id, withExport(body, global))
-    else if (id === section.code) write(id, withCounters(body, sections, global))
+    if (id === section.export) write(id, withExports(body, [[fuelExport, 3, global], ...(detours === undefined ? [] : [[isValidExport, 0, detours.isValid.index] as const])]))
+    else if (id === section.code) write(id, withCounters(body, sections, global, detours === undefined ? [] : [detours.isValid, detours.match]))
     else write(id, body)
   }
   return out.done()
@@ -105,36 +108,33 @@ function withGlobal(body: Uint8Array): Uint8Array {
   return Uint8Array.from([...u32(count + 1), ...body.subarray(from.at), ...entry])
 }
 
-function signed(value: number): number[] {
-  const bytes = u32(value)
-  const top = bytes[bytes.length - 1] ?? 0
-  if (top < 0x40) return bytes
-  return [...bytes.slice(0, -1), top | 0x80, 0]
-}
-
-function withExport(body: Uint8Array, global: number): Uint8Array {
+function withExports(body: Uint8Array, added: readonly (readonly [name: string, kind: number, index: number])[]): Uint8Array {
   const from: Reader = { bytes: body, at: 0 }
   const count = readU32(from)
   const start = from.at
   for (let left = count; left > 0; left -= 1) {
     const name = new TextDecoder().decode(readSlice(from, readU32(from)))
-    if (name === fuelExport) throw new Error('a module that already exports fuel')
+    if (added.some(([own]) => own === name)) throw new Error(`a module that already exports ${name}`)
     readByte(from)
     readU32(from)
   }
-  const name = new TextEncoder().encode(fuelExport)
-  return Uint8Array.from([...u32(count + 1), ...body.subarray(start), ...u32(name.length), ...name, 3, ...u32(global)])
+  const entries = added.flatMap(([name, kind, index]) => {
+    const bytes = new TextEncoder().encode(name)
+    return [...u32(bytes.length), ...bytes, kind, ...u32(index)]
+  })
+  return Uint8Array.from([...u32(count + added.length), ...body.subarray(start), ...entries])
 }
 
-function withCounters(body: Uint8Array, sections: readonly Section[], global: number): Uint8Array {
+function withCounters(body: Uint8Array, sections: readonly Section[], global: number, detours: readonly Detour[]): Uint8Array {
   const parameters = parametersOfFunctions(sections)
+  const imported = importedFunctions(sections).length
   const from: Reader = { bytes: body, at: 0 }
   const count = readU32(from)
   const out = createSink(Math.ceil(body.length * 1.2))
   out.push(u32(count))
   for (let index = 0; index < count; index += 1) {
     const code = readSlice(from, readU32(from))
-    const rewritten = withCounter(code, parameters[index] ?? 0, global)
+    const rewritten = withCounter(code, parameters[index] ?? 0, global, detours.find((detour) => detour.index === imported + index))
     out.push(u32(rewritten.length))
     out.push(rewritten)
   }
@@ -161,7 +161,7 @@ function parametersOfFunctions(sections: readonly Section[]): number[] {
   return functions
 }
 
-function withCounter(code: Uint8Array, parameters: number, global: number): Uint8Array {
+function withCounter(code: Uint8Array, parameters: number, global: number, detour: Detour | undefined): Uint8Array {
   const from: Reader = { bytes: code, at: 0 }
   const groups = readU32(from)
   const groupsAt = from.at
@@ -172,7 +172,7 @@ function withCounter(code: Uint8Array, parameters: number, global: number): Uint
   }
   const start = from.at
   const { loops, calls } = scan(from)
-  if (loops.length === 0 && !calls) return code
+  if (loops.length === 0 && !calls && detour === undefined) return code
 
   // One more local, after all others, holds the count between taking and testing it.
   const local = u32(locals)
@@ -182,10 +182,11 @@ function withCounter(code: Uint8Array, parameters: number, global: number): Uint
     op.localGet, ...local, 0x42, 0x00, 0x53, op.if, emptyBlock, op.unreachable, op.end,
   ]
   const out = createSink(code.length + (loops.length + 1) * count.length + 16)
-  out.push(u32(groups + 1))
+  out.push(u32(groups + (detour === undefined ? 1 : 2)))
   out.push(code.subarray(groupsAt, start))
-  out.push([1, i64])
+  out.push(detour === undefined ? [1, i64] : [1, i64, 1, i32])
   out.push(count)
+  if (detour !== undefined) out.push(detour.code(locals + 1))
   let written = start
   for (const head of loops) {
     out.push(code.subarray(written, head))

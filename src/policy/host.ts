@@ -6,6 +6,9 @@
 import * as opaWasm from '@open-policy-agent/opa-wasm'
 import { hostBuiltins, type HostBuiltin } from './builtins/index.ts'
 import { addFuel, fuelExport } from './fuel.ts'
+import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
+import { detourIds } from './regex-detour.ts'
+import { createRegexHost, createValues, type RegexHost } from './regex-host.ts'
 
 // Its types tell of named exports that its ES module has only on the default one.
 const { LoadedPolicy } = (opaWasm as unknown as { readonly default: typeof opaWasm }).default
@@ -42,12 +45,14 @@ const maxAnswerBytes = 4 * 1024 * 1024
 /** What taking a call out of the module and back costs, in fuel, besides what the builtin asks for. */
 const builtinCallFuel = 200
 const fuelForLoading = 500_000_000
+const fuelForAsking = 4_000_000
 
 interface Exports {
   readonly fuel: WebAssembly.Global
   readonly opa_wasm_abi_version: WebAssembly.Global
   readonly opa_wasm_abi_minor_version: WebAssembly.Global
   builtins(): number
+  readonly regex_is_valid?: (pattern: number) => number
   opa_malloc(size: number): number
   opa_json_dump(address: number): number
   opa_value_dump(address: number): number
@@ -73,7 +78,12 @@ export async function compileModule(wasm: Uint8Array): Promise<WebAssembly.Modul
 export function instantiate(module: WebAssembly.Module, options: InstanceOptions = {}): PolicyInstance {
   const memory = new WebAssembly.Memory({ initial: initialPages, maximum: options.maxPages ?? defaultMaxPages })
   const names = new Map<number, string>()
-  const host = createImports(memory, names, () => exports)
+  const charge = (units: number): void => {
+    const left = exports.fuel.value as bigint
+    exports.fuel.value = left - BigInt(Math.ceil(units))
+    if (exports.fuel.value < 0n) throw new HostFault('fuel', 'the judgement needs more work than its budget')
+  }
+  const host = createImports({ memory, names, charge, exports: () => exports, regex: () => regex })
   const instance = new WebAssembly.Instance(module, host)
   const exports = instance.exports as unknown as Exports // the shape is OPA's ABI 1.2, asked for in the next lines
   if (!(instance.exports[fuelExport] instanceof WebAssembly.Global)) throw new Error('a module without fuel')
@@ -83,6 +93,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   exports.fuel.value = BigInt(fuelForLoading)
   const builtins = JSON.parse(readText(memory, exports.opa_json_dump(exports.builtins()))) as Record<string, number>
   for (const [name, id] of Object.entries(builtins)) names.set(id, name)
+  const regex = createRegexHost(createValues(memory, exports), patternsOf(module), charge)
   const policy = loadData(instance, memory, exports, options.data)
   const entrypoints = new Map(Object.entries(policy.entrypoints as Record<string, number>))
   let spent = false
@@ -113,6 +124,31 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
         return fail(thrown, fuel)
       }
     },
+  }
+}
+
+/** Patterns mean the same to every instance of a module; they are looked at once. */
+const known = new WeakMap<WebAssembly.Module, KnownPatterns>()
+
+function patternsOf(module: WebAssembly.Module): KnownPatterns {
+  const before = known.get(module)
+  if (before !== undefined) return before
+  const made = createKnownPatterns((pattern) => isValidIn(module, pattern))
+  known.set(module, made)
+  return made
+}
+
+/** Asks the module itself, in an instance of its own: what is asked once must leave no trace in what is judged. */
+function isValidIn(module: WebAssembly.Module, pattern: string): boolean {
+  const memory = new WebAssembly.Memory({ initial: initialPages, maximum: defaultMaxPages })
+  const exports = new WebAssembly.Instance(module, unanswered(memory)).exports as unknown as Exports // as above
+  if (exports.regex_is_valid === undefined) return false
+  try {
+    exports.fuel.value = BigInt(fuelForAsking)
+    const values = createValues(memory, exports)
+    return values.isTrue(exports.regex_is_valid(values.parse(JSON.stringify(pattern))))
+  } catch {
+    return false // too large for the module too, which will say so when it is searched
   }
 }
 
@@ -173,7 +209,15 @@ function readText(memory: WebAssembly.Memory, address: number): string {
   }
 }
 
-function createImports(memory: WebAssembly.Memory, names: ReadonlyMap<number, string>, exportsOf: () => Exports): WebAssembly.Imports {
+interface ImportParts {
+  readonly memory: WebAssembly.Memory
+  readonly names: ReadonlyMap<number, string>
+  readonly charge: (units: number) => void
+  readonly exports: () => Exports
+  readonly regex: () => RegexHost
+}
+
+function createImports({ memory, names, charge, exports: exportsOf, regex }: ImportParts): WebAssembly.Imports {
   const call = (id: number, _context: number, ...addresses: number[]): number => {
     const exports = exportsOf()
     const name = names.get(id) ?? String(id)
@@ -184,11 +228,6 @@ function createImports(memory: WebAssembly.Memory, names: ReadonlyMap<number, st
     })
     const bytes = texts.reduce((sum, text) => sum + text.length, 0)
     if (bytes > builtin.maxBytes) throw new HostFault('builtin', `${name} is given more than ${builtin.maxBytes} bytes`)
-    const charge = (units: number): void => {
-      const left = exports.fuel.value as bigint
-      exports.fuel.value = left - BigInt(Math.ceil(units))
-      if (exports.fuel.value < 0n) throw new HostFault('fuel', 'the judgement needs more work than its budget')
-    }
     charge(builtinCallFuel + bytes)
     const answer = runBuiltin(name, builtin, texts, charge)
     if (answer === undefined) return 0
@@ -209,12 +248,21 @@ function createImports(memory: WebAssembly.Memory, names: ReadonlyMap<number, st
       // What a policy prints may hold anything of the message: it goes nowhere.
       opa_println(): void {},
       opa_builtin0: call,
-      opa_builtin1: call,
-      opa_builtin2: call,
+      opa_builtin1: (id: number, context: number, one: number) => (id === detourIds.isValid ? regex().isValid(one) : call(id, context, one)),
+      opa_builtin2: (id: number, context: number, one: number, other: number) => (id === detourIds.match ? regex().match(one, other) : call(id, context, one, other)),
       opa_builtin3: call,
       opa_builtin4: call,
     },
   }
+}
+
+/** Imports for an instance that judges nothing: every answer is "not here". */
+function unanswered(memory: WebAssembly.Memory): WebAssembly.Imports {
+  const none = (): number => 0
+  const abort = (): never => {
+    throw new HostFault('abort', 'the module gave up')
+  }
+  return { env: { memory, opa_abort: abort, opa_println: none, opa_builtin0: none, opa_builtin1: none, opa_builtin2: none, opa_builtin3: none, opa_builtin4: none } }
 }
 
 function runBuiltin(name: string, builtin: HostBuiltin, texts: readonly string[], charge: (units: number) => void): string | undefined {

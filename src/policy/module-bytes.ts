@@ -50,6 +50,14 @@ export function u32(value: number): number[] {
   return bytes
 }
 
+/** A positive number as a signed LEB128, which must not end in a set sign bit. */
+export function signed(value: number): number[] {
+  const bytes = u32(value)
+  const top = bytes[bytes.length - 1] ?? 0
+  if (top < 0x40) return bytes
+  return [...bytes.slice(0, -1), top | 0x80, 0]
+}
+
 /** A byte sink that grows; one per code section, so that a module is copied once. */
 export interface Sink {
   push(bytes: ArrayLike<number>): void

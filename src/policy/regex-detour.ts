@@ -1,0 +1,114 @@
+/**
+ * OPA's runtime compiles a pattern anew at each `regex.match`, which costs more than all the rest of a small judgement. The two
+ * functions get a detour at their entry: the host is asked first, and where it has no answer (0) the module goes on as it was.
+ */
+import { readByte, readSlice, readU32, signed, u32, type Reader } from './module-bytes.ts'
+
+/** Ids of no builtin of OPA's, which count from 0. */
+export const detourIds = { isValid: 1_000_001, match: 1_000_002 } as const
+export const isValidExport = 'regex_is_valid'
+
+export interface Detour {
+  /** The index among all functions. */
+  readonly index: number
+  /** The instructions, given the number of a free i32 local. */
+  readonly code: (local: number) => readonly number[]
+}
+interface Section {
+  readonly id: number
+  readonly body: Uint8Array
+}
+
+const i32 = 0x7f
+const wanted = { opa_regex_is_valid: { parameters: 1, id: detourIds.isValid, asks: 'opa_builtin1' }, opa_regex_match: { parameters: 2, id: detourIds.match, asks: 'opa_builtin2' } } as const
+
+/** Both detours, or none: in a module where anything is not as OPA's compiler leaves it, everything stays. */
+export function detoursOf(sections: readonly Section[]): { readonly match: Detour; readonly isValid: Detour } | undefined {
+  const names = functionNames(sections)
+  const imports = importedFunctions(sections)
+  const typeOf = typesOfFunctions(sections, imports)
+  const detour = (name: keyof typeof wanted): Detour | undefined => {
+    const { parameters, id, asks } = wanted[name]
+    const index = names.get(name)
+    const asked = imports.findIndex((imported) => imported.name === asks)
+    const type = index === undefined ? undefined : typeOf(index)
+    if (index === undefined || index < imports.length || asked < 0 || type !== `${parameters}:${`${i32},`.repeat(parameters)}1:${i32},`) return undefined
+    const operands = Array.from({ length: parameters }, (_, at) => [0x20, at]).flat()
+    return {
+      index,
+      // i32.const id, i32.const 0, the operands, call, local.tee, if, local.get, return, end
+      code: (local) => [0x41, ...signed(id), 0x41, 0, ...operands, 0x10, ...u32(asked), 0x22, ...u32(local), 0x04, 0x40, 0x20, ...u32(local), 0x0f, 0x0b],
+    }
+  }
+  const match = detour('opa_regex_match')
+  const isValid = detour('opa_regex_is_valid')
+  return match === undefined || isValid === undefined ? undefined : { match, isValid }
+}
+
+/** From the custom section "name" (core specification, appendix "Name Section"); a name that stands twice names nothing. */
+function functionNames(sections: readonly Section[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>()
+  const twice = new Set<string>()
+  for (const { id, body } of sections) {
+    if (id !== 0) continue
+    const from: Reader = { bytes: body, at: 0 }
+    if (text(from) !== 'name') continue
+    while (from.at < body.length) {
+      const kind = readByte(from)
+      const inner: Reader = { bytes: readSlice(from, readU32(from)), at: 0 }
+      if (kind !== 1) continue
+      for (let left = readU32(inner); left > 0; left -= 1) {
+        const index = readU32(inner)
+        const name = text(inner)
+        if (found.has(name)) twice.add(name)
+        found.set(name, index)
+      }
+    }
+  }
+  for (const name of twice) found.delete(name)
+  return found
+}
+
+export function importedFunctions(sections: readonly Section[]): readonly { readonly name: string; readonly type: number }[] {
+  const found: { name: string; type: number }[] = []
+  for (const { id, body } of sections) {
+    if (id !== 2) continue
+    const from: Reader = { bytes: body, at: 0 }
+    for (let left = readU32(from); left > 0; left -= 1) {
+      text(from)
+      const name = text(from)
+      const kind = readByte(from)
+      if (kind === 0) found.push({ name, type: readU32(from) })
+      else {
+        if (kind === 1) readByte(from)
+        if (readByte(from) === 1) readU32(from)
+        readU32(from)
+      }
+    }
+  }
+  return found
+}
+
+/** The type of a function as text: how many parameters of which types, how many results of which types. */
+function typesOfFunctions(sections: readonly Section[], imports: readonly { readonly type: number }[]): (index: number) => string | undefined {
+  const types: string[] = []
+  const functions = imports.map(({ type }) => type)
+  for (const { id, body } of sections) {
+    const from: Reader = { bytes: body, at: 0 }
+    if (id === 1) {
+      for (let left = readU32(from); left > 0; left -= 1) {
+        readByte(from)
+        types.push(vector(from) + vector(from))
+      }
+    }
+    if (id === 3) for (let left = readU32(from); left > 0; left -= 1) functions.push(readU32(from))
+  }
+  return (index) => types[functions[index] ?? -1]
+}
+
+function vector(from: Reader): string {
+  const count = readU32(from)
+  return `${count}:${[...readSlice(from, count)].map((type) => `${type},`).join('')}`
+}
+
+const text = (from: Reader): string => new TextDecoder().decode(readSlice(from, readU32(from)))
