@@ -4,10 +4,12 @@ import { subscriptionIdOf } from './wire/envelope.ts'
 import { credentialsOf } from './config/credentials.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
-import type { Logger } from './model.ts'
+import { createEchoGuard } from './enforce/echo.ts'
+import type { Logger, Message } from './model.ts'
 import { createHttpUpstream } from './upstream/http.ts'
 import { createStdioUpstream, type LineAddress } from './upstream/stdio.ts'
-import type { Upstream } from './upstream/upstream.ts'
+import type { OwnIds, Upstream } from './upstream/upstream.ts'
+import { outgoingEnvelope } from './wire/outgoing.ts'
 
 /** Every server of the configuration, by name. */
 export function createUpstreams(settings: Settings, secrets: Secrets, redactText: (text: string) => string, logger: Logger): ReadonlyMap<string, Upstream> {
@@ -15,14 +17,16 @@ export function createUpstreams(settings: Settings, secrets: Secrets, redactText
   return new Map(
     Object.entries(settings.upstreams).map(([name, own]): [string, Upstream] => {
       const { header, env, secrets: known } = credentialsOf(name, own, secrets)
-      const common = { name, labels: own.labels, secrets: known, maxAnswer: limits.answer, print: printJson }
+      const common = { name, labels: own.labels, secrets: known, maxAnswer: limits.answer, print: ({ envelope }: Message, own: OwnIds) => printJson(outgoingEnvelope(envelope, own)) }
       if ('url' in own) {
         const credential = header === undefined ? {} : { credential: header }
         return [name, createHttpUpstream({ ...common, ...credential, url: own.url, headersTimeout: limits.upstream_wait, createSseReader })]
       }
       const caps = { maxChildren: limits.children, maxChildrenPerOwner: limits.children_per_person }
+      const guard = createEchoGuard(known)
+      const clean = (text: string) => redactText(guard.cleanText(text))
       const readAddress = (line: Uint8Array) => addressOf(line, limits)
-      return [name, createStdioUpstream({ ...common, ...caps, command: own.command, args: own.args, env, cwd: settings.directory, readAddress, redactText, logger })]
+      return [name, createStdioUpstream({ ...common, ...caps, command: own.command, args: own.args, env, cwd: settings.directory, readAddress, redactText: clean, logger, answerTimeout: limits.upstream_wait })]
     }),
   )
 }
@@ -35,6 +39,6 @@ function addressOf(line: Uint8Array, limits: { readonly answer: number; readonly
   if (method === undefined) return typeof id === 'string' ? { kind: 'answer', id } : { kind: 'answer' }
   if (id !== undefined) return { kind: 'request' }
   const body = isObject(params) ? params : {}
-  const token = subscriptionIdOf(body) ?? body['progressToken']
+  const token = subscriptionIdOf(body) ?? body['progressToken'] ?? (method === 'notifications/cancelled' ? body['requestId'] : undefined)
   return token === undefined ? { kind: 'notification' } : { kind: 'notification', token }
 }

@@ -102,10 +102,27 @@ async function answerRefused(request: Request, decision: Decision, pending: Pend
 }
 
 /** A child that was restarted has forgotten everything: it is greeted as the client greeted it, judged like any message. */
-async function greetAgain({ session, actor }: From, rooms: Judge): Promise<void> {
-  const { greeting } = session
-  if (greeting === undefined || session.link.generation === session.greeted) return
-  session.greeted = session.link.generation
+async function greetAgain(from: From, rooms: Judge): Promise<void> {
+  const { session } = from
+  await session.greets
+  const generation = generationOf(session)
+  if (session.greeting === undefined || generation === undefined || generation === session.greeted) return
+  session.greeted = generation
+  const greets = greetNow(session.greeting, from, rooms)
+  session.greets = greets.catch(() => undefined) // those who wait meet the same fault when they send
+  await greets
+}
+
+/** Undefined where no child can be started: the message is judged and recorded, and then fails. */
+function generationOf(session: ClientSession): number | undefined {
+  try {
+    return session.link.generation
+  } catch {
+    return undefined
+  }
+}
+
+async function greetNow(greeting: NonNullable<ClientSession['greeting']>, { session, actor }: From, rooms: Judge): Promise<void> {
   const pending = track(greeting.initialize, createSilentChannel(), { session, actor }, rooms, { internal: () => undefined })
   const passage = await passMessage(greeting.initialize, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
   if (passage.kind !== 'forward') return forget(pending, session)

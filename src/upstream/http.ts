@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import type { Json, JsonObject, Message, Revision } from '../model.ts'
+import type { JsonObject, Message, Revision } from '../model.ts'
 import { createExchange } from './exchange.ts'
-import { outgoingEnvelope } from './outgoing.ts'
-import type { Arrival, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
+import type { Arrival, OwnIds, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface SseEventLike {
   readonly id?: string
@@ -25,7 +24,7 @@ export interface HttpUpstreamOptions {
   /** Bytes of one answer or event. */
   readonly maxAnswer: number
   readonly headersTimeout: number
-  readonly print: (value: Json) => string
+  readonly print: (message: Message, own: OwnIds) => string
   readonly createSseReader: (options: { maxEvent: number }) => SseReader
 }
 
@@ -48,6 +47,9 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
 
     return {
       generation: 0,
+      get hasSession() {
+        return session !== undefined
+      },
       saysCancelled: false,
       async send(evaluated, { headers, signal, ...own }) {
         const { message } = evaluated
@@ -63,12 +65,12 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
             'accept-encoding': 'identity',
             ...credential,
           },
-          body: options.print(outgoingEnvelope(message, own)),
+          body: options.print(message, own),
           signal,
           headersTimeout: options.headersTimeout,
         })
         if (greets) {
-          session = single(answer.headers['mcp-session-id'])
+          session = single(answer.headers['mcp-session-id']) || undefined
           negotiated = undefined
         } else if (message.revision !== '2026-07-28') negotiated = message.revision
         return readReply(answer, options)

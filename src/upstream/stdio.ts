@@ -1,15 +1,14 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { GatewayError } from '../errors.ts'
-import type { Json, Logger, RequestId } from '../model.ts'
-import { outgoingEnvelope } from './outgoing.ts'
-import { createQueue, type Queue } from './queue.ts'
-import type { Arrival, Reply, Upstream, UpstreamLink } from './upstream.ts'
+import type { Json, Logger, Message, RequestId } from '../model.ts'
+import { startChild, type Child } from './child.ts'
+import { createFlow, createQueue, type Flow, type Queue } from './queue.ts'
+import type { Arrival, OwnIds, Reply, Upstream, UpstreamLink } from './upstream.ts'
 
 /** What of an unjudged line is needed to know whose it is. */
 export interface LineAddress {
   readonly kind: 'request' | 'notification' | 'answer' | 'unreadable'
   readonly id?: RequestId | null
-  /** The progress token or subscription id a notification carries. */
+  /** The progress token, subscription id or request id that a notification carries. */
   readonly token?: Json
 }
 
@@ -26,8 +25,11 @@ export interface StdioUpstreamOptions {
   readonly maxAnswer: number
   readonly maxChildren: number
   readonly maxChildrenPerOwner: number
-  readonly print: (value: Json) => string
+  /** Milliseconds until the first line about a request. */
+  readonly answerTimeout: number
+  readonly print: (message: Message, own: OwnIds) => string
   readonly readAddress: (line: Uint8Array) => LineAddress
+  /** For log lines: without secrets and what detectors find. */
   readonly redactText: (text: string) => string
   readonly logger: Logger
 }
@@ -35,6 +37,13 @@ export interface StdioUpstreamOptions {
 interface Waiting {
   readonly queue: Queue<Arrival>
   readonly tokens: ReadonlySet<Json>
+  readonly silence: NodeJS.Timeout
+}
+/** One child from its start to its last line, with what it was asked. */
+interface Run {
+  readonly child: Child
+  readonly waiting: Map<RequestId, Waiting>
+  readonly flow: Flow
 }
 
 interface Slot {
@@ -50,60 +59,82 @@ interface Slot {
 const idleAfter = 1000
 const restartWindow = 60_000
 const maxRestarts = 5
+/** Bytes of a child's output that no reader has taken yet: past the first it is paused. */
+const unread = { high: 1024 * 1024, low: 256 * 1024 }
+/** What a child says while nobody listens, in lines and in bytes. */
+const backlogLimit = { lines: 100, bytes: 1024 * 1024 }
 
 /** A server run as a child process, one per client session (MCP 2026-07-28 and 2025-11-25, basic/transports/stdio). */
 export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
   const children = new Map<Child, Slot>()
 
   const open = ({ owner }: { owner: string }): UpstreamLink => {
-    const waiting = new Map<RequestId, Waiting>()
     let unasked: Queue<Arrival> | undefined
     let backlog: Arrival[] = []
     let generation = 0
     let closed = false
-    let child: Child | undefined
-    const starts: number[] = []
+    let run: Run | undefined
+    let starts: number[] = []
 
-    const deliver = (line: Uint8Array) => {
-      const arrival = { data: line }
+    const deliver = (from: Run, line: Uint8Array) => {
       const address = options.readAddress(line)
-      if (address.kind === 'answer' && address.id !== null && address.id !== undefined) {
-        const asked = waiting.get(address.id)
-        if (asked !== undefined) {
-          asked.queue.push(arrival)
-          asked.queue.end()
-          waiting.delete(address.id)
-          return
-        }
+      // Many programs print a banner; it is no message, and harms none.
+      if (address.kind === 'unreadable') return options.logger.warn('a server printed what is no message', { upstream: options.name, bytes: line.length })
+      const push = (queue: Queue<Arrival>) => queue.push({ data: line }, line.length, from.flow)
+      const asked = address.kind === 'answer' && address.id !== null && address.id !== undefined ? from.waiting.get(address.id) : undefined
+      if (asked !== undefined && address.id !== null && address.id !== undefined) {
+        push(asked.queue)
+        asked.queue.end()
+        return release(from, address.id)
       }
-      const owned = [...waiting.values()].filter(({ tokens }) => address.token !== undefined && tokens.has(address.token))[0]
-      const latest = [...waiting.values()].at(-1)
-      const sink = owned?.queue ?? unasked ?? latest?.queue
-      if (sink !== undefined) return sink.push(arrival)
-      backlog = [...backlog.slice(-99), arrival]
+      const owned = address.token === undefined ? undefined : [...from.waiting.values()].find(({ tokens }) => tokens.has(address.token as Json))
+      if (owned !== undefined) clearTimeout(owned.silence)
+      const queue = owned?.queue ?? unasked ?? [...from.waiting.values()].at(-1)?.queue
+      if (queue !== undefined) return push(queue)
+      backlog.push({ data: line })
+      let bytes = backlog.reduce((sum, { data }) => sum + data.length, 0)
+      while (backlog.length > backlogLimit.lines || bytes > backlogLimit.bytes) bytes -= backlog.shift()?.data.length ?? 0
     }
-    const lost = (gone: Child, detail: string) => {
-      if (child !== gone) return
-      child = undefined
-      const fault = new GatewayError('upstream_broken', { detail })
-      for (const { queue } of waiting.values()) queue.fail(fault)
-      waiting.clear()
+    const release = (from: Run, id: RequestId) => {
+      clearTimeout(from.waiting.get(id)?.silence)
+      from.waiting.delete(id)
+    }
+    /** The next use starts another child; this one may still have something to say. */
+    const detach = (gone: Run) => {
+      if (run !== gone) return
+      run = undefined
       unasked?.end()
       unasked = undefined
     }
-    const running = (): Child => {
+    const fail = (gone: Run, code: 'upstream_broken' | 'upstream_timeout', detail: string) => {
+      for (const [id, { queue }] of gone.waiting) {
+        queue.fail(new GatewayError(code, { detail }))
+        release(gone, id)
+      }
+    }
+    const running = (): Run => {
       if (closed) throw new GatewayError('upstream_unreachable', { detail: 'the session is closed' })
       const now = performance.now()
-      if (child !== undefined) return touch(child, now)
-      if (starts.filter((at) => now - at < restartWindow).length >= maxRestarts) {
-        throw new GatewayError('upstream_unreachable', { detail: `${options.command} stopped ${maxRestarts} times within a minute` })
-      }
+      if (run !== undefined) return touch(run.child, now), run
+      starts = starts.filter((at) => now - at < restartWindow)
+      if (starts.length >= maxRestarts) throw new GatewayError('upstream_unreachable', { detail: `${options.command} stopped ${maxRestarts} times within a minute` })
       makeRoom(owner)
       starts.push(now)
-      const started = startChild(options, { line: deliver, gone: (detail) => (children.delete(started), lost(started, detail)) })
-      const isIdle = () => waiting.size === 0 && unasked === undefined
-      children.set(started, { owner, lastUsed: now, isLeaving: false, isIdle, forget: () => lost(started, 'stopped to make room') })
-      child = started
+      let why = 'its output ended'
+      const child: Child = startChild({ ...options, maxLine: options.maxAnswer }, {
+        line: (line) => deliver(started, line),
+        complaint: (line) => options.logger.info('upstream stderr', { upstream: options.name, line: options.redactText(Buffer.from(line).toString('utf8').slice(0, 2000)) }),
+        gone(detail) {
+          why = detail
+          children.delete(child)
+          detach(started)
+        },
+        drained: () => (detach(started), fail(started, 'upstream_broken', why)),
+      })
+      const started: Run = { child, waiting: new Map(), flow: createFlow(child, unread) }
+      const isIdle = () => started.waiting.size === 0 && unasked === undefined
+      children.set(child, { owner, lastUsed: now, isLeaving: false, isIdle, forget: () => detach(started) })
+      run = started
       generation += 1
       return started
     }
@@ -111,50 +142,54 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
 
     return {
       saysCancelled: true,
+      hasSession: false,
       get generation() {
-        if (child === undefined && !closed) running()
+        if (run === undefined && !closed) running()
         return generation
       },
       async send(evaluated, { signal, ...own }): Promise<Reply> {
+        if (signal.aborted) throw new GatewayError('upstream_unreachable', { detail: 'aborted before it was sent' })
         const { id, progressToken } = own
         const target = running()
         const { message } = evaluated
-        const line = options.print(outgoingEnvelope(message, own))
+        const line = options.print(message, own)
+        const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
         if (message.kind !== 'request' || id === undefined) {
-          await target.write(line)
+          await Promise.race([target.child.write(line), aborted])
           return { kind: 'accepted' }
         }
         const queue = createQueue<Arrival>()
-        waiting.set(id, { queue, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
-        signal.addEventListener('abort', () => (waiting.delete(id), queue.end()), { once: true })
-        await target.write(line).catch((cause: unknown) => {
-          waiting.delete(id)
-          throw new GatewayError('upstream_broken', { cause })
-        })
+        const end = (finish: () => void) => {
+          release(target, id)
+          finish()
+        }
+        const silence = setTimeout(() => end(() => queue.fail(new GatewayError('upstream_timeout', { detail: 'the child did not answer' }))), options.answerTimeout).unref()
+        target.waiting.set(id, { queue, silence, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
+        void aborted.then(() => end(queue.close))
+        target.child.write(line).catch((error: Error) => end(() => queue.fail(error)))
         return { kind: 'stream', streams: false, arrivals: queue.items }
       },
       async listen({ signal }): Promise<Reply> {
-        running()
+        const { flow } = running()
         const queue = createQueue<Arrival>()
-        for (const arrival of backlog.splice(0)) queue.push(arrival)
+        for (const arrival of backlog.splice(0)) queue.push(arrival, arrival.data.length, flow)
         unasked?.end()
         unasked = queue
-        signal.addEventListener(
-          'abort',
-          () => {
-            queue.end()
-            if (unasked === queue) unasked = undefined
-          },
-          { once: true },
-        )
+        const leave = () => {
+          queue.close()
+          if (unasked === queue) unasked = undefined
+        }
+        if (signal.aborted) leave()
+        else signal.addEventListener('abort', leave, { once: true })
         return { kind: 'stream', streams: true, arrivals: queue.items }
       },
       async close() {
         closed = true
-        const last = child
+        const last = run
         if (last === undefined) return
-        lost(last, 'the session was closed')
-        await last.stop()
+        detach(last)
+        fail(last, 'upstream_broken', 'the session was closed')
+        await last.child.stop()
       },
     }
   }
@@ -191,73 +226,4 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
       await Promise.all([...children.keys()].map((child) => child.stop()))
     },
   }
-}
-
-interface Child {
-  write(line: string): Promise<void>
-  /** Closes stdin, waits, then SIGTERM, then SIGKILL (basic/lifecycle, "Shutdown", stdio). */
-  stop(): Promise<void>
-}
-
-function startChild(options: StdioUpstreamOptions, on: { line: (line: Uint8Array) => void; gone: (detail: string) => void }): Child {
-  const { PATH, HOME } = process.env
-  const env = { ...(PATH === undefined ? {} : { PATH }), ...(HOME === undefined ? {} : { HOME }), ...options.env }
-  const child: ChildProcessWithoutNullStreams = spawn(options.command, [...options.args], {
-    env,
-    stdio: 'pipe',
-    shell: false,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  })
-  const exited = new Promise<void>((resolve) => {
-    const gone = (detail: string) => {
-      on.gone(detail)
-      resolve()
-    }
-    child.once('error', (error) => gone(`${options.command} could not be started: ${error.message}`))
-    child.once('exit', (code, signal) => gone(`${options.command} stopped (${signal ?? code})`))
-  })
-  child.stdin.on('error', () => undefined) // the exit that follows tells it
-  readLines(child.stdout, options.maxAnswer, on.line, () => child.kill('SIGKILL'))
-  readLines(child.stderr, 64 * 1024, (line) => {
-    options.logger.info('upstream stderr', { upstream: options.name, line: options.redactText(Buffer.from(line).toString('utf8').slice(0, 2000)) })
-  })
-
-  return {
-    write: (line) =>
-      new Promise((resolve, reject) => {
-        child.stdin.write(`${line}\n`, (error) => (error ? reject(error) : resolve()))
-      }),
-    async stop() {
-      child.stdin.end()
-      const terminate = setTimeout(() => child.kill('SIGTERM'), 1000)
-      const kill = setTimeout(() => child.kill('SIGKILL'), 3000)
-      await exited
-      clearTimeout(terminate)
-      clearTimeout(kill)
-    },
-  }
-}
-
-/** Splits at LF. A line over the limit cannot be skipped safely on a shared channel: `overflow` ends the child, or the line is cut. */
-function readLines(stream: NodeJS.ReadableStream, limit: number, each: (line: Uint8Array) => void, overflow?: () => void): void {
-  let parts: Buffer[] = []
-  let size = 0
-  stream.on('data', (chunk: Buffer) => {
-    let from = 0
-    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
-      const line = parts.length === 0 ? chunk.subarray(from, at) : Buffer.concat([...parts, chunk.subarray(from, at)])
-      parts = []
-      size = 0
-      from = at + 1
-      const end = line.at(-1) === 13 ? line.length - 1 : line.length
-      if (end > 0) each(line.subarray(0, end))
-    }
-    if (from === chunk.length) return
-    parts.push(chunk.subarray(from))
-    size += chunk.length - from
-    if (size <= limit) return
-    parts = []
-    size = 0
-    overflow?.()
-  })
 }

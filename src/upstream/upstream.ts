@@ -28,13 +28,16 @@ export type Reply =
 /** Everything a client may send a server. */
 export type ToServer = Request | Notification | Result | ErrorAnswer
 
-export interface SendOptions {
+/** What stands in a message in the places of the client's own. */
+export interface OwnIds {
   /** The gateway's own id, in place of the client's. */
   readonly id?: RequestId
   /** The gateway's own progress token, in place of the client's. */
   readonly progressToken?: string
   /** The gateway's own id of the request that a `notifications/cancelled` names, in place of the client's. */
   readonly cancelledId?: string
+}
+export interface SendOptions extends OwnIds {
   /** Mirrored arguments (`Mcp-Param-*`, MCP 2026-07-28, basic/transports/streamable-http). */
   readonly headers?: { readonly [name: string]: string }
   /** Aborts the exchange with the server. */
@@ -45,6 +48,8 @@ export interface SendOptions {
 export interface UpstreamLink {
   /** Changes when the server behind the link has lost its state and must be greeted again. */
   readonly generation: number
+  /** Whether the server keeps a session for this link: only then does its 404 mean that it has forgotten it. */
+  readonly hasSession: boolean
   /** Whether a cancellation has to be said as a message; else aborting the exchange is enough. */
   readonly saysCancelled: boolean
   send(message: Evaluated<ToServer>, options: SendOptions): Promise<Reply>

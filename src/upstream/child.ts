@@ -1,0 +1,119 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { GatewayError } from '../errors.ts'
+
+export interface ChildOptions {
+  readonly command: string
+  readonly args: readonly string[]
+  /** The child's whole environment beside PATH and HOME. */
+  readonly env: { readonly [name: string]: string }
+  readonly cwd?: string
+  /** Bytes of one line. */
+  readonly maxLine: number
+}
+export interface ChildEvents {
+  /** A line of standard output. */
+  readonly line: (line: Uint8Array) => void
+  readonly complaint: (line: Uint8Array) => void
+  /** It takes nothing any more; lines it has written may still come. */
+  readonly gone: (detail: string) => void
+  /** No more lines come. */
+  readonly drained: () => void
+}
+export interface Child {
+  /** Rejects where the child cannot be written to. */
+  write(line: string): Promise<void>
+  pause(): void
+  resume(): void
+  /** Closes stdin, waits, then SIGTERM, then SIGKILL (basic/lifecycle, "Shutdown", stdio). */
+  stop(): Promise<void>
+}
+
+/** A child that does not read holds at most this of what it was sent. */
+const mostUnread = 8 * 1024 * 1024
+/** What a child wrote before it stopped is read for this long: one of its own children may keep its output open. */
+const lastWords = 1000
+
+export function startChild(options: ChildOptions, on: ChildEvents): Child {
+  const { PATH, HOME } = process.env
+  const env = { ...(PATH === undefined ? {} : { PATH }), ...(HOME === undefined ? {} : { HOME }), ...options.env }
+  const child: ChildProcessWithoutNullStreams = spawn(options.command, [...options.args], {
+    env,
+    stdio: 'pipe',
+    shell: false,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  let over = false
+  const drained = () => {
+    if (!over) on.drained()
+    over = true
+  }
+  const exited = new Promise<void>((resolve) => {
+    const gone = (detail: string, wait: number) => {
+      on.gone(detail)
+      setTimeout(drained, wait).unref()
+      resolve()
+    }
+    child.once('error', (error) => gone(`${options.command} could not be started: ${error.message}`, 0))
+    child.once('exit', (code, signal) => gone(`${options.command} stopped (${signal ?? code})`, lastWords))
+    child.once('close', drained)
+  })
+  child.stdin.on('error', () => undefined) // the exit that follows tells it
+  readLines(child.stdout, options.maxLine, (line) => !over && on.line(line), () => {
+    child.kill('SIGKILL')
+    drained()
+  })
+  readLines(child.stderr, 64 * 1024, on.complaint)
+
+  return {
+    write: (line) =>
+      new Promise((resolve, reject) => {
+        if (child.stdin.writableLength > mostUnread) return reject(new GatewayError('upstream_unreachable', { detail: `${options.command} does not read what it is sent` }))
+        child.stdin.write(`${line}\n`, (cause) => (cause ? reject(new GatewayError('upstream_broken', { cause })) : resolve()))
+      }),
+    pause: () => child.stdout.pause(),
+    resume: () => child.stdout.resume(),
+    async stop() {
+      child.stdin.end()
+      child.stdout.resume()
+      const terminate = setTimeout(() => child.kill('SIGTERM'), 1000)
+      const kill = setTimeout(() => child.kill('SIGKILL'), 3000)
+      await exited
+      clearTimeout(terminate)
+      clearTimeout(kill)
+    },
+  }
+}
+
+/** Splits at LF. A line over the limit cannot be skipped safely on a shared channel: `overflow` ends the reading, or the line is cut. */
+function readLines(stream: NodeJS.ReadableStream, limit: number, each: (line: Uint8Array) => void, overflow?: () => void): void {
+  let parts: Buffer[] = []
+  let size = 0
+  const fits = (): boolean => {
+    if (size <= limit) return true
+    parts = []
+    size = 0
+    if (overflow === undefined) return true
+    stream.off('data', read)
+    stream.resume()
+    overflow()
+    return false
+  }
+  const read = (chunk: Buffer) => {
+    let from = 0
+    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
+      size += at - from
+      if (!fits()) return
+      const line = parts.length === 0 ? chunk.subarray(from, at) : Buffer.concat([...parts, chunk.subarray(from, at)])
+      parts = []
+      size = 0
+      from = at + 1
+      const end = line.at(-1) === 13 ? line.length - 1 : line.length
+      if (end > 0) each(line.subarray(0, end))
+    }
+    if (from === chunk.length) return
+    parts.push(chunk.subarray(from))
+    size += chunk.length - from
+    fits()
+  }
+  stream.on('data', read)
+}

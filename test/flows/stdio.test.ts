@@ -1,0 +1,123 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Logger } from '../../src/model.ts'
+import { allowAll, connect, modernMeta, quiet, startGateway, type TestGateway } from '../support/gateway.ts'
+import { readEvents } from '../support/events.ts'
+
+const secret = 'very-secret-key-of-the-child'
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-stdio-'))
+const journal = join(directory, 'journal')
+const logged: string[] = []
+const write: Logger['info'] = (message, fields) => void logged.push(JSON.stringify([message, fields]))
+const logger: Logger = { ...quiet, info: write, warn: write, error: write }
+let gateway: TestGateway
+let count = 0
+
+beforeAll(async () => {
+  const server = { command: process.execPath, args: ['--no-warnings', join(import.meta.dirname, '../support/stdio-server.ts'), journal], env: { API_SECRET_from: { env: 'CHILD_SECRET' } } }
+  gateway = await startGateway({ upstreams: { child: server }, rego: { 'policies/open/open.rego': allowAll }, env: { CHILD_SECRET: secret }, logger, settings: { limits: { upstream_wait: '2s', children_per_person: 50, children: 50 } } })
+})
+afterAll(async () => {
+  await gateway?.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+beforeEach(() => rmSync(journal, { force: true }))
+
+const lines = () => (existsSync(journal) ? readFileSync(journal, 'utf8').trim().split('\n') : [])
+const open = async (revision: string) => {
+  const token = await gateway.token({ subject: `user-${(count += 1)}`, groups: [] }, 'child')
+  return { token, client: await connect(gateway.mcp('child'), token, revision, { sampling: {} }) }
+}
+const text = (answer: { result?: Record<string, unknown> }) => (answer.result?.['content'] as { text: string }[] | undefined)?.[0]?.text
+
+describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
+  test.each([['garbage', 'done'], ['null_error', 'done'], ['twice', 'first'], ['last_words', 'last words']])('%s between the messages harms no call', async (name, wanted) => {
+    const { client } = await open(revision)
+    const slow = client.request('tools/call', { name: 'hang', arguments: {} })
+    expect(text(await client.request('tools/call', { name, arguments: {} }))).toBe(wanted)
+    if (name === 'last_words') await slow // until then the child may still be stopping
+    expect(text(await client.request('tools/call', { name: 'echo', arguments: {} }))).toBe('done')
+    expect((await slow).error?.code).toBe(-33003)
+  })
+
+  test('a child that dies fails what it worked on, and the next call finds one that was greeted', async () => {
+    const { client } = await open(revision)
+    expect((await client.request('tools/call', { name: 'crash', arguments: {} })).error?.code).toBe(-33003)
+    const answers = await Promise.all([1, 2, 3].map(() => client.request('tools/call', { name: 'echo', arguments: {} })))
+    expect(answers.map(text)).toEqual(['done', 'done', 'done'])
+    const second = lines().slice(lines().lastIndexOf('start') + 1)
+    if (revision === '2025-11-25') expect(second.slice(0, 2)).toEqual(['got initialize', 'got notifications/initialized'])
+    expect(second.indexOf('got tools/call')).toBeGreaterThanOrEqual(revision === '2025-11-25' ? 2 : 0)
+    expect(second.filter((line) => line === 'got initialize')).toHaveLength(revision === '2025-11-25' ? 1 : 0)
+  })
+
+  test('a line over the limit fails the call, and so does silence', async () => {
+    const { client } = await open(revision)
+    expect((await client.request('tools/call', { name: 'huge', arguments: {} })).error?.code).toBe(-33003)
+    expect(await client.request('tools/call', { name: 'hang', arguments: {} })).toMatchObject({ status: 504, error: { code: -33003 } })
+  })
+
+  test('the child\'s own secret is in no answer and no log', async () => {
+    const { client } = await open(revision)
+    expect(text(await client.request('tools/call', { name: 'tell_secret', arguments: {} }))).toBe('key [CREDENTIAL]')
+    while (!logged.some((line) => line.includes('my key is'))) await wait(5)
+    expect(logged.join('\n')).not.toContain(secret)
+  })
+
+  test('a slow reader holds the child back', async () => {
+    const { client, token } = await open(revision)
+    const params = { name: 'flood', arguments: {}, ...(revision === '2026-07-28' ? { _meta: modernMeta } : {}) }
+    const headers = revision === '2026-07-28' ? { 'mcp-protocol-version': revision, 'mcp-method': 'tools/call', 'mcp-name': 'flood' } : {}
+    if (revision === '2026-07-28') await client.request('tools/list')
+    const response = await client.send({ jsonrpc: '2.0', id: 77, method: 'tools/call', params }, headers)
+    expect(token).toBeDefined()
+    const flooded = () => lines().filter((line) => line.startsWith('flood')).length
+    for (let before = -1; before !== flooded() || before < 5; await wait(400)) before = flooded()
+    expect(flooded()).toBeLessThan(300)
+    await response.body?.cancel()
+  })
+})
+
+test('the server hears of a cancellation under its own id, and its late answer harms nobody', async () => {
+  const { client } = await open('2025-11-25')
+  const cancelled = client.send({ jsonrpc: '2.0', id: 'mine', method: 'tools/call', params: { name: 'hang', arguments: {} } })
+  while (!lines().includes('got tools/call')) await wait(5)
+  const other = client.request('tools/call', { name: 'hang', arguments: {} })
+  expect((await client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'mine' } })).status).toBe(202)
+  while (!lines().includes('got notifications/cancelled known')) await wait(5)
+  expect(text(await client.request('tools/call', { name: 'echo', arguments: {} }))).toBe('done')
+  expect((await other).status).toBe(504)
+  await (await cancelled).text()
+})
+
+test('a modern client that leaves cancels its call at the child, and no other', async () => {
+  const { client, token } = await open('2026-07-28')
+  await client.request('tools/list')
+  const other = client.request('tools/call', { name: 'hang', arguments: {} })
+  const abort = new AbortController()
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 5, method: 'tools/call', params: { name: 'hang', arguments: {}, _meta: modernMeta } })
+  const left = fetch(gateway.mcp('child'), { method: 'POST', signal: abort.signal, body, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'hang' } }).catch(() => undefined)
+  while (lines().filter((line) => line === 'got tools/call').length < 2) await wait(5)
+  abort.abort()
+  await left
+  while (!lines().includes('got notifications/cancelled known')) await wait(5)
+  expect((await other).status).toBe(504)
+})
+
+test('what the child asks goes to the stream of the call, and to the open stream where there is one', async () => {
+  const { client, token } = await open('2025-11-25')
+  const reply = { jsonrpc: '2.0', id: 'q1', result: { role: 'assistant', content: { type: 'text', text: 'hi' }, model: 'm' } }
+  const ask = () => client.send({ jsonrpc: '2.0', id: 9, method: 'tools/call', params: { name: 'ask', arguments: {} } })
+  const stream = readEvents(await ask())
+  expect(JSON.parse((await stream.next()).value?.data ?? '{}')).toMatchObject({ id: 'q1', method: 'sampling/createMessage' })
+  expect((await client.send(reply)).status).toBe(202)
+  expect((await stream.next()).value?.data).toContain('assistant')
+
+  const get = await fetch(gateway.mcp('child'), { headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream', 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25' } })
+  const asked = ask()
+  expect(JSON.parse((await readEvents(get).next()).value?.data ?? '{}')).toMatchObject({ id: 'q1' })
+  await client.send(reply)
+  expect(await (await asked).text()).toContain('assistant')
+})
