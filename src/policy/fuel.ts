@@ -5,7 +5,7 @@
  */
 import { createSink, readByte, readSlice, readU32, signed, skipSigned, u32 } from './module-bytes.ts'
 import type { Reader } from './module-bytes.ts'
-import { detoursOf, importedFunctions, isValidExport, type Detour } from './regex-detour.ts'
+import { detoursOf, importedFunctions, matchExport, type Detour } from './regex-detour.ts'
 
 export const fuelExport = 'fuel'
 /** Enough for `_initialize`; the host sets the global before everything else. */
@@ -42,8 +42,8 @@ export function addFuel(wasm: Uint8Array): Uint8Array {
       write(section.global, withGlobal(id === section.global ? body : Uint8Array.of(0)))
       if (id === section.global) continue
     }
-    if (id === section.export) write(id, withExports(body, [[fuelExport, 3, global], ...(detours === undefined ? [] : [[isValidExport, 0, detours.isValid.index] as const])]))
-    else if (id === section.code) write(id, withCounters(body, sections, global, detours === undefined ? [] : [detours.isValid, detours.match]))
+    if (id === section.export) write(id, withExports(body, [[fuelExport, 3, global], ...(detours === undefined ? [] : [[matchExport, 0, detours.match.index] as const])]))
+    else if (id === section.code) write(id, withCounters(body, sections, global, detours?.all ?? []))
     else write(id, body)
   }
   return out.done()

@@ -52,7 +52,7 @@ interface Exports {
   readonly opa_wasm_abi_version: WebAssembly.Global
   readonly opa_wasm_abi_minor_version: WebAssembly.Global
   builtins(): number
-  readonly regex_is_valid?: (pattern: number) => number
+  readonly regex_match?: (pattern: number, text: number) => number
   opa_malloc(size: number): number
   opa_json_dump(address: number): number
   opa_value_dump(address: number): number
@@ -142,11 +142,12 @@ function patternsOf(module: WebAssembly.Module): KnownPatterns {
 function isValidIn(module: WebAssembly.Module, pattern: string): boolean {
   const memory = new WebAssembly.Memory({ initial: initialPages, maximum: defaultMaxPages })
   const exports = new WebAssembly.Instance(module, unanswered(memory)).exports as unknown as Exports // as above
-  if (exports.regex_is_valid === undefined) return false
+  if (exports.regex_match === undefined) return false
   try {
     exports.fuel.value = BigInt(fuelForAsking)
     const values = createValues(memory, exports)
-    return values.isTrue(exports.regex_is_valid(values.parse(JSON.stringify(pattern))))
+    // Undefined, which is 0, for what is no pattern.
+    return exports.regex_match(values.parse(JSON.stringify(pattern)), values.parse('""')) !== 0
   } catch {
     return false // too large for the module too, which will say so when it is searched
   }

@@ -6,7 +6,7 @@ import { readByte, readSlice, readU32, signed, u32, type Reader } from './module
 
 /** Ids of no builtin of OPA's, which count from 0. */
 export const detourIds = { isValid: 1_000_001, match: 1_000_002 } as const
-export const isValidExport = 'regex_is_valid'
+export const matchExport = 'regex_match'
 
 export interface Detour {
   /** The index among all functions. */
@@ -22,8 +22,11 @@ interface Section {
 const i32 = 0x7f
 const wanted = { opa_regex_is_valid: { parameters: 1, id: detourIds.isValid, asks: 'opa_builtin1' }, opa_regex_match: { parameters: 2, id: detourIds.match, asks: 'opa_builtin2' } } as const
 
-/** Both detours, or none: in a module where anything is not as OPA's compiler leaves it, everything stays. */
-export function detoursOf(sections: readonly Section[]): { readonly match: Detour; readonly isValid: Detour } | undefined {
+/**
+ * The detours of the functions that the module has; a function that is not as OPA's compiler leaves it has none. Without the one
+ * for `regex.match`, by which a module is asked about a pattern, there are none at all.
+ */
+export function detoursOf(sections: readonly Section[]): { readonly match: Detour; readonly all: readonly Detour[] } | undefined {
   const names = functionNames(sections)
   const imports = importedFunctions(sections)
   const typeOf = typesOfFunctions(sections, imports)
@@ -42,7 +45,7 @@ export function detoursOf(sections: readonly Section[]): { readonly match: Detou
   }
   const match = detour('opa_regex_match')
   const isValid = detour('opa_regex_is_valid')
-  return match === undefined || isValid === undefined ? undefined : { match, isValid }
+  return match === undefined ? undefined : { match, all: isValid === undefined ? [match] : [match, isValid] }
 }
 
 /** From the custom section "name" (core specification, appendix "Name Section"); a name that stands twice names nothing. */

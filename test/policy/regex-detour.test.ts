@@ -31,6 +31,25 @@ test('a pattern means the same whether the host or the module searches', async (
   expect(matched).toBeGreaterThan(500)
 })
 
+test('a policy that only matches, or only asks whether a pattern is one, is judged alike', async () => {
+  for (const source of ['decision := [found | found := regex.match(input.pattern, input.text)]', 'decision := regex.is_valid(input.pattern)']) {
+    const wasm = await compiler.compile(source)
+    const plain = await opaWasm.loadPolicy(wasm, { initial: 8, maximum: 1024 })
+    const instance = instantiate(await compileModule(wasm))
+    for (const pattern of ['(?i)drop', 'no', ...broken]) {
+      const input = { pattern, text: 'drop table' }
+      expect(instance.evaluate(entrypoint, JSON.stringify(input), 50_000_000)).toMatchObject({ ok: true, results: plain.evaluate(input) })
+    }
+  }
+})
+
+test('the modules of this gateway have the detour', async () => {
+  const instance = instantiate(await compileModule(await compiler.compile('decision := regex.match(`(?i)\\b(drop|alter|grant)\\b`, input.text)')))
+  const outcome = instance.evaluate(entrypoint, JSON.stringify({ text: 'SELECT 1' }), 1_000_000)
+  // Compiling the pattern inside the module takes more than ten thousand.
+  expect(outcome.fuel).toBeLessThan(2000)
+})
+
 test('what is no text is nothing to search', async () => {
   const instance = instantiate(await compileModule(await compiler.compile(policy)))
   for (const input of [{ pattern: 1, text: 'a' }, { pattern: 'a', text: ['a'] }, { pattern: null, text: null }, { text: 'a' }]) {
