@@ -147,9 +147,11 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     try {
       const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from: from.upstreamId }) })
       if (reply.kind === 'status' || reply.kind === 'json') {
-        const status = reply.kind === 'status' || reply.status !== 200 ? reply.status : 502
-        if (status === 404) session.closed = true
-        return reject(response, { status, rpc: { id: null, code: -32000, message: status === 405 ? 'the server offers no stream' : 'the server refused the stream' } })
+        const told = reply.kind === 'status' || reply.status !== 200 ? reply.status : 502
+        if (told === 404 && session.link.hasSession) session.closed = true
+        // To the client a 404 would mean that the gateway's session is gone; of a server without sessions it means that there is no stream.
+        const status = told === 404 && !session.closed ? 405 : told
+        return reject(response, { status, ...(status === 405 ? { headers: { allow: 'POST, DELETE' } } : {}), rpc: { id: null, code: -32000, message: status === 405 ? 'the server offers no stream' : 'the server refused the stream' } })
       }
       channel.stream()
       if (reply.kind === 'stream') await passStream(reply.arrivals, { pending: owner, channel }, session, rooms)

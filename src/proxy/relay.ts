@@ -1,5 +1,5 @@
 import { errorTable, GatewayError } from '../errors.ts'
-import type { ErrorAnswer, Evaluated, ExchangeId, GrantedApproval, JsonObject, Message, Notification, Request, Result } from '../model.ts'
+import type { ErrorAnswer, Evaluated, ExchangeId, GrantedApproval, JsonObject, Mask, Message, Notification, Request, Result } from '../model.ts'
 import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
 import { recordJudged, seal, type About, type Judge, type Judged } from './evaluate.ts'
@@ -11,7 +11,7 @@ import { counterKey, idKey, type ClientSession, type Pending } from './session.t
 export async function relayRequest(evaluated: Evaluated<Request>, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   try {
     pending.sent = true
-    const reply = await session.link.send(evaluated, sendOptions(pending))
+    const reply = await session.link.send(evaluated, sendOptions(evaluated.message, pending))
     await passReply(reply, pending, session, rooms)
   } catch (cause) {
     await answerFault(cause, pending, session, rooms)
@@ -34,11 +34,11 @@ export async function sendOnly(evaluated: Evaluated<Notification | Result | Erro
   }
 }
 
-const sendOptions = (pending: Pending) => ({
+const sendOptions = ({ body }: Request, pending: Pending) => ({
   id: pending.upstreamId,
   signal: pending.abort.signal,
   ...(pending.upstreamToken === undefined ? {} : { progressToken: pending.upstreamToken }),
-  ...(pending.headers === undefined ? {} : { headers: pending.headers }),
+  ...(pending.mirror === undefined ? {} : { headers: pending.mirror(isObject(body['arguments']) ? body['arguments'] : {}) }),
 })
 
 async function passReply(reply: Reply, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
@@ -46,7 +46,7 @@ async function passReply(reply: Reply, pending: Pending, session: ClientSession,
   if (reply.kind === 'status') return answerStatus(reply.status, pending, session, rooms)
   if (reply.kind === 'json') {
     if (reply.status !== 200 && (reply.status < 400 || reply.status > 599)) return answerStatus(reply.status, pending, session, rooms)
-    if (reply.status === 404 && session.era === 'legacy') session.closed = true
+    if (reply.status === 404 && session.link.hasSession) session.closed = true
     await passArrival(reply.arrival, { pending, channel: pending.channel, status: reply.status }, session, rooms)
     if (!pending.answered) throw new GatewayError('upstream_broken', { detail: 'the answer is to something else' })
     return
@@ -180,21 +180,30 @@ async function passNotification(message: Notification, owner: Pending | undefine
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))
 }
 
-/** Something the gateway itself refuses, recorded like any denial. */
-export async function recordOwnDenial(message: Message, code: string, detail: string, outcome: 'dropped' | 'answered' | 'unknown', about: About, closes: boolean, rooms: Judge): Promise<void> {
+type RecordDenial = (message: Message, code: string, detail: string, outcome: 'dropped' | 'answered' | 'unknown', about: About, closes: boolean, rooms: Judge) => Promise<void>
+
+/** Something that the gateway itself refuses and no policy has seen, recorded like any denial. */
+export const recordOwnDenial: RecordDenial = (...denial) => recordDenial({}, ...denial)
+
+/** An answer that the gateway itself made: nothing in it came from elsewhere. */
+export const recordOwnAnswer: RecordDenial = (...denial) => recordDenial({ mask: [] }, ...denial)
+
+async function recordDenial(known: { readonly mask?: readonly Mask[] }, ...[message, code, detail, outcome, about, closes, rooms]: Parameters<RecordDenial>): Promise<void> {
   const reasons = [{ code, message: rooms.enforce.redactText(detail), rule: `sallyport/${code}` }] as const
-  const judged: Judged = { message, scan: rooms.enforce.scan(message.body), decision: { kind: 'deny', reasons, risk: 0, listed: [], bundle: rooms.policy.active() ?? 'none' } }
+  const judged: Judged = { message, scan: rooms.enforce.scan(message.body), decision: { kind: 'deny', reasons, risk: 0, listed: [], bundle: rooms.policy.active() ?? 'none', ...known } }
   rooms.meters.decided(message, judged.decision)
   await recordJudged(judged, outcome, closes, about, rooms)
 }
 
 async function answerStatus(status: number, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
-  const gone = status === 404 && session.era === 'legacy'
+  const gone = status === 404 && session.link.hasSession
   if (gone) session.closed = true
   const detail = gone ? 'the server no longer knows the session' : `the server answered with HTTP ${status} and no message`
   const fault = new GatewayError(gone ? 'upstream_unreachable' : 'upstream_broken', { detail })
-  // A 4xx stays what it is: clients of the newer era fall back by it (MCP 2026-07-28 basic/versioning), older ones greet again on 404.
-  await answerFault(fault, pending, session, rooms, status >= 400 && status < 500 ? status : undefined)
+  // A 4xx stays what it is: clients of the newer era fall back by it (MCP 2026-07-28 basic/versioning), older ones greet again on 404;
+  // of a server without sessions that would be said in vain.
+  const misleads = status === 404 && !gone && session.greeting !== undefined
+  await answerFault(fault, pending, session, rooms, status >= 400 && status < 500 && !misleads ? status : undefined)
 }
 
 /** Ends a request that cannot be answered by its server. It is never sent again: whether it ran is then unknown. */
@@ -216,7 +225,7 @@ async function answerFault(cause: unknown, pending: Pending, session: ClientSess
   const about: About = { session, exchange: pending.exchange, actor: pending.actor }
   const outcome = fault.code === 'upstream_unreachable' || status !== undefined ? 'answered' : 'unknown'
   if (!pending.answered) {
-    await recordOwnDenial(answer, fault.code, fault.detail ?? row.public, outcome, about, true, rooms).catch((error: unknown) => {
+    await recordOwnAnswer(answer, fault.code, fault.detail ?? row.public, outcome, about, true, rooms).catch((error: unknown) => {
       rooms.logger.error('a failed request could not be recorded as such', { exchange: pending.exchange, error: String(error) })
     })
   }
@@ -231,7 +240,7 @@ async function endCancelled(pending: Pending, session: ClientSession, rooms: Jud
   const { request } = pending
   const envelope = rooms.answers.error(request.id, -32800, 'cancelled')
   const answer: ErrorAnswer = { direction: 'to_client', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
-  await recordOwnDenial(answer, 'cancelled', 'the caller took the call back', 'unknown', { session, exchange: pending.exchange, actor: pending.actor }, true, rooms)
+  await recordOwnAnswer(answer, 'cancelled', 'the caller took the call back', 'unknown', { session, exchange: pending.exchange, actor: pending.actor }, true, rooms)
 }
 
 /** The stream of a request goes on elsewhere: it is read no more where it was, and what the client missed comes again. */
