@@ -92,9 +92,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     door: {
       readHead, readVisit, readPost,
       mirrored: (rawHeaders) => ({
-        headers: paramHeaders(rawHeaders),
         check: (schema, args, id) => checkParamHeaders(rawHeaders, schema, args, id),
-        remake: mirrorParams,
+        remake: (schema, args) => mirrorParams(schema, args, paramHeaders(rawHeaders)),
       }),
     },
     sse: { writeEvent: writeSseEvent, comment: sseComment() },

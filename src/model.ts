@@ -243,7 +243,8 @@ interface DecisionBase {
 }
 export type Decision =
   | (DecisionBase & { readonly kind: 'allow' })
-  | (DecisionBase & { readonly kind: 'deny' })
+  /** What is masked in the record of the refused message; where the policy could not say, nobody knows what to keep. */
+  | (DecisionBase & { readonly kind: 'deny'; readonly mask?: readonly Mask[] })
   | (DecisionBase & { readonly kind: 'mask'; readonly mask: readonly Mask[] })
   | (DecisionBase & {
       readonly kind: 'require_approval'

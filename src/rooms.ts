@@ -6,7 +6,7 @@ import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
 import { redact, redactText } from './enforce/redact.ts'
 import { pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor } from './enforce/refuse.ts'
-import type { Clock, Ids, Json, JsonObject, Logger, Scan } from './model.ts'
+import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan } from './model.ts'
 import type { PolicyEngine } from './policy/engine.ts'
 import type { AnswerRoom, ApprovalRoom, EnforceRoom, Meters, Patience, RecordRoom, Rooms, WireRoom } from './proxy/rooms.ts'
 import type { Recorder } from './record/recorder.ts'
@@ -98,7 +98,7 @@ function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan
       const { approval } = await approvals.hold({
         requester, session, exchange, upstream, decision,
         method: request.method,
-        call: shownCall(request, scanBody),
+        call: shownCall(request, decision.mask, scanBody),
         params: printJson(request.body),
         definition_sha256: call.definition_sha256 ?? null,
         carried: carried?.met ?? [],
@@ -113,9 +113,9 @@ function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan
   }
 }
 
-/** The call with everything detected in it replaced: what a reviewer is shown and the store keeps. */
-function shownCall(request: Parameters<ApprovalRoom['hold']>[0]['request'], scanBody: (body: Json) => Scan) {
-  const { envelope, call } = redact(request, scanBody(request.body), [], scanBody)
+/** The call with everything detected or masked in it replaced: what a reviewer is shown and the store keeps. */
+function shownCall(request: Parameters<ApprovalRoom['hold']>[0]['request'], masks: readonly Mask[], scanBody: (body: Json) => Scan) {
+  const { envelope, call } = redact(request, scanBody(request.body), masks, scanBody)
   const params = envelope['params']
   const args = isObject(params) ? params['arguments'] : undefined
   return { kind: request.call?.kind ?? 'tool', name: call ?? '', arguments: isObject(args) ? args : ({} as JsonObject) }

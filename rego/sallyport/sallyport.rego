@@ -27,15 +27,15 @@ default decision := {
 
 decision := denied(faults) if {
 	count(faults) > 0
-} else := denied(ignorance) if {
+} else := refused(ignorance) if {
 	count(ignorance) > 0
-} else := denied(strangeness) if {
+} else := refused(strangeness) if {
 	count(strangeness) > 0
-} else := denied(denials) if {
+} else := refused(denials) if {
 	count(denials) > 0
-} else := denied(danger) if {
+} else := refused(danger) if {
 	count(danger) > 0
-} else := denied(impossible) if {
+} else := refused(impossible) if {
 	count(impossible) > 0
 } else := {
 	"kind": "require_approval",
@@ -60,6 +60,9 @@ decision := denied(faults) if {
 	"risk": risk_points,
 	"listed": listed,
 }
+
+# What a mask covers is covered in the record of a refusal too.
+refused(reasons) := object.union(denied(reasons), {"mask": masks})
 
 denied(reasons) := {
 	"kind": "deny",

@@ -71,6 +71,7 @@ test_deny_before_approval_and_mask if {
 		"reasons": [{"code": "a", "rule": "crm/deny/a"}, {"code": "b", "message": "no", "rule": "crm/deny/b"}],
 		"risk": 80,
 		"listed": [],
+		"mask": [{"path": "/x", "with": "[MASKED]", "must": false, "rule": "crm/mask"}],
 	}
 }
 

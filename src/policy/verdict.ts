@@ -50,7 +50,7 @@ const approval = z.strictObject({
 const common = { reasons, risk, listed }
 const verdict = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('allow'), ...common }),
-  z.strictObject({ kind: z.literal('deny'), ...common }),
+  z.strictObject({ kind: z.literal('deny'), ...common, mask: z.array(mask).optional() }),
   z.strictObject({ kind: z.literal('mask'), ...common, mask: z.array(mask).min(1) }),
   z.strictObject({ kind: z.literal('require_approval'), ...common, mask: z.array(mask), approval }),
 ])
@@ -75,7 +75,7 @@ function describe(results: readonly unknown[], error: z.ZodError): string {
 function oddityOf(raw: Raw, { detectors, entries }: VerdictContext): string | undefined {
   const ascending = raw.listed.every((index, at) => index < entries && (at === 0 || index > (raw.listed[at - 1] ?? index)))
   if (!ascending) return 'listed does not hold indices of entries in ascending order'
-  if (raw.kind !== 'mask' && raw.kind !== 'require_approval') return undefined
+  if (raw.kind === 'allow' || raw.mask === undefined) return undefined
   const unknown = raw.mask.some((entry) => 'detector' in entry && !detectors.has(entry.detector))
   return unknown ? 'a mask names an unknown detector' : undefined
 }
@@ -84,8 +84,9 @@ function decisionOf(raw: Raw, { bundle, rules }: VerdictContext): Decision {
   const base = { reasons: raw.reasons.map((reason) => withMetadata(reason, rules)), risk: raw.risk, listed: raw.listed, bundle }
   switch (raw.kind) {
     case 'allow':
-    case 'deny':
       return { kind: raw.kind, ...base }
+    case 'deny':
+      return { kind: raw.kind, ...base, ...(raw.mask === undefined ? {} : { mask: raw.mask as readonly Mask[] }) }
     case 'mask':
       return { kind: raw.kind, ...base, mask: raw.mask as readonly Mask[] }
     case 'require_approval':

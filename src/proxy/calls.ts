@@ -7,17 +7,15 @@ import { holdCall } from './hold.ts'
 import { passMessage } from './pipeline.ts'
 import { describedCall } from './question.ts'
 import { clientToken, isObject } from './receive.ts'
-import { answerServer, forget, recordOwnDenial, relayRequest, sendOnly } from './relay.ts'
+import { answerServer, forget, recordOwnAnswer, recordOwnDenial, relayRequest, sendOnly } from './relay.ts'
 import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
 
 type Rpc<K extends RpcMessage['kind']> = Extract<RpcMessage, { kind: K }>
 
 export interface Mirrored {
-  /** `Mcp-Param-*` headers of the request, to be passed on. */
-  readonly headers: { readonly [name: string]: string } | undefined
   /** Compares them with the arguments; a text where they differ (MCP 2026-07-28 basic/transports/streamable-http). */
   readonly check: (inputSchema: Json | undefined, args: JsonObject, id: RequestId) => WireRefusal | undefined
-  /** The headers for arguments that a mask has changed. */
+  /** The headers that mirror the arguments as they are sent: a mask may have changed them. */
   readonly remake: (inputSchema: Json | undefined, args: JsonObject) => { readonly [name: string]: string }
 }
 
@@ -35,31 +33,25 @@ export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: Fro
   const request = await withDefinition(plain.request, { session, actor }, rooms)
   const { call } = request
   const schema = call?.kind === 'tool' ? rooms.definitions.get(session.upstream.name, 'tool', call.name)?.inputSchema : undefined
-  const mismatch = session.era === 'modern' && request.method === 'tools/call' ? mirrored.check(schema, call?.arguments ?? {}, request.id) : undefined
+  const mirrors = session.era === 'modern' && request.method === 'tools/call'
+  const mismatch = mirrors ? mirrored.check(schema, call?.arguments ?? {}, request.id) : undefined
   if (mismatch?.rpc !== undefined) {
     rooms.meters.rejected('header_mismatch')
     return channel.answer({ envelope: rooms.answers.error(request.id, mismatch.rpc.code, mismatch.rpc.message), status: mismatch.status })
   }
   if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')
-  const pending = track(request, channel, { session, actor }, rooms, { headers: mirrored.headers })
+  const pending = track(request, channel, { session, actor }, rooms, mirrors ? { mirror: (args) => mirrored.remake(schema, args) } : {})
   pending.approval = plain.approval
   const about: About = { session, exchange: pending.exchange, actor, approval: plain.approval }
   try {
     const passage = await passMessage(request, about, { closes: false }, rooms)
-    if (passage.kind === 'forward') {
-      const { message } = passage.evaluated
-      // A mask changed the arguments: headers that mirror them have to follow, or the server refuses the call.
-      if (message.body !== request.body && mirrored.headers !== undefined) pending.headers = mirrored.remake(schema, objectOr(message.body['arguments']))
-      return await relayRequest(passage.evaluated, pending, session, rooms)
-    }
+    if (passage.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)
     await answerHeld(passage.judged.message, passage.judged.decision, pending, about, rooms)
   } finally {
     forget(pending, session)
   }
 }
-
-const objectOr = (value: Json | undefined): JsonObject => (isObject(value) ? value : {})
 
 async function answerHeld(request: Request, decision: Parameters<typeof holdCall>[1], pending: Pending, about: About, rooms: Judge): Promise<void> {
   const held = await holdCall(request, decision, pending, about, rooms)
@@ -76,7 +68,7 @@ async function answerHeld(request: Request, decision: Parameters<typeof holdCall
   const answer = (envelope: JsonObject): ErrorAnswer | Result => answerMessage(request, envelope)
   if (held.kind === 'withdrawn') {
     pending.channel.finish()
-    return recordOwnDenial(answer({}), 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
+    return recordOwnAnswer(answer({}), 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
   }
   const envelope = held.kind === 'pending' ? rooms.answers.pending(request, held.decision, facts(held.approval)) : rooms.answers.refusal(request, held.decision, facts(held.approval))
   const message = answer(envelope)
@@ -179,7 +171,7 @@ async function listTools(because: Request, { session, actor }: From, rooms: Judg
 }
 
 interface TrackOptions {
-  readonly headers?: { readonly [name: string]: string } | undefined
+  readonly mirror?: Pending['mirror']
   readonly internal?: (nextCursor: string | undefined) => void
 }
 
@@ -200,7 +192,7 @@ function track(request: Request, channel: Channel, { session, actor }: From, roo
     resumable: false,
     detached: false,
     internal: options.internal,
-    headers: options.headers,
+    mirror: options.mirror,
     channel,
   }
   session.pending.set(pending.upstreamId, pending)

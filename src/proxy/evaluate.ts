@@ -62,7 +62,10 @@ function redactReasons(decision: Decision, rooms: Rooms): Decision {
   return { ...decision, reasons }
 }
 
-export const masksOf = (decision: Decision): readonly Mask[] => (decision.kind === 'mask' || decision.kind === 'require_approval' ? decision.mask : [])
+// Of a message that no policy could judge, nobody knows what must not be kept: its whole body goes.
+const everything: readonly Mask[] = [{ path: '', with: '[MASKED]', must: false, rule: 'sallyport/unjudged' }]
+
+export const masksOf = (decision: Decision): readonly Mask[] => (decision.kind === 'allow' ? [] : (decision.mask ?? everything))
 
 /** Makes the record durable. Rejects with `GatewayError` where it cannot be. */
 export async function recordJudged(judged: Judged, outcome: Outcome, closes: boolean, about: About, rooms: Rooms, masks = masksOf(judged.decision)): Promise<void> {

@@ -97,7 +97,7 @@ function storedRequest(row: ApprovalRow, live: Request, about: About, rooms: Jud
 }
 
 const ownDenial = (decision: Decision, code: string, message: string): Decision => ({
-  kind: 'deny', reasons: [{ code, message, rule: `sallyport/${code}` }], risk: decision.risk, listed: decision.listed, bundle: decision.bundle,
+  kind: 'deny', reasons: [{ code, message, rule: `sallyport/${code}` }], risk: decision.risk, listed: decision.listed, bundle: decision.bundle, mask: [],
 })
 
 function refusalText(row: ApprovalRow): string {

@@ -39,7 +39,7 @@ export function receive(bytes: Uint8Array, session: ClientSession, { own, shared
     const isElsewhere = owner !== current && !(current === undefined && owner?.resumable === true)
     if (owner === undefined || isElsewhere || (owner.answered && !owner.resumable)) {
       const request = current?.request ?? unaskedRequest(session)
-      return { kind: 'stray', message: { ...base, kind: 'error', id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }, detail: 'an answer that nobody waits for' }
+      return { kind: 'stray', message: { ...base, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }, detail: 'an answer that nobody waits for' }
     }
     const { request } = owner
     const served = request.method === 'server/discover' ? rooms.wire.onlyServed(rpc.envelope) : rpc.envelope

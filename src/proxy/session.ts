@@ -1,4 +1,4 @@
-import type { ClientName, Era, ExchangeId, GrantedApproval, Json, KnownActor, Notification, Request, RequestId, Revision, SessionId } from '../model.ts'
+import type { ClientName, Era, ExchangeId, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Revision, SessionId } from '../model.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
 import type { EventIds } from './event-ids.ts'
@@ -27,8 +27,8 @@ export interface Pending {
   detached: boolean
   /** Set where the gateway itself asks, to learn a server's definitions: the answer is read and not released; told the next cursor. */
   readonly internal: ((nextCursor: string | undefined) => void) | undefined
-  /** `Mcp-Param-*` as they go to the server. */
-  headers: { readonly [name: string]: string } | undefined
+  /** `Mcp-Param-*` for the arguments as they are sent (MCP 2026-07-28 basic/transports/streamable-http). */
+  readonly mirror: ((args: JsonObject) => { readonly [name: string]: string }) | undefined
   readonly channel: Channel
 }
 

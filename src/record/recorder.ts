@@ -48,7 +48,7 @@ export function createRecorder<Scan>({ store, redact, redactText, clock, logger 
 
   function redactDecision(decision: Decision): Decision {
     const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
-    if (decision.kind === 'allow' || decision.kind === 'deny') return { ...decision, reasons }
+    if (decision.kind === 'allow' || decision.mask === undefined) return { ...decision, reasons }
     const mask = decision.mask.map((each) => (each.path === undefined ? each : { ...each, path: redactText(each.path) }))
     return { ...decision, reasons, mask }
   }

@@ -42,9 +42,16 @@ export function paramHeaders(rawHeaders: readonly string[]): { readonly [name: s
   return found
 }
 
-/** The headers that mirror these arguments, for a request whose arguments the gateway has changed. */
-export function mirrorParams(inputSchema: Json | undefined, args: JsonObject): { readonly [name: string]: string } {
+/**
+ * The headers that go to the server with these arguments: those that the schema wants, and those of the client that say what an
+ * argument says. What no policy has seen in the body is not passed on beside it.
+ */
+export function mirrorParams(inputSchema: Json | undefined, args: JsonObject, sent: { readonly [name: string]: string } = {}): { readonly [name: string]: string } {
   const found: { [name: string]: string } = {}
+  const known = new Set(mirroredBy(inputSchema).map(({ header }) => `${PREFIX}${header.toLowerCase()}`))
+  for (const [name, text] of Object.entries(sent)) {
+    if (!known.has(name.toLowerCase()) && saysOneOf(args, text.trim())) found[name] = text
+  }
   for (const { header, path } of mirroredBy(inputSchema)) {
     const text = textOf(valueAt(args, path))
     if (text !== undefined) found[`Mcp-Param-${header}`] = encodeHeader(text)
@@ -72,6 +79,12 @@ export function checkParamHeaders(
     if (absent || !agrees(text, value)) return mismatch(`expected the header Mcp-Param-${header} to equal its argument in the body`, id)
   }
   return undefined
+}
+
+function saysOneOf(value: Json, text: string): boolean {
+  if (Array.isArray(value)) return value.some((element: Json) => saysOneOf(element, text))
+  if (isObject(value)) return Object.values(value).some((member) => saysOneOf(member, text))
+  return agrees(text, value)
 }
 
 function agrees(text: string, value: Json): boolean {
