@@ -13,8 +13,32 @@ export interface MaskRule {
 }
 export type MaskRules = { readonly ok: true; readonly rules: readonly MaskRule[] } | { readonly ok: false; readonly detail: string }
 
+const nothing: MaskRules = { ok: true, rules: [] }
+/** By the identity of what was decided: the same decision is often taken again. */
+const known = new WeakMap<readonly Mask[], { readonly detectors: readonly string[]; readonly read: MaskRules }>()
+
 /** In the order of the rule ids, in which they win over each other. */
 export function readMasks(masks: readonly Mask[], detectors: readonly string[]): MaskRules {
+  if (masks.length === 0) return nothing
+  const before = known.get(masks)
+  if (before?.detectors === detectors) return before.read
+  const read = readAll(masks, detectors)
+  known.set(masks, { detectors, read })
+  return read
+}
+
+const paths = new WeakMap<readonly Mask[], readonly Mask[]>()
+
+/** The masks that replace whole places. */
+export function placeMasks(masks: readonly Mask[]): readonly Mask[] {
+  const before = paths.get(masks)
+  if (before !== undefined) return before
+  const found = masks.filter((mask) => !('detector' in mask))
+  if (masks.length > 0) paths.set(masks, found)
+  return found
+}
+
+function readAll(masks: readonly Mask[], detectors: readonly string[]): MaskRules {
   const rules: MaskRule[] = []
   for (const mask of [...masks].sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0))) {
     const detector = 'detector' in mask ? mask.detector : undefined

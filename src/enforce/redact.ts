@@ -3,7 +3,7 @@
 import { parseExactJson } from '../exact-json.ts'
 import type { Hit, Json, JsonObject, Mask, Message, Reason, Scan, Span } from '../model.ts'
 import { createEdits, patchText } from './edits.ts'
-import { bodyTarget, mark, readMasks, type MaskRule } from './mask-rules.ts'
+import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
 import { omitLargeBlobs } from './omit.ts'
 import { isObject } from './pointer.ts'
 import { bodyMember } from './rebuild.ts'
@@ -47,7 +47,7 @@ function cleanEnvelope(message: Message, member: string, rescan: (value: Json) =
 }
 
 function redactBody(body: JsonObject, scan: Scan, masks: readonly Mask[], rescan: (value: Json) => Scan): Json {
-  const paths = masks.filter((mask) => !('detector' in mask))
+  const paths = placeMasks(masks)
   const read = readMasks(paths, scan.detectors)
   // a mask that cannot be read covers nobody knows what
   if (!read.ok) return masked

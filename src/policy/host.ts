@@ -46,6 +46,8 @@ const maxAnswerBytes = 4 * 1024 * 1024
 const builtinCallFuel = 200
 const fuelForLoading = 500_000_000
 const fuelForAsking = 4_000_000
+const longestKept = 4096
+const mostKept = 100
 
 interface Exports {
   readonly fuel: WebAssembly.Global
@@ -96,6 +98,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   const regex = createRegexHost(createValues(memory, exports), patternsOf(module), charge)
   const policy = loadData(instance, memory, exports, options.data)
   const entrypoints = new Map(Object.entries(policy.entrypoints as Record<string, number>))
+  const answers = createAnswers()
   let spent = false
 
   const fail = (thrown: unknown, budget: number): EvalOutcome => {
@@ -117,9 +120,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
         const length = input === undefined ? 0 : writeInput(memory, policy.dataHeapPtr, input)
         const at = input === undefined ? 0 : policy.dataHeapPtr
         const answer = exports.opa_eval(0, id, policy.dataAddr, at, length, policy.dataHeapPtr + length, 0)
-        const results: unknown = JSON.parse(readText(memory, answer))
-        if (!Array.isArray(results)) throw new HostFault('answer', 'the result is not a set')
-        return { ok: true, results, fuel: fuel - Number(exports.fuel.value) }
+        return { ok: true, results: answers.read(readText(memory, answer)), fuel: fuel - Number(exports.fuel.value) }
       } catch (thrown) {
         return fail(thrown, fuel)
       }
@@ -150,6 +151,24 @@ function isValidIn(module: WebAssembly.Module, pattern: string): boolean {
     return exports.regex_match(values.parse(JSON.stringify(pattern)), values.parse('""')) !== 0
   } catch {
     return false // too large for the module too, which will say so when it is searched
+  }
+}
+
+/** Most answers of a policy are word for word one of a few: the same text is the same object, and is checked once (`loaded-bundle.ts`). */
+function createAnswers(): { read(text: string): readonly unknown[] } {
+  const kept = new Map<string, readonly unknown[]>()
+  return {
+    read(text) {
+      const before = kept.get(text)
+      if (before !== undefined) return before
+      const results: unknown = JSON.parse(text)
+      if (!Array.isArray(results)) throw new HostFault('answer', 'the result is not a set')
+      if (text.length <= longestKept) {
+        if (kept.size >= mostKept) kept.clear()
+        kept.set(text, results)
+      }
+      return results
+    },
   }
 }
 

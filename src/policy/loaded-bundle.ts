@@ -33,6 +33,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
   const prune = bundle.input_paths === undefined ? (input: Json): Json => input : createPruner(bundle.input_paths)
   const threads = createThreads({ size: Math.max(1, options.threads ?? 2), wasm: bundle.wasm, data })
   const instances: PolicyInstance[] = []
+  const verdicts = new WeakMap<readonly unknown[], Verdict>()
   let running = 0
   let retired = false
 
@@ -74,6 +75,14 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
       const outcome = judgeHere(input, bytes)
       return !outcome.ok && outcome.fault === 'fuel' ? judgeAside(input, bytes, true) : outcome
     }
+    // What is read depends on the answer alone where there are no entries; a decision is never changed.
+    const readOnce = (results: readonly unknown[], entries: number): Verdict => {
+      const before = entries === 0 ? verdicts.get(results) : undefined
+      if (before !== undefined) return before
+      const verdict = readVerdict(results, { bundle: bundle.digest, rules: bundle.rules, detectors, entries })
+      if (entries === 0) verdicts.set(results, verdict)
+      return verdict
+    }
     const judge = async (question: Question, seen: (bytes: number) => void): Promise<Verdict> => {
       running += 1
       try {
@@ -82,7 +91,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
         seen(bytes)
         const outcome = await judgeText(input, bytes)
         if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
-        return readVerdict(outcome.results, { bundle: bundle.digest, rules: bundle.rules, detectors, entries: question.entries.length })
+        return readOnce(outcome.results, question.entries.length)
       } finally {
         running -= 1
         void closeIfDone()
