@@ -7,6 +7,9 @@ import { passMessage } from './pipeline.ts'
 import { isObject, receive } from './receive.ts'
 import { counterKey, idKey, type ClientSession, type Pending } from './session.ts'
 
+/** Made once: an abort without a reason makes an error with a stack trace each time. */
+const over = new Error('the exchange is over')
+
 /** Sends a judged request and passes on whatever the server sends until it is answered. Faults become answers. */
 export async function relayRequest(evaluated: Evaluated<Request>, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   try {
@@ -17,7 +20,7 @@ export async function relayRequest(evaluated: Evaluated<Request>, pending: Pendi
     await answerFault(cause, pending, session, rooms)
   } finally {
     rooms.meters.completed((performance.now() - pending.startedAt) / 1000)
-    pending.abort.abort() // whatever the server still sends, nobody reads
+    pending.abort.abort(over) // whatever the server still sends, nobody reads
     forget(pending, session)
   }
 }

@@ -39,7 +39,8 @@ class GatewayRequest extends Readable {
   #body: string | undefined
 
   constructor(input: ExchangeInput) {
-    super()
+    // A text that stays one goes out with the head in one write.
+    super({ encoding: 'utf8' })
     this.method = input.method
     this.#body = input.body
     this.headers = { ...input.headers }
@@ -47,7 +48,7 @@ class GatewayRequest extends Readable {
   }
 
   override _read(): void {
-    if (this.#body !== undefined) this.push(this.#body)
+    if (this.#body !== undefined) this.push(this.#body, 'utf8')
     this.#body = undefined
     this.push(null)
   }
