@@ -11,11 +11,11 @@ export interface Definition {
 /** What each server last said of its tools, prompts and resources. */
 export interface Definitions {
   learn(upstream: string, entries: readonly { readonly kind: Entry['kind']; readonly name: string; readonly value: JsonObject }[]): void
-  /** True at most once in half a minute per name: whether it is worth asking the server for its tools. */
+  /** True at most once in half a minute per name: whether it is worth asking the server what it has. */
   mayList(upstream: string, name: string): boolean
   get(upstream: string, kind: Entry['kind'], name: string): Definition | undefined
-  /** Annotations and digest, of the definition given or of the one last seen. */
-  describe(upstream: string, kind: Entry['kind'], name: string, definition?: JsonObject): { annotations: JsonObject; definition_sha256?: string }
+  /** Annotations and digest of the definition last seen. */
+  describe(upstream: string, kind: Entry['kind'], name: string): { annotations: JsonObject; definition_sha256?: string }
 }
 
 const perUpstream = 20_000
@@ -70,8 +70,8 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
       return true
     },
     get: (upstream, kind, name) => known.get(upstream)?.get(keyOf(kind, name)),
-    describe(upstream, kind, name, value) {
-      const definition = value === undefined ? known.get(upstream)?.get(keyOf(kind, name)) : read(value)
+    describe(upstream, kind, name) {
+      const definition = known.get(upstream)?.get(keyOf(kind, name))
       return definition === undefined ? { annotations: {} } : { annotations: definition.annotations, definition_sha256: definition.definition_sha256 }
     },
   }

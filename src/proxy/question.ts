@@ -28,7 +28,8 @@ function judgedMessage(message: Message, rooms: Judge): JudgedMessage {
 
 function entriesOf(message: Message, upstream: string, rooms: Judge): readonly Entry[] {
   const listed = message.kind === 'error' ? undefined : rooms.wire.listOf(message.method, message.body)
-  return (listed ?? []).map(({ kind, name, template, value }) => ({ kind, name, template, ...rooms.definitions.describe(upstream, kind, name, value) }))
+  // As a call would be described: of two entries with one name, and of a resource that is only named, the definition last seen counts.
+  return (listed ?? []).map(({ kind, name, template }) => ({ kind, name, template, ...rooms.definitions.describe(upstream, kind, name) }))
 }
 
 /** A call with what the server last said of the tool, prompt or resource. */
