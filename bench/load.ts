@@ -66,7 +66,7 @@ async function measure(order: Extract<LoadOrder, { do: 'measure' }>): Promise<Lo
         errors += 1
         error ??= `${wrong}: ${reply.body.slice(0, 300)}`
       }
-      if (sent >= begin && now <= end) latencies.push(now - sent)
+      if (now >= begin && now <= end) latencies.push(now - sent)
     }
   }
   await Promise.all(sessions.map(work))

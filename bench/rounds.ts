@@ -9,7 +9,7 @@ export interface Plan {
   readonly sessions: readonly number[]
   readonly rounds: number
   /** Milliseconds for which each target is made warm with each case before anything is measured. */
-  readonly heatUp: number
+  readonly heatUp: { readonly [T in TargetName]: number }
   /** Milliseconds of each cell. */
   readonly warmUp: number
   readonly duration: number
@@ -65,7 +65,7 @@ export const hear = <T extends LoadReport['told']>(load: Running, told: T): Prom
  */
 export async function measureAll(plan: Plan, targets: readonly Target[], upstream: Running, load: Running, progress: (line: string) => void): Promise<readonly Run[]> {
   for (const one of plan.cases) {
-    for (const target of targets) await measureCell({ one, sessions: 16, target, round: 0, plan: { ...plan, warmUp: 0, duration: plan.heatUp }, upstream, load })
+    for (const target of targets) await measureCell({ one, sessions: 16, target, round: 0, plan: { ...plan, warmUp: 0, duration: plan.heatUp[target.name] }, upstream, load })
   }
   progress('every target is warm')
   const samples: Sample[] = []
