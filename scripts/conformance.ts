@@ -5,36 +5,45 @@ import { parseArgs } from 'node:util'
 import { startFixture } from '../test/conformance/http.ts'
 import { allowAll, startGateway } from '../test/support/gateway.ts'
 import { startAdapter } from './conformance/adapter.ts'
-import { compare, type Comparison } from './conformance/compare.ts'
-import { runSuite, suites, type Check, type Suite } from './conformance/suites.ts'
+import { compare, type Comparison, type Expected } from './conformance/compare.ts'
+import { clients, runClients, runSuite, suites, type Check, type Suite } from './conformance/suites.ts'
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, keep: { type: 'string' } } })
-const chosen = suites.filter(({ name }) => values.only === undefined || values.only === name)
+const isChosen = ({ name }: Expected) => values.only === undefined || values.only === name
+const chosen = [...suites, clients].filter(isChosen)
 if (chosen.length === 0) {
-  process.stderr.write(`--only takes one of ${suites.map(({ name }) => name).join(', ')}\n`)
+  process.stderr.write(`--only takes one of ${[...suites, clients].map(({ name }) => name).join(', ')}\n`)
   process.exit(2)
 }
 const say = (line: string) => (values.json ? process.stderr : process.stdout).write(`${line}\n`)
 
 const directory = values.keep ?? (await mkdtemp(join(tmpdir(), 'conformance-')))
+interface Leg {
+  readonly suite: Expected
+  readonly way: 'direct' | 'gateway'
+  readonly run: () => Promise<readonly Check[]>
+}
 // A fixture for each run: what one of them tells its listeners must not reach another.
-const fixtures = await Promise.all(chosen.map(async (suite) => ({ suite, direct: await startFixture(), behind: await startFixture() })))
+const fixtures = await Promise.all(suites.map(async (suite) => ({ suite, direct: await startFixture(), behind: await startFixture() })))
 const gateway = await startGateway({
   upstreams: Object.fromEntries(fixtures.map(({ suite, behind }) => [nameOf(suite), { url: behind.url }])),
   rego: { 'policies/open/open.rego': allowAll },
 })
 try {
-  const legs = fixtures.flatMap(({ suite, direct }) => [
-    { suite, way: 'direct' as const, run: () => runSuite(suite, direct.url, join(directory, suite.name, 'direct')) },
-    { suite, way: 'gateway' as const, run: () => throughGateway(suite) },
+  const serverLegs = fixtures.filter(({ suite }) => isChosen(suite)).flatMap(({ suite, direct }): Leg[] => [
+    { suite, way: 'direct', run: () => runSuite(suite, direct.url, join(directory, suite.name, 'direct')) },
+    { suite, way: 'gateway', run: () => throughGateway(suite) },
   ])
+  const clientLegs = (['gateway', 'direct'] as const).map((way): Leg => ({ suite: clients, way, run: () => runClients(way, join(directory, clients.name, way)) }))
+  // The longest first, so that the others fit beside it.
+  const legs = [...(isChosen(clients) ? clientLegs : []), ...serverLegs]
   const done = await inTurn(legs, 2, async (leg) => {
     const started = performance.now()
     const checks = await leg.run()
     say(`${leg.suite.name} ${leg.way}: ${passedOf(checks)} checks pass (${((performance.now() - started) / 1000).toFixed(1)} s)`)
     return { ...leg, checks }
   })
-  const checksOf = (suite: Suite, way: 'direct' | 'gateway') => done.find((leg) => leg.suite === suite && leg.way === way)?.checks ?? []
+  const checksOf = (suite: Expected, way: Leg['way']) => done.find((leg) => leg.suite === suite && leg.way === way)?.checks ?? []
   report(chosen.map((suite) => compare(suite, checksOf(suite, 'direct'), checksOf(suite, 'gateway'))))
 } finally {
   await gateway.close()
