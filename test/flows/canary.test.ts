@@ -118,12 +118,14 @@ test.each(['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'])('%s: no cana
   const client = await connect(gateway.mcp('stub'), token, revision, { elicitation: {}, roots: {} })
   const answers: unknown[] = []
   const ask = async (method: string, params: object) => answers.push(await client.request(method, params))
-  const args = { arguments: { note: all, hidden, deep: { [`name ${ssn}`]: [card] }, tag: revision } }
+  const args = { note: all, hidden, deep: [card] }
   await ask('tools/list', {})
   for (const name of ['echo', 'denied', 'held', 'fails', 'withheld', 'broken', 'page', 'stray', 'stream', 'unknown', `no such ${card}`]) {
-    const { status, ...answer } = await client.request('tools/call', { name, ...(name === 'echo' || name.startsWith('no such') ? { arguments: { ...args.arguments, deep: {} } } : args), _meta: { progressToken: `t ${name === 'stream' ? '' : ssn}` } })
+    const { status, ...answer } = await client.request('tools/call', { name, arguments: { ...args, tag: `${revision} ${name}` }, _meta: { progressToken: 't' } })
     if (!name.startsWith('no such')) answers.push(status, answer)
   }
+  await ask('tools/call', { name: 'echo', arguments: { [`name ${ssn}`]: 1 } })
+  await ask('tools/call', { name: 'echo', arguments: {}, _meta: { progressToken: `t ${ssn}` } })
   await ask('resources/read', { uri: 'mem://x' })
   await ask('resources/read', { uri: `mem://${card.replaceAll(' ', '')}` }).then(() => answers.pop())
   await ask('prompts/get', { name: 'p', arguments: { note: all } })
