@@ -255,7 +255,10 @@ export async function handleReply(rpc: Rpc<'result' | 'error'>, { session, actor
   session.asked.delete(key)
   const { request, exchange } = asked
   const message: Result | ErrorAnswer = { direction: 'to_server', revision: session.revision, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }
-  const passage = await passMessage(message, { session, actor, exchange }, { closes: false }, rooms)
+  const passage = await passMessage(message, { session, actor, exchange }, { closes: false }, rooms).catch((cause: unknown) => {
+    session.asked.set(key, asked) // told 503, the client may reply again
+    throw cause
+  })
   if (passage.kind === 'forward') await sendOnly(passage.evaluated, session)
   else await answerServer(request, passage.judged, { session, actor, exchange }, rooms)
   return true

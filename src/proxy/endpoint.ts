@@ -113,7 +113,10 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
         await recordUnasked(message, from)
       }
     })
-    await Promise.all(work)
+    const faults = (await Promise.allSettled(work)).filter((outcome) => outcome.status === 'rejected')
+    // Where nothing else is answered, the fault is; in a batch the answers of the others are awaited.
+    if (faults[0] !== undefined && requests.length === 0) throw faults[0].reason
+    for (const { reason } of faults) logFault(reason)
     if (requests.length === 0 && !response.headersSent) response.writeHead(unasked ? 400 : 202).end()
     if (session.closed || (fresh && session.greeting === undefined)) await sessions.end(session)
   }
@@ -201,11 +204,16 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     await channel.answer({ envelope, status: row.status, ...(row.status === 503 ? { headers: { 'retry-after': '1' } } : {}) })
   }
 
-  function faultOf(cause: unknown, id: McpRequest['id'] | null) {
+  function logFault(cause: unknown): GatewayError {
     const fault = cause instanceof GatewayError ? cause : new GatewayError('internal', { cause })
-    const row = errorTable[fault.code]
     rooms.meters.rejected(fault.code)
     rooms.logger[fault.code === 'internal' ? 'error' : 'warn']('a message was refused by a fault', { code: fault.code, detail: fault.detail, cause: cause instanceof Error ? cause.stack : String(cause) })
+    return fault
+  }
+
+  function faultOf(cause: unknown, id: McpRequest['id'] | null) {
+    const fault = logFault(cause)
+    const row = errorTable[fault.code]
     return { row, envelope: rooms.answers.error(id, row.rpc, row.public) }
   }
 }

@@ -29,6 +29,11 @@ export interface OpenInput {
   readonly client: ClientName
 }
 
+/** What was not sent yet is not sent any more. Its approval stays open for the same call, made again. */
+const endWaits = (session: ClientSession): void => {
+  for (const pending of session.pending.values()) if (!pending.sent) pending.abort.abort(stopping)
+}
+
 const modernIdle = 30 * 60_000
 // Many clients of the older era do not greet again when their session is gone, so theirs lives through a working day.
 const legacyIdle = 12 * 60 * 60_000
@@ -71,6 +76,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     if (left > 0) perPrincipal.set(session.principal, left)
     else perPrincipal.delete(session.principal)
     session.listening?.finish()
+    endWaits(session)
     await session.link.close()
     rooms.record.endSession(session.id)
   }
@@ -115,7 +121,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     endStreams() {
       for (const session of [...legacy.values(), ...modern.values()]) {
         session.listening?.finish()
-        for (const pending of session.pending.values()) if (!pending.sent) pending.abort.abort(stopping)
+        endWaits(session)
       }
     },
     async sweep() {

@@ -1,0 +1,81 @@
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { allowAll, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
+
+// What cannot be recorded is refused: before the server is asked, and after it has answered.
+
+let play: ((id: unknown, response: ServerResponse) => void | Promise<void>) | undefined
+let stub: StubServer
+let gateway: TestGateway
+let token: string
+let locked: DatabaseSync | undefined
+
+const lock = () => {
+  locked = new DatabaseSync(join(gateway.directory, 'sallyport.db'))
+  locked.exec('BEGIN IMMEDIATE')
+}
+const unlock = () => {
+  locked?.exec('ROLLBACK')
+  locked?.close()
+  locked = undefined
+}
+
+beforeEach(async () => {
+  const base = mcpAnswers({ 'tools/list': () => ({ tools: [{ name: 't', inputSchema: { type: 'object' } }] }), 'tools/call': () => ({ content: [] }) })
+  stub = await startStubServer((request, response) => (play !== undefined && request.body.includes('tools/call') ? play(JSON.parse(request.body).id, response) : base(request, response)))
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll } })
+  token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
+})
+afterEach(async () => {
+  play = undefined
+  unlock()
+  await gateway.close()
+  await stub.close()
+})
+
+const call = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 't', arguments: {} } })
+const calls = () => stub.received.filter(({ body }) => body.includes('tools/call')).length
+
+test('a call that cannot be recorded is refused with 503 and reaches no server', async () => {
+  const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
+  await client.request('tools/list')
+  lock()
+  const response = await client.send(call('mine'))
+  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+  expect(await response.json()).toMatchObject({ id: 'mine', error: { code: -33002 } })
+  expect((await client.send({ jsonrpc: '2.0', method: 'notifications/roots/list_changed' })).status).toBe(503)
+  expect(calls()).toBe(0)
+})
+
+test('an answer that cannot be recorded is withheld, and the caller is told that the call ran', async () => {
+  const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
+  await client.request('tools/list')
+  play = (id, response) => {
+    lock()
+    json(response, { jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: 'not to be told' }] } })
+  }
+  const response = await client.send(call(7))
+  const text = await response.text()
+  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+  expect(JSON.parse(text)).toMatchObject({ id: 7, error: { code: -33002, data: { executed: true } } })
+  expect(text).not.toContain('not to be told')
+  expect(calls()).toBe(1)
+})
+
+test('in a batch each element has its own fate', async () => {
+  const client = await connect(gateway.mcp('stub'), token, '2025-03-26')
+  await client.request('tools/list')
+  play = (id, response) => json(response, { jsonrpc: '2.0', id, result: { content: [] } })
+  const text = await (await client.send([call(1), { jsonrpc: '2.0', method: 'notifications/x' }, { ...call('two'), method: 'x/y' }, { ...call(3), params: { name: 'none' } }])).text()
+  expect(text.match(/"id":(?:1|"two"|3),/g)).toHaveLength(3)
+  lock()
+  const refused = await (await client.send([call(4), { jsonrpc: '2.0', method: 'notifications/roots/list_changed' }, call('five')])).text()
+  expect(refused.match(/"id":(?:4|"five"),"error":\{"code":-33002/g)).toHaveLength(2)
+})
+
+test('no session: a batch is answered as one request without a session is', async () => {
+  const response = await post(gateway.mcp('stub'), token, [call(1)])
+  expect(response.status).toBe(400)
+})
