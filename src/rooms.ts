@@ -14,6 +14,7 @@ import type { Upstream } from './upstream/upstream.ts'
 import { rpcError } from './wire/answer.ts'
 import { callOf, keepListed, listOf, privateCaching } from './wire/call.ts'
 import { onlyServed } from './wire/discover.ts'
+import { progressTokenOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId } from './wire/envelope.ts'
 import { isObject, printJson, readJson } from './wire/json.ts'
 import { methodOf } from './wire/methods.ts'
 import { readRpc } from './wire/rpc.ts'
@@ -57,6 +58,7 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
   keepListed,
   privateCaching,
   onlyServed,
+  withId, withProgressToken, withRequestId, withSubscriptionId, progressTokenOf, subscriptionIdOf,
   methodOf,
 })
 

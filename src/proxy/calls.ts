@@ -6,7 +6,7 @@ import { recordJudged, type About, type Judge } from './evaluate.ts'
 import { holdCall } from './hold.ts'
 import { passMessage } from './pipeline.ts'
 import { describedCall } from './question.ts'
-import { clientToken, isObject } from './receive.ts'
+import { isObject } from './receive.ts'
 import { answerServer, forget, recordOwnAnswer, recordOwnDenial, relayRequest, sendOnly } from './relay.ts'
 import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
 
@@ -187,7 +187,7 @@ function track(request: Request, channel: Channel, { session, actor }: From, roo
     exchange: rooms.ids.exchange(),
     actor,
     upstreamId: rooms.ids.secret(),
-    upstreamToken: clientToken(request) === undefined ? undefined : rooms.ids.secret(),
+    upstreamToken: rooms.wire.progressTokenOf(request.body) === undefined ? undefined : rooms.ids.secret(),
     abort,
     startedAt: performance.now(),
     approval: undefined,

@@ -2,7 +2,7 @@ import type { ApprovalRow } from '../approval/approval-store.ts'
 import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../model.ts'
 import type { About, Judge } from './evaluate.ts'
 import { passMessage, withEnvelope, type Passage } from './pipeline.ts'
-import { clientToken, isObject, replace } from './receive.ts'
+import { isObject } from './receive.ts'
 import { counterKey, type Pending } from './session.ts'
 
 type NeedsApproval = Extract<Decision, { kind: 'require_approval' }>
@@ -53,7 +53,7 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
 
 async function waitFor(row: ApprovalRow, pending: Pending, rooms: Judge): Promise<ApprovalRow> {
   if (row.state !== 'pending') return row
-  const token = clientToken(pending.request)
+  const token = rooms.wire.progressTokenOf(pending.request.body)
   const patience = token === undefined ? rooms.patience.without : rooms.patience.withProgress
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(), patience).unref()
@@ -93,7 +93,7 @@ function storedRequest(row: ApprovalRow, live: Request, about: About, rooms: Jud
   const meta = live.body['_meta']
   const whole: JsonObject = meta === undefined ? params : { ...params, _meta: meta }
   const args = whole['arguments']
-  return { ...withEnvelope(live, replace(live.envelope, 'params', whole)), call: { ...live.call, arguments: isObject(args) ? args : {} } }
+  return { ...withEnvelope(live, { ...live.envelope, params: whole }), call: { ...live.call, arguments: isObject(args) ? args : {} } }
 }
 
 const ownDenial = (decision: Decision, code: string, message: string): Decision => ({

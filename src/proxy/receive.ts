@@ -11,8 +11,6 @@ export type Inbound =
   | { readonly kind: 'stray'; readonly message: Message; readonly detail: string }
   | { readonly kind: 'broken'; readonly detail: string }
 
-const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
-
 /** Where a message came: `own` is the request whose stream it is; on a channel that all share, nothing tells whose it is but what it says. */
 export interface Source {
   readonly own: Pending | undefined
@@ -43,8 +41,8 @@ export function receive(bytes: Uint8Array, session: ClientSession, { own, shared
     }
     const { request } = owner
     const served = request.method === 'server/discover' ? rooms.wire.onlyServed(rpc.envelope) : rpc.envelope
-    const envelope = rpc.id === null ? served : replace(served, 'id', request.id)
-    const restored = rpc.kind === 'result' ? restoreSubscription(envelope, 'result', owner) : envelope
+    const envelope = rpc.id === null ? served : rooms.wire.withId(served, request.id)
+    const restored = rpc.kind === 'result' ? ownTasks(restoreSubscription(envelope, rpc.body, owner, rooms), request, session) : envelope
     const body = rpc.kind === 'result' ? objectAt(restored, 'result') : rpc.body
     return { kind: 'answer', owner, message: { ...base, kind: rpc.kind, id: request.id, method: request.method, request, envelope: restored, body } }
   }
@@ -59,7 +57,7 @@ export function receive(bytes: Uint8Array, session: ClientSession, { own, shared
     return { kind: 'request', message, exchange: current?.exchange ?? rooms.ids.exchange() }
   }
   const message: Notification = { ...base, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }
-  return receiveNotification(ofTask(message, session), session, { own, shared })
+  return receiveNotification(ofTask(message, session), session, { own, shared }, rooms)
 }
 
 // What is told of a task is judged as the call that made it.
@@ -69,47 +67,41 @@ function ofTask(message: Notification, session: ClientSession): Notification {
   return call === undefined ? message : { ...message, call }
 }
 
-function receiveNotification(message: Notification, session: ClientSession, { own, shared }: Source): Inbound {
+function receiveNotification(message: Notification, session: ClientSession, { own, shared }: Source, { wire }: Judge): Inbound {
   if (message.method === 'notifications/progress') {
     const owner = [...session.pending.values()].find(({ upstreamToken }) => upstreamToken !== undefined && upstreamToken === message.body['progressToken'])
-    const token = owner === undefined ? undefined : clientToken(owner.request)
+    const token = owner === undefined ? undefined : wire.progressTokenOf(owner.request.body)
     if (owner === undefined || token === undefined || (own !== undefined && owner !== own)) return { kind: 'stray', message, detail: 'progress under a token that was not given' }
-    return { kind: 'notification', message: withParam(message, 'progressToken', token), owner, exchange: owner.exchange }
+    return { kind: 'notification', message: withParams(message, wire.withProgressToken(message.envelope, token)), owner, exchange: owner.exchange }
   }
   if (message.method === 'notifications/cancelled') {
     const id = message.body['requestId']
     if (id !== undefined && session.asked.has(idKey(id))) return { kind: 'notification', message, owner: undefined, exchange: session.asked.get(idKey(id))?.exchange }
     const listen = typeof id === 'string' ? session.pending.get(id) : undefined
     if (listen === undefined || (own !== undefined && listen !== own)) return { kind: 'stray', message, detail: 'a cancellation of a request that is not open' }
-    return { kind: 'notification', message: withParam(message, 'requestId', listen.request.id as Json), owner: listen, exchange: listen.exchange }
+    return { kind: 'notification', message: withParams(message, wire.withRequestId(message.envelope, listen.request.id)), owner: listen, exchange: listen.exchange }
   }
-  const subscription = metaOf(message.body)?.[subscriptionKey]
+  const subscription = wire.subscriptionIdOf(message.body)
   const owner = (typeof subscription === 'string' ? session.pending.get(subscription) : undefined) ?? (shared ? undefined : own)
   if (own !== undefined && owner !== undefined && owner !== own) return { kind: 'stray', message, detail: 'news of another subscription' }
-  const envelope = owner === undefined ? message.envelope : restoreSubscription(message.envelope, 'params', owner)
-  return { kind: 'notification', message: { ...message, envelope, body: objectAt(envelope, 'params') }, owner, exchange: owner?.exchange ?? own?.exchange }
-}
-
-/** The progress token the client gave with a request (MCP basic/utilities/progress). */
-export const clientToken = (request: Request): Json | undefined => metaOf(request.body)?.['progressToken']
-
-const metaOf = (body: JsonObject): JsonObject | undefined => {
-  const meta = body['_meta']
-  return isObject(meta) ? meta : undefined
+  const restored = owner === undefined ? message : withParams(message, restoreSubscription(message.envelope, message.body, owner, { wire }))
+  return { kind: 'notification', message: restored, owner, exchange: owner?.exchange ?? own?.exchange }
 }
 
 // MCP 2026-07-28 basic/patterns/subscriptions: the subscription id is the JSON-RPC id of the listen request.
-function restoreSubscription(envelope: JsonObject, member: 'params' | 'result', owner: Pending): JsonObject {
-  const body = objectAt(envelope, member)
-  const meta = metaOf(body)
-  if (meta?.[subscriptionKey] !== owner.upstreamId) return envelope
-  return replace(envelope, member, replace(body, '_meta', replace(meta, subscriptionKey, owner.request.id as Json)))
+const restoreSubscription = (envelope: JsonObject, body: JsonObject, owner: Pending, { wire }: Pick<Judge, 'wire'>): JsonObject =>
+  wire.subscriptionIdOf(body) === owner.upstreamId ? wire.withSubscriptionId(envelope, owner.request.id) : envelope
+
+// A server that tells its callers apart by their credential takes all of the gateway's for one.
+function ownTasks(envelope: JsonObject, request: Request, session: ClientSession): JsonObject {
+  const result = objectAt(envelope, 'result')
+  const { tasks } = result
+  if (request.method !== 'tasks/list' || tasks === undefined) return envelope
+  const isOwn = (task: Json) => isObject(task) && typeof task['taskId'] === 'string' && session.tasks.has(task['taskId'])
+  return { ...envelope, result: { ...result, tasks: Array.isArray(tasks) ? tasks.filter(isOwn) : [] } }
 }
 
-const withParam = (message: Notification, key: string, value: Json): Notification => {
-  const body = replace(message.body, key, value)
-  return { ...message, body, envelope: replace(message.envelope, 'params', body) }
-}
+const withParams = (message: Notification, envelope: JsonObject): Notification => ({ ...message, envelope, body: objectAt(envelope, 'params') })
 
 export const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
 
@@ -117,9 +109,6 @@ const objectAt = (envelope: JsonObject, key: string): JsonObject => {
   const value = envelope[key]
   return isObject(value) ? value : {}
 }
-
-/** A copy with one member replaced, in its place. */
-export const replace = (object: JsonObject, key: string, value: Json): JsonObject => Object.fromEntries(Object.entries(object).map(([name, old]) => [name, name === key ? value : old]))
 
 /** Stands for the request in the record of an answer that nobody asked for. */
 const unaskedRequest = (session: ClientSession): Request => ({

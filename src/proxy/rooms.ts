@@ -19,6 +19,12 @@ export interface WireRoom {
   listOf(method: string, body: JsonObject): readonly { readonly kind: Entry['kind']; readonly name: string; readonly template: boolean; readonly value: JsonObject }[] | undefined
   keepListed(envelope: JsonObject, method: string, listed: readonly number[]): JsonObject
   privateCaching(envelope: JsonObject, wasChanged: boolean): JsonObject
+  withId(envelope: JsonObject, id: RequestId): JsonObject
+  withProgressToken(envelope: JsonObject, token: RequestId): JsonObject
+  withRequestId(envelope: JsonObject, id: RequestId): JsonObject
+  withSubscriptionId(envelope: JsonObject, id: RequestId): JsonObject
+  progressTokenOf(body: JsonObject): RequestId | undefined
+  subscriptionIdOf(body: JsonObject): RequestId | undefined
   /** Of a server's `server/discover`: without the revisions that are not judged here. */
   onlyServed(envelope: JsonObject): JsonObject
   methodOf(revision: Revision, direction: Direction, kind: 'request' | 'notification', method: string): MethodFacts | undefined
