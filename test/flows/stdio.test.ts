@@ -17,7 +17,7 @@ let count = 0
 
 beforeAll(async () => {
   const server = { command: process.execPath, args: ['--no-warnings', join(import.meta.dirname, '../support/stdio-server.ts'), journal], env: { API_SECRET_from: { env: 'CHILD_SECRET' } } }
-  gateway = await startGateway({ upstreams: { child: server }, rego: { 'policies/open/open.rego': allowAll }, env: { CHILD_SECRET: secret }, logger, settings: { limits: { upstream_wait: '2s', children_per_person: 50, children: 50 } } })
+  gateway = await startGateway({ upstreams: { child: server }, rego: { 'policies/open/open.rego': allowAll }, env: { CHILD_SECRET: secret }, logger, settings: { limits: { upstream_wait: '1s', children_per_person: 50, children: 50 } } })
 })
 afterAll(async () => {
   await gateway?.close()
