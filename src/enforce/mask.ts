@@ -85,7 +85,7 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
     repairs.set(holder.place.join('/'), made)
   }
   const { rescan, parse, print } = input
-  const twins = maskTwins({ body, rules, edits, rescan, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? new Map() })
+  const twins = maskTwins({ body, rules, edits, rescan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? new Map() })
   if (twins.named) return refuse('mask_name', 'a member name in a JSON text holds what a mask must replace')
   const masked = edits.apply(body) ?? null
   if (!isObject(masked)) return refuse('mask_impossible', 'a mask would replace the whole body')

@@ -15,6 +15,8 @@ export interface TwinContext {
   /** By the place of the holder. */
   readonly repairs: (holder: Place) => Repairs
   readonly rescan: (body: Json) => Scan
+  /** The names of those that rescan. */
+  readonly detectors: readonly string[]
   readonly parse: (text: string) => Json | undefined
   readonly print: (value: Json) => string
   /** What becomes of a member name that a rule's detector hit. */
@@ -27,6 +29,14 @@ export interface Twins {
   /** A member name in a text holds what a rule must replace. */
   readonly named: boolean
 }
+interface Reading {
+  readonly detectors: readonly string[]
+  readonly value: Json
+  readonly hits: readonly Hit[]
+}
+/** By body and text: the same body is masked for its reader and once more for the record. */
+const readings = new WeakMap<JsonObject, Map<string, Reading>>()
+
 interface Twin {
   readonly text: string
   readonly masked: number
@@ -70,15 +80,27 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
     const same = printedTwin(context, root)
     if (same !== 'gone') return same
   }
-  const value = readText(text, context.parse)
-  if (value === undefined) return undefined
+  const reading = readingOf(context, text)
+  if (reading === undefined) return undefined
   const target: Target = {
-    value,
-    hits: rules.some(({ detector }) => detector !== undefined) ? context.rescan(value).hits : [],
+    value: reading.value,
+    hits: reading.hits,
     position: ({ segments }) => positionAfter(segments, root),
     isInside: ({ segments }) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
   }
   return rewritten(context, target, rules, context.repairs(holder))
+}
+
+function readingOf({ body, detectors, parse, rescan }: TwinContext, text: string): Reading | undefined {
+  const own = readings.get(body) ?? new Map<string, Reading>()
+  readings.set(body, own)
+  const before = own.get(text)
+  if (before?.detectors === detectors) return before
+  const value = readText(text, parse)
+  if (value === undefined) return undefined
+  const reading = { detectors, value, hits: rescan(value).hits }
+  own.set(text, reading)
+  return reading
 }
 
 /** The commonest case: the text is the structured content, printed. `gone`: that was dropped, and the text must be looked at. */
@@ -93,10 +115,10 @@ function printedTwin(context: TwinContext, root: Place): Twin | undefined | 'gon
 function strayTwin(context: TwinContext, place: Place): Twin | undefined {
   const text = valueAt(context.body, place)
   if (typeof text !== 'string' || !/^[\s\ufeff]*[[{]/.test(text)) return undefined
-  const value = readText(text, context.parse)
-  if (value === undefined) return undefined
+  const reading = readingOf(context, text)
+  if (reading === undefined) return undefined
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
-  return rewritten(context, { value, hits: context.rescan(value).hits, position: () => undefined, isInside: () => true }, inside, new Map())
+  return rewritten(context, { ...reading, position: () => undefined, isInside: () => true }, inside, new Map())
 }
 
 function rewritten(context: TwinContext, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {
