@@ -54,6 +54,10 @@ type value struct {
 	noData bool
 	// a collection of such values: it can be counted whatever they are.
 	collection bool
+	// what a call gave: nobody knows its members.
+	result bool
+	// looked up by a key that a table of the source may not have.
+	lookup bool
 }
 
 func placeAt(path, shown string) value {
@@ -63,38 +67,63 @@ func placeAt(path, shown string) value {
 	return value{taint: open, path: path, isPlace: true, shown: shown}
 }
 
-// below is the value at the further steps of a reference.
-func (v value) below(steps []*ast.Term, shown string) value {
+// below is the value at the further steps of a reference. Only a variable that the reference itself binds always finds something.
+func (v value) below(steps []*ast.Term, shown string, scope scope) value {
 	if len(steps) == 0 {
 		return v
 	}
 	if !v.isPlace {
-		if v.taint == clean {
-			return v
+		if v.collection && len(steps) == 1 && scope.iterates(steps[0]) {
+			return value{taint: odd, shown: shown}
 		}
-		return value{taint: open, shown: shown}
+		if v.taint != clean || v.result {
+			return value{taint: open, shown: shown}
+		}
+		for _, step := range steps {
+			if scope.isLookup(step) {
+				return value{taint: open, shown: shown, lookup: true}
+			}
+		}
+		return v
 	}
 	path := v.path
 	for _, step := range steps {
 		name := "*"
 		if text, isText := step.Value.(ast.String); isText {
 			name = string(text)
+		} else if !scope.iterates(step) {
+			return value{taint: open, shown: shown}
 		}
 		path = strings.TrimPrefix(path+"."+name, ".")
 	}
 	return placeAt(path, shown)
 }
 
+// iterates: the step is a variable that stands for every key there is.
+func (c scope) iterates(step *ast.Term) bool {
+	name, isVar := step.Value.(ast.Var)
+	return isVar && !c.bound[name]
+}
+
+// isLookup: the step is a key from elsewhere, which a table may not have. Literal keys are looked at by OPA itself.
+func (c scope) isLookup(step *ast.Term) bool {
+	switch step.Value.(type) {
+	case ast.String, ast.Number, ast.Boolean, ast.Null:
+		return false
+	}
+	return !c.iterates(step)
+}
+
 // element is one that was found by iterating: it is there, so it can only be odd.
 func (v value) element(shown string) value {
 	if v.isPlace {
-		if inner := v.below([]*ast.Term{ast.VarTerm("_")}, shown); inner.taint == clean {
+		if inner := v.below([]*ast.Term{ast.VarTerm("_")}, shown, scope{}); inner.taint == clean {
 			return inner
 		}
 		return value{taint: odd, shown: shown}
 	}
 	if v.taint == clean {
-		return value{}
+		return value{result: v.result}
 	}
 	return value{taint: odd, shown: shown}
 }

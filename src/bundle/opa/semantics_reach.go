@@ -71,6 +71,8 @@ func (r *reach) node(node any, at visited) {
 		switch x := x.(type) {
 		case *ast.Expr:
 			if len(x.With) > 0 {
+				r.report.add(x.Location, "with", "a policy is asked about the message as it is, and may not ask itself about another with `with`",
+					"give what differs to a function")
 				for _, with := range x.With {
 					r.node(with.Value, at)
 				}

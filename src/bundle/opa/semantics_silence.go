@@ -23,25 +23,29 @@ type silence struct {
 	data     map[string]any
 	seen     map[string]bool
 	values   map[*ast.Rule]*value
+	// masks are asked about answers, where a text in the place of an array has nothing to mask at the paths that the rule makes.
+	inMask bool
 }
 
 type scope struct {
-	vars     map[ast.Var]value
+	vars map[ast.Var]value
+	// bound are the variables that get their value somewhere else than where they stand as a key.
+	bound    map[ast.Var]bool
 	negative bool
 }
 
 func checkSilence(report *report, policies *policies, data map[string]any) {
-	s := &silence{report, policies, data, map[string]bool{}, map[*ast.Rule]*value{}}
+	s := &silence{report, policies, data, map[string]bool{}, map[*ast.Rule]*value{}, false}
 	policies.roots(func(name string, rule *ast.Rule) {
-		if verdicts[name] {
-			s.rule(rule, nil, false)
-		}
+		// An allow that says nothing allows nothing; what it says `not` to is another matter.
+		s.inMask = name == "mask"
+		s.rule(rule, nil, !verdicts[name])
 	})
 }
 
 // rule looks at a rule in the light of what it is called with.
 func (s *silence) rule(rule *ast.Rule, arguments []value, negative bool) {
-	key := fmt.Sprintf("%p %v %v", rule, arguments, negative)
+	key := fmt.Sprintf("%p %v %v %v", rule, arguments, negative, s.inMask)
 	if s.seen[key] {
 		return
 	}
@@ -59,19 +63,51 @@ func (s *silence) rule(rule *ast.Rule, arguments []value, negative bool) {
 }
 
 func (s *silence) scopeOf(rule *ast.Rule, arguments []value, negative bool) scope {
-	scope := scope{vars: map[ast.Var]value{}, negative: negative}
+	scope := scope{map[ast.Var]value{}, map[ast.Var]bool{}, negative}
 	for at, argument := range rule.Head.Args {
-		if name, isVar := argument.Value.(ast.Var); isVar && at < len(arguments) {
-			scope.vars[name] = arguments[at]
+		bindVars(argument, scope)
+		if at < len(arguments) {
+			s.bindTo(argument, arguments[at], scope)
 		}
 	}
 	return scope
 }
 
-func (s *silence) body(body ast.Body, scope scope) {
+func bindVars(target *ast.Term, scope scope) {
+	ast.WalkVars(target, func(name ast.Var) bool {
+		scope.bound[name] = true
+		return false
+	})
+}
+
+// bindAll learns first which variables are bound, then what they stand for.
+func (s *silence) bindAll(body ast.Body, scope scope) {
+	for _, expr := range body {
+		switch terms := expr.Terms.(type) {
+		case *ast.SomeDecl:
+			if call, isCall := terms.Symbols[0].Value.(ast.Call); isCall {
+				for _, symbol := range call[1 : len(call)-1] {
+					bindVars(symbol, scope)
+				}
+			}
+		case []*ast.Term:
+			if name := terms[0].String(); (name == "assign" || name == "eq") && len(terms) == 3 && !expr.Negated {
+				for _, side := range terms[1:] {
+					switch side.Value.(type) {
+					case ast.Var, *ast.Array, ast.Object:
+						bindVars(side, scope)
+					}
+				}
+			}
+		}
+	}
 	for _, expr := range body {
 		s.bind(expr, scope)
 	}
+}
+
+func (s *silence) body(body ast.Body, scope scope) {
+	s.bindAll(body, scope)
 	for _, expr := range body {
 		s.expr(expr, scope)
 	}
@@ -127,6 +163,7 @@ func (s *silence) bindTo(target *ast.Term, v value, scope scope) {
 }
 
 func (s *silence) expr(expr *ast.Expr, scope scope) {
+	s.hoisted(expr, scope)
 	switch terms := expr.Terms.(type) {
 	case *ast.Term:
 		inner := scope
@@ -136,11 +173,20 @@ func (s *silence) expr(expr *ast.Expr, scope scope) {
 		s.call(terms, expr, scope)
 	case *ast.SomeDecl:
 		if call, isCall := terms.Symbols[0].Value.(ast.Call); isCall {
-			s.operand(call[len(call)-1], scope)
+			from := call[len(call)-1]
+			s.operand(from, scope)
+			s.iterated(from, s.of(from, scope), scope)
+			s.takenApart(call[len(call)-2], s.of(from, scope).element(from.String()+"[_]"), scope)
 		}
 	case *ast.Every:
 		inner := scope.inner()
 		s.operand(terms.Domain, scope)
+		s.iterated(terms.Domain, s.of(terms.Domain, scope), scope)
+		for _, name := range []*ast.Term{terms.Key, terms.Value} {
+			if name != nil {
+				bindVars(name, inner)
+			}
+		}
 		s.bindTo(terms.Value, s.of(terms.Domain, scope).element(terms.Domain.String()+"[_]"), inner)
 		inner.negative = scope.negative != expr.Negated
 		s.body(terms.Body, inner)
@@ -159,6 +205,14 @@ func (s *silence) call(terms []*ast.Term, expr *ast.Expr, scope scope) {
 	inner.negative = scope.negative != expr.Negated
 	s.follow(ref, arguments, scope, inner.negative)
 	if name == "assign" || name == "eq" || name == "equal" {
+		if len(arguments) == 2 && !inner.negative {
+			s.neverFalse(arguments[0], arguments[1])
+			s.neverFalse(arguments[1], arguments[0])
+		}
+		if name != "equal" && len(arguments) == 2 && !expr.Negated {
+			s.takenApart(arguments[0], s.of(arguments[1], scope), scope)
+			s.takenApart(arguments[1], s.of(arguments[0], scope), scope)
+		}
 		return
 	}
 	for at, argument := range arguments {
@@ -209,8 +263,12 @@ func (s *silence) operand(term *ast.Term, outer scope) {
 				s.rule(rule, nil, outer.negative)
 			}
 		}
-		for _, step := range x[1:] {
+		for at, step := range x[1:] {
 			s.operand(step, outer)
+			if outer.iterates(step) {
+				base := ast.NewTerm(x[:at+1]).SetLocation(term.Location)
+				s.iterated(base, s.of(base, outer), outer)
+			}
 		}
 		if call, isCall := x[0].Value.(ast.Call); isCall {
 			s.operand(ast.NewTerm(call).SetLocation(term.Location), outer)
@@ -243,6 +301,13 @@ func (s *silence) follow(ref ast.Ref, arguments []*ast.Term, scope scope, negati
 	if !isPolicyRef(ref) {
 		return
 	}
+	for _, rule := range s.policies.rulesAt(ref) {
+		s.rule(rule, s.given(arguments, scope), negative)
+	}
+}
+
+// given: a function is only asked about what is there.
+func (s *silence) given(arguments []*ast.Term, scope scope) []value {
 	given := make([]value, len(arguments))
 	for at, argument := range arguments {
 		given[at] = s.of(argument, scope)
@@ -250,9 +315,7 @@ func (s *silence) follow(ref ast.Ref, arguments []*ast.Term, scope scope, negati
 			given[at].taint = odd
 		}
 	}
-	for _, rule := range s.policies.rulesAt(ref) {
-		s.rule(rule, given, negative)
-	}
+	return given
 }
 
 // needed: what a rule says must be there, or the rule says nothing at all.
@@ -281,6 +344,10 @@ func (s *silence) refuse(loc *ast.Location, v value, how, remedy string) {
 	if v.noData {
 		message = fmt.Sprintf("%s is %s, but the data has no such thing, so the rule would say nothing", shown, how)
 		remedy = "add it to the data"
+	}
+	if v.lookup {
+		message = fmt.Sprintf("%s is %s, but the table may not have the key, and then the rule would say nothing", shown, how)
+		remedy = "use object.get(table, key, …) with a value for what is not in the table"
 	}
 	s.report.add(loc, "silent", message, remedy)
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -40,14 +43,12 @@ func (s *silence) of(term *ast.Term, scope scope) value {
 
 // plain forgets which place a value came from.
 func plain(v value) value {
-	return value{taint: v.taint, shown: v.shown, noData: v.noData}
+	return value{taint: v.taint, shown: v.shown, noData: v.noData, lookup: v.lookup}
 }
 
 func (s *silence) ofComprehension(term *ast.Term, body ast.Body, outer scope) value {
 	inner := outer.inner()
-	for _, expr := range body {
-		s.bind(expr, inner)
-	}
+	s.bindAll(body, inner)
 	if s.of(term, inner).taint == clean {
 		return value{}
 	}
@@ -55,37 +56,40 @@ func (s *silence) ofComprehension(term *ast.Term, body ast.Body, outer scope) va
 }
 
 func (c scope) inner() scope {
-	vars := map[ast.Var]value{}
-	for name, v := range c.vars {
-		vars[name] = v
-	}
-	return scope{vars, c.negative}
+	return scope{maps.Clone(c.vars), maps.Clone(c.bound), c.negative}
 }
 
 func (s *silence) ofRef(ref ast.Ref, scope scope) value {
 	switch {
 	case ref[0].Equal(ast.InputRootDocument):
-		return placeAt("", "").below(ref[1:], ref.String())
+		return placeAt("", "").below(ref[1:], ref.String(), scope)
 	case isPolicyRef(ref):
 		worst := value{}
-		for _, rule := range s.policies.rulesAt(ref) {
+		rules := s.policies.rulesAt(ref)
+		for _, rule := range rules {
 			worst = worse(worst, s.ofRule(rule))
 		}
-		if len(ref) > 3 {
-			return worst.below(ref[3:], ref.String())
+		if worst.taint != open && s.mayBeUndefined(rules) {
+			worst = value{taint: open, shown: ref.String()}
+		}
+		if len(ref) > 4 {
+			return worst.below(ref[4:], ref.String(), scope)
 		}
 		return worst
 	case ref[0].Equal(ast.DefaultRootDocument):
-		if _, isHelper := helperOf(ref); !isHelper && !s.inData(ref) {
+		if _, isHelper := helperOf(ref); isHelper {
+			return value{}
+		}
+		if !s.inData(ref) {
 			return value{taint: open, shown: ref.String(), noData: true}
 		}
-		return value{}
+		return value{}.below(ref[1:], ref.String(), scope)
 	}
 	if name, isVar := ref[0].Value.(ast.Var); isVar {
-		return scope.vars[name].below(ref[1:], ref.String())
+		return scope.vars[name].below(ref[1:], ref.String(), scope)
 	}
 	if call, isCall := ref[0].Value.(ast.Call); isCall {
-		return s.ofCall(call, scope).below(ref[1:], ref.String())
+		return s.ofCall(call, scope).below(ref[1:], ref.String(), scope)
 	}
 	return value{}
 }
@@ -103,13 +107,11 @@ func (s *silence) ofRule(rule *ast.Rule) value {
 	if term == nil || len(rule.Head.Args) > 0 {
 		return value{}
 	}
-	scope := scope{vars: map[ast.Var]value{}}
-	for _, expr := range rule.Body {
-		s.bind(expr, scope)
-	}
+	scope := s.scopeOf(rule, nil, false)
+	s.bindAll(rule.Body, scope)
 	found := s.of(term, scope)
-	if rule.Head.RuleKind() == ast.MultiValue && found.taint == open {
-		found = value{taint: odd, shown: found.shown}
+	if rule.Head.RuleKind() == ast.MultiValue && found.taint != clean {
+		found = value{taint: odd, shown: found.shown, collection: true}
 	}
 	s.values[rule] = &found
 	return found
@@ -119,17 +121,93 @@ func (s *silence) ofCall(call ast.Call, scope scope) value {
 	ref, arguments := operator(call)
 	shown := call.String()
 	if name, isHelper := helperOf(ref); isHelper {
-		if name == "arg" || name == "at" || name == "items" {
+		// The size of what has none is null.
+		if name == "arg" || name == "at" || name == "items" || name == "size" {
 			return value{taint: odd, shown: shown, collection: name == "items"}
 		}
 		return value{}
+	}
+	if isPolicyRef(ref) {
+		return s.ofFunction(ref, arguments, scope, shown)
 	}
 	if ref.String() == "object.get" && len(arguments) == 3 {
 		if from := s.of(arguments[0], scope); from.isPlace || from.taint != clean {
 			return value{taint: odd, shown: shown}
 		}
+		return s.of(arguments[2], scope)
 	}
-	return value{}
+	return value{result: true}
+}
+
+// ofFunction is what a policy's own function gives for what it is given: nothing, perhaps, where no case of it is for all.
+func (s *silence) ofFunction(ref ast.Ref, arguments []*ast.Term, outer scope, shown string) value {
+	given := s.given(arguments, outer)
+	worst, isTotal := value{result: true}, false
+	for _, rule := range s.policies.rulesAt(ref) {
+		isTotal = isTotal || rule.Default
+		for ; rule != nil; rule = rule.Else {
+			scope := s.scopeOf(rule, given, false)
+			s.bindAll(rule.Body, scope)
+			if rule.Head.Value != nil {
+				worst = worse(worst, plain(s.of(rule.Head.Value, scope)))
+			}
+			isTotal = isTotal || (takesAll(rule.Head.Args) && !slices.ContainsFunc(rule.Body, func(expr *ast.Expr) bool { return s.isCondition(expr, scope) }))
+		}
+	}
+	if !isTotal {
+		return value{taint: open, shown: shown}
+	}
+	return worst
+}
+
+func takesAll(parameters ast.Args) bool {
+	return !slices.ContainsFunc(parameters, func(parameter *ast.Term) bool { _, isVar := parameter.Value.(ast.Var); return !isVar })
+}
+
+// isCondition tells what may end a body from what only names a value.
+func (s *silence) isCondition(expr *ast.Expr, scope scope) bool {
+	if term, isTerm := expr.Terms.(*ast.Term); isTerm && !expr.Negated {
+		return !term.Equal(ast.BooleanTerm(true))
+	}
+	if terms, isTerms := expr.Terms.([]*ast.Term); isTerms && !expr.Negated && terms[0].String() == "assign" {
+		_, isVar := terms[1].Value.(ast.Var)
+		return !isVar || s.of(terms[2], scope).taint == open
+	}
+	return true
+}
+
+// mayBeUndefined: rules of one value that all have conditions, one of them on what may be missing or odd.
+func (s *silence) mayBeUndefined(rules []*ast.Rule) bool {
+	depends := false
+	for _, rule := range rules {
+		if rule.Default || len(rule.Head.Args) > 0 || rule.Head.RuleKind() == ast.MultiValue {
+			return false
+		}
+		for ; rule != nil; rule = rule.Else {
+			scope := s.scopeOf(rule, nil, false)
+			s.bindAll(rule.Body, scope)
+			conditions := 0
+			for _, expr := range rule.Body {
+				if s.isCondition(expr, scope) {
+					conditions++
+					depends = depends || s.dependsOnOdd(expr, scope)
+				}
+			}
+			if conditions == 0 {
+				return false
+			}
+		}
+	}
+	return depends
+}
+
+func (s *silence) dependsOnOdd(expr *ast.Expr, scope scope) bool {
+	found := false
+	ast.WalkTerms(expr, func(term *ast.Term) bool {
+		found = found || s.of(term, scope).taint != clean
+		return found
+	})
+	return found
 }
 
 // inData: data is part of the bundle, so what is missing now will be missing then.

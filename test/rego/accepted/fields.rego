@@ -128,3 +128,45 @@ risk contains {"code": "risky", "points": 0.5} if {
 	not input.actor.email
 	input.session.client.name == "unknown"
 }
+
+# A name for what is odd is as good as what it stands for.
+deny contains {"code": "named"} if {
+	input.message.call.name == "query"
+	not sallyport.only(`^select`, statement)
+	not sallyport.only(`^select`, trimmed(statement))
+}
+
+statement := sallyport.arg("sql")
+
+trimmed(value) := value if {
+	is_string(value)
+} else := ""
+
+# Tables have a value for what is not in them, and functions a last case.
+deny contains {"code": "listed"} if {
+	not input.message.call.name in object.get(tools, input.upstream.name, set())
+	sallyport.exceeds(sallyport.arg("limit"), object.get(data.longest, input.message.call.name, 10))
+	sallyport.exceeds(sallyport.arg("limit"), most(input.message.call.name))
+}
+
+tools := {"crm": sql_tools, "files": {"read_file"}}
+
+most(name) := 100 if {
+	name == "export"
+} else := 10
+
+# Every key of a table, and what is found under it.
+deny contains {"code": "tables_of_owners"} if {
+	some owner, names in tools
+	owner in input.actor.groups
+	input.message.call.name in names
+	some place
+	input.findings[place].confidence == "high"
+	place > 0
+}
+
+# A mask may be made of what an answer holds.
+mask contains {"path": sprintf("/content/%d/text", [place]), "code": "private"} if {
+	some place, block in input.message.body.content
+	block.annotations.audience[_] == "assistant"
+}
