@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import type { Actor, Call, Decision, JsonObject, JudgedMessage, Question } from '../../src/model.ts'
 
-/** One line of `bundles/<name>/cases/*.yaml`. Exactly one of `call`, `answer`, `news`, `list`, `request`, `server_request` says what is asked. */
+/** One line of `bundles/<name>/cases/*.yaml`. Exactly one of `call`, `prompt`, `read`, `answer`, `news`, `list`, `request`, `server_request` says what is asked. */
 export interface Case {
   readonly name: string
   readonly who: string
   readonly call?: readonly [upstream: string, tool: string, given: JsonObject]
+  readonly prompt?: readonly [upstream: string, name: string, given: JsonObject]
+  readonly read?: readonly [upstream: string, uri: string]
   readonly answer?: readonly [upstream: string, tool: string]
   readonly news?: readonly [upstream: string, tool: string, method: string]
   readonly list?: readonly [upstream: string, tools: readonly string[]]
@@ -46,8 +48,10 @@ const toClient = (kind: JudgedMessage['kind'], method: string): JudgedMessage =>
 const tool = (name: string, given: JsonObject = {}): Call => ({ kind: 'tool', name, arguments: given, annotations: {}, template: false })
 
 type Asked = Pick<Question, 'message'> & Partial<Pick<Question, 'request' | 'entries'>> & { readonly upstream?: string }
-function asked({ call, answer, news, list, request: method, server_request: serverMethod }: Case): Asked {
+function asked({ call, prompt, read, answer, news, list, request: method, server_request: serverMethod }: Case): Asked {
   if (call) return { upstream: call[0], message: request('tools/call', tool(call[1], call[2])) }
+  if (prompt) return { upstream: prompt[0], message: request('prompts/get', { ...tool(prompt[1], prompt[2]), kind: 'prompt' }) }
+  if (read) return { upstream: read[0], message: request('resources/read', { ...tool(read[1]), kind: 'resource' }) }
   if (answer) return { upstream: answer[0], message: toClient('result', 'tools/call'), request: request('tools/call', tool(answer[1])) }
   if (news) return { upstream: news[0], message: toClient('notification', news[2]), request: request('tools/call', tool(news[1])) }
   if (list) {

@@ -115,6 +115,21 @@ allow if {
 }
 
 # METADATA
+# title: Prompts about customers
+# description: Who may look customers up may use the prompts of the customer database.
+# related_resources:
+#   - ref: docs/policies.md#who-may-use-what
+# custom:
+#   severity: low
+#   remedy: Join the group `support` or `oncall`.
+allow if {
+	input.upstream.name == "crm"
+	input.message.method == "prompts/get"
+	some group in {"support", "oncall"}
+	sallyport.in_group(group)
+}
+
+# METADATA
 # title: Trusted servers may ask
 # description: Sampling, elicitation and roots are for servers that carry the label `asks`.
 # related_resources:

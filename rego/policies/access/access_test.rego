@@ -40,6 +40,13 @@ test_customers_as_resources if {
 	not access.allow with input as question("support", "files", "resources/read", "file:///a")
 }
 
+test_prompts_about_customers if {
+	access.allow with input as question("support", "crm", "prompts/get", "summarise_customer")
+	access.allow with input as question("oncall", "crm", "prompts/get", "summarise_customer")
+	not access.allow with input as question("ci", "crm", "prompts/get", "summarise_customer")
+	not access.allow with input as question("support", "files", "prompts/get", "summarise_customer")
+}
+
 asking(kind, labels) := {"actor": {"kind": kind}, "upstream": {"name": "crm", "labels": labels}, "message": {"method": "sampling/createMessage"}}
 
 test_only_labelled_servers_ask if {
