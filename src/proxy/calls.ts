@@ -1,13 +1,17 @@
 import type { Decision, ErrorAnswer, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
-import { createSilentChannel, type Channel } from './channel.ts'
+import type { Channel } from './channel.ts'
 import { recordJudged, type About, type Judge } from './evaluate.ts'
+import { greetAgain } from './greet.ts'
 import { holdCall } from './hold.ts'
+import { withDefinition } from './learn.ts'
+import { ownAnswer, recordOwnAnswer, recordOwnDenial } from './own-answers.ts'
+import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
-import { describedCall } from './question.ts'
 import { isObject } from './receive.ts'
-import { answerServer, forget, recordOwnAnswer, recordOwnDenial, relayRequest, sendOnly } from './relay.ts'
+import { relayRequest } from './relay.ts'
+import { answerServer, sendOnly } from './send.ts'
 import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
 
 type Rpc<K extends RpcMessage['kind']> = Extract<RpcMessage, { kind: K }>
@@ -65,21 +69,15 @@ async function answerHeld(request: Request, decision: Parameters<typeof holdCall
     executed: false,
     ...(row === undefined ? {} : { approval: { id: row.id, expiresAt: new Date(row.expires_at).toISOString() } }),
   })
-  const answer = (envelope: JsonObject): ErrorAnswer | Result => answerMessage(request, envelope)
   if (held.kind === 'withdrawn') {
     pending.channel.finish()
-    return recordOwnAnswer(answer({}), 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
+    return recordOwnAnswer(ownAnswer(request, {}), 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
   }
   const envelope = held.kind === 'pending' ? rooms.answers.pending(request, held.decision, facts(held.approval)) : rooms.answers.refusal(request, held.decision, facts(held.approval))
-  const message = answer(envelope)
+  const message = ownAnswer(request, envelope)
   const judged = { message, scan: rooms.enforce.scan(message.body), decision: held.decision }
   await recordJudged(judged, 'answered', true, about, rooms)
   await pending.channel.answer({ envelope })
-}
-
-function answerMessage(request: Request, envelope: JsonObject): ErrorAnswer | Result {
-  const kind = 'error' in envelope ? 'error' : 'result'
-  return { direction: 'to_client', revision: request.revision, method: request.method, kind, id: request.id, request, envelope, body: (envelope[kind] ?? {}) as JsonObject }
 }
 
 /** Not allowed is answered as unknown; any other refusal says why. An unknown method is 404 in the newer era (2026-07-28 basic/transports, "Status Codes"). */
@@ -91,37 +89,6 @@ async function answerRefused(request: Request, decision: Decision, pending: Pend
   const { error } = envelope
   const isMethod = isObject(error) && error['code'] === -32601
   return pending.channel.answer({ envelope, status: isMethod && request.revision === '2026-07-28' ? 404 : 200 })
-}
-
-/** A child that was restarted has forgotten everything: it is greeted as the client greeted it, judged like any message. */
-async function greetAgain(from: From, rooms: Judge): Promise<void> {
-  const { session } = from
-  await session.greets
-  const generation = generationOf(session)
-  if (session.greeting === undefined || generation === undefined || generation === session.greeted) return
-  session.greeted = generation
-  const greets = greetNow(session.greeting, from, rooms)
-  session.greets = greets.catch(() => undefined) // those who wait meet the same fault when they send
-  await greets
-}
-
-/** Undefined where no child can be started: the message is judged and recorded, and then fails. */
-function generationOf(session: ClientSession): number | undefined {
-  try {
-    return session.link.generation
-  } catch {
-    return undefined
-  }
-}
-
-async function greetNow(greeting: NonNullable<ClientSession['greeting']>, { session, actor }: From, rooms: Judge): Promise<void> {
-  const pending = track(greeting.initialize, createSilentChannel(), { session, actor }, rooms, { internal: () => undefined })
-  const passage = await passMessage(greeting.initialize, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
-  if (passage.kind !== 'forward') return forget(pending, session)
-  await relayRequest(passage.evaluated, pending, session, rooms)
-  if (greeting.initialized === undefined) return
-  const notice = await passMessage(greeting.initialized, { session, actor, exchange: rooms.ids.exchange() }, { closes: true }, rooms)
-  if (notice.kind === 'forward') await sendOnly(notice.evaluated, session)
 }
 
 async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms: Judge): Promise<{ readonly request: Request; readonly approval?: GrantedApproval | undefined } | { readonly refusal: JsonObject }> {
@@ -137,92 +104,6 @@ async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms:
   if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, approval: task.approval }
   if (read.kind !== 'call') return { request: base }
   return { request: { ...base, call: { ...read.call, annotations: {} } } }
-}
-
-const listing = { tool: 'tools/list', prompt: 'prompts/list', resource: 'resources/list', template: 'resources/templates/list' } as const
-const using = new Set(['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete'])
-
-/** What was never seen is listed first: by its annotations it must be as known to a call as to a list. */
-async function withDefinition(request: Request, { session, actor }: From, rooms: Judge): Promise<Request> {
-  const { call } = request
-  if (call === undefined) return request
-  const { name } = session.upstream
-  if (using.has(request.method) && rooms.definitions.get(name, call.kind, call.name) === undefined) {
-    const method = listing[call.template ? 'template' : call.kind]
-    // A new tool is worth another look; of a template's resources there is no end.
-    if (rooms.definitions.mayList(name, call.kind === 'tool' ? call.name : method)) await learn(method, request, { session, actor }, rooms)
-  }
-  return { ...request, call: describedCall(request, name, rooms) ?? call }
-}
-
-const maxPages = 50
-
-async function learn(method: string, because: Request, { session, actor }: From, rooms: Judge): Promise<void> {
-  let cursor: string | undefined
-  for (let page = 0; page < maxPages; page += 1) {
-    const meta = session.era === 'modern' ? { _meta: because.body['_meta'] ?? {} } : {}
-    const params: JsonObject = { ...(cursor === undefined ? {} : { cursor }), ...meta }
-    const id = rooms.ids.secret()
-    const envelope: JsonObject = { jsonrpc: '2.0', id, method, params }
-    const request: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id, method, envelope, body: params }
-    const next: { cursor: string | undefined } = { cursor: undefined }
-    const pending = track(request, createSilentChannel(), { session, actor }, rooms, { internal: (answer) => (next.cursor = answer) })
-    const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
-    if (passage.kind !== 'forward') return forget(pending, session)
-    await relayRequest(passage.evaluated, pending, session, rooms)
-    if (next.cursor === undefined) return
-    cursor = next.cursor
-  }
-}
-
-interface TrackOptions {
-  readonly mirror?: Pending['mirror']
-  readonly internal?: (nextCursor: string | undefined) => void
-}
-
-function track(request: Request, channel: Channel, { session, actor }: From, rooms: Judge, options: TrackOptions): Pending {
-  const abort = new AbortController()
-  const pending: Pending = {
-    request,
-    exchange: rooms.ids.exchange(),
-    actor,
-    upstreamId: rooms.ids.secret(),
-    upstreamToken: rooms.wire.progressTokenOf(request.body) === undefined ? undefined : rooms.ids.secret(),
-    abort,
-    startedAt: performance.now(),
-    approval: undefined,
-    sent: false,
-    answered: false,
-    cancelled: false,
-    resumable: false,
-    detached: false,
-    internal: options.internal,
-    mirror: options.mirror,
-    channel,
-  }
-  session.pending.set(pending.upstreamId, pending)
-  if (session.era === 'modern' && options.internal === undefined) cancelWithClient(pending, session, rooms)
-  return pending
-}
-
-// MCP 2026-07-28 basic/patterns/cancellation: closing the response stream is the cancellation; on stdio it has to be said.
-function cancelWithClient(pending: Pending, session: ClientSession, rooms: Judge): void {
-  const cancel = () => {
-    if (pending.answered || pending.abort.signal.aborted) return
-    pending.cancelled = true
-    pending.abort.abort()
-    const params: JsonObject = { requestId: pending.request.id as Json, reason: 'the client closed its stream', _meta: pending.request.body['_meta'] ?? {} }
-    if (pending.sent && session.link.saysCancelled) void tellCancelled(params, pending, session, rooms).catch((error: unknown) => rooms.logger.warn('a cancellation was not passed on', { error: String(error) }))
-  }
-  pending.channel.left.addEventListener('abort', cancel, { once: true })
-  if (pending.channel.left.aborted) cancel()
-}
-
-async function tellCancelled(params: JsonObject, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
-  const envelope = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
-  const message: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: 'notifications/cancelled', envelope, body: params }
-  const passage = await passMessage(message, { session, actor: pending.actor, exchange: pending.exchange }, { closes: false }, rooms)
-  if (passage.kind === 'forward') await sendOnly(passage.evaluated, session, { cancelledId: pending.upstreamId })
 }
 
 // A server should not answer what was cancelled, and some do not even end their stream.

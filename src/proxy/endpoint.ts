@@ -9,7 +9,9 @@ import { handleNotification, handleReply, handleRequest, type From, type Mirrore
 import { createChannel, type Channel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { readBody } from './body.ts'
-import { countBytes, passStream, recordOwnDenial, takeOver } from './relay.ts'
+import { recordOwnDenial } from './own-answers.ts'
+import { takeOver } from './pending.ts'
+import { countBytes, passStream } from './relay.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
 

@@ -1,10 +1,14 @@
-import { errorTable, GatewayError } from '../errors.ts'
-import type { ErrorAnswer, Evaluated, ExchangeId, GrantedApproval, JsonObject, Mask, Message, Notification, Request, Result } from '../model.ts'
+import { GatewayError } from '../errors.ts'
+import type { ErrorAnswer, Evaluated, ExchangeId, GrantedApproval, JsonObject, Notification, Request, Result } from '../model.ts'
 import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
-import { recordJudged, seal, type About, type Judge, type Judged } from './evaluate.ts'
+import type { About, Judge } from './evaluate.ts'
+import { answerFault, answerStatus } from './faults.ts'
+import { recordOwnDenial } from './own-answers.ts'
+import { forget } from './pending.ts'
 import { passMessage } from './pipeline.ts'
 import { isObject, receive } from './receive.ts'
+import { answerServer } from './send.ts'
 import { counterKey, idKey, type ClientSession, type Pending } from './session.ts'
 
 /** Made once: an abort without a reason makes an error with a stack trace each time. */
@@ -22,18 +26,6 @@ export async function relayRequest(evaluated: Evaluated<Request>, pending: Pendi
     rooms.meters.completed((performance.now() - pending.startedAt) / 1000)
     pending.abort.abort(over) // whatever the server still sends, nobody reads
     forget(pending, session)
-  }
-}
-
-/** Sends what has no answer. A server that answers all the same is not listened to. */
-export async function sendOnly(evaluated: Evaluated<Notification | Result | ErrorAnswer>, session: ClientSession, own: { readonly cancelledId?: string } = {}): Promise<void> {
-  const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(), 30_000).unref()
-  try {
-    await session.link.send(evaluated, { ...own, signal: abort.signal })
-  } finally {
-    clearTimeout(timer)
-    abort.abort()
   }
 }
 
@@ -169,97 +161,11 @@ async function passServerRequest(message: Request, exchange: ExchangeId, where: 
   await answerServer(message, passage.judged, about, rooms)
 }
 
-/** Tells a server on the client's behalf that its request was refused. */
-export async function answerServer(request: Request, judged: Judged, about: About, rooms: Judge): Promise<void> {
-  const envelope = rooms.answers.refusedServerRequest(request)
-  const reply: ErrorAnswer = { direction: 'to_server', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
-  await sendOnly(seal(reply, judged, about), about.session)
-}
-
 async function passNotification(message: Notification, owner: Pending | undefined, exchange: ExchangeId | undefined, where: Where, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
   const about: About = { session, exchange: exchange ?? rooms.ids.exchange(), actor: (owner ?? where.pending)?.actor ?? session.actor, approval: owner?.approval, request: owner?.request }
   const passage = await passMessage(message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, rooms)
   if (passage.kind === 'forward') await where.channel.release(passage.evaluated, framing)
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))
-}
-
-type RecordDenial = (message: Message, code: string, detail: string, outcome: 'dropped' | 'answered' | 'unknown', about: About, closes: boolean, rooms: Judge) => Promise<void>
-
-/** Something that the gateway itself refuses and no policy has seen, recorded like any denial. */
-export const recordOwnDenial: RecordDenial = (...denial) => recordDenial({}, ...denial)
-
-/** An answer that the gateway itself made: nothing in it came from elsewhere. */
-export const recordOwnAnswer: RecordDenial = (...denial) => recordDenial({ mask: [] }, ...denial)
-
-async function recordDenial(known: { readonly mask?: readonly Mask[] }, ...[message, code, detail, outcome, about, closes, rooms]: Parameters<RecordDenial>): Promise<void> {
-  const reasons = [{ code, message: rooms.enforce.redactText(detail), rule: `sallyport/${code}` }] as const
-  const judged: Judged = { message, scan: rooms.enforce.scan(message.body), decision: { kind: 'deny', reasons, risk: 0, listed: [], bundle: rooms.policy.active() ?? 'none', ...known } }
-  rooms.meters.decided(message, judged.decision)
-  await recordJudged(judged, outcome, closes, about, rooms)
-}
-
-async function answerStatus(status: number, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
-  const gone = status === 404 && session.link.hasSession
-  if (gone) session.closed = true
-  const detail = gone ? 'the server no longer knows the session' : `the server answered with HTTP ${status} and no message`
-  const fault = new GatewayError(gone ? 'upstream_unreachable' : 'upstream_broken', { detail })
-  // A 4xx stays what it is: clients of the newer era fall back by it (MCP 2026-07-28 basic/versioning), older ones greet again on 404;
-  // of a server without sessions that would be said in vain.
-  const misleads = status === 404 && !gone && session.greeting !== undefined
-  await answerFault(fault, pending, session, rooms, status >= 400 && status < 500 && !misleads ? status : undefined)
-}
-
-/** Ends a request that cannot be answered by its server. It is never sent again: whether it ran is then unknown. */
-async function answerFault(cause: unknown, pending: Pending, session: ClientSession, rooms: Judge, status?: number): Promise<void> {
-  if (pending.cancelled) return endCancelled(pending, session, rooms)
-  if (pending.detached) return // another stream has taken over
-  const fault = cause instanceof GatewayError ? cause : new GatewayError('internal', { cause })
-  const row = errorTable[fault.code]
-  rooms.logger[fault.code === 'internal' ? 'error' : 'warn']('a request failed', {
-    code: fault.code, detail: fault.detail, cause: fault.code === 'internal' ? String((cause as Error).stack) : undefined, upstream: session.upstream.name, session: session.id, exchange: pending.exchange,
-  })
-  const { request } = pending
-  // The server has answered and the gateway cannot pass it on: whoever calls again should know that it ran.
-  const withheld = pending.sent && (fault.code === 'record_unavailable' || fault.code === 'queue_full')
-  const envelope = withheld
-    ? rooms.answers.error(request.id, row.rpc, `${row.public}. The call was executed, but its answer is withheld.`, { executed: true, decision_id: pending.exchange })
-    : rooms.answers.error(request.id, row.rpc, row.public)
-  const answer: ErrorAnswer = { direction: 'to_client', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
-  const about: About = { session, exchange: pending.exchange, actor: pending.actor }
-  const outcome = fault.code === 'upstream_unreachable' || status !== undefined ? 'answered' : 'unknown'
-  if (!pending.answered) {
-    await recordOwnAnswer(answer, fault.code, fault.detail ?? row.public, outcome, about, true, rooms).catch((error: unknown) => {
-      rooms.logger.error('a failed request could not be recorded as such', { exchange: pending.exchange, error: String(error) })
-    })
-  }
-  pending.answered = true
-  await pending.channel.answer({ envelope, status: status ?? row.status, ...(row.status === 503 ? { headers: { 'retry-after': '1' } } : {}) })
-}
-
-// MCP basic/utilities/cancellation: nobody waits for the answer any more; whether the server had done the work is not known.
-async function endCancelled(pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
-  pending.answered = true
-  pending.channel.finish()
-  const { request } = pending
-  const envelope = rooms.answers.error(request.id, -32800, 'cancelled')
-  const answer: ErrorAnswer = { direction: 'to_client', revision: request.revision, method: request.method, kind: 'error', id: request.id, request, envelope, body: (envelope['error'] ?? {}) as JsonObject }
-  await recordOwnAnswer(answer, 'cancelled', 'the caller took the call back', 'unknown', { session, exchange: pending.exchange, actor: pending.actor }, true, rooms)
-}
-
-/** The stream of a request goes on elsewhere: it is read no more where it was, and what the client missed comes again. */
-export function takeOver(pending: Pending): void {
-  const reading = !pending.answered && !pending.detached
-  pending.detached = true
-  pending.answered = false
-  pending.channel.finish()
-  if (reading) pending.abort.abort()
-}
-
-/** A request stays known where its answer can still come on a resumed stream. */
-export function forget(pending: Pending, session: ClientSession): void {
-  if (!pending.resumable) session.pending.delete(pending.upstreamId)
-  const resumable = [...session.pending.values()].filter((other) => other.resumable)
-  for (const old of resumable.slice(0, -100)) session.pending.delete(old.upstreamId)
 }
 
 export const countBytes = (session: ClientSession, rooms: Judge) => (bytes: number) => rooms.counters.add(counterKey(session), 'bytes_out', bytes)

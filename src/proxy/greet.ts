@@ -1,0 +1,39 @@
+import type { From } from './calls.ts'
+import { createSilentChannel } from './channel.ts'
+import type { Judge } from './evaluate.ts'
+import { forget, track } from './pending.ts'
+import { passMessage } from './pipeline.ts'
+import { relayRequest } from './relay.ts'
+import { sendOnly } from './send.ts'
+import type { ClientSession } from './session.ts'
+
+/** A child that was restarted has forgotten everything: it is greeted as the client greeted it, judged like any message. */
+export async function greetAgain(from: From, rooms: Judge): Promise<void> {
+  const { session } = from
+  await session.greets
+  const generation = generationOf(session)
+  if (session.greeting === undefined || generation === undefined || generation === session.greeted) return
+  session.greeted = generation
+  const greets = greetNow(session.greeting, from, rooms)
+  session.greets = greets.catch(() => undefined) // those who wait meet the same fault when they send
+  await greets
+}
+
+/** Undefined where no child can be started: the message is judged and recorded, and then fails. */
+function generationOf(session: ClientSession): number | undefined {
+  try {
+    return session.link.generation
+  } catch {
+    return undefined
+  }
+}
+
+async function greetNow(greeting: NonNullable<ClientSession['greeting']>, { session, actor }: From, rooms: Judge): Promise<void> {
+  const pending = track(greeting.initialize, createSilentChannel(), { session, actor }, rooms, { internal: () => undefined })
+  const passage = await passMessage(greeting.initialize, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
+  if (passage.kind !== 'forward') return forget(pending, session)
+  await relayRequest(passage.evaluated, pending, session, rooms)
+  if (greeting.initialized === undefined) return
+  const notice = await passMessage(greeting.initialized, { session, actor, exchange: rooms.ids.exchange() }, { closes: true }, rooms)
+  if (notice.kind === 'forward') await sendOnly(notice.evaluated, session)
+}

@@ -1,0 +1,44 @@
+import type { JsonObject, Request } from '../model.ts'
+import type { From } from './calls.ts'
+import { createSilentChannel } from './channel.ts'
+import type { Judge } from './evaluate.ts'
+import { forget, track } from './pending.ts'
+import { passMessage } from './pipeline.ts'
+import { describedCall } from './question.ts'
+import { relayRequest } from './relay.ts'
+
+const listing = { tool: 'tools/list', prompt: 'prompts/list', resource: 'resources/list', template: 'resources/templates/list' } as const
+const using = new Set(['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete'])
+
+/** What was never seen is listed first: by its annotations it must be as known to a call as to a list. */
+export async function withDefinition(request: Request, { session, actor }: From, rooms: Judge): Promise<Request> {
+  const { call } = request
+  if (call === undefined) return request
+  const { name } = session.upstream
+  if (using.has(request.method) && rooms.definitions.get(name, call.kind, call.name) === undefined) {
+    const method = listing[call.template ? 'template' : call.kind]
+    // A new tool is worth another look; of a template's resources there is no end.
+    if (rooms.definitions.mayList(name, call.kind === 'tool' ? call.name : method)) await learn(method, request, { session, actor }, rooms)
+  }
+  return { ...request, call: describedCall(request, name, rooms) ?? call }
+}
+
+const maxPages = 50
+
+async function learn(method: string, because: Request, { session, actor }: From, rooms: Judge): Promise<void> {
+  let cursor: string | undefined
+  for (let page = 0; page < maxPages; page += 1) {
+    const meta = session.era === 'modern' ? { _meta: because.body['_meta'] ?? {} } : {}
+    const params: JsonObject = { ...(cursor === undefined ? {} : { cursor }), ...meta }
+    const id = rooms.ids.secret()
+    const envelope: JsonObject = { jsonrpc: '2.0', id, method, params }
+    const request: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id, method, envelope, body: params }
+    const next: { cursor: string | undefined } = { cursor: undefined }
+    const pending = track(request, createSilentChannel(), { session, actor }, rooms, { internal: (answer) => (next.cursor = answer) })
+    const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
+    if (passage.kind !== 'forward') return forget(pending, session)
+    await relayRequest(passage.evaluated, pending, session, rooms)
+    if (next.cursor === undefined) return
+    cursor = next.cursor
+  }
+}

@@ -1,0 +1,73 @@
+import type { Json, JsonObject, Notification, Request } from '../model.ts'
+import type { From } from './calls.ts'
+import type { Channel } from './channel.ts'
+import type { Judge } from './evaluate.ts'
+import { passMessage } from './pipeline.ts'
+import { sendOnly } from './send.ts'
+import type { ClientSession, Pending } from './session.ts'
+
+export interface TrackOptions {
+  readonly mirror?: Pending['mirror']
+  readonly internal?: (nextCursor: string | undefined) => void
+}
+
+export function track(request: Request, channel: Channel, { session, actor }: From, rooms: Judge, options: TrackOptions): Pending {
+  const abort = new AbortController()
+  const pending: Pending = {
+    request,
+    exchange: rooms.ids.exchange(),
+    actor,
+    upstreamId: rooms.ids.secret(),
+    upstreamToken: rooms.wire.progressTokenOf(request.body) === undefined ? undefined : rooms.ids.secret(),
+    abort,
+    startedAt: performance.now(),
+    approval: undefined,
+    sent: false,
+    answered: false,
+    cancelled: false,
+    resumable: false,
+    detached: false,
+    internal: options.internal,
+    mirror: options.mirror,
+    channel,
+  }
+  session.pending.set(pending.upstreamId, pending)
+  if (session.era === 'modern' && options.internal === undefined) cancelWithClient(pending, session, rooms)
+  return pending
+}
+
+// MCP 2026-07-28 basic/patterns/cancellation: closing the response stream is the cancellation; on stdio it has to be said.
+function cancelWithClient(pending: Pending, session: ClientSession, rooms: Judge): void {
+  const cancel = () => {
+    if (pending.answered || pending.abort.signal.aborted) return
+    pending.cancelled = true
+    pending.abort.abort()
+    const params: JsonObject = { requestId: pending.request.id as Json, reason: 'the client closed its stream', _meta: pending.request.body['_meta'] ?? {} }
+    if (pending.sent && session.link.saysCancelled) void tellCancelled(params, pending, session, rooms).catch((error: unknown) => rooms.logger.warn('a cancellation was not passed on', { error: String(error) }))
+  }
+  pending.channel.left.addEventListener('abort', cancel, { once: true })
+  if (pending.channel.left.aborted) cancel()
+}
+
+async function tellCancelled(params: JsonObject, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+  const envelope = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
+  const message: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: 'notifications/cancelled', envelope, body: params }
+  const passage = await passMessage(message, { session, actor: pending.actor, exchange: pending.exchange }, { closes: false }, rooms)
+  if (passage.kind === 'forward') await sendOnly(passage.evaluated, session, { cancelledId: pending.upstreamId })
+}
+
+/** The stream of a request goes on elsewhere: it is read no more where it was, and what the client missed comes again. */
+export function takeOver(pending: Pending): void {
+  const reading = !pending.answered && !pending.detached
+  pending.detached = true
+  pending.answered = false
+  pending.channel.finish()
+  if (reading) pending.abort.abort()
+}
+
+/** A request stays known where its answer can still come on a resumed stream. */
+export function forget(pending: Pending, session: ClientSession): void {
+  if (!pending.resumable) session.pending.delete(pending.upstreamId)
+  const resumable = [...session.pending.values()].filter((other) => other.resumable)
+  for (const old of resumable.slice(0, -100)) session.pending.delete(old.upstreamId)
+}
