@@ -67,20 +67,27 @@ const everything: readonly Mask[] = [{ path: '', with: '[MASKED]', must: false, 
 
 export const masksOf = (decision: Decision): readonly Mask[] => (decision.kind === 'allow' ? [] : (decision.mask ?? everything))
 
+/** A message to keep, with its own scan, and the masks that are still to be carried out on it. */
+export interface Copy {
+  readonly message: Message
+  readonly scan: Scan
+  readonly masks: readonly Mask[]
+}
+
 /** Makes the record durable. Rejects with `GatewayError` where it cannot be. */
-export async function recordJudged(judged: Judged, outcome: Outcome, closes: boolean, about: About, rooms: Rooms, masks = masksOf(judged.decision)): Promise<void> {
+export async function recordJudged(judged: Judged, outcome: Outcome, closes: boolean, about: About, rooms: Rooms, copy: Copy = { ...judged, masks: masksOf(judged.decision) }): Promise<void> {
   const started = performance.now()
   const exchange: Exchange = {
     session: about.session.id,
     exchange: about.exchange,
     at: rooms.clock(),
-    message: judged.message,
+    message: copy.message,
     findings: judged.scan.findings,
     decision: judged.decision,
     outcome,
     closes,
   }
-  await rooms.record.record(exchange, judged.scan, masks)
+  await rooms.record.record(exchange, copy.scan, copy.masks)
   rooms.meters.recorded((performance.now() - started) / 1000)
 }
 

@@ -1,5 +1,5 @@
 import type { Decision, Evaluated, JsonObject, Message, Outcome } from '../model.ts'
-import { judge, masksOf, recordJudged, seal, type About, type Judge, type Judged } from './evaluate.ts'
+import { judge, masksOf, recordJudged, seal, type About, type Copy, type Judge, type Judged } from './evaluate.ts'
 import { counterKey } from './session.ts'
 
 /** What became of a message that was put to the policy. Its record is durable. */
@@ -30,11 +30,19 @@ export async function passMessage<M extends Message>(message: M, about: About, o
       claimed = await options.claim?.() ?? true
       if (!claimed) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
     }
-    await recordJudged(enforced.judged, outcomeOf(enforced.kind, message, options), enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused', about, rooms, masksOf(judged.decision))
+    const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
+    await recordJudged(enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced, rooms))
     if (enforced.kind === 'refused') rooms.counters.add(counterKey(about.session), 'denied')
     if (enforced.kind !== 'forward') return enforced
     if (rooms.policy.active() === judged.decision.bundle) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
   }
+}
+
+/** What was masked is kept as it goes on; what is refused or waits, with the same places replaced. */
+function copyToKeep(judged: Judged, enforced: Enforced<Message>, rooms: Judge): Copy {
+  const masked = enforced.kind === 'forward' ? enforced.masked : undefined
+  if (masked === undefined) return { message: judged.message, scan: judged.scan, masks: masksOf(judged.decision) }
+  return { message: masked, scan: rooms.enforce.scan(masked.body), masks: [] }
 }
 
 function outcomeOf(kind: Passage<Message>['kind'], message: Message, options: PassOptions): Outcome {
@@ -44,7 +52,8 @@ function outcomeOf(kind: Passage<Message>['kind'], message: Message, options: Pa
 }
 
 type Enforced<M extends Message> =
-  | { readonly kind: 'forward'; readonly message: M; readonly judged: Judged<M> }
+  /** `masked` is set where masks were carried out: the whole message, before a list was shortened. */
+  | { readonly kind: 'forward'; readonly message: M; readonly masked?: M; readonly judged: Judged<M> }
   | { readonly kind: 'refused'; readonly judged: Judged<M> }
   | Extract<Passage<M>, { kind: 'held' }>
 
@@ -55,7 +64,7 @@ const enforcers = {
     const outputSchema = message.kind === 'result' && message.request.call !== undefined ? rooms.definitions.get(about.session.upstream.name, message.request.call.kind, message.request.call.name)?.outputSchema : undefined
     const masked = rooms.enforce.applyMasks({ message, masks: masksOf(judged.decision), scan: judged.scan, ...(outputSchema === undefined ? {} : { outputSchema }) })
     if (!masked.ok) return refuse(judged, masked.code, masked.detail)
-    return { kind: 'forward', message: keepListed(masked.message, judged, masked.masked > 0, rooms), judged }
+    return { kind: 'forward', message: keepListed(masked.message, judged, masked.masked > 0, rooms), masked: masked.message, judged }
   },
   deny: (judged) => ({ kind: 'refused', judged }),
   require_approval: (judged) => {
