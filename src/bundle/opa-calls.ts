@@ -1,4 +1,5 @@
-import type { Worker } from 'node:worker_threads'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import type { Call, Reply } from './opa-worker.ts'
 
 interface Waiting {
@@ -11,20 +12,33 @@ export interface Calls {
   close(): Promise<void>
 }
 
-/** One call at a time on one thread, which is started when needed, ended when idle, and replaced when a call takes too long. */
-export const createCalls = (options: { readonly start: (compiled: WebAssembly.Module | undefined) => Worker; readonly timeout: number; readonly idle: number }): Calls => {
+/** One call at a time in one process, which is started when needed, ended when idle, and replaced when a call takes too long. */
+export const createCalls = (options: { readonly start: () => ChildProcess; readonly timeout: number; readonly idle: number }): Calls => {
   const queue: Waiting[] = []
-  let worker: Worker | undefined
+  let worker: ChildProcess | undefined
   let current: Waiting | undefined
   let timer: NodeJS.Timeout | undefined
   let closed = false
-  let compiled: WebAssembly.Module | undefined
   let serial = 0
 
-  const drop = (): Promise<number> | undefined => {
+  const drop = async (): Promise<void> => {
     const dropped = worker
     worker = undefined
-    return dropped?.terminate()
+    if (dropped === undefined || dropped.exitCode !== null || dropped.signalCode !== null) return
+    const ended = once(dropped, 'exit')
+    dropped.kill('SIGKILL') // it holds nothing that could be lost
+    await ended
+  }
+  /** Only a process that works keeps the gateway's own alive. */
+  const hold = (child: ChildProcess, works: boolean): void => {
+    const channel = child.channel
+    if (works) {
+      child.ref()
+      channel?.ref()
+    } else {
+      child.unref()
+      channel?.unref()
+    }
   }
   const settle = (how: (waiting: Waiting) => void): void => {
     clearTimeout(timer)
@@ -37,35 +51,30 @@ export const createCalls = (options: { readonly start: (compiled: WebAssembly.Mo
     void drop()
     settle((waiting) => waiting.reject(new Error(message)))
   }
-  const started = (): Worker => {
-    const fresh = options.start(compiled)
-    fresh.unref()
+  const started = (): ChildProcess => {
+    const fresh = options.start()
     fresh.on('message', (reply: Reply) => {
-      if ('compiled' in reply) {
-        compiled = reply.compiled
-        return
-      }
       if (fresh !== worker || reply.id !== serial) return
       settle((waiting) => ('fault' in reply ? waiting.reject(new Error(reply.fault)) : waiting.resolve(reply.answer)))
     })
     fresh.on('error', (fault: Error) => fresh === worker && fail(fault.message))
-    fresh.on('exit', () => fresh === worker && fail("OPA's thread ended"))
+    fresh.on('exit', () => fresh === worker && fail("OPA's process ended"))
     return fresh
   }
   const next = (): void => {
     if (current) return
     current = queue.shift()
     if (!current) {
-      worker?.unref()
+      if (worker) hold(worker, false)
       timer = setTimeout(() => void drop(), options.idle).unref()
       return
     }
     clearTimeout(timer)
     worker ??= started()
-    worker.ref()
+    hold(worker, true)
     serial += 1
     timer = setTimeout(() => fail(`OPA's library took longer than ${options.timeout} ms`), options.timeout)
-    worker.postMessage({ id: serial, request: current.request } satisfies Call)
+    worker.send({ id: serial, request: current.request } satisfies Call)
   }
 
   return {

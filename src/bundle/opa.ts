@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import { fork } from 'node:child_process'
 import type { Json, JsonObject } from '../model.ts'
 import { createCalls } from './opa-calls.ts'
 import type { Problem, Stage } from './problem.ts'
@@ -64,7 +64,7 @@ export interface OpaTestReport {
 }
 export type ResultSet = readonly { readonly expressions: readonly { readonly value: Json; readonly text: string }[] }[]
 
-/** OPA's own library, on a thread of its own. Nothing that a source contains makes a method throw; a fault of the library does. */
+/** OPA's own library, in a process of its own. Nothing that a source contains makes a method throw; a fault of the library does. */
 export interface Opa {
   /** What `opa check` says, and which builtins the host would lack. Empty when all is well. */
   check(sources: OpaSources): Promise<readonly Problem[]>
@@ -90,17 +90,17 @@ interface Raw {
 }
 
 export interface OpaOptions {
-  /** Milliseconds for one call, after which its thread is ended. */
+  /** Milliseconds for one call, after which its process is ended. */
   readonly timeout?: number
-  /** Milliseconds without a call after which the thread, and with it some 100 MB, is let go. */
+  /** Milliseconds without a call after which the process, and with it some 300 MB, is let go. */
   readonly idle?: number
 }
 
-export const createOpa = ({ timeout = 60_000, idle = 15_000 }: OpaOptions = {}): Opa => {
+export const createOpa = ({ timeout = 60_000, idle = 60_000 }: OpaOptions = {}): Opa => {
   const calls = createCalls({
     timeout,
     idle,
-    start: (workerData) => new Worker(new URL('./opa-worker.ts', import.meta.url), { workerData, execArgv: ['--disable-warning=ExperimentalWarning'] }),
+    start: () => fork(new URL('./opa-worker.ts', import.meta.url), { env: {}, execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
   })
   const ask = async (command: string, fields: object): Promise<Raw> => JSON.parse(await calls.ask(JSON.stringify({ command, ...fields }))) as Raw
   const request = ({ library, detectors, ...sources }: OpaSources): object => ({
