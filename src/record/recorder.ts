@@ -63,6 +63,12 @@ export function createRecorder<Scan>({ store, redact, redactText, clock, logger 
     }
   }
 
+  /** Whoever watches the log finds the record of what was stopped by its ids. */
+  function tell({ session, exchange, method, call, outcome, decision }: NewEvent): void {
+    const rules = decision.reasons.map(({ rule }) => rule).join(' ')
+    logger.info(`a message was ${outcome}`, { session, exchange, method, ...(call === null ? {} : { call }), rules, bundle: decision.bundle })
+  }
+
   return {
     openSession(session) {
       const client = {
@@ -88,6 +94,7 @@ export function createRecorder<Scan>({ store, redact, redactText, clock, logger 
       const session = unkept.get(exchange.session)
       if (session !== undefined) put(session)
       await store.append(row)
+      if (row.outcome === 'denied' || row.outcome === 'held') tell(row)
     },
     closeInterrupted: () => store.closeInterrupted(clock()),
   }

@@ -16,9 +16,11 @@ const redactText = (text: string): string => text.replaceAll(canary, '[MASKED]')
 let place: ReturnType<typeof scratch>
 let store: Store
 let recorder: Recorder<undefined>
+let told: unknown[]
 let healed: PromiseWithResolvers<void>
 beforeEach(async () => {
   place = scratch()
+  told = []
   healed = Promise.withResolvers()
   store = await createSqliteStore({ path: place.path, logger: silent, observe: { reopened: () => healed.resolve() } })
   recorder = createRecorder({
@@ -30,7 +32,7 @@ beforeEach(async () => {
     }),
     redactText,
     clock: () => 5_000,
-    logger: silent,
+    logger: { ...silent, info: (_, fields) => told.push(fields) },
   })
 })
 afterEach(async () => {
@@ -52,6 +54,14 @@ const exchange = (message: Message, more: Partial<Exchange> = {}): Exchange => (
   session: 'ses_1', exchange: 'exg_1', at: 1_500, message, findings: [], decision: decision('allow'), outcome: 'forwarded', closes: false, ...more,
 })
 const opening = { ...sessionRow('1'), client: { name: `agent ${canary}`, version: '1' } }
+
+test('what was stopped is told with the ids of its record, and without what was detected', async () => {
+  recorder.openSession(opening)
+  await recorder.record(exchange(request('query', 'x')), undefined, [])
+  expect(told).toEqual([])
+  await recorder.record(exchange(request(canary, canary), { decision: decision('deny'), outcome: 'denied', closes: true }), undefined, [])
+  expect(told).toEqual([expect.objectContaining({ session: 'ses_1', exchange: 'exg_1', method: 'tools/call', call: '[MASKED]', rules: expect.any(String) })])
+})
 
 function filesHold(text: string): string[] {
   const dir = dirname(place.path)
