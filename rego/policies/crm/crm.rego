@@ -46,6 +46,19 @@ deny contains {"code": "several_statements", "message": "only one statement is a
 }
 
 # METADATA
+# title: Statements without comments
+# description: Behind a comment sign a WHERE or a LIMIT is there for the policy and not for the database.
+# related_resources:
+#   - ref: https://www.sqlite.org/lang_comment.html
+# custom:
+#   severity: high
+#   remedy: Leave the comments out.
+deny contains {"code": "sql_comment", "message": "a statement may not hold comments"} if {
+	is_query
+	sallyport.matches(`--|/\*`, sallyport.arg("sql"))
+}
+
+# METADATA
 # title: Pipelines only select
 # description: A CI job may read; every statement other than a SELECT is refused.
 # related_resources:
@@ -121,7 +134,7 @@ require_approval contains {
 } if {
 	is_query
 	sallyport.matches(`(?i)\bselect\b`, sallyport.arg("sql"))
-	not sallyport.only(`(?i)\blimit\s+[0-9]{1,3}\s*;?\s*$|\bwhere\s+id\s*=\s*'?[0-9]+'?\s*;?\s*$|^\s*select\s+count\(\*\)`, sallyport.arg("sql"))
+	not sallyport.only(`(?i)\blimit\s+[0-9]{1,3}\s*;?\s*$|\bwhere\s+id\s*=\s*'?[0-9]+'?\s*;?\s*$|^\s*select\s+count\(\*\)\s+from\s+\w+\s*;?\s*$`, sallyport.arg("sql"))
 }
 
 # METADATA

@@ -26,6 +26,8 @@ test_changes_name_their_rows if {
 }
 
 test_one_statement_a_call if {
+	"sql_comment" in codes(crm.deny) with input as query("DELETE FROM customers -- WHERE id = 1")
+	not "sql_comment" in codes(crm.deny) with input as query("SELECT 1 - 1 LIMIT 1")
 	"several_statements" in codes(crm.deny) with input as query("SELECT 1; SELECT 2")
 	not "several_statements" in codes(crm.deny) with input as query("SELECT 1; ")
 }
