@@ -25,6 +25,7 @@ export const createCalls = (options: { readonly start: () => ChildProcess; reado
     const dropped = worker
     worker = undefined
     if (dropped === undefined || dropped.exitCode !== null || dropped.signalCode !== null) return
+    dropped.ref() // whoever waits for its end must live to see it
     const ended = once(dropped, 'exit')
     dropped.kill('SIGKILL') // it holds nothing that could be lost
     await ended
