@@ -134,7 +134,7 @@ require_approval contains {
 } if {
 	is_query
 	sallyport.matches(`(?i)\bselect\b`, sallyport.arg("sql"))
-	not sallyport.only(`(?i)\blimit\s+[0-9]{1,3}\s*;?\s*$|\bwhere\s+id\s*=\s*'?[0-9]+'?\s*;?\s*$|^\s*select\s+count\(\*\)\s+from\s+\w+\s*;?\s*$`, sallyport.arg("sql"))
+	not sallyport.only(`(?i)\blimit\s+[0-9]{1,3}\s*;?\s*$|\bwhere\s+id\s*=\s*'?[0-9]+'?\s*;?\s*$|^\s*select\s+count\(\*\)(\s+as\s+\w+)?\s+from\s+\w+\s*;?\s*$`, sallyport.arg("sql"))
 }
 
 # METADATA

@@ -63,7 +63,7 @@ test_unbounded_queries_wait if {
 	every sql in ["SELECT * FROM customers", "SELECT * FROM customers LIMIT 5000", ["SELECT 1"]] {
 		codes(crm.require_approval) == {"unbounded_query"} with input as query(sql)
 	}
-	every sql in ["SELECT * FROM customers LIMIT 10", "SELECT * FROM customers WHERE id = 7", "SELECT count(*) FROM customers"] {
+	every sql in ["SELECT * FROM customers LIMIT 10", "SELECT * FROM customers WHERE id = 7", "SELECT count(*) FROM customers", "SELECT count(*) AS n FROM customers"] {
 		crm.require_approval == set() with input as query(sql)
 	}
 }
