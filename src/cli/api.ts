@@ -104,6 +104,8 @@ export const createApiClient = (env: Environment): ApiClient => {
       if (response.ok && content !== undefined) return { ok: true, status: response.status, body: content as T }
       if (response.ok) return failed(`${url.origin} answered with something that is not JSON: is SALLYPORT_URL a gateway?`)
       const problem = asProblem(content)
+      // Every answer of the admin API says which thing is not there.
+      if (response.status === 404 && problem?.detail === undefined && problem?.code === undefined) return failed(`${url.origin} has no admin API at ${root.pathname}: is SALLYPORT_URL the address of a gateway?`)
       return {
         ok: false,
         exit: response.status === 400 || response.status === 422 ? exitCode.misuse : [403, 404, 405, 409, 410].includes(response.status) ? exitCode.no : exitCode.failed,

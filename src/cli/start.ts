@@ -7,10 +7,12 @@ export const registerStart: Register = (program, { output, env, exit }) => {
     .command('start')
     .description('run the gateway')
     .option('--config <file>', 'the configuration (default: $SALLYPORT_CONFIG or ./sallyport.yaml)')
-    .action(async (given: { readonly config?: string }) => {
+    .option('--json', 'print one line of JSON when it listens, or the problems')
+    .action(async (given: { readonly config?: string; readonly json?: boolean }) => {
       const { file, loaded } = await load(given.config, env)
       if (!loaded.ok) {
-        showProblems(file, loaded.problems, output)
+        if (given.json === true) output.json({ ok: false, file, problems: loaded.problems })
+        else showProblems(file, loaded.problems, output)
         return exit(exitCode.failed)
       }
       const { settings, secrets, warnings } = loaded
@@ -18,6 +20,6 @@ export const registerStart: Register = (program, { output, env, exit }) => {
       const logger = createLogger({ level: settings.logging.level }, text => text)
       for (const warning of warnings) logger.warn(warning)
       const gateway = await createGateway({ settings, secrets })
-      await runUntilSignal(gateway, url => output.line(`sallyport listens at ${url}`))
+      await runUntilSignal(gateway, url => output.line(given.json === true ? JSON.stringify({ ok: true, url, public_url: settings.public_url }) : `sallyport listens at ${url}`))
     })
 }

@@ -90,6 +90,12 @@ test('start refuses whatever is wrong or weak, all of it at once, before anythin
   expect(err).toMatch(/5 problems in .*; nothing was started/)
 })
 
+test('start --json tells the problems as JSON', async () => {
+  const { code, out, err } = await sallyport(['start', '--json', '--config', await writeConfiguration(await createPlace(), { ...good(), upstreams: {} })])
+  expect({ code, err }).toEqual({ code: 3, err: '' })
+  expect(JSON.parse(out)).toMatchObject({ ok: false, problems: [{ path: 'upstreams' }] })
+})
+
 test('P29: start and validate tell the same of a sample of the refused configurations', async () => {
   const sample = rows.filter((_, index) => index % 20 === 0)
   const answers = await Promise.all(sample.map(async ({ content, path, files, env }) => {
@@ -160,6 +166,7 @@ describe('the client of the admin API', () => {
       const path = request.url ?? ''
       if (path.startsWith('/api/v1/sessions?')) return void response.end('{"items":[],"next_cursor":null}')
       if (path === '/api/v1/away') return void response.writeHead(302, { location: '/api/v1/sessions?x=1' }).end()
+      if (path.startsWith('/mcp/')) return void response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{"type":"about:blank","title":"Not Found","status":404}')
       if (path === '/api/v1/page') return void response.end('<html>')
       const status = Number(path.split('/').at(-1))
       return void response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify({ status, title: 'no', detail: 'because of this' }))
@@ -190,6 +197,9 @@ describe('the client of the admin API', () => {
     ['nobody there', { SALLYPORT_URL: 'http://127.0.0.1:1' }, 3, /could not be reached/],
   ])('%s is said in words', async (_, env, exit, says) => {
     expect(await client(env).get('sessions')).toMatchObject({ ok: false, exit, message: expect.stringMatching(says) })
+  })
+  test('an address that has no admin API is said in words', async () => {
+    expect(await client({ SALLYPORT_URL: `${url}/mcp` }).get('sessions')).toMatchObject({ ok: false, exit: 3, message: expect.stringMatching(/SALLYPORT_URL/) })
   })
   test('an answer that is not JSON is said in words', async () => {
     expect(await client().get('page')).toMatchObject({ ok: false, exit: 3 })
