@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { showProblem } from '../config/problem.ts'
 import { loadSettings } from '../config/load.ts'
 import { createDetectors } from '../detect/index.ts'
@@ -52,7 +52,9 @@ export async function runDemo({ port = 8080, host = '127.0.0.1', directory = def
     for (const end of closing.splice(0).reverse()) await end()
   }
   try {
-    const path = await prepareDirectory(directory)
+    const path = await prepareDirectory(directory).catch((error: NodeJS.ErrnoException) => {
+      throw new DemoRefused(`the demo keeps its files in ${resolve(directory)}, which cannot be written (${error.code}): start it in a directory of your own, or name one with --dir`)
+    })
     const secret = randomBytes(32).toString('base64url')
     const crmToken = randomBytes(32).toString('base64url')
     const url = `http://127.0.0.1:${port}`

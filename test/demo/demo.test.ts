@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
@@ -39,6 +39,14 @@ test('a taken port is told with what to do about it', async () => {
   expect(code).toBe(3)
   expect(stderr).toMatch(new RegExp(`port ${port} is taken by another program.*npm start -- --port \\d+`))
   other.close()
+})
+
+test('a directory that cannot be written is told with what to do about it', async () => {
+  const file = join(directory, 'file')
+  await writeFile(file, '')
+  const { code, stderr } = await sallyport('demo', '--port', '65001', '--dir', join(file, 'demo'))
+  expect(code).toBe(3)
+  expect(stderr).toMatch(/cannot be written \(ENOTDIR\).*--dir/)
 })
 
 test('wrong use of demo and token is told', async () => {
