@@ -17,5 +17,5 @@ export const showPath = (steps: Steps): string =>
 /** One line for people: `sallyport.yaml:12:3 upstreams.crm.url: found "x", expected …`. */
 export const showProblem = (file: string, { path, line, column, found, expected }: Problem): string => {
   const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`
-  return `${place} ${path === '' ? '' : `${path}: `}${found === undefined ? '' : `found ${found}, `}expected ${expected}`
+  return `${place}${path === '' ? ': ' : ` ${path}: `}${found === undefined ? '' : `found ${found}, `}expected ${expected}`
 }

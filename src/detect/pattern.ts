@@ -7,14 +7,14 @@ export type PatternDetector =
 
 /** A detector from a pattern in RE2's syntax: linear in the text whatever the pattern. */
 export function createPatternDetector(pattern: string): PatternDetector {
-  if (pattern === '') return { ok: false, problem: 'the pattern is empty' }
+  if (pattern === '') return { ok: false, problem: 'a pattern that is not empty' }
   let compiled: RE2JS
   try {
     compiled = RE2JS.compile(pattern)
   } catch (error) {
-    return { ok: false, problem: `RE2 refuses the pattern: ${error instanceof Error ? error.message : 'unknown reason'}` }
+    return { ok: false, problem: `a pattern of RE2 (${error instanceof Error ? error.message : 'unknown reason'})` }
   }
-  if (compiled.matcher('').find()) return { ok: false, problem: 'the pattern matches the empty text, so it would hit everywhere' }
+  if (compiled.matcher('').find()) return { ok: false, problem: 'a pattern that does not match the empty text, which is everywhere' }
   const find = (text: string): readonly Span[] => {
     const spans: Span[] = []
     const matcher = compiled.matcher(text)

@@ -9,10 +9,10 @@ const pattern = z.string().superRefine((value, context) => {
 const settings = z.record(z.string(), z.strictObject({ pattern })).superRefine((value, context) => {
   for (const name of Object.keys(value)) {
     const problem = Object.hasOwn(builtIn, name)
-      ? 'a built-in detector has this name'
+      ? 'another name: a built-in detector has this one'
       : /^[a-z][a-z0-9_]{0,63}$/.test(name)
         ? undefined
-        : 'the name of a detector is lower case letters, digits and _, and begins with a letter'
+        : 'a name of lower case letters, digits and _, beginning with a letter'
     if (problem !== undefined) context.addIssue({ code: 'custom', path: [name], message: problem })
   }
 })

@@ -14,9 +14,9 @@ test('detectors of the settings are names with patterns, and there may be none',
 test.each([
   ['a built-in name', { us_ssn: { pattern: 'x' } }, 'built-in detector'],
   ['a name of other letters', { 'Staff-No': { pattern: 'x' } }, 'lower case'],
-  ['a pattern that RE2 refuses', { a: { pattern: '(?=x)' } }, 'RE2 refuses the pattern'],
-  ['a broken pattern', { a: { pattern: '(' } }, 'RE2 refuses the pattern'],
-  ['a pattern that matches nothing at all', { a: { pattern: 'x*' } }, 'matches the empty text'],
+  ['a pattern that RE2 refuses', { a: { pattern: '(?=x)' } }, 'a pattern of RE2'],
+  ['a broken pattern', { a: { pattern: '(' } }, 'a pattern of RE2'],
+  ['a pattern that matches nothing at all', { a: { pattern: 'x*' } }, 'does not match the empty text'],
   ['an empty pattern', { a: { pattern: '' } }, 'empty'],
   ['an unknown key', { a: { pattern: 'x', flags: 'i' } }, 'flags'],
 ])('%s is refused with a reason', (_what, detectors, reason) => {
