@@ -74,3 +74,9 @@ test('a bad edit leaves the old bundle active and says why; a good one is active
   expect((await client.request('tools/call', { name: 'echo', arguments: {} })).result).toMatchObject({ isError: true })
   expect(await metrics()).toMatch(/sallyport_policy_runs_total\{result="failed"\} [1-9]/)
 })
+
+test('a port that is taken is told as such, and nothing is left open', async () => {
+  const port = Number(new URL(gateway.url).port)
+  const second = startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll }, settings: { listen: { host: '127.0.0.1', port }, public_url: gateway.url } })
+  await expect(second).rejects.toThrow(`port ${port} on 127.0.0.1 is taken`)
+})
