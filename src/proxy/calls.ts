@@ -6,6 +6,7 @@ import { recordJudged, type About, type Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
 import { holdCall } from './hold.ts'
 import { withDefinition } from './learn.ts'
+import { takeLeg } from './legs.ts'
 import { ownAnswer, recordOwnAnswer, recordOwnDenial } from './own-answers.ts'
 import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
@@ -103,7 +104,7 @@ async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms:
   const task = rpc.method.startsWith('tasks/') ? session.tasks.get(String(rpc.body['taskId'])) : undefined
   if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, approval: task.approval }
   if (read.kind !== 'call') return { request: base }
-  return { request: { ...base, call: { ...read.call, annotations: {} } } }
+  return takeLeg({ ...base, call: { ...read.call, annotations: {} } }, session, rooms)
 }
 
 // A server should not answer what was cancelled, and some do not even end their stream.

@@ -4,6 +4,7 @@ import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
 import type { About, Judge } from './evaluate.ts'
 import { answerFault, answerStatus } from './faults.ts'
+import { keepLeg } from './legs.ts'
 import { recordOwnDenial } from './own-answers.ts'
 import { forget } from './pending.ts'
 import { passMessage } from './pipeline.ts'
@@ -107,8 +108,9 @@ async function passArrival(arrival: Arrival, where: Where, session: ClientSessio
 
 type Framing = { readonly status?: number; readonly eventId?: string }
 
-async function passAnswer(message: Result | ErrorAnswer, owner: Pending, channel: Channel, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
-  learn(message, session, rooms)
+async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, channel: Channel, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
+  learn(arrived, session, rooms)
+  const message = keepLeg(arrived, owner, session, rooms)
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
   const outcome = owner.internal === undefined ? {} : { outcome: 'dropped' as const }
   if (message.kind === 'result') owner.internal?.(nextCursor(message.body))

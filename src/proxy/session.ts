@@ -2,6 +2,7 @@ import type { ClientName, Era, ExchangeId, GrantedApproval, Json, JsonObject, Kn
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
 import type { EventIds } from './event-ids.ts'
+import type { Leg } from './legs.ts'
 
 /** A request of the client that a server is working on, or may still answer. */
 export interface Pending {
@@ -58,6 +59,8 @@ export interface ClientSession {
   readonly pending: Map<string, Pending>
   /** By `idKey` of the server's id. */
   readonly asked: Map<string, Asked>
+  /** Approved calls that wait for the client's input, by the state it was given. */
+  readonly legs: Map<string, Leg>
   /** Calls that made a task, by task id, with the approval that released them. */
   readonly tasks: Map<string, { readonly request: Request; readonly approval: GrantedApproval | undefined }>
   readonly eventIds: EventIds
