@@ -46,7 +46,7 @@ interface Parts {
   readonly tell: (row: ApprovalRow) => void
 }
 
-/** Who may answer (product contract 2.1), and what an answer does. */
+/** Who may answer, and what an answer does. */
 export function createAnswering({ store, now, get, redactText, tell }: Parts): Answering {
   return {
     async answer(id, reviewer, { verdict, reason }) {

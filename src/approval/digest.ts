@@ -1,7 +1,7 @@
 import { parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 
-/** What differs between two sendings of one and the same call (product contract 2.5). */
+/** What differs between two sendings of one and the same call. */
 const passing: readonly string[] = ['_meta', 'requestState', 'inputResponses']
 
 /** The text an approval's digest is over: members in their order, numbers with their source text. */

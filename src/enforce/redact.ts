@@ -1,4 +1,4 @@
-// What is stored or logged (promise 4): everything detected and every masked place is replaced, whatever was decided. Nothing
+// What is stored or logged: everything detected and every masked place is replaced, whatever was decided. Nothing
 // here refuses: what cannot be replaced exactly goes as a whole.
 import { parseExactJson } from '../exact-json.ts'
 import type { Hit, Json, JsonObject, Mask, Message, Reason, Scan, Span } from '../model.ts'

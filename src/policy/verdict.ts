@@ -108,7 +108,7 @@ function withMetadata(reason: Raw['reasons'][number], rules: VerdictContext['rul
   }
 }
 
-/** The denial for everything that goes wrong in judging (product 2.6, promise 3). */
+/** The denial for everything that goes wrong in judging. */
 export function policyError(bundle: BundleDigest | 'none'): Decision {
   const reason = { code: 'policy_error', message: 'the policy could not judge this message', rule: 'sallyport/policy_error' }
   return { kind: 'deny', reasons: [reason], risk: 0, listed: [], bundle }

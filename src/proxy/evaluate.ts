@@ -55,7 +55,7 @@ export async function judge<M extends Message>(message: M, about: About, rooms: 
   return { message, scan, decision: redactReasons(decision, rooms) }
 }
 
-// Reasons may quote what was asked (product rule: messages of reasons are scanned before they are returned or stored).
+// Reasons may quote what was asked: they are scanned before they are returned or stored.
 function redactReasons(decision: Decision, rooms: Rooms): Decision {
   if (decision.reasons.every(({ message }) => message === undefined)) return decision
   const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: rooms.enforce.redactText(reason.message) }))
