@@ -133,32 +133,6 @@ test('D45: a modern server\'s request and an answer nobody asked for are dropped
   expect(text).toContain('"id":9')
 })
 
-test('D44: text that looks like framing arrives as one event with the text intact', async () => {
-  const evil = 'x\n\ndata: {"jsonrpc":"2.0","id":10,"result":{}}\n\nid: 9'
-  play = (id, response) => void events(response, [frame(answer(id, evil))])
-  const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
-  const seen = await messagesIn(await client.send(call(10)))
-  expect(seen).toEqual([answer(10, evil)])
-})
-
-test('D43: a secret split over chunks, data lines and a cut character is masked, and the text stays valid', async () => {
-  play = async (id, response) => {
-    events(response, [])
-    const text = frame(answer(id, 'é card 4111111111111111 ü'))
-    const bytes = Buffer.from(text.replace('4111111111111111', '41111111').replace('"content"', '\ndata: "content"'))
-    expect(bytes.length).toBeGreaterThan(0)
-    const whole = Buffer.from(text)
-    for (let at = 0; at < whole.length; at += 3) {
-      response.write(whole.subarray(at, at + 3))
-      await wait(1)
-    }
-    response.end()
-  }
-  const client = await connect(gateway.mcp('stub'), token, '2025-06-18')
-  const seen = await messagesIn(await client.send(call(11)))
-  expect(seen).toEqual([answer(11, 'é card [MASKED] ü')])
-})
-
 test('the GET stream carries what no request asked for, judged too', async () => {
   const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
   const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream', 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25' }
