@@ -14,5 +14,3 @@ export const adminSettings = z.strictObject({
     operator: groups().meta({ description: 'Groups that may end sessions and manage the gateway.' }),
   }).prefault({}).meta({ description: 'Who may use the admin API. Who is in no role may do nothing there.' }),
 })
-
-export type AdminSettings = z.output<typeof adminSettings>

@@ -7,5 +7,3 @@ export const approvalSettings = z.strictObject({
   hold_with_progress: duration('1s', '60m').prefault('5m')
     .meta({ description: 'The same for a client that asked for progress and is kept waiting by it.' }),
 })
-
-export type ApprovalSettings = z.output<typeof approvalSettings>

@@ -19,6 +19,3 @@ const settings = z.record(z.string(), z.strictObject({ pattern })).superRefine((
 
 /** Detectors of the organisation's own, each a pattern in RE2's syntax. */
 export const detectorsSettings = settings.default({})
-export type DetectorsSettings = z.infer<typeof detectorsSettings>
-/** The settings' part as it stands in the configuration file. */
-export const detectSettings = z.strictObject({ detectors: detectorsSettings })

@@ -53,4 +53,3 @@ export const publicKey = z.looseObject({ kty: z.string() })
 
 /** A JSON Web Key Set (RFC 7517 section 5) as it may be given for an issuer. */
 export const keySet = z.looseObject({ keys: z.array(publicKey, { error: 'keys: a list of keys' }).min(1, { error: 'at least one key' }) }, { error: 'a JSON Web Key Set' })
-export type KeySet = z.output<typeof keySet>

@@ -9,5 +9,3 @@ export const policySettings = z.strictObject({
     }),
   ]).meta({ description: 'Where the policies come from.' }),
 })
-
-export type PolicySettings = z.output<typeof policySettings>

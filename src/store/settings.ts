@@ -9,5 +9,3 @@ export const storeSettings = z.discriminatedUnion('kind', [
     key_from: secret().meta({ description: 'The key under which held calls are encrypted and digests are made: 32 random bytes as base64 or hex, such as `openssl rand -base64 32` prints. Losing it makes pending approvals unreadable.' }),
   }),
 ]).meta({ description: 'Where sessions, approvals and decisions are kept.' })
-
-export type StoreSettings = z.output<typeof storeSettings>

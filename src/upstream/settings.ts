@@ -60,7 +60,4 @@ export const stdioUpstreamSettings = z.strictObject({
 export const upstreamSettings = z.union([httpUpstreamSettings, stdioUpstreamSettings], {
   error: 'either url (a server over Streamable HTTP) or command (a server over stdio)',
 })
-
-export type HttpUpstreamSettings = z.output<typeof httpUpstreamSettings>
-export type StdioUpstreamSettings = z.output<typeof stdioUpstreamSettings>
 export type UpstreamSettings = z.output<typeof upstreamSettings>

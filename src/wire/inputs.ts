@@ -3,25 +3,7 @@ import { own } from './envelope.ts'
 import { knownNames, lookAlike } from './fold.ts'
 import { isObject } from './json.ts'
 
-/** What a server asks of the client inside of a result (2026-07-28 basic/patterns/mrtr). */
-export interface InputRequest {
-  readonly key: string
-  readonly method: string
-  readonly body: JsonObject
-}
-
 const requestNames = knownNames(['method', 'params'])
-
-/** The requests in an `input_required` result, in their order; readRpc has refused what cannot be told here. */
-export function inputRequestsOf(result: JsonObject): readonly InputRequest[] {
-  const requests = own(result, 'inputRequests')
-  if (!isObject(requests)) return []
-  return Object.entries(requests).flatMap(([key, request]) => {
-    const method = isObject(request) ? own(request, 'method') : undefined
-    const params = isObject(request) ? own(request, 'params') : undefined
-    return typeof method === 'string' ? [{ key, method, body: isObject(params) ? params : {} }] : []
-  })
-}
 
 /** What is wrong with the requests in a result: one that is not told by its method would be judged as nothing. */
 export function inputRequestsFault(result: JsonObject): string | undefined {

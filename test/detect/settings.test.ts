@@ -1,14 +1,14 @@
 import { createPatternDetector } from '../../src/detect/pattern.ts'
-import { detectSettings } from '../../src/detect/settings.ts'
+import { detectorsSettings } from '../../src/detect/settings.ts'
 
 const problemsOf = (value: unknown): string[] => {
-  const read = detectSettings.safeParse(value)
+  const read = detectorsSettings.safeParse(value)
   return read.success ? [] : read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
 }
 
 test('detectors of the settings are names with patterns, and there may be none', () => {
-  expect(detectSettings.parse({ detectors: { staff_number: { pattern: 'S\\d{6}' } } })).toEqual({ detectors: { staff_number: { pattern: 'S\\d{6}' } } })
-  expect(detectSettings.parse({})).toEqual({ detectors: {} })
+  expect(detectorsSettings.parse({ staff_number: { pattern: 'S\\d{6}' } })).toEqual({ staff_number: { pattern: 'S\\d{6}' } })
+  expect(detectorsSettings.parse(undefined)).toEqual({})
 })
 
 test.each([
@@ -20,7 +20,7 @@ test.each([
   ['an empty pattern', { a: { pattern: '' } }, 'empty'],
   ['an unknown key', { a: { pattern: 'x', flags: 'i' } }, 'flags'],
 ])('%s is refused with a reason', (_what, detectors, reason) => {
-  expect(problemsOf({ detectors }).join('\n')).toContain(reason)
+  expect(problemsOf(detectors).join('\n')).toContain(reason)
 })
 
 test('a pattern finds its spans', () => {

@@ -1,7 +1,6 @@
 import type { Json, JsonObject } from '../../src/model.ts'
-import { rpcError, rpcResult } from '../../src/wire/answer.ts'
+import { rpcError } from '../../src/wire/answer.ts'
 import { callOf } from '../../src/wire/call.ts'
-import { inputRequestsOf } from '../../src/wire/inputs.ts'
 import {
   idKey, mcpMeta, progressTokenOf, readRpc, relatedTaskOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId,
 } from '../../src/wire/rpc.ts'
@@ -81,15 +80,6 @@ describe('JSON-RPC', () => {
     expect(readRpc({ jsonrpc: '2.0', id: 1, result })).toMatchObject({ kind: 'problem', id: 1 })
   })
 
-  test('tells what a server asks inside of a result', () => {
-    const params = { message: 'Which year?' }
-    expect(inputRequestsOf({ inputRequests: { k1: { method: 'elicitation/create', params }, k2: { method: 'roots/list' } } })).toEqual([
-      { key: 'k1', method: 'elicitation/create', body: params },
-      { key: 'k2', method: 'roots/list', body: {} },
-    ])
-    expect(inputRequestsOf({ content: [] })).toEqual([])
-  })
-
   test('names of a caller’s own may be spelt as they like', () => {
     const params = { name: 'a', arguments: { Name: 1, URI: 2, constructor: { prototype: 1 } }, _meta: { 'example.com/Name': 1 }, toString: 1 }
     expect(readRpc(request({ params }))).toMatchObject({ kind: 'request', body: params })
@@ -158,9 +148,6 @@ describe('envelopes', () => {
   })
 
   test('of the gateway’s own are read like any other', () => {
-    expect(readRpc(rpcResult('a', { content: [] }, '2026-07-28'))).toMatchObject({ kind: 'result', id: 'a', body: { resultType: 'complete', content: [] } })
-    expect(rpcResult(1, { content: [] }, '2025-11-25')).toEqual({ jsonrpc: '2.0', id: 1, result: { content: [] } })
-    expect(rpcResult(1, {})).toEqual({ jsonrpc: '2.0', id: 1, result: {} })
     expect(readRpc(rpcError(null, -32700, 'no'))).toMatchObject({ kind: 'error', id: null, body: { code: -32700, message: 'no' } })
     expect(rpcError(raw('9007199254740993') as string, 1, 'no', { a: 1 })['error']).toEqual({ code: 1, message: 'no', data: { a: 1 } })
   })

@@ -5,4 +5,3 @@ export const role = z.enum(['viewer', 'reviewer', 'auditor', 'operator'])
 export type Role = z.infer<typeof role>
 
 export const me = z.object({ actor: person, roles: z.array(role).readonly() })
-export type MeView = z.infer<typeof me>
