@@ -1,0 +1,24 @@
+import { everyMessageIsJudged, nobodyGetsAnothersAnswer, whatIsSentWasJudged, type CampaignReport } from '../../test/campaigns/campaigns.ts'
+import { createTally, type Campaign } from './campaign.ts'
+
+// Each round has its own gateway and store, so that a million messages need no more memory and disk than one round.
+const perRound = 50_000
+
+const overMessages = (title: string, run: (messages: number, round: number) => Promise<CampaignReport>): Campaign => ({
+  title,
+  needs: [],
+  async run({ messages = 1_000_000, say }) {
+    const tally = createTally()
+    for (let left = messages, round = 1; left > 0; left -= perRound, round += 1) {
+      const report = await run(Math.min(left, perRound), round)
+      tally.checked(report.messages)
+      for (const each of report.violations) tally.violation(each)
+      say(`${tally.report().checked} of ${messages} messages, ${tally.report().violations} violations`)
+    }
+    return tally.report()
+  },
+})
+
+export const judged = overMessages('every message is judged', everyMessageIsJudged)
+export const same = overMessages('what is sent is what was judged', whatIsSentWasJudged)
+export const isolated = overMessages('nobody gets another\'s answer', nobodyGetsAnothersAnswer)
