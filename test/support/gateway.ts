@@ -1,44 +1,20 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { stringify } from 'yaml'
+import { rmSync } from 'node:fs'
 import { loadSettings } from '../../src/config/load.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import type { Logger } from '../../src/model.ts'
+import { writeGatewayFiles, type GatewayFiles, type GatewayFilesOptions } from './gateway-files.ts'
 
+export type { Who } from './gateway-files.ts'
 export const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 export const loud: Logger = { debug: () => undefined, info: () => undefined, warn: (...all) => console.warn(...all), error: (...all) => console.error(...all) }
 
-export interface Who {
-  readonly subject: string
-  readonly groups: readonly string[]
-  readonly issuer?: 'people' | 'machines'
-  readonly email?: string
-  readonly claims?: Readonly<Record<string, unknown>>
-  /** `10m` where nothing else is said. */
-  readonly expires?: string
-}
-export interface TestGateway {
-  readonly url: string
-  readonly directory: string
+export interface TestGateway extends GatewayFiles {
   readonly gateway: Gateway
-  /** A token for one upstream, or for the API. */
-  token(who: Who, resource: string): Promise<string>
-  mcp(upstream: string): string
-  writePolicy(name: string, text: string): void
   close(): Promise<void>
 }
-export interface TestGatewayOptions {
-  readonly upstreams: Readonly<Record<string, unknown>>
-  /** Rego by file name, e.g. `{ 'policies/crm/crm.rego': '…' }`. */
-  readonly rego: Readonly<Record<string, string>>
-  readonly settings?: Readonly<Record<string, unknown>>
+export interface TestGatewayOptions extends GatewayFilesOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly logger?: Logger
-  /** An earlier gateway's directory, to start again on its store. */
-  readonly directory?: string
 }
 
 export const allowAll = `package policies.open
@@ -52,69 +28,20 @@ allow_server := true
 allow_other := true
 `
 
-const issuers = { people: 'https://people.example', machines: 'https://machines.example' } as const
-const keys = await generateKeyPair('ES256', { extractable: true })
-
 /** A whole gateway on a free port, with its own keys, policies and store. */
 export async function startGateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'sallyport-'))
-  const write = (name: string, text: string, mode?: number) => {
-    const file = join(directory, name)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, text, mode === undefined ? {} : { mode })
-  }
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  if (options.directory === undefined) {
-    write('jwks.json', JSON.stringify({ keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' }] }))
-    write('store.key', randomBytes(32).toString('hex'), 0o600)
-  }
-  for (const [name, text] of Object.entries(options.rego)) write(join('rego', name), text)
-  const issuer = { jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }
-  const content = {
-    listen: { host: '127.0.0.1', port },
-    public_url: url,
-    store: { kind: 'sqlite', path: 'sallyport.db', key_from: { file: 'store.key' } },
-    policy: { source: { kind: 'directory', path: 'rego' } },
-    identity: {
-      issuers: [
-        { name: 'people', issuer: issuers.people, kind: 'person', trusted_groups: ['support', 'oncall', 'audit', 'ops'], ...issuer },
-        { name: 'machines', issuer: issuers.machines, kind: 'service', trusted_groups: ['ci'], ...issuer },
-      ],
-    },
-    admin: { roles: { reviewer: ['oncall'], auditor: ['audit'], operator: ['ops'] } },
-    upstreams: options.upstreams,
-    ...options.settings,
-  }
-  write('sallyport.yaml', stringify(content))
-  const loaded = await loadSettings(join(directory, 'sallyport.yaml'), { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env })
+  const files = await writeGatewayFiles(options)
+  const loaded = await loadSettings(files.config, { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env })
   if (!loaded.ok) throw new Error(`settings: ${JSON.stringify(loaded.problems, null, 1)}`)
   const gateway = await createGateway({ settings: loaded.settings, secrets: loaded.secrets, logger: options.logger ?? quiet })
   await gateway.listen()
   return {
-    url, directory, gateway,
-    mcp: (upstream) => `${url}/mcp/${upstream}`,
-    token: ({ subject, groups, issuer: from = 'people', email, claims = {}, expires = '10m' }, resource) =>
-      new SignJWT({ groups, ...(email === undefined ? {} : { email, email_verified: true }), ...claims })
-        .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
-        .setIssuer(issuers[from]).setSubject(subject).setAudience(resource === 'api' ? `${url}/api/v1` : `${url}/mcp/${resource}`)
-        .setIssuedAt().setExpirationTime(expires).sign(keys.privateKey),
-    writePolicy: (name, text) => write(join('rego', name), text),
+    ...files, gateway,
     async close() {
       await gateway.close()
-      rmSync(directory, { recursive: true, force: true })
+      rmSync(files.directory, { recursive: true, force: true })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
 
 /** A plain client: one POST with the headers a legacy or modern client sends. */
