@@ -1,8 +1,11 @@
 import type { Campaign } from './campaign.ts'
+import { crash, honest } from './crash.ts'
 import { isolated, judged, same } from './messages.ts'
 
 /** Every promise that is tried, by its number. */
 export const campaigns: Readonly<Record<string, Campaign>> = {
+  P1: crash,
+  P5: honest,
   P10: judged,
   P16: same,
   P23: isolated,

@@ -1,0 +1,90 @@
+import http from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
+import { modernHeaders, modernText } from '../../test/campaigns/client.ts'
+
+/** One call and every byte that came back for it. */
+export interface Call {
+  readonly nonce: string
+  readonly startedAt: number
+  status: number | undefined
+  retryAfter: string | undefined
+  body: string
+  /** Milliseconds, once it is over. */
+  took: number | undefined
+}
+export interface Caller {
+  /** Every call that was begun, in order. */
+  readonly calls: readonly Call[]
+  call(): Promise<Call>
+  /** So many calls a second, whatever becomes of them, until it is told to stop or `atMost` are open. Resolves when all are over. */
+  load(perSecond: number, until: AbortSignal, atMost?: number): Promise<void>
+  close(): void
+}
+
+/** Calls the tool `work`, each with a nonce of its own that the server gives back. */
+export function createCaller(url: string, token: string, prefix: string): Caller {
+  const agent = new http.Agent({ keepAlive: true })
+  const { hostname, port, pathname } = new URL(url)
+  const calls: Call[] = []
+
+  const call = (): Promise<Call> => {
+    const index = calls.length
+    const made: Call = { nonce: `${prefix}q${index}`, startedAt: Date.now(), status: undefined, retryAfter: undefined, body: '', took: undefined }
+    calls.push(made)
+    const text = modernText(index, 'tools/call', `"name":"work","arguments":{"nonce":"${made.nonce}"}`)
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}`, ...modernHeaders('tools/call', 'work'), 'content-length': Buffer.byteLength(text) }
+    const started = performance.now()
+    return new Promise((resolve) => {
+      const over = () => {
+        made.took ??= performance.now() - started
+        resolve(made)
+      }
+      const request = http.request({ agent, hostname, port, path: pathname, method: 'POST', headers }, (response) => {
+        made.status = response.statusCode
+        made.retryAfter = response.headers['retry-after']
+        response.setEncoding('utf8').on('data', (chunk: string) => void (made.body += chunk)).on('error', over).on('close', over)
+      })
+      request.on('error', over)
+      request.end(text)
+    })
+  }
+
+  return {
+    calls, call,
+    async load(perSecond, until, atMost = 1_000) {
+      const open = new Set<Promise<Call>>()
+      const began = performance.now()
+      for (let sent = 0; !until.aborted; ) {
+        const due = Math.floor(((performance.now() - began) / 1_000) * perSecond)
+        for (; sent < due; sent += 1) {
+          if (open.size >= atMost) continue
+          const one = call()
+          open.add(one)
+          void one.then(() => open.delete(one))
+        }
+        await wait(2)
+      }
+      await Promise.all(open)
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** What a call came to, as far as its caller can tell. */
+export type Fate = 'answered' | 'refused' | 'withheld' | 'lost' | 'odd'
+export function fateOf({ nonce, status, body }: Call): Fate {
+  if (body.includes(`did ${nonce}.`)) return 'answered'
+  if (status === undefined || body === '') return 'lost'
+  const error = parse(body)?.error
+  if (error === undefined) return 'lost'
+  if (status !== 503 || error.code !== -33002) return 'odd'
+  return error.data?.executed === true ? 'withheld' : 'refused'
+}
+
+function parse(body: string): { error?: { code: number; data?: { executed?: boolean } } } | undefined {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined // cut off
+  }
+}

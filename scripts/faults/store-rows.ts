@@ -1,0 +1,42 @@
+import { DatabaseSync } from 'node:sqlite'
+
+/** One recorded message of a call, with the nonce that it carries or that its request carried. */
+export interface StoredEvent {
+  readonly n: number
+  readonly exchange: string
+  readonly direction: 'to_server' | 'to_client'
+  readonly kind: string
+  readonly method: string
+  readonly outcome: string
+  readonly message: string
+  readonly closes: number
+}
+export interface Stored {
+  readonly events: readonly StoredEvent[]
+  /** What the store says of itself: empty is good. */
+  readonly faults: readonly string[]
+}
+
+/** Reads a store that no gateway holds, or one that is in use: readers see what is committed. */
+export function readStore(path: string, after = 0): Stored {
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    const events = db.prepare('SELECT n, exchange, direction, kind, method, outcome, message, closes FROM event WHERE n > ? ORDER BY n').all(after) as unknown as StoredEvent[]
+    const integrity = db.prepare('PRAGMA integrity_check').all().map((row) => String(row['integrity_check'])).filter((line) => line !== 'ok')
+    const gaps = db.prepare('SELECT session FROM event GROUP BY session HAVING count(*) <> max(seq) OR min(seq) <> 1').all().map((row) => `session ${row['session']} has a gap in its numbers`)
+    const counts = db.prepare('SELECT n FROM session WHERE events <> (SELECT count(*) FROM event WHERE event.session = session.n)').all().map((row) => `session ${row['n']} counts other events than it has`)
+    return { events, faults: [...integrity, ...gaps, ...counts] }
+  } finally {
+    db.close()
+  }
+}
+
+/** Exchanges whose request is recorded as sent and whose end is not recorded. */
+export function openExchanges(path: string): number {
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    return Number(db.prepare('SELECT count(*) AS open FROM open_exchange').get()?.['open'])
+  } finally {
+    db.close()
+  }
+}

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writeGatewayFiles, type GatewayFiles } from '../../test/support/gateway-files.ts'
+import { startGatewayProcess, type GatewayProcess } from '../../test/support/gateway-process.ts'
+import { createCaller, type Caller } from './caller.ts'
+import { readStore } from './store-rows.ts'
+import { reconcile, type Reconciled } from './reconcile.ts'
+import { startStub, type Stub } from './stub.ts'
+
+const policy = `package policies.faults
+
+allow if input.message.call.name == "work"
+`
+
+/** A gateway, its server and its callers, each keeping its own journal outside the store. */
+export interface World {
+  readonly files: GatewayFiles
+  readonly stub: Stub
+  readonly store: string
+  gateway(): GatewayProcess
+  /** Starts the gateway, again if it ended. */
+  start(under?: readonly string[]): Promise<GatewayProcess>
+  caller(prefix: string): Promise<Caller>
+  /** Joins what the server got, what is recorded and what these callers got. */
+  reconcile(...callers: readonly Caller[]): Reconciled
+  close(): Promise<void>
+}
+
+export interface WorldOptions {
+  /** How long the server takes, in milliseconds. */
+  readonly delay?: number
+  /** Where the store is, if not beside everything else. */
+  readonly store?: string
+  readonly rego?: string
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+export async function createWorld({ delay = 2, store, rego = policy, settings = {} }: WorldOptions = {}): Promise<World> {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-faults-'))
+  const stub = await startStub(join(directory, 'stub.jsonl'), delay)
+  const path = store ?? 'sallyport.db'
+  const files = await writeGatewayFiles({
+    upstreams: { stub: { url: stub.url } }, rego: { 'policies/faults/faults.rego': rego },
+    settings: { store: { kind: 'sqlite', path, key_from: { file: 'store.key' } }, logging: { level: 'warn' }, ...settings },
+  })
+  const where = store ?? join(files.directory, path)
+  let current: GatewayProcess | undefined
+  const gateway = () => {
+    if (current === undefined) throw new Error('no gateway was started')
+    return current
+  }
+  return {
+    files, stub, gateway, store: where,
+    async start(under) {
+      if (current !== undefined) await current.ended
+      current = await startGatewayProcess(files, under === undefined ? {} : { under })
+      return current
+    },
+    caller: async (prefix) => createCaller(files.mcp('stub'), await files.token({ subject: 'faults', groups: [], expires: '12h' }, 'stub'), prefix),
+    reconcile: (...callers) => reconcile({ stub: stub.arrived(), store: readStore(where), client: callers.flatMap(({ calls }) => calls) }),
+    async close() {
+      await current?.kill('SIGKILL')
+      await stub.stop()
+      rmSync(directory, { recursive: true, force: true })
+      rmSync(files.directory, { recursive: true, force: true })
+    },
+  }
+}
