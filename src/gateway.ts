@@ -63,7 +63,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const metrics = createMetrics()
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }) } })
-  const recorder = createRecorder<Scan>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, clock, logger })
+  const recorder = createRecorder<Scan>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, print: printJson, clock, logger })
   const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger })
   const engine = createPolicyEngine({ detectors: detectors.names, logger })
   const opa = createOpa()

@@ -26,7 +26,9 @@ interface Refused {
   readonly code: MaskCode
   readonly detail: string
 }
-export type Masked = { readonly ok: true; readonly message: Message; readonly masked: number } | Refused
+export type Masked =
+  /** `scan`: of the body as it is now. */
+  { readonly ok: true; readonly message: Message; readonly masked: number; readonly scan: Scan } | Refused
 
 const refuse = (code: MaskCode, detail: string): Refused => ({ ok: false, code, detail })
 
@@ -49,6 +51,7 @@ export function applyMasks(input: MaskInput): Masked {
 function applyRules(input: MaskInput, rules: readonly MaskRule[]): Masked {
   const detecting = rules.filter(({ detector }) => detector !== undefined)
   let { message, scan } = input
+  let { scan: whole } = input
   let masked = 0
   for (let round = 0; round < maxRounds; round++) {
     const done = maskOnce({ ...input, message, scan }, round === 0 ? rules : detecting)
@@ -59,12 +62,12 @@ function applyRules(input: MaskInput, rules: readonly MaskRule[]): Masked {
     if (broken !== undefined) return refuse('mask_impossible', `a mask would take away what the protocol needs at ${broken}`)
     masked += done.masked
     message = withBody(message, done.body)
-    if (detecting.length === 0) return { ok: true, message, masked }
-    scan = withoutPlaceholders(input.rescan(done.body), done.body, rules)
-    if (mark(bodyTarget(done.body, scan), detecting).matched.size === 0) return { ok: true, message, masked }
+    whole = input.rescan(done.body)
+    scan = withoutPlaceholders(whole, done.body, rules)
+    if (mark(bodyTarget(done.body, scan), detecting).matched.size === 0) return { ok: true, message, masked, scan: whole }
   }
   const settled = mark(bodyTarget(message.body, scan), detecting).matched.size === 0
-  return settled ? { ok: true, message, masked } : refuse('mask_impossible', 'a detector still finds something after masking')
+  return settled ? { ok: true, message, masked, scan: whole } : refuse('mask_impossible', 'a detector still finds something after masking')
 }
 
 interface Once {

@@ -28,7 +28,8 @@ export function redact(message: Message, scan: Scan, masks: readonly Mask[], res
   const envelope = cleanEnvelope(message, member, rescan)
   if (!Object.hasOwn(message.envelope, member)) return { envelope, call: name === null ? null : call, method }
   const body = redactBody(message.body, scan, masks, rescan)
-  return { envelope: { ...envelope, [member]: body }, call: name === null ? null : call, method }
+  const isAsItWas = envelope === message.envelope && body === message.body
+  return { envelope: isAsItWas ? envelope : { ...envelope, [member]: body }, call: name === null ? null : call, method }
 }
 
 const callOf = (message: Message): string | null =>
@@ -43,6 +44,7 @@ function cleanPair(call: string, method: string, rescan: (value: Json) => Scan):
 function cleanEnvelope(message: Message, member: string, rescan: (value: Json) => Scan): JsonObject {
   const around: JsonObject = Object.hasOwn(message.envelope, member) ? { ...message.envelope, [member]: null } : message.envelope
   const clean = cleanse(around, rescan(around), rescan)
+  if (clean === around) return message.envelope
   return isObject(clean) ? clean : { jsonrpc: '2.0', id: masked }
 }
 

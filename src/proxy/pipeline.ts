@@ -31,7 +31,7 @@ export async function passMessage<M extends Message>(message: M, about: About, o
       if (!claimed) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
     }
     const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
-    await recordJudged(enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced, rooms))
+    await recordJudged(enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
     if (enforced.kind === 'refused') rooms.counters.add(counterKey(about.session), 'denied')
     if (enforced.kind !== 'forward') return enforced
     if (rooms.policy.active() === judged.decision.bundle) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
@@ -39,10 +39,9 @@ export async function passMessage<M extends Message>(message: M, about: About, o
 }
 
 /** What was masked is kept as it goes on; what is refused or waits, with the same places replaced. */
-function copyToKeep(judged: Judged, enforced: Enforced<Message>, rooms: Judge): Copy {
+function copyToKeep(judged: Judged, enforced: Enforced<Message>): Copy {
   const masked = enforced.kind === 'forward' ? enforced.masked : undefined
-  if (masked === undefined) return { message: judged.message, scan: judged.scan, masks: masksOf(judged.decision) }
-  return { message: masked, scan: rooms.enforce.scan(masked.body), masks: [] }
+  return masked === undefined ? { ...judged, masks: masksOf(judged.decision) } : { ...masked, masks: [] }
 }
 
 function outcomeOf(kind: Passage<Message>['kind'], message: Message, options: PassOptions): Outcome {
@@ -53,7 +52,7 @@ function outcomeOf(kind: Passage<Message>['kind'], message: Message, options: Pa
 
 type Enforced<M extends Message> =
   /** `masked` is set where masks were carried out: the whole message, before a list was shortened. */
-  | { readonly kind: 'forward'; readonly message: M; readonly masked?: M; readonly judged: Judged<M> }
+  | { readonly kind: 'forward'; readonly message: M; readonly masked?: Omit<Copy, 'masks'>; readonly judged: Judged<M> }
   | { readonly kind: 'refused'; readonly judged: Judged<M> }
   | Extract<Passage<M>, { kind: 'held' }>
 
@@ -64,7 +63,7 @@ const enforcers = {
     const outputSchema = message.kind === 'result' && message.request.call !== undefined ? rooms.definitions.get(about.session.upstream.name, message.request.call.kind, message.request.call.name)?.outputSchema : undefined
     const masked = rooms.enforce.applyMasks({ message, masks: masksOf(judged.decision), scan: judged.scan, ...(outputSchema === undefined ? {} : { outputSchema }) })
     if (!masked.ok) return refuse(judged, masked.code, masked.detail)
-    return { kind: 'forward', message: keepListed(masked.message, judged, masked.masked > 0, rooms), masked: masked.message, judged }
+    return { kind: 'forward', message: keepListed(masked.message, judged, masked.masked > 0, rooms), masked: { message: masked.message, scan: masked.scan }, judged }
   },
   deny: (judged) => ({ kind: 'refused', judged }),
   require_approval: (judged) => {

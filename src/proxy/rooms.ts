@@ -33,6 +33,8 @@ export interface WireRoom {
 export interface MaskOutcome {
   readonly message: Message
   readonly masked: number
+  /** Of the masked body. */
+  readonly scan: Scan
 }
 
 /** Findings and what is done to a message. */

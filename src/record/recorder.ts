@@ -14,6 +14,8 @@ export interface RecorderOptions<Scan> {
   readonly redact: (message: Message, scan: Scan, masks: readonly Mask[]) => Redacted
   /** Replaces what detectors find in a text. */
   readonly redactText: (text: string) => string
+  /** As the message is printed for whoever gets it. */
+  readonly print: (envelope: JsonObject) => string
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -29,7 +31,7 @@ export interface Recorder<Scan> {
 }
 
 /** Turns exchanges into rows. Nothing that was detected or masked passes here unreplaced, whatever the decision. */
-export function createRecorder<Scan>({ store, redact, redactText, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
+export function createRecorder<Scan>({ store, redact, redactText, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
   /** Sessions whose row could not be kept: it is put again ahead of their next event. */
   const unkept = new Map<SessionId, SessionRow>()
 
@@ -59,7 +61,7 @@ export function createRecorder<Scan>({ store, redact, redactText, clock, logger 
     const decision = redactDecision(exchange.decision)
     return {
       session, at, exchange: exchange.exchange, direction: message.direction, kind: message.kind, method, call, decision, bundle: decision.bundle, outcome,
-      findings: redactFindings(exchange.findings), message: JSON.stringify(envelope), closes,
+      findings: redactFindings(exchange.findings), message: print(envelope), closes,
     }
   }
 

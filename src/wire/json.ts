@@ -69,8 +69,16 @@ export function readJson(bytes: Uint8Array, options: ReadOptions): JsonReading {
 
 /** Prints a value on one line; raw numbers print as their source, names that are array indices before all others (ECMA-262). */
 export function printJson(value: Json): string {
-  return JSON.stringify(value)
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const before = printed.get(value)
+  if (before !== undefined) return before
+  const text = JSON.stringify(value)
+  if (text.length >= LONG) printed.set(value, text)
+  return text
 }
+/** What a client gets is mostly what is kept of it, and nothing that was read or printed ever changes. */
+const printed = new WeakMap<object, string>()
+const LONG = 4096
 
 export function isRawNumber(value: unknown): value is RawNumber {
   return JSON.isRawJSON(value)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../../src/model.ts'
-import { byDetector, byPath, maskedBody, result } from './support.ts'
+import { byDetector, byPath, mask, maskedBody, rescan, result } from './support.ts'
 
 const name = fc.constantFrom('a', 'b', 'c/d', '~e', '*', 'ssn', '0', '__proto__', 'rows')
 const tree = fc.letrec<{ node: Json }>((tie) => ({
@@ -123,5 +123,16 @@ test('a message without secrets comes out as it went in', () => {
       expect(JSON.stringify({ ...message.envelope, result: body })).toBe(before)
     }),
     { numRuns: 200 },
+  )
+})
+
+test('the scan that comes with a masked message is the one of its body', () => {
+  fc.assert(
+    fc.property(content, fc.subarray(all, { minLength: 1 }), fc.boolean(), (value, detecting, byPlace) => {
+      const masks = byPlace ? [...detecting, byPath('/structuredContent/value/*')] : detecting
+      const done = mask(result({ content: [{ type: 'text', text: JSON.stringify({ value }) }], structuredContent: { value } }), masks)
+      if (done.ok) expect(done.scan).toEqual(rescan(done.message.body))
+    }),
+    { numRuns: 300 },
   )
 })

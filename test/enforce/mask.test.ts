@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../src/model.ts'
 import {
-  byDetector, byPath, codeOf, errorAnswer, mail, mask, maskedBody, notification, parse, request, result, ssn, toolCall,
+  byDetector, byPath, codeOf, errorAnswer, mail, mask, maskedBody, notification, parse, request, rescan, result, ssn, toolCall,
 } from './support.ts'
 
 const anySsn = byDetector('us_ssn', { with: '[SSN]' })
@@ -175,7 +175,7 @@ describe('a mask that must apply', () => {
 
   test('without must, no match does nothing at all', () => {
     const message = result({ content: [{ type: 'text', text: 'nothing' }] })
-    expect(mask(message, [byPath('/structuredContent/ssn'), anySsn])).toEqual({ ok: true, message, masked: 0 })
+    expect(mask(message, [byPath('/structuredContent/ssn'), anySsn])).toEqual({ ok: true, message, masked: 0, scan: rescan(message.body) })
   })
 })
 

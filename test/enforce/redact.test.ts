@@ -48,6 +48,7 @@ test('a mask over the whole body or a broken one leaves nothing of the body', ()
 test('a message without anything to hide is stored as it is', () => {
   const message = notification('notifications/progress', { progressToken: 1, progress: 2 })
   expect(stored(message)).toEqual({ call: null, method: 'notifications/progress', envelope: message.envelope })
+  expect(stored(message).envelope).toBe(message.envelope)
   expect(stored(toolCall('query', {})).call).toBe('query')
   expect(stored(result({ content: [] })).call).toBe('query')
 })

@@ -205,6 +205,13 @@ describe('against a slow reader', () => {
     )
   })
 
+  test('a long value prints as it does every time', () => {
+    const reading = read(`{"a":[${'"\\u00e9",1.0,'.repeat(1000)}0],"7":{}}`)
+    if (!reading.ok) throw new Error(reading.problem.code)
+    expect(printJson(reading.value)).toBe(JSON.stringify(reading.value))
+    expect(printJson(reading.value)).toBe(JSON.stringify(reading.value))
+  })
+
   test('printing and reading again changes nothing', () => {
     fc.assert(
       fc.property(json, (text) => {
