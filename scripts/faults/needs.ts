@@ -16,6 +16,7 @@ const present: Readonly<Record<Need, () => boolean>> = {
   root: () => process.getuid?.() === 0,
   'loop devices': () => existsSync('/dev/loop-control') && runs('losetup', '-f'),
   strace: () => runs('strace', '-o', '/dev/null', 'true'),
+  perl: () => runs('perl', '-e', '1'),
   prlimit: () => runs('prlimit', '--version'),
 }
 
