@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express'
 import helmet from 'helmet'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { errorTable } from './errors.ts'
 import type { Logger } from './model.ts'
 
@@ -19,6 +20,7 @@ export interface AppParts {
 export function createApp(parts: AppParts): Express {
   const app = express()
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing')
+  app.use(cutStalled)
   app.use(parts.hostGuard)
   // The hot path comes before everything that only other paths need.
   app.all('/mcp/:upstream', (request, response) => parts.endpoint(request, response, request.params.upstream))
@@ -34,6 +36,17 @@ export function createApp(parts: AppParts): Express {
   app.use((_request, response) => void response.status(404).type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title: 'Not Found', status: 404 })))
   app.use(answerFault(parts.logger))
   return app
+}
+
+/** A reader that takes nothing of what waits for it in memory is looked at this often, and cut off the first time that nothing moved since. */
+const readerPatience = 20_000
+
+/** A call that waits for its server has nothing to be read, and may wait on. */
+const cutStalled: RequestHandler = (_request, response, next) => {
+  response.setTimeout(readerPatience, (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy()
+  })
+  next()
 }
 
 const answerFault = (logger: Logger): ErrorRequestHandler => (error: unknown, _request, response, next) => {

@@ -71,7 +71,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const upstreams = createUpstreams(settings, secrets, clean, logger)
   const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger })
 
-  const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress }
+  const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
   const rooms = {
     ...createRooms({ limits: settings.limits, detectors, upstreams, engine, recorder, approvals, meters: metrics.meters, patience, clock, ids, logger }),
     counters: createCounters(clock),
@@ -124,8 +124,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       ...(closing ? ['the gateway is shutting down'] : []),
     ],
   })
-  // Slow clients are cut off: headers within 10 s; bodies have their own clock; answers may stream for hours.
-  const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 0, keepAliveTimeout: 65_000, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: 5_000 }, app)
+  // Slow clients are cut off: headers within 10 s, whole requests within 40 s, answered or not; answers may stream for hours.
+  const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 40_000, keepAliveTimeout: 65_000, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: 5_000 }, app)
   const metricsServer = settings.metrics === undefined ? undefined : http.createServer((request, response) => void serveMetrics(metrics, request.url, response))
   const sweeper = setInterval(() => void sessions.sweep(), sweepEvery).unref()
 
