@@ -110,6 +110,7 @@ function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan
     wait: approvals.wait,
     grantOf: approvals.grantOf,
     consume: approvals.consume,
+    giveBack: approvals.giveBack,
     end: async (id, state) => void (await approvals.end(id, state)),
     params: approvals.openParams,
   }

@@ -60,6 +60,10 @@ export interface ApprovalStore {
   addAnswers(id: ApprovalId, answers: readonly Answer[], next: 'pending' | 'granted' | 'refused', at: number, seen: number): Promise<boolean>
   /** One conditional update: true for exactly one caller. `granted` and `executed` also want it unexpired. Ending states erase `sealed_params`. */
   move(id: ApprovalId, from: ApprovalState, to: ApprovalState, at: number): Promise<boolean>
+  /** Takes back a move to `executed` of what was not sent after all, while it is unexpired; for the one caller who made that move. */
+  giveBack(id: ApprovalId, sealed_params: Uint8Array, at: number): Promise<boolean>
+  /** Lets leg number `leg` of an executed call through, counted from 0: true once for each number, in their order. */
+  takeLeg(id: ApprovalId, leg: number): Promise<boolean>
   /** Moves every pending or granted approval past its expiry to `expired`; returns their ids. */
   expire(now: number): Promise<readonly ApprovalId[]>
 }

@@ -38,6 +38,10 @@ export interface Approvals {
   grantOf(row: ApprovalRow): GrantedApproval
   /** Uses a granted, unexpired approval up: true for exactly one caller. Open the params first, they are erased here. */
   consume(id: ApprovalId): Promise<boolean>
+  /** Takes back what `consume` did, where the call was not sent after all: its caller alone knows. The row as it was before that. */
+  giveBack(row: ApprovalRow): Promise<void>
+  /** Lets the next leg of an executed call through: true once for each, in their order from 0. */
+  takeLeg(id: ApprovalId, leg: number): Promise<boolean>
   /** Ends an open approval; false if it had ended. */
   end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<boolean>
   /** The params to execute; undefined if they are gone or anything about them is not as it was approved. */
@@ -187,6 +191,16 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
       return { id: row.id, met: [...own, ...carried], risk: row.risk, granted_by: [...new Set(approvers)], at: new Date(row.decided_at ?? row.created_at).toISOString() }
     },
     consume: (id) => move(id, 'granted', 'executed'),
+    async giveBack({ id, sealed_params }) {
+      if (sealed_params === null) return
+      try {
+        if (await store.giveBack(id, sealed_params, now())) await tellById(id)
+      } catch (error) {
+        // Nothing ran, and nothing can by it: the caller asks anew.
+        logger.warn('an approval that was not used could not be given back', { approval: id, why: String(error) })
+      }
+    },
+    takeLeg: (id, leg) => store.takeLeg(id, leg),
     end: async (id, state) => (await move(id, 'pending', state)) || (await move(id, 'granted', state)),
     openParams(row) {
       if (row.sealed_params === null || (row.state !== 'pending' && row.state !== 'granted')) return undefined

@@ -42,8 +42,9 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
       return { kind: 'refused', decision: ownDenial(decision, 'approval_void', 'the tool changed since it was approved'), approval: row }
     }
     const approval = rooms.approvals.grantOf(row)
-    const passage = await passMessage(stored, { ...about, approval }, { closes: false, claim: () => rooms.approvals.consume(row.id) }, rooms)
+    const passage = await passMessage(stored, { ...about, approval }, { closes: false, claim: { take: () => rooms.approvals.consume(row.id), giveBack: () => rooms.approvals.giveBack(row) } }, rooms)
     if (passage.kind === 'forward') return { kind: 'forward', passage, approval }
+    if (passage.kind === 'refused' && isUsed(passage.judged.decision)) return { kind: 'refused', decision: passage.judged.decision, approval: row }
     await rooms.approvals.end(row.id, 'void')
     if (passage.kind === 'refused') return { kind: 'refused', decision: passage.judged.decision, approval: row }
     decision = passage.judged.decision
@@ -95,6 +96,8 @@ function storedRequest(row: ApprovalRow, live: Request, about: About, rooms: Jud
   const args = whole['arguments']
   return { ...withEnvelope(live, { ...live.envelope, params: whole }), call: { ...live.call, arguments: isObject(args) ? args : {} } }
 }
+
+const isUsed = ({ reasons }: Decision): boolean => reasons.some(({ rule }) => rule === 'sallyport/approval_used')
 
 const ownDenial = (decision: Decision, code: string, message: string): Decision => ({
   kind: 'deny', reasons: [{ code, message, rule: `sallyport/${code}` }], risk: decision.risk, listed: decision.listed, bundle: decision.bundle, mask: [],

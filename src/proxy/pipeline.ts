@@ -13,8 +13,15 @@ export interface PassOptions {
   readonly closes: boolean
   /** Recorded in place of `forwarded`, for messages that only the gateway itself reads. */
   readonly outcome?: Outcome
+  /** What lets the message pass once only. */
+  readonly claim?: Claim
+}
+
+export interface Claim {
   /** Asked once, after the policy let the message pass and before it is recorded; false refuses. */
-  readonly claim?: () => Promise<boolean>
+  readonly take: () => Promise<boolean>
+  /** Told where the message does not pass after all. */
+  readonly giveBack: () => Promise<void>
 }
 
 /**
@@ -22,20 +29,39 @@ export interface PassOptions {
  * Rejects with `GatewayError` where the record cannot be made durable.
  */
 export async function passMessage<M extends Message>(message: M, about: About, options: PassOptions, rooms: Judge): Promise<Passage<M>> {
-  let claimed = options.claim === undefined
+  const { claim } = options
+  if (claim === undefined) return passOnce(message, about, options, undefined, rooms)
+  let taken = false
+  let passes = false
+  try {
+    const passage = await passOnce(message, about, options, async () => taken || (taken = await claim.take()), rooms)
+    passes = passage.kind === 'forward'
+    return passage
+  } finally {
+    if (taken && !passes) await claim.giveBack()
+  }
+}
+
+async function passOnce<M extends Message>(message: M, about: About, options: PassOptions, take: (() => Promise<boolean>) | undefined, rooms: Judge): Promise<Passage<M>> {
+  let replaces = false
   for (;;) {
     const judged = await judge(message, about, rooms)
     let enforced = enforce(judged, about, rooms)
-    if (enforced.kind === 'forward' && !claimed) {
-      claimed = await options.claim?.() ?? true
-      if (!claimed) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
-    }
+    if (enforced.kind === 'forward' && take !== undefined && !(await take())) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
     const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
-    await recordJudged(enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
+    await recordJudged(replaces ? replacing(enforced.judged) : enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
     if (enforced.kind === 'refused') rooms.counters.add(counterKey(about.session), 'denied')
     if (enforced.kind !== 'forward') return enforced
     if (rooms.policy.active() === judged.decision.bundle) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
+    replaces = true
   }
+}
+
+// The record before it tells of a message that was not sent: this one says so.
+function replacing(judged: Judged): Judged {
+  const { decision } = judged
+  const reason = { code: 'judged_again', message: 'the policies changed before the message was sent: this replaces what was decided just before', rule: 'sallyport/judged_again' }
+  return { ...judged, decision: { ...decision, reasons: [...decision.reasons, reason] } }
 }
 
 /** What was masked is kept as it goes on; what is refused or waits, with the same places replaced. */

@@ -98,6 +98,8 @@ export interface ApprovalRoom {
   wait(id: ApprovalId, options: { readonly signal: AbortSignal }): Promise<ApprovalRow>
   grantOf(row: ApprovalRow): GrantedApproval
   consume(id: ApprovalId): Promise<boolean>
+  /** Takes back what `consume` did: the call was not sent. */
+  giveBack(row: ApprovalRow): Promise<void>
   end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<void>
   /** The params that were held, to be executed in place of the caller's. */
   params(row: ApprovalRow): JsonObject | undefined

@@ -65,7 +65,7 @@ export function approvalValues(row: ApprovalRow): (string | number | null | Uint
 }
 
 export function readApproval(row: Selectable<ApprovalTable>): ApprovalRow {
-  const { n: _, issuer: __, subject: ___, answer_count: ____, ...rest } = row
+  const { n: _, issuer: __, subject: ___, answer_count: ____, legs: _____, ...rest } = row
   return {
     ...rest,
     id: row.id as ApprovalRow['id'],

@@ -81,4 +81,6 @@ export interface ApprovalTable {
   digest: string
   definition_sha256: string | null
   sealed_params: Uint8Array | null
+  /** How many later legs of the executed call were let through. */
+  legs: Generated<number>
 }

@@ -81,6 +81,32 @@ export function describeApprovalStore(name: string, open: () => Promise<{ readon
       expect(await approvals.get('apr_1')).toMatchObject({ state: 'executed', decided_at: 1_500, ended_at: 2_000, sealed_params: null })
     })
 
+    test('what was not executed after all is given back with its params, while it is unexpired', async () => {
+      for (const id of ['1', '2', '3']) await approvals.insert(approvalRow(id, { state: 'granted', decided_at: 1_500 }))
+      await approvals.move('apr_1', 'granted', 'executed', 2_000)
+      expect(await approvals.giveBack('apr_1', new Uint8Array([7, 8]), 2_100)).toBe(true)
+      expect(await approvals.giveBack('apr_1', new Uint8Array([7, 8]), 2_100)).toBe(false)
+      const back = await approvals.get('apr_1')
+      expect({ ...back, sealed_params: [...back!.sealed_params!] }).toMatchObject({ state: 'granted', decided_at: 1_500, ended_at: null, sealed_params: [7, 8] })
+      expect(await approvals.move('apr_1', 'granted', 'executed', 2_200)).toBe(true)
+      expect(await approvals.giveBack('apr_1', new Uint8Array([7, 8]), 10_000)).toBe(false)
+      await approvals.move('apr_2', 'granted', 'void', 2_000)
+      expect(await approvals.giveBack('apr_2', new Uint8Array([7]), 2_100)).toBe(false)
+      await approvals.move('apr_3', 'granted', 'executed', 2_000)
+      await approvals.takeLeg('apr_3', 0)
+      expect(await approvals.giveBack('apr_3', new Uint8Array([7]), 2_100)).toBe(false)
+    })
+
+    test('the legs of an executed call pass in their order, each once', async () => {
+      await approvals.insert(approvalRow('1', { state: 'granted' }))
+      expect(await approvals.takeLeg('apr_1', 0)).toBe(false)
+      await approvals.move('apr_1', 'granted', 'executed', 2_000)
+      const taken = await Promise.all(Array.from({ length: 20 }, () => approvals.takeLeg('apr_1', 0)))
+      expect(taken.filter(Boolean)).toHaveLength(1)
+      expect(await approvals.takeLeg('apr_1', 2)).toBe(false)
+      expect(await approvals.takeLeg('apr_1', 1)).toBe(true)
+    })
+
     test('what has expired is neither granted nor executed', async () => {
       await approvals.insert(approvalRow('1', { state: 'granted' }))
       await approvals.insert(approvalRow('2'))

@@ -23,6 +23,12 @@ export function createApprovalStore(queue: WriteQueue, db: Kysely<Tables>): Appr
     async move(id, from, to, at) {
       return (await queue.write(['move_approval', id, from, to, at])) === true
     },
+    async giveBack(id, sealed_params, at) {
+      return (await queue.write(['give_back_approval', id, sealed_params, at], sealed_params.length)) === true
+    },
+    async takeLeg(id, leg) {
+      return (await queue.write(['take_leg', id, leg])) === true
+    },
     async expire(now) {
       return (await queue.write(['expire_approvals', now])) as readonly ApprovalId[]
     },

@@ -10,6 +10,8 @@ export type Op =
   | readonly ['insert_approval', ...values: readonly (string | number | null | Uint8Array)[]]
   | readonly ['add_answers', id: string, answers: string, count: number, next: string, at: number, seen: number]
   | readonly ['move_approval', id: string, from: string, to: string, at: number]
+  | readonly ['give_back_approval', id: string, sealed_params: Uint8Array, at: number]
+  | readonly ['take_leg', id: string, leg: number]
   | readonly ['expire_approvals', now: number]
 
 export type EventOp = readonly [
