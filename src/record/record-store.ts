@@ -77,7 +77,7 @@ export interface RecordStore {
   append(event: NewEvent): Promise<void>
   /**
    * Marks as `unknown` the request that is in flight (forwarded, not closed) of every exchange, and ends every open session;
-   * returns how many requests. Run once, before listening.
+   * returns how many requests. Of several processes on one store each does so for itself alone. Run once, before listening.
    */
   closeInterrupted(at: number): Promise<number>
   listSessions(filter: SessionFilter): Promise<Page<SessionSummary>>

@@ -1,4 +1,6 @@
-import { createSqliteStore } from './sqlite/sqlite-store.ts'
+import { createSqliteStore, prepareSqliteStore } from './sqlite/sqlite-store.ts'
 
 /** The stores by the `kind` they have in the settings. */
 export const stores = { sqlite: createSqliteStore } as const
+/** What the supervisor of several processes does before they open theirs. */
+export const preparations = { sqlite: prepareSqliteStore } as const satisfies Record<keyof typeof stores, unknown>

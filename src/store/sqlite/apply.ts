@@ -27,11 +27,12 @@ const mostSessions = 5_000
 const mostTerms = 200
 
 /** Applies ops through prepared statements. One applier belongs to one connection; after a rollback both are thrown away. */
-export function createApplier(db: DatabaseSync, run: string): Applier {
+export function createApplier(db: DatabaseSync, run: string, writer: number | undefined): Applier {
   const sql = prepareAll(db)
   const approvals = createApprovalWrites(db)
   const sessions = new Map<string, OpenSession>()
   const changed = new Set<OpenSession>()
+  const own = writer ?? 0
   let wrote = false
 
   function sessionOf(id: string): OpenSession {
@@ -67,7 +68,7 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
     addTerm(session, decisionTerm(decisionKind as Decision['kind']))
     if (callTerm !== null) addTerm(session, callTerm)
     if (closes === 1) sql.closeExchange.run(exchange)
-    else if (kind === 'request' && outcome === 'forwarded') sql.openExchange.run(exchange, n, direction)
+    else if (kind === 'request' && outcome === 'forwarded') sql.openExchange.run(exchange, n, direction, own)
     return undefined
   }
 
@@ -77,7 +78,7 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
         return append(op)
       case 'put_session': {
         const [, id, started_at, actor, upstream, revision, client, terms] = op
-        if (sql.putSession.run(id, started_at, actor, upstream, revision, client).changes === 0) return undefined
+        if (sql.putSession.run(id, started_at, actor, upstream, revision, client, own).changes === 0) return undefined
         wrote = true
         const session = sessionOf(id)
         for (const term of terms) addTerm(session, term)
@@ -88,10 +89,7 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
         return undefined
       case 'close_interrupted': {
         wrote = true
-        const { changes } = sql.markUnknown.run()
-        sql.forgetExchanges.run()
-        sql.endSessions.run(op[1])
-        return Number(changes)
+        return closeInterrupted(db, op[1], writer)
       }
       default: {
         const result = approvals.apply(op)
@@ -108,7 +106,7 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
       changed.clear()
       if (sessions.size > mostSessions) sessions.clear()
       // A batch that changed nothing touches no disk.
-      if (wrote) sql.mark.run(run, op, faults)
+      if (wrote) sql.mark.run(own, run, op, faults)
       wrote = false
     },
   }
@@ -117,7 +115,7 @@ export function createApplier(db: DatabaseSync, run: string): Applier {
 function prepareAll(db: DatabaseSync) {
   return {
     findSession: db.prepare('SELECT n, started_at, events, denied, masked, approvals FROM session WHERE id = ?'),
-    putSession: db.prepare('INSERT INTO session (id, started_at, actor, upstream, revision, client) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING'),
+    putSession: db.prepare('INSERT INTO session (id, started_at, actor, upstream, revision, client, writer) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING'),
     endSession: db.prepare('UPDATE session SET ended_at = ? WHERE id = ? AND ended_at IS NULL'),
     count: db.prepare('UPDATE session SET events = ?, denied = ?, masked = ?, approvals = ? WHERE n = ?'),
     addTerm: db.prepare('INSERT INTO session_term (term, started_at, session) VALUES (?, ?, ?) ON CONFLICT DO NOTHING'),
@@ -127,13 +125,22 @@ function prepareAll(db: DatabaseSync) {
     ),
     // What the server asks while it works shares the exchange; only the request that began it can be left unknown.
     openExchange: db.prepare(
-      `INSERT INTO open_exchange (exchange, event, direction) VALUES (?, ?, ?)
+      `INSERT INTO open_exchange (exchange, event, direction, writer) VALUES (?, ?, ?, ?)
        ON CONFLICT (exchange) DO UPDATE SET event = excluded.event WHERE direction = excluded.direction`,
     ),
     closeExchange: db.prepare('DELETE FROM open_exchange WHERE exchange = ?'),
-    markUnknown: db.prepare(`UPDATE event SET outcome = 'unknown' WHERE n IN (SELECT event FROM open_exchange)`),
-    forgetExchanges: db.prepare('DELETE FROM open_exchange'),
-    endSessions: db.prepare('UPDATE session SET ended_at = max(?, started_at) WHERE ended_at IS NULL'),
-    mark: db.prepare('UPDATE writer_mark SET run = ?, op = ?, faults = ? WHERE one = 1'),
+    mark: db.prepare(
+      `INSERT INTO writer_mark (writer, run, op, faults) VALUES (?, ?, ?, ?)
+       ON CONFLICT (writer) DO UPDATE SET run = excluded.run, op = excluded.op, faults = excluded.faults`,
+    ),
   } satisfies Record<string, StatementSync>
+}
+
+/** What a writer that is gone left open: its requests in flight are unknown, its sessions ended. Of every writer where none is named. */
+export function closeInterrupted(db: DatabaseSync, at: number, writer: number | undefined): number {
+  const whose = { writer: writer ?? null }
+  const { changes } = db.prepare(`UPDATE event SET outcome = 'unknown' WHERE n IN (SELECT event FROM open_exchange WHERE :writer IS NULL OR writer = :writer)`).run(whose)
+  db.prepare('DELETE FROM open_exchange WHERE :writer IS NULL OR writer = :writer').run(whose)
+  db.prepare('UPDATE session SET ended_at = max(:at, started_at) WHERE ended_at IS NULL AND (:writer IS NULL OR writer = :writer)').run({ ...whose, at })
+  return Number(changes)
 }

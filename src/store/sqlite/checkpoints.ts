@@ -7,12 +7,15 @@ export interface Checkpoints {
 
 /** Pages of 4 KiB in the log before it is copied into the database: 8 MiB. */
 const pages = 2_000
+/** Where others write meanwhile, a passive copy never reaches the end of the log: past 32 MiB they are made to wait for the rest. */
+const mostPages = 8_000
 const everyCommits = 8
 
 /** Bounds the log by its size. Runs after the commit was answered, so that no caller waits for the copying of others' pages. */
 export function createCheckpoints(db: DatabaseSync): Checkpoints {
   const measure = db.prepare('PRAGMA wal_checkpoint(NOOP)')
   const copy = db.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  const copyAll = db.prepare('PRAGMA wal_checkpoint(RESTART)')
   let commits = 0
 
   return {
@@ -23,6 +26,7 @@ export function createCheckpoints(db: DatabaseSync): Checkpoints {
       if (log - checkpointed < pages) return
       try {
         copy.get()
+        if (log > mostPages) copyAll.get()
       } catch {
         // The log still holds everything that was promised; the next commit or checkpoint meets the fault again.
       }

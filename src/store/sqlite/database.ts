@@ -24,6 +24,28 @@ export function openForWriting(path: string): DatabaseSync {
   return db
 }
 
+const busy = 5
+const firstPause = 0.05
+const longestPause = 1
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * Begins a transaction as soon as no other connection writes. SQLite's own waiting sleeps for whole milliseconds, and longer each
+ * time; a commit takes tenths of one. Blocks its thread: for the writer's alone.
+ */
+export function beginWriting(db: DatabaseSync, patience: number): void {
+  const until = performance.now() + patience
+  db.exec('PRAGMA busy_timeout = 0')
+  for (let pause = firstPause; ; pause = Math.min(pause * 1.5, longestPause)) {
+    try {
+      return db.exec('BEGIN IMMEDIATE')
+    } catch (error) {
+      if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 !== busy || performance.now() > until) throw error
+      Atomics.wait(sleeper, 0, 0, pause)
+    }
+  }
+}
+
 export function openForReading(path: string): DatabaseSync {
   return new DatabaseSync(path, { timeout: busyTimeout, readOnly: true })
 }
@@ -62,5 +84,37 @@ export function holdAlone(path: string): { release(): void } {
     lock.close()
     throw new Error(`the store ${path} is in use by another gateway`, { cause })
   }
+  try {
+    waitForWorkers(path)
+  } catch (error) {
+    lock.close()
+    throw error
+  }
   return { release: () => lock.close() }
+}
+
+const workersLock = (path: string): string => `${path}.workers.lock`
+/** Workers end with their supervisor; this is how long they may take. */
+const workersEndWithin = 2_000
+
+/** Holds the store for one of several processes that write under one supervisor, which holds it alone against every other gateway. */
+export function holdTogether(path: string): { release(): void } {
+  makePrivateFile(workersLock(path))
+  const lock = new DatabaseSync(workersLock(path), { timeout: busyTimeout, readOnly: true })
+  // A transaction that has read holds a shared lock until it ends.
+  lock.exec('BEGIN; SELECT count(*) FROM sqlite_schema')
+  return { release: () => lock.close() }
+}
+
+/** The workers of a supervisor that was killed may outlive it by a moment, and still write. */
+function waitForWorkers(path: string): void {
+  if (!existsSync(workersLock(path))) return
+  const lock = new DatabaseSync(workersLock(path), { timeout: workersEndWithin })
+  try {
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; ROLLBACK')
+  } catch (cause) {
+    throw new Error(`the store ${path} is in use by a worker of another gateway`, { cause })
+  } finally {
+    lock.close()
+  }
 }

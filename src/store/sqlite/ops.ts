@@ -52,4 +52,6 @@ export type Command = Batch | 'close'
 export interface ThreadOptions {
   readonly path: string
   readonly run: string
+  /** Which of several processes writes here; undefined where there is one. */
+  readonly writer: number | undefined
 }

@@ -4,7 +4,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Logger } from '../../model.ts'
 import type { Store } from '../store.ts'
 import { createApprovalStore } from './approval-store.ts'
-import { fleetingFileSystem, holdAlone, makePrivateFile, openForReading, openForWriting } from './database.ts'
+import { closeInterrupted } from './apply.ts'
+import { fleetingFileSystem, holdAlone, holdTogether, makePrivateFile, openForReading, openForWriting } from './database.ts'
 import { createReader } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
@@ -17,15 +18,14 @@ export interface SqliteStoreOptions {
   readonly logger: Logger
   readonly observe?: WriterObserver
   readonly limits?: WriteQueueOptions['limits']
+  /** Which of several processes this is, from 0; their supervisor has prepared the store and holds it. */
+  readonly writer?: number | undefined
 }
 
 /** Opens the embedded store, or throws an error whose message an operator can act on. */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const path = resolve(options.path)
-  makePrivateFile(path)
-  const system = fleetingFileSystem(path)
-  if (system !== undefined) options.logger.warn(`the store is on ${system}: everything recorded is lost with the machine; mount a volume`, { path })
-  const lock = holdAlone(path)
+  const lock = options.writer === undefined ? takeStore(path, options.logger) : holdTogether(path)
   try {
     return await open(path, options, lock.release)
   } catch (error) {
@@ -34,29 +34,62 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
   }
 }
 
-async function open(path: string, { logger, observe, limits }: SqliteStoreOptions, release: () => void): Promise<Store> {
+/** For the supervisor of several processes that write: the store in its newest form, what the last run left open closed, held until released. */
+export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions, 'path' | 'logger'> & { readonly at: number }): { readonly interrupted: number; release(): void } {
+  const absolute = resolve(path)
+  const lock = takeStore(absolute, logger)
+  try {
+    const interrupted = withDatabase(absolute, (db) => {
+      db.exec('BEGIN IMMEDIATE')
+      const closed = closeInterrupted(db, at, undefined)
+      db.exec('COMMIT')
+      return closed
+    })
+    return { interrupted, release: lock.release }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function takeStore(path: string, logger: Logger): { release(): void } {
+  makePrivateFile(path)
+  const system = fleetingFileSystem(path)
+  if (system !== undefined) logger.warn(`the store is on ${system}: everything recorded is lost with the machine; mount a volume`, { path })
+  const lock = holdAlone(path)
+  try {
+    withDatabase(path, (db) => migrate(db, migrations))
+    return lock
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function withDatabase<T>(path: string, work: (db: DatabaseSync) => T): T {
   const db = openForWriting(path)
   try {
-    migrate(db, migrations)
+    return work(db)
   } finally {
     db.close()
   }
+}
+
+async function open(path: string, options: SqliteStoreOptions, release: () => void): Promise<Store> {
   const run = randomUUID()
   const reading = openForReading(path)
   try {
-    return await start(path, run, reading, { logger, observe, limits }, release)
+    return await start(path, run, reading, options, release)
   } catch (error) {
     reading.close()
     throw error
   }
 }
 
-type Rest = Pick<SqliteStoreOptions, 'logger'> & { readonly [K in 'observe' | 'limits']: SqliteStoreOptions[K] | undefined }
-
-async function start(path: string, run: string, reading: DatabaseSync, { logger, observe, limits }: Rest, release: () => void): Promise<Store> {
+async function start(path: string, run: string, reading: DatabaseSync, { logger, observe, limits, writer }: SqliteStoreOptions, release: () => void): Promise<Store> {
   const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
   const lastDurable = () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }
-  const queue = await createWriteQueue({ path, run, lastDurable, logger, ...(observe && { observe }), ...(limits && { limits }) })
+  const queue = await createWriteQueue({ path, run, writer, lastDurable, logger, ...(observe && { observe }), ...(limits && { limits }) })
   const reader = createReader(reading)
   let closing: Promise<void> | undefined
   async function closeAll(): Promise<void> {

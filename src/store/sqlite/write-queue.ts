@@ -26,6 +26,8 @@ export interface WriteQueueOptions {
   readonly path: string
   /** Names this run of the process in the writer's mark. */
   readonly run: string
+  /** Which of several processes this is; undefined where there is one. */
+  readonly writer?: number | undefined
   /** The last batch of this run that the database has, as another connection sees it: its last op, and how many of its ops were refused. */
   readonly lastDurable: () => { readonly op: number; readonly faults: number }
   readonly logger: Logger
@@ -198,7 +200,7 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
     const channel = new MessageChannel()
     port = channel.port1
     port.on('message', hear)
-    const workerData: ThreadOptions & { port: MessagePort } = { path: options.path, run: options.run, port: channel.port2 }
+    const workerData: ThreadOptions & { port: MessagePort } = { path: options.path, run: options.run, writer: options.writer, port: channel.port2 }
     worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData, transferList: [channel.port2], name: 'store-writer' })
     worker.on('error', (error) => logger.error('the writer thread failed', { why: error.message }))
     worker.on('exit', (code) => {

@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { createApplier, opRefused } from './apply.ts'
 import type { Applier } from './apply.ts'
-import { openForWriting } from './database.ts'
+import { beginWriting, openForWriting } from './database.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Batch, Command, Op, Report, Result, ThreadOptions } from './ops.ts'
@@ -17,9 +17,11 @@ interface Open {
   readonly checkpoints: Checkpoints
 }
 
-const { path, run, port } = workerData as ThreadOptions & { readonly port: MessagePort }
+const { path, run, writer, port } = workerData as ThreadOptions & { readonly port: MessagePort }
 const firstRetry = 50
 const longestRetry = 1_000
+/** Milliseconds until a writer whose turn does not come takes the store for broken; where several write, each waits for the disk of all. */
+const patience = writer === undefined ? 200 : 1_000
 
 let open: Open | undefined
 let retry = firstRetry
@@ -33,9 +35,11 @@ function reopen(): void {
   let db: DatabaseSync | undefined
   try {
     db = openForWriting(path)
-    const applier = createApplier(db, run)
+    const applier = createApplier(db, run, writer)
     // A commit of its own proves that the disk takes writes again, and overwrites what a failed one left in the log.
-    db.exec('BEGIN IMMEDIATE; UPDATE writer_mark SET op = op WHERE one = 1; COMMIT')
+    beginWriting(db, patience)
+    db.prepare('INSERT INTO writer_mark (writer, run, op, faults) VALUES (?, ?, 0, 0) ON CONFLICT (writer) DO UPDATE SET op = op').run(writer ?? 0, run)
+    db.exec('COMMIT')
     open = { db, applier, checkpoints: createCheckpoints(db) }
     retry = firstRetry
     report('open')
@@ -91,7 +95,7 @@ function commit([first, ops]: Batch): void {
   const began = performance.now()
   let results: Map<number, Result> | undefined
   try {
-    db.exec('BEGIN IMMEDIATE')
+    beginWriting(db, patience)
     results = applyAll(applier, first, ops)
     applier.flush(upTo, faultsIn(results))
     db.exec('COMMIT')
