@@ -1,7 +1,6 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express'
 import helmet from 'helmet'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { errorTable } from './errors.ts'
 import type { Logger } from './model.ts'
 
@@ -43,8 +42,8 @@ const readerPatience = 20_000
 
 /** A call that waits for its server has nothing to be read, and may wait on. */
 const cutStalled: RequestHandler = (_request, response, next) => {
-  response.setTimeout(readerPatience, (socket: Socket) => {
-    if (socket.writableLength > 0) socket.destroy()
+  response.setTimeout(readerPatience, () => {
+    if (response.socket !== null && response.socket.writableLength > 0) response.socket.destroy()
   })
   next()
 }
