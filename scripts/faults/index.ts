@@ -1,12 +1,14 @@
 import type { Campaign } from './campaign.ts'
 import { crash, honest } from './crash.ts'
 import { isolated, judged, same } from './messages.ts'
+import { order } from './order.ts'
 import { powerCut } from './power-cut.ts'
 
 /** Every promise that is tried, by its number. */
 export const campaigns: Readonly<Record<string, Campaign>> = {
   P1: crash,
   P2: powerCut,
+  P3: order,
   P5: honest,
   P10: judged,
   P16: same,
