@@ -1,12 +1,13 @@
 // A server, or an error page in front of it, may repeat the credential that the gateway sent. It must not reach the caller.
-import type { Json } from '../model.ts'
+import type { Json, JsonObject, RawNumber } from '../model.ts'
+import { createProbe } from './probe.ts'
 import { isList, isObject } from './pointer.ts'
 
 export const credential = '[CREDENTIAL]'
 
 export interface EchoGuard {
-  /** `printed` is the body as JSON, where the caller has it already. An object stays an object, an array an array. */
-  clean<T extends Json>(body: T, printed?: string): { readonly body: T; readonly removed: number }
+  /** An object stays an object, an array an array. */
+  clean<T extends Json>(body: T): { readonly body: T; readonly removed: number }
   cleanText(text: string): string
 }
 
@@ -25,12 +26,12 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
   ]
   if (alternatives.length === 0) return { clean: (body) => ({ body, removed: 0 }), cleanText: (text) => text }
   const pattern = new RegExp(alternatives.join('|'), 'g')
-  // in a printed body a text is escaped, and JSON in a text is escaped twice
-  const needles = [...new Set([...spellings, ...encoded].flatMap((text) => [text, escaped(text), escaped(escaped(text))]))]
+  const needles = [...spellings, ...encoded]
+  const find: Finder = { inText: createProbe(needles), inNumber: needles.some(fitsNumber) }
 
   const cleanText = (text: string): string => text.replace(pattern, credential)
-  const clean = <T extends Json>(body: T, printed = JSON.stringify(body)): { body: T; removed: number } => {
-    if (!needles.some((needle) => printed.includes(needle))) return { body, removed: 0 }
+  const clean = <T extends Json>(body: T): { body: T; removed: number } => {
+    if (!holdsSome(body, find)) return { body, removed: 0 }
     let removed = 0
     const count = (text: string): string =>
       text.replace(pattern, () => {
@@ -60,6 +61,29 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
     return { body: removed === 0 ? body : cleaned, removed }
   }
   return { clean, cleanText }
+}
+
+interface Finder {
+  inText(text: string): boolean
+  /** Whether a number can hold what is looked for. */
+  readonly inNumber: boolean
+}
+/** A double prints in at most this many characters. */
+const longestNumber = 25
+const fitsNumber = (needle: string): boolean => needle.length <= longestNumber && /^[-+.\de]+$/.test(needle)
+
+function holdsSome(value: Json, find: Finder): boolean {
+  if (typeof value === 'string') return find.inText(value)
+  if (typeof value === 'number') return find.inNumber && find.inText(String(value))
+  if (typeof value !== 'object' || value === null) return false
+  if (isList(value)) {
+    for (let index = 0; index < value.length; index++) if (holdsSome(value[index] as Json, find)) return true // in range
+    return false
+  }
+  if (JSON.isRawJSON(value)) return find.inText((value as RawNumber).rawJSON)
+  const object = value as JsonObject
+  for (const name in object) if (find.inText(name) || holdsSome(object[name] as Json, find)) return true // own: parsed from JSON
+  return false
 }
 
 /** A header's value and what it carries: the token, or the pair that `Basic` encodes (RFC 7617) and its password. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { createEchoGuard } from '../../src/enforce/echo.ts'
+import { createProbe } from '../../src/enforce/probe.ts'
 import type { JsonObject } from '../../src/model.ts'
 
 const token = 'tok_s3cr3t/with+chars=&"x'
@@ -36,6 +37,11 @@ test('a number that is the credential is removed', () => {
   expect(createEchoGuard(['12345678']).clean({ n: 12345678, m: 1.5 })).toEqual({ body: { n: '[CREDENTIAL]', m: 1.5 }, removed: 1 })
 })
 
+test.each(['-1.5e-7', '123456789012345680000', '1e21', '12345678901234567890.50'])('the number %s is a text to who wrote a credential like it', (source) => {
+  const raw = JSON.rawJSON(source) as unknown as JsonObject
+  for (const n of [Number(source), raw]) expect(createEchoGuard([JSON.stringify(n)]).clean({ a: [n] })).toEqual({ body: { a: ['[CREDENTIAL]'] }, removed: 1 })
+})
+
 test('without an echo the very same body comes back', () => {
   const body = { content: [{ type: 'text', text: 'nothing' }] }
   expect(guard.clean(body)).toEqual({ body, removed: 0 })
@@ -65,5 +71,17 @@ test('no credential of any characters is left, whatever stands around it', () =>
       expect(decoded).not.toContain(secret)
     }),
     { numRuns: 300 },
+  )
+})
+
+test('the look at a few characters sees every text that holds what is looked for, and no other', () => {
+  const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'é', '世', '\ud800'), maxLength: 40 })
+  const needle = fc.string({ unit: fc.constantFrom('a', 'b', 'é', '世', '\ud800'), minLength: 4, maxLength: 16 })
+  fc.assert(
+    fc.property(fc.array(needle, { minLength: 1, maxLength: 4 }), letters, letters, fc.option(fc.nat()), (needles, before, after, which) => {
+      const text = before + (which === null ? '' : needles[which % needles.length]) + after
+      expect(createProbe(needles)(text)).toBe(needles.some((one) => text.includes(one)))
+    }),
+    { numRuns: 2000 },
   )
 })
