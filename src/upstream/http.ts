@@ -1,7 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import type { JsonObject, Message, Revision } from '../model.ts'
-import { createExchange } from './exchange.ts'
+import { createPooledExchange } from './exchange-pooled.ts'
+import { createProxiedExchange } from './exchange-proxied.ts'
+import type { AnswerBody, ExchangeOutput } from './exchange.ts'
 import type { Arrival, OwnIds, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface SseEventLike {
@@ -30,7 +31,8 @@ export interface HttpUpstreamOptions {
 
 /** A server over Streamable HTTP (MCP 2025-11-25 basic/transports, 2026-07-28 basic/transports/streamable-http). */
 export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
-  const { exchange, close } = createExchange(options.url)
+  const calls = createPooledExchange(options.url)
+  const streams = createProxiedExchange(options.url)
   const credential: Record<string, string> = options.credential === undefined ? {} : { [options.credential.header.toLowerCase()]: options.credential.value }
 
   const open = (): UpstreamLink => {
@@ -55,7 +57,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
         const { message } = evaluated
         const greets = message.kind === 'request' && message.method === 'initialize'
         if (greets) session = undefined
-        const answer = await exchange({
+        const answer = await calls.exchange({
           method: 'POST',
           headers: {
             ...headers,
@@ -76,7 +78,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
         return readReply(answer, options)
       },
       async listen({ signal, revision, from }) {
-        const answer = await exchange({
+        const answer = await streams.exchange({
           method: 'GET',
           headers: {
             ...legacyHeaders(revision),
@@ -95,14 +97,20 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
         const headers = { ...legacyHeaders('2025-11-25'), ...credential }
         session = undefined
         const signal = AbortSignal.timeout(2000)
-        await exchange({ method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
-          ({ body }) => body.resume(),
+        await streams.exchange({ method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
+          ({ body }) => discard(body),
           () => undefined, // the server may be gone already; its session dies with it
         )
       },
     }
   }
-  return { name: options.name, labels: options.labels, secrets: options.secrets, open, close: async () => close() }
+  return {
+    name: options.name, labels: options.labels, secrets: options.secrets, open,
+    async close() {
+      calls.close()
+      streams.close()
+    },
+  }
 }
 
 const single = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)
@@ -129,7 +137,7 @@ export function headerValue(text: string): string {
   return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
 }
 
-async function readReply(answer: { status: number; headers: IncomingMessage['headers']; body: IncomingMessage }, options: HttpUpstreamOptions): Promise<Reply> {
+async function readReply(answer: ExchangeOutput, options: HttpUpstreamOptions): Promise<Reply> {
   const { status, body } = answer
   const type = answer.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
   if (status === 202 || status === 204) return await discard(body), { kind: 'accepted' }
@@ -139,41 +147,21 @@ async function readReply(answer: { status: number; headers: IncomingMessage['hea
     throw new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
   }
   if (type !== 'application/json') return await discard(body), { kind: 'status', status }
-  const data = await readAll(body, options.maxAnswer, options.headersTimeout)
+  const data = await body.whole(options.maxAnswer, options.headersTimeout)
   return data.length === 0 ? { kind: 'status', status } : { kind: 'json', status, arrival: { data } }
 }
 
 const mostDiscarded = 64 * 1024
 
 /** Reads what nobody needs, so that its socket can be used again; what is long or slow costs the socket. */
-async function discard(body: IncomingMessage): Promise<void> {
-  await readAll(body, mostDiscarded, 1000).catch(() => undefined)
+async function discard(body: AnswerBody): Promise<void> {
+  await body.whole(mostDiscarded, 1000).catch(() => undefined)
 }
 
-/** `patience`: milliseconds between one piece and the next. */
-async function readAll(body: IncomingMessage, limit: number, patience: number): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  let size = 0
-  const timer = setTimeout(() => body.destroy(new GatewayError('upstream_timeout', { detail: 'the answer was not finished' })), patience)
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      timer.refresh()
-      size += chunk.length
-      if (size > limit) throw new GatewayError('upstream_broken', { detail: `an answer of more than ${limit} bytes` })
-      chunks.push(chunk)
-    }
-  } catch (cause) {
-    throw cause instanceof GatewayError ? cause : new GatewayError('upstream_broken', { cause })
-  } finally {
-    clearTimeout(timer)
-  }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
-}
-
-async function* readEvents(body: IncomingMessage, options: HttpUpstreamOptions): AsyncGenerator<Arrival | StreamMark> {
+async function* readEvents(body: AnswerBody, options: HttpUpstreamOptions): AsyncGenerator<Arrival | StreamMark> {
   const reader = options.createSseReader({ maxEvent: options.maxAnswer })
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) for (const event of reader.push(chunk)) yield* arrivalsOf(event)
+    for await (const chunk of body) for (const event of reader.push(chunk)) yield* arrivalsOf(event)
     for (const event of reader.end()) yield* arrivalsOf(event)
   } catch (cause) {
     throw cause instanceof GatewayError ? cause : new GatewayError('upstream_broken', { cause })
