@@ -62,6 +62,11 @@ export interface OpaTestReport {
   readonly tests: readonly OpaTest[]
   readonly coverage: { readonly coverage: number; readonly files: Readonly<Record<string, FileCoverage>> }
 }
+export interface SmallPolicy {
+  readonly query: string
+  readonly modules: readonly string[]
+}
+export type SmallBuild = { readonly ok: true; readonly wasm: Uint8Array } | { readonly ok: false; readonly error: string }
 export type ResultSet = readonly { readonly expressions: readonly { readonly value: Json; readonly text: string }[] }[]
 
 /** OPA's own library, in a process of its own. Nothing that a source contains makes a method throw; a fault of the library does. */
@@ -81,6 +86,8 @@ export interface Opa {
   eval(sources: OpaSources & { readonly query: string; readonly input?: Json }): Promise<OpaAnswer<ResultSet>>
   parse(modules: Modules): Promise<OpaAnswer<Readonly<Record<string, JsonObject>>>>
   capabilities(): Promise<JsonObject>
+  /** Each policy by itself, with one entrypoint, `eval`, that gives the bindings of its query. */
+  cases(cases: readonly SmallPolicy[], capabilities?: unknown): Promise<readonly SmallBuild[]>
   close(): Promise<void>
 }
 
@@ -135,6 +142,10 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000 }: OpaOptions = {}):
       answer('check', await ask('eval', { ...request(sources), query, ...(input === undefined ? {} : { input, has_input: true }) }), (result) => result as ResultSet),
     parse: async (modules) => answer('check', await ask('ast', { modules }), (result) => result as Record<string, JsonObject>),
     capabilities: async () => (await ask('capabilities', {})).result as JsonObject,
+    cases: async (cases, capabilities) =>
+      ((await ask('cases', { cases, capabilities })).result as readonly { wasm?: string; error?: string }[]).map(({ wasm, error }) =>
+        wasm === undefined ? { ok: false, error: error ?? '' } : { ok: true, wasm: Uint8Array.from(Buffer.from(wasm, 'base64')) },
+      ),
     close: calls.close,
   }
 }

@@ -5,6 +5,7 @@
  */
 import * as opaWasm from '@open-policy-agent/opa-wasm'
 import { hostBuiltins, type HostBuiltin } from './builtins/index.ts'
+import { readValue, RegoSet } from './builtins/value.ts'
 import { addFuel, fuelExport } from './fuel.ts'
 import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
 import { detourIds } from './regex-detour.ts'
@@ -27,6 +28,8 @@ export interface InstanceOptions {
   /** Printed JSON, so that many instances share one printing; `{}` when left out. */
   readonly data?: string
   readonly maxPages?: number
+  /** How results are printed: as JSON, or in Rego's own notation, which tells sets from arrays, as a `Value`. */
+  readonly results?: 'json' | 'rego'
 }
 export interface PolicyInstance {
   readonly entrypoints: readonly string[]
@@ -59,6 +62,7 @@ interface Exports {
   opa_json_dump(address: number): number
   opa_value_dump(address: number): number
   opa_json_parse(address: number, length: number): number
+  opa_value_parse(address: number, length: number): number
   opa_eval(reserved: number, entrypoint: number, data: number, input: number, inputLength: number, heap: number, format: number): number
 }
 
@@ -98,7 +102,8 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   const regex = createRegexHost(createValues(memory, exports), patternsOf(module), charge)
   const policy = loadData(instance, memory, exports, options.data)
   const entrypoints = new Map(Object.entries(policy.entrypoints as Record<string, number>))
-  const answers = createAnswers()
+  const inRego = options.results === 'rego'
+  const answers = createAnswers(inRego ? readResults : JSON.parse)
   let spent = false
 
   const fail = (thrown: unknown, budget: number): EvalOutcome => {
@@ -119,7 +124,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
       try {
         const length = input === undefined ? 0 : writeInput(memory, policy.dataHeapPtr, input)
         const at = input === undefined ? 0 : policy.dataHeapPtr
-        const answer = exports.opa_eval(0, id, policy.dataAddr, at, length, policy.dataHeapPtr + length, 0)
+        const answer = exports.opa_eval(0, id, policy.dataAddr, at, length, policy.dataHeapPtr + length, inRego ? 1 : 0)
         return { ok: true, results: answers.read(readText(memory, answer)), fuel: fuel - Number(exports.fuel.value) }
       } catch (thrown) {
         return fail(thrown, fuel)
@@ -154,14 +159,20 @@ function isValidIn(module: WebAssembly.Module, pattern: string): boolean {
   }
 }
 
+/** The results are a set of bindings. */
+function readResults(text: string): unknown {
+  const results = readValue(text)
+  return results instanceof RegoSet ? results.elements : results
+}
+
 /** Most answers of a policy are word for word one of a few: the same text is the same object, and is checked once (`loaded-bundle.ts`). */
-function createAnswers(): { read(text: string): readonly unknown[] } {
+function createAnswers(parse: (text: string) => unknown): { read(text: string): readonly unknown[] } {
   const kept = new Map<string, readonly unknown[]>()
   return {
     read(text) {
       const before = kept.get(text)
       if (before !== undefined) return before
-      const results: unknown = JSON.parse(text)
+      const results = parse(text)
       if (!Array.isArray(results)) throw new HostFault('answer', 'the result is not a set')
       if (text.length <= longestKept) {
         if (kept.size >= mostKept) kept.clear()
@@ -254,8 +265,8 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
     const printed = encoder.encode(answer)
     const at = exports.opa_malloc(printed.length)
     new Uint8Array(memory.buffer, at, printed.length).set(printed)
-    const value = exports.opa_json_parse(at, printed.length)
-    if (value === 0) throw new HostFault('builtin', `${name} answered what is not JSON`)
+    const value = builtin.reads === 'rego' ? exports.opa_value_parse(at, printed.length) : exports.opa_json_parse(at, printed.length)
+    if (value === 0) throw new HostFault('builtin', `${name} answered what is no value`)
     return value
   }
   return {

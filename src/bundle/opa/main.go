@@ -15,6 +15,7 @@ var commands = map[string]command{
 	"build":        build,
 	"bundle":       whole,
 	"capabilities": capabilities,
+	"cases":        cases,
 	"check":        check,
 	"eval":         eval,
 	"fmt":          format,

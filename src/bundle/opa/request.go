@@ -26,6 +26,7 @@ type Request struct {
 	Semantics   SemanticsOptions `json:"semantics"`
 	Filter      string           `json:"filter"`
 	Query       string           `json:"query"`
+	Cases       []Case           `json:"cases"`
 	Input       any              `json:"input"`
 	HasInput    bool             `json:"has_input"`
 

@@ -1,6 +1,9 @@
+import { isArray, print, readValue, RegoNumber, RegoObject, RegoSet, type Value } from './value.ts'
+import { wholeOf } from './number.ts'
+
 /** A builtin that OPA does not compile into the module and that this host provides, within bounds. */
 export interface HostBuiltin {
-  /** How operands arrive: JSON (sets as arrays) or Rego's own notation. */
+  /** How operands arrive, and how the answer is read: JSON (sets as arrays) or Rego's own notation. */
   readonly reads: 'json' | 'rego'
   /** Of all operands together; more is a fault of the judgement, never an undefined. */
   readonly maxBytes: number
@@ -8,7 +11,73 @@ export interface HostBuiltin {
    * Printed operands to a printed answer; undefined where OPA's own evaluator has an error, which Rego sees as undefined.
    * Work that is not linear in the operands with a small factor is charged before it is done. Throws beyond its bounds.
    */
-  run(operands: readonly string[], charge: (fuel: number) => void): string | undefined
+  run(operands: readonly string[], charge: Charge): string | undefined
+}
+export type Charge = (fuel: number) => void
+export type Run = (operands: readonly Value[], charge: Charge) => Value | undefined
+
+/** Where OPA's own evaluator has an error: the call is undefined. Anything else that is thrown is a fault. */
+export class NoAnswer extends Error {}
+
+const usual = 64 * 1024
+/** An answer in Rego's notation, as long as the longest operands may be. */
+const maxAnswer = 1024 * 1024
+
+export function builtin(run: Run, maxBytes = usual): HostBuiltin {
+  return {
+    reads: 'rego',
+    maxBytes,
+    run(operands, charge) {
+      const answer = answerOf(run, operands, charge)
+      if (answer === undefined) return undefined
+      const printed = print(answer)
+      if (printed.length > maxAnswer) throw new Error('an answer that is too long')
+      charge(printed.length)
+      return printed
+    },
+  }
+}
+
+function answerOf(run: Run, operands: readonly string[], charge: Charge): Value | undefined {
+  try {
+    return run(operands.map(readValue), charge)
+  } catch (thrown) {
+    if (thrown instanceof NoAnswer) return undefined
+    throw thrown
+  }
+}
+
+export function noAnswer(): never {
+  throw new NoAnswer()
+}
+
+export function asText(value: Value | undefined): string {
+  return typeof value === 'string' ? value : noAnswer()
+}
+
+export function asObject(value: Value | undefined): RegoObject {
+  return value instanceof RegoObject ? value : noAnswer()
+}
+
+export function asArray(value: Value | undefined): readonly Value[] {
+  return isArray(value) ? value : noAnswer()
+}
+
+/** The elements of an array or a set. */
+export function asElements(value: Value | undefined): readonly Value[] {
+  return value instanceof RegoSet ? value.elements : asArray(value)
+}
+
+export function asWhole(value: Value | undefined): bigint {
+  const whole = value instanceof RegoNumber ? wholeOf(value.text) : undefined
+  return whole ?? noAnswer()
+}
+
+/** What fits Go's `int`. */
+export function asInt(value: Value | undefined): number {
+  const whole = asWhole(value)
+  if (BigInt.asIntN(64, whole) !== whole) noAnswer()
+  return Number(whole)
 }
 
 export function textOf(operand: string | undefined): string | undefined {
