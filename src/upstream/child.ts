@@ -24,7 +24,7 @@ export interface Child {
   write(line: string): Promise<void>
   pause(): void
   resume(): void
-  /** Closes stdin, waits, then SIGTERM, then SIGKILL (basic/lifecycle, "Shutdown", stdio). */
+  /** Closes stdin, waits, then SIGTERM, then SIGKILL (basic/lifecycle, "Shutdown", stdio), to all that it started itself too. */
   stop(): Promise<void>
 }
 
@@ -33,6 +33,19 @@ const mostUnread = 8 * 1024 * 1024
 /** What a child wrote before it stopped is read for this long: one of its own children may keep its output open. */
 const lastWords = 1000
 
+// A launcher such as npx has children of its own; as the first of a group of processes it takes them with it.
+const hasGroups = process.platform !== 'win32'
+
+function endGroup(child: ChildProcessWithoutNullStreams, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (child.pid === undefined) return
+  try {
+    if (hasGroups) process.kill(-child.pid, signal)
+    else child.kill(signal)
+  } catch {
+    // all of them are gone already
+  }
+}
+
 export function startChild(options: ChildOptions, on: ChildEvents): Child {
   const { PATH, HOME } = process.env
   const env = { ...(PATH === undefined ? {} : { PATH }), ...(HOME === undefined ? {} : { HOME }), ...options.env }
@@ -40,12 +53,15 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
     env,
     stdio: 'pipe',
     shell: false,
+    detached: hasGroups,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
   let over = false
   const drained = () => {
-    if (!over) on.drained()
+    if (over) return
     over = true
+    on.drained()
+    endGroup(child, 'SIGKILL')
   }
   const exited = new Promise<void>((resolve) => {
     const gone = (detail: string, wait: number) => {
@@ -59,7 +75,7 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
   })
   child.stdin.on('error', () => undefined) // the exit that follows tells it
   readLines(child.stdout, options.maxLine, (line) => !over && on.line(line), () => {
-    child.kill('SIGKILL')
+    endGroup(child, 'SIGKILL')
     drained()
   })
   readLines(child.stderr, 64 * 1024, on.complaint)
@@ -75,11 +91,12 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
     async stop() {
       child.stdin.end()
       child.stdout.resume()
-      const terminate = setTimeout(() => child.kill('SIGTERM'), 1000)
-      const kill = setTimeout(() => child.kill('SIGKILL'), 3000)
+      const terminate = setTimeout(() => endGroup(child, 'SIGTERM'), 1000)
+      const kill = setTimeout(() => endGroup(child, 'SIGKILL'), 3000)
       await exited
       clearTimeout(terminate)
       clearTimeout(kill)
+      endGroup(child, 'SIGKILL')
     },
   }
 }

@@ -121,3 +121,20 @@ test('what the child asks goes to the stream of the call, and to the open stream
   await client.send(reply)
   expect(await (await asked).text()).toContain('assistant')
 })
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+test.each(['it ends its session', 'the child dies'])('what a child has started itself ends with it when %s', async (how) => {
+  const { client, token } = await open('2025-11-25')
+  const pid = Number(text(await client.request('tools/call', { name: 'launch', arguments: {} })))
+  expect(isAlive(pid)).toBe(true)
+  if (how === 'the child dies') await client.request('tools/call', { name: 'crash', arguments: {} })
+  else await fetch(gateway.mcp('child'), { method: 'DELETE', headers: { authorization: `Bearer ${token}`, 'mcp-session-id': client.session ?? '' } })
+  while (isAlive(pid)) await wait(10)
+})

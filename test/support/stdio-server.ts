@@ -1,4 +1,5 @@
 // A small MCP server over stdio that misbehaves as its tools are called. The file named in the arguments gets a line per event.
+import { spawn } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
@@ -38,6 +39,10 @@ const tools: Record<string, (id: unknown, message: { params: { _meta?: Record<st
   },
   crash: () => process.exit(3),
   hang: (id) => void hung.push(id),
+  launch: (id) => {
+    const { pid } = spawn(process.execPath, ['-e', 'process.on("SIGTERM", () => 0); setInterval(() => 0, 1000)'], { stdio: 'ignore' })
+    done(id, String(pid))
+  },
   huge: (id) => done(id, 'x'.repeat(6 * 1024 * 1024)),
   tell_secret: (id) => {
     process.stderr.write(`my key is ${process.env['API_SECRET']}\n`)
