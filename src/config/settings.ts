@@ -36,6 +36,7 @@ export const limitSettings = z.strictObject({
   children: whole(1, 10_000).default(64).meta({ description: 'Running stdio servers in all.' }),
   children_per_person: whole(1, 1000).default(8).meta({ description: 'Running stdio servers of one caller.' }),
   upstream_wait: duration('1s', '1h').prefault('5m').meta({ description: 'How long a server may take to begin its answer.' }),
+  upstream_idle: duration('1s', '24h').prefault('1h').meta({ description: 'How long a server may work on a call without sending a whole message. What only keeps a connection open does not count.' }),
 })
 
 export const metricsSettings = z.strictObject({

@@ -10,6 +10,7 @@ import { forget } from './pending.ts'
 import { passMessage } from './pipeline.ts'
 import { isObject, receive } from './receive.ts'
 import { answerServer } from './send.ts'
+import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { counterKey, idKey, type ClientSession, type Pending } from './session.ts'
 
 /** Made once: an abort without a reason makes an error with a stack trace each time. */
@@ -17,13 +18,15 @@ const over = new Error('the exchange is over')
 
 /** Sends a judged request and passes on whatever the server sends until it is answered. Faults become answers. */
 export async function relayRequest(evaluated: Evaluated<Request>, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+  const silence = watchSilence(pending, rooms.patience.silence)
   try {
     pending.sent = true
     const reply = await session.link.send(evaluated, sendOptions(evaluated.message, pending))
-    await passReply(reply, pending, session, rooms)
+    await passReply(reply, pending, silence, session, rooms)
   } catch (cause) {
-    await answerFault(cause, pending, session, rooms)
+    await answerFault(gaveUp(pending) ?? cause, pending, session, rooms)
   } finally {
+    silence?.end()
     rooms.meters.completed((performance.now() - pending.startedAt) / 1000)
     pending.abort.abort(over) // whatever the server still sends, nobody reads
     forget(pending, session)
@@ -37,7 +40,7 @@ const sendOptions = ({ body }: Request, pending: Pending) => ({
   ...(pending.mirror === undefined ? {} : { headers: pending.mirror(isObject(body['arguments']) ? body['arguments'] : {}) }),
 })
 
-async function passReply(reply: Reply, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+async function passReply(reply: Reply, pending: Pending, silence: Silence | undefined, session: ClientSession, rooms: Judge): Promise<void> {
   if (reply.kind === 'accepted') throw new GatewayError('upstream_broken', { detail: 'a request was answered with 202 and no answer' })
   if (reply.kind === 'status') return answerStatus(reply.status, pending, session, rooms)
   if (reply.kind === 'json') {
@@ -48,8 +51,10 @@ async function passReply(reply: Reply, pending: Pending, session: ClientSession,
     return
   }
   if (reply.streams) pending.channel.stream()
-  await passStream(reply.arrivals, { pending, channel: pending.channel, shared: !reply.streams }, session, rooms)
+  await passStream(reply.arrivals, { pending, channel: pending.channel, shared: !reply.streams, silence }, session, rooms)
   if (pending.answered) return
+  const fault = gaveUp(pending)
+  if (fault !== undefined) throw fault
   if (!pending.resumable) throw new GatewayError('upstream_broken', { detail: 'the stream ended without an answer' })
   // MCP 2025-11-25 basic/transports: the server may close the connection; the client comes back with GET and Last-Event-ID.
   pending.detached = true
@@ -62,24 +67,33 @@ interface Where {
   readonly status?: number
   /** One channel for all requests: nothing ends for one of them because another was answered wrongly. */
   readonly shared?: boolean
+  readonly silence?: Silence | undefined
 }
 
 /** Passes a server's stream event by event; the next event is read only when the last one is written. */
 export async function passStream(arrivals: AsyncIterable<Arrival | StreamMark>, where: Where, session: ClientSession, rooms: Judge): Promise<void> {
   for await (const item of arrivals) {
+    where.silence?.heard()
     if ('mark' in item) {
       await passMark(item, where, session)
+      where.silence?.waiting()
       continue
     }
-    if (item.event_id !== undefined && where.pending !== undefined) where.pending.resumable = true
+    if (item.event_id !== undefined) mayResume(where.pending, session)
     const goesOn = await passArrival(item, where, session, rooms)
     if (!goesOn || where.pending?.answered === true) return
+    where.silence?.waiting()
   }
+}
+
+// MCP 2026-07-28 basic/transports/streamable-http: a stream that breaks has lost its request, whatever ids its events had.
+function mayResume(pending: Pending | undefined, session: ClientSession): void {
+  if (pending !== undefined && session.era === 'legacy') pending.resumable = true
 }
 
 // Framing is the gateway's own: its priming event, and a `retry` between a tenth of a second and half a minute.
 async function passMark(mark: StreamMark, { pending, channel }: Where, session: ClientSession): Promise<void> {
-  if (mark.event_id !== undefined && pending !== undefined) pending.resumable = true
+  if (mark.event_id !== undefined) mayResume(pending, session)
   await channel.mark({
     ...(mark.event_id === undefined ? {} : { eventId: session.eventIds.assign(mark.event_id, pending?.upstreamId) }),
     ...(mark.retry === undefined ? {} : { retry: Math.min(Math.max(mark.retry, 100), 30_000) }),

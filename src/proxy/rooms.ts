@@ -121,6 +121,8 @@ export interface Patience {
   readonly withProgress: number
   /** … and without. */
   readonly without: number
+  /** Milliseconds a server may leave a call without a message. */
+  readonly silence: number
 }
 
 /** Every room a message passes, handed in by `gateway.ts`. */
