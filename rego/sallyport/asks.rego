@@ -3,125 +3,109 @@ package sallyport
 # `allow`, `allow_server` and `allow_other` are asked about parties: the message itself, the request that it answers, or both
 # (what is sent to the client while a request runs is for those who may make the request).
 # Of a body only the named members are read, so that the rest need not be handed over when no rule looks at it.
-parties := [request_party] if {
-	input.message.kind in {"result", "error"}
+parties := ["request"] if {
+	input.message.kind in ["result", "error"]
 	input.request.kind == "request"
 	input.request.direction != input.message.direction
-} else := [message_party, request_party] if {
+} else := ["message", "request"] if {
 	input.message.kind == "notification"
 	input.message.direction == "to_client"
 	input.request.kind
-} else := [message_party] if {
-	input.message.kind in {"request", "notification"}
+} else := ["message"] if {
+	input.message.kind in ["request", "notification"]
 }
 
-message_party := {
-	"head": {
-		"direction": input.message.direction,
-		"kind": input.message.kind,
-		"method": input.message.method,
-		"revision": input.message.revision,
-	},
-	"call": message_call,
-	"uri": message_uri,
-	"ref": message_ref,
+head_of("message") := {
+	"direction": input.message.direction,
+	"kind": input.message.kind,
+	"method": input.message.method,
+	"revision": input.message.revision,
 }
 
-request_party := {
-	"head": {
-		"direction": input.request.direction,
-		"kind": input.request.kind,
-		"method": input.request.method,
-		"revision": input.request.revision,
-	},
-	"call": request_call,
-	"uri": request_uri,
-	"ref": request_ref,
+head_of("request") := {
+	"direction": input.request.direction,
+	"kind": input.request.kind,
+	"method": input.request.method,
+	"revision": input.request.revision,
 }
 
-default message_call := null
+call_of("message") := input.message.call
 
-message_call := input.message.call
+call_of("request") := input.request.call
 
-default message_uri := null
+uri_of("message") := input.message.body.uri
 
-message_uri := input.message.body.uri
+uri_of("request") := input.request.body.uri
 
-default message_ref := null
+ref_of("message") := input.message.body.ref
 
-message_ref := input.message.body.ref
-
-default request_call := null
-
-request_call := input.request.call
-
-default request_uri := null
-
-request_uri := input.request.body.uri
-
-default request_ref := null
-
-request_ref := input.request.body.ref
+ref_of("request") := input.request.body.ref
 
 # What must be answered with yes, each of it: {verdict, message}.
 asks := array.concat([ask | some party in parties; some ask in asks_of_party(party)], travelling)
 
-asks_of_party(party) := asks_about(party)
-
-asks_of_party(party) := [nobodys] if not asks_about(party)
+asks_of_party(party) := asked if {
+	asked := asks_about(party, head_of(party))
+} else := [nobodys]
 
 nobodys := {"verdict": "none", "message": {}}
 
 # Each by its own name and none by `else`: what has no answer here must not fall through to another rule.
-asks_about(party) := asks_by(verdict_on(party.head), party)
+asks_about(party, head) := asks_by(verdict_on(head), party, head)
 
-asks_by("allow", party) := asks_by_allow(manner(party.head.method), party)
+asks_by("allow", party, head) := asks_by_allow(manner(head.method), party, head)
 
-asks_by("allow_server", party) := [{"verdict": "allow_server", "message": object.union(party.head, as_sent)}]
+asks_by("allow_server", _, head) := [{"verdict": "allow_server", "message": object.union(head, as_sent)}]
 
-asks_by("allow_other", party) := [{"verdict": "allow_other", "message": object.union(party.head, call_without_arguments(party))}]
+asks_by("allow_other", party, head) := [{"verdict": "allow_other", "message": object.union(head, call_without_arguments(party))}]
 
 # The server's request is asked as it stands, the client's reply to it as a reply.
 as_sent := {"direction": input.message.direction, "kind": input.message.kind}
 
-asks_by_allow("plain", party) := [{"verdict": "allow", "message": party.head}]
+asks_by_allow("plain", _, head) := [{"verdict": "allow", "message": head}]
 
-asks_by_allow("call", party) := [{
+asks_by_allow("call", party, head) := [{
 	"verdict": "allow",
-	"message": object.union(party.head, {"call": without_arguments(party.call)}),
+	"message": object.union(head, {"call": without_arguments(call_of(party))}),
 }]
 
 # A task is judged as the call that made it.
-asks_by_allow("task", party) := [ask_to_use(party.call)]
+asks_by_allow("task", party, _) := [ask_to_use(call_of(party))]
 
-asks_by_allow("task_news", party) := [{"verdict": "allow", "message": party.head}, ask_to_use(party.call)] if {
-	is_object(party.call)
-} else := [{"verdict": "allow", "message": party.head}] if {
+asks_by_allow("task_news", party, head) := [{"verdict": "allow", "message": head}, ask_to_use(call)] if {
+	call := call_of(party)
+	is_object(call)
+} else := [{"verdict": "allow", "message": head}] if {
 	input.request.kind
 }
 
 # A subscription and its news are judged as their resource.
-asks_by_allow("subscription", party) := [ask_to_use(subscribed(party))]
+asks_by_allow("subscription", party, _) := [ask_to_use(subscribed(party))]
 
-asks_by_allow("resource_news", party) := [{"verdict": "allow", "message": party.head}, ask_to_use(subscribed(party))]
+asks_by_allow("resource_news", party, head) := [{"verdict": "allow", "message": head}, ask_to_use(subscribed(party))]
 
 # A completion is judged as what it completes.
-asks_by_allow("completion", party) := [ask_to_use(entry) | some entry in completed(party)]
+asks_by_allow("completion", party, _) := [ask_to_use(entry) | some entry in completed(party)]
 
-subscribed(party) := party.call if {
-	is_object(party.call)
-} else := {"kind": "resource", "name": party.uri, "annotations": {}, "template": false} if {
-	is_string(party.uri)
+subscribed(party) := call if {
+	call := call_of(party)
+	is_object(call)
+} else := {"kind": "resource", "name": uri, "annotations": {}, "template": false} if {
+	uri := uri_of(party)
+	is_string(uri)
 } else := null
 
 completed(party) := input.entries if {
 	count(input.entries) > 0
-} else := [party.call] if {
-	is_object(party.call)
-} else := [{"kind": "resource", "name": party.ref.uri, "annotations": {}, "template": contains(party.ref.uri, "{")}] if {
-	party.ref.type == "ref/resource"
-} else := [{"kind": "prompt", "name": party.ref.name, "annotations": {}, "template": false}] if {
-	party.ref.type == "ref/prompt"
+} else := [call] if {
+	call := call_of(party)
+	is_object(call)
+} else := [{"kind": "resource", "name": ref.uri, "annotations": {}, "template": contains(ref.uri, "{")}] if {
+	ref := ref_of(party)
+	ref.type == "ref/resource"
+} else := [{"kind": "prompt", "name": ref.name, "annotations": {}, "template": false}] if {
+	ref := ref_of(party)
+	ref.type == "ref/prompt"
 } else := [null]
 
 # The request that would use a tool, prompt or resource.
@@ -146,29 +130,28 @@ use_method("resource") := "resources/read"
 
 without_arguments(call) := object.remove(call, ["arguments"])
 
-call_without_arguments(party) := {"call": without_arguments(party.call)} if is_object(party.call)
-
-call_without_arguments(party) := {} if not is_object(party.call)
+call_without_arguments(party) := {"call": without_arguments(call)} if {
+	call := call_of(party)
+	is_object(call)
+} else := {}
 
 # The modern revision lets the server ask within a result, and the client reply within its next request.
+default travelling := []
+
 travelling := array.concat(
 	[ask_of_server(asked) | some asked in elements(server_asks)],
 	[ask_of_client(method) | some reply in elements(client_replies); some method in methods_of(reply)],
-)
+) if {
+	input.message.revision == "2026-07-28"
+}
 
 default server_asks := {}
 
-server_asks := input.message.body.inputRequests if {
-	input.message.direction == "to_client"
-	input.message.revision == "2026-07-28"
-}
+server_asks := input.message.body.inputRequests if input.message.direction == "to_client"
 
 default client_replies := {}
 
-client_replies := input.message.body.inputResponses if {
-	input.message.direction == "to_server"
-	input.message.revision == "2026-07-28"
-}
+client_replies := input.message.body.inputResponses if input.message.direction == "to_server"
 
 # Anything but an object counts as one element, which nobody allows.
 elements(things) := [thing | some thing in things] if {

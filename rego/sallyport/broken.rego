@@ -15,7 +15,7 @@ broken contains sprintf("%s/deny is not a set of objects", [name]) if {
 broken contains sprintf("an entry of %s/deny is not {code, message?}", [name]) if {
 	some name, entries in deny_sets
 	some entry in entries
-	not is_reason(entry, {"code", "message"})
+	not is_reason(entry, ["code", "message"])
 }
 
 broken contains sprintf("%s/risk is not a set of objects", [name]) if {
@@ -60,17 +60,17 @@ is_reason(entry, keys) if {
 	is_string(entry.code)
 	entry.code != ""
 	is_string(object.get(entry, "message", ""))
-	count(object.keys(entry) - keys) == 0
+	every key, _ in entry { key in keys }
 }
 
 is_risk(entry) if {
-	is_reason(entry, {"code", "message", "points"})
+	is_reason(entry, ["code", "message", "points"])
 	is_number(entry.points)
 	entry.points >= 0
 }
 
 is_demand(entry) if {
-	is_reason(entry, {"code", "message", "reviewers", "quorum", "ttl"})
+	is_reason(entry, ["code", "message", "reviewers", "quorum", "ttl"])
 	are_reviewers(entry.reviewers)
 	is_quorum(object.get(entry, "quorum", 1))
 	is_lifetime(object.get(entry, "ttl", "15m"))
@@ -105,13 +105,13 @@ is_mask(entry) if {
 	is_string(object.get(entry, "message", ""))
 	object.get(entry, "code", "masked") != ""
 	is_string(object.get(entry, "code", "masked"))
-	count(object.keys(entry) - {"path", "detector", "with", "must", "code", "message"}) == 0
+	every key, _ in entry { key in ["path", "detector", "with", "must", "code", "message"] }
 }
 
 is_place(entry) if {
 	is_pointer(entry.path)
 	entry.path != ""
-	not "detector" in object.keys(entry)
+	every key, _ in entry { key != "detector" }
 }
 
 is_place(entry) if {
@@ -150,6 +150,6 @@ thresholds_fit if {
 
 thresholds_odd if not is_object(data.thresholds)
 
-reviewers_fit if not "reviewers" in object.keys(thresholds)
+reviewers_fit if every key, _ in thresholds { key != "reviewers" }
 
 reviewers_fit if are_reviewers(thresholds.reviewers)

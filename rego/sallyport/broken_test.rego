@@ -53,6 +53,7 @@ test_odd_verdicts_are_policy_errors if {
 
 test_sound_verdicts_are_none if {
 	sound := [
+		{"deny": set(), "require_approval": set(), "risk": set(), "mask": set()},
 		{"mask": {{"path": "/a/*/**/~0~1~2"}}},
 		{"mask": {{"detector": "email"}}},
 		{"mask": {{"detector": "email", "path": ""}}},

@@ -91,12 +91,9 @@ is_sizeable(value) if is_collection(value)
 # METADATA
 # title: hour
 # description: The hour (UTC) of an RFC 3339 time, 0 to 23; 24, later than every hour, where it is no such time.
-hour(time) := (10 * digit(time, 11)) + digit(time, 12) if {
-	digit(time, 11) >= 0
-	digit(time, 12) >= 0
+hour(time) := to_number(trim_prefix(digits, "0")) if {
+	is_string(time)
+	digits := substring(time, 11, 2)
+	count(digits) == 2
+	contains("00,01,02,03,04,05,06,07,08,09,10,11,12,13,14,15,16,17,18,19,20,21,22,23", digits)
 } else := 24
-
-digit(text, index) := indexof("0123456789", substring(text, index, 1)) if {
-	is_string(text)
-	count(text) > index
-}

@@ -72,7 +72,7 @@ test_hour if {
 	sallyport.hour("2026-11-21T00:54:25.000Z") == 0
 	sallyport.hour("2026-11-21T09:54:25.000Z") == 9
 	sallyport.hour("2026-11-21T23:54:25.000Z") == 23
-	every odd in ["", "2026-11-21Txx:00", null, 7] {
+	every odd in ["", "2026-11-21Txx:00", "2026-11-21T1", "2026-11-21T1:", "2026-11-21T0,", "2026-11-21T,0", "2026-11-21T24:00", null, 7] {
 		sallyport.hour(odd) == 24
 	}
 }

@@ -1,9 +1,9 @@
 package sallyport
 
 # In the order of rule ids: of two masks of one place the first counts.
-masks := [entry.mask | some entry in sort(mask_entries)]
+masks := [mask | some [_, mask] in sort(mask_entries)]
 
-mask_entries contains {"at": rule, "mask": shape} if {
+mask_entries contains [rule, shape] if {
 	some name, entries in mask_sets
 	some entry in entries
 	rule := mask_rule(name, entry)

@@ -44,21 +44,23 @@ strangeness contains {"code": "not_allowed", "message": "no policy allows this",
 #   remedy: See the risk rules beside this reason; the thresholds stand in `data.thresholds`.
 #   severity: high
 danger contains {"code": "risk", "message": text, "rule": "sallyport/risk"} if {
-	risk_points >= thresholds.deny
+	is_refused_risk
 	text := sprintf("the risk is %v, and %v is refused", [risk_points, thresholds.deny])
 }
 
 danger contains {"code": "risk", "message": text, "rule": "sallyport/risk"} if {
-	risk_points < thresholds.deny
 	risk_needs_approval
+	not is_refused_risk
 	not thresholds.reviewers
 	text := "the risk calls for an approval, and data.thresholds.reviewers names nobody who could give it"
 }
 
 danger contains reason if {
-	risk_points >= thresholds.deny
+	is_refused_risk
 	some reason in risk_reasons
 }
+
+is_refused_risk if risk_points >= thresholds.deny
 
 # METADATA
 # title: Approval impossible

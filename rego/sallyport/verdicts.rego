@@ -1,14 +1,31 @@
 package sallyport
 
-# Each set is read once. What is no set, or holds an element of another shape, breaks the decision (see broken.rego),
-# so that a rule which says something odd never passes for one that says nothing.
-deny_sets[name] := data.policies[name].deny
+# Each set is read once, and left out where it is empty, as nearly all are. What is no set, or holds an element of another shape,
+# breaks the decision (see broken.rego), so that a rule which says something odd never passes for one that says nothing.
+deny_sets[name] := entries if {
+	entries := data.policies[name].deny
+	not is_empty(entries)
+}
 
-approval_sets[name] := data.policies[name].require_approval
+approval_sets[name] := entries if {
+	entries := data.policies[name].require_approval
+	not is_empty(entries)
+}
 
-risk_sets[name] := data.policies[name].risk
+risk_sets[name] := entries if {
+	entries := data.policies[name].risk
+	not is_empty(entries)
+}
 
-mask_sets[name] := data.policies[name].mask
+mask_sets[name] := entries if {
+	entries := data.policies[name].mask
+	not is_empty(entries)
+}
+
+is_empty(entries) if {
+	is_set(entries)
+	count(entries) == 0
+}
 
 reason_of(name, set_name, entry) := object.union(
 	{"code": entry.code, "rule": concat("/", [name, set_name, entry.code])},
