@@ -1,53 +1,55 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import { createTally, type Campaign, type Need, type Tally } from './campaign.ts'
 import { fateOf, type Caller } from './caller.ts'
 import { openExchanges } from './store-rows.ts'
+import { trace } from './strace.ts'
 import { createWorld, type World } from './world.ts'
 
-interface Shape {
-  readonly perSecond: number
+interface Way {
+  readonly title: string
+  readonly needs: readonly Need[]
+  /** How many rounds where nothing else is said. */
+  readonly normally: number
   /** How long the server takes: what is slow is in flight when the gateway dies. */
   readonly delay: number
-  /** The gateway dies this long after the load began, in milliseconds. */
-  readonly least: number
-  readonly most: number
+  /** Calls, and ends the gateway. Resolves when every call is over. */
+  readonly kill: (world: World, caller: Caller, round: number) => Promise<void>
 }
 
 /** Rounds on one store, which is read whole after each. */
 const roundsPerStore = 10
 
-const crashes = (title: string, normally: number, shape: Shape): Campaign => ({
-  title,
-  needs: [],
-  async run({ rounds = normally, say }) {
+const crashes = (way: Way): Campaign => ({
+  title: way.title,
+  needs: way.needs,
+  async run({ rounds = way.normally, say }) {
     const tally = createTally()
     let unknown = 0
-    for (let done = 0; done < rounds; done += roundsPerStore) {
-      unknown += await onOneStore(Math.min(roundsPerStore, rounds - done), shape, tally, (text) => say(`round ${text}, ${done} before, of ${rounds}`))
-    }
+    for (let done = 0; done < rounds; done += roundsPerStore) unknown += await onOneStore({ from: done + 1, to: Math.min(done + roundsPerStore, rounds), of: rounds }, way, tally, say)
     tally.note(`${unknown} calls were in flight and are recorded as unknown`)
     if (unknown === 0) tally.violation('nothing was in flight at any crash: the campaign proves nothing')
     return tally.report()
   },
 })
 
-async function onOneStore(rounds: number, shape: Shape, tally: Tally, say: (text: string) => void): Promise<number> {
-  const world = await createWorld({ delay: shape.delay })
+async function onOneStore({ from, to, of }: { readonly from: number; readonly to: number; readonly of: number }, { delay, kill }: Way, tally: Tally, say: (text: string) => void): Promise<number> {
+  const world = await createWorld({ delay })
   try {
     await world.start()
     const callers: Caller[] = []
     let unknown = 0
-    for (let round = 1; round <= rounds; round += 1) {
+    for (let round = from; round <= to; round += 1) {
       const caller = await world.caller(`r${round}`)
       callers.push(caller)
-      await killUnderLoad(world, caller, shape)
+      await kill(world, caller, round)
+      caller.close()
       await world.start()
       if (openExchanges(world.store) !== 0) tally.violation('calls were left open after the start')
       const found = world.reconcile(...callers)
       for (const difference of found.differences) tally.violation(difference)
       const lost = caller.calls.filter((call) => fateOf(call) === 'lost').length
       if (found.unknown - unknown > lost) tally.violation(`${found.unknown - unknown} calls are unknown, ${lost} were in flight`)
-      say(`${round}: ${caller.calls.length} calls, ${lost} in flight, ${found.unknown - unknown} unknown, ${found.differences.length} differences`)
+      say(`round ${round} of ${of}: ${caller.calls.length} calls, ${lost} in flight, ${found.unknown - unknown} unknown, ${found.differences.length} differences`)
       unknown = found.unknown
       tally.checked(caller.calls.length)
     }
@@ -57,15 +59,45 @@ async function onOneStore(rounds: number, shape: Shape, tally: Tally, say: (text
   }
 }
 
-async function killUnderLoad(world: World, caller: Caller, { perSecond, least, most }: Shape): Promise<void> {
+/** At a random moment of an open load, in milliseconds after it began. */
+const underLoad = (perSecond: number, least: number, most: number): Way['kill'] => async (world, caller) => {
   const stop = new AbortController()
   const load = caller.load(perSecond, stop.signal)
   await wait(least + Math.random() * (most - least))
   await world.gateway().kill('SIGKILL')
   stop.abort()
   await load
-  caller.close()
 }
 
-export const crash = crashes('what reached the server is recorded, whenever the gateway is killed', 200, { perSecond: 1_000, delay: 2, least: 200, most: 3_000 })
-export const honest = crashes('what was in flight at a crash is told as unknown, and nothing else is', 40, { perSecond: 300, delay: 300, least: 500, most: 2_000 })
+/** What a call makes the gateway ask of the kernel: the writer keeps records, the main thread wakes it and talks to both sides. */
+const asked = ['pwrite64', 'fsync', 'write', 'writev'] as const
+const inParallel = 3
+const mostCalls = 300
+
+/** As one of its threads asks for the n-th time: no moment between two effects is left out. */
+const atEachStep: Way['kill'] = async (world, caller, round) => {
+  const call = asked[(round - 1) % asked.length] ?? 'fsync'
+  const when = Math.ceil(round / asked.length)
+  await caller.call()
+  const { pid, ended } = world.gateway()
+  const traced = await trace(pid, ['-f', '-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${when}`])
+  await Promise.all(Array.from({ length: inParallel }, async () => {
+    while (caller.calls.length < mostCalls && fateOf(await caller.call()) !== 'lost');
+  }))
+  if (caller.calls.length >= mostCalls) await world.gateway().kill('SIGKILL')
+  await ended
+  await traced.stop()
+}
+
+export const crash = crashes({
+  title: 'what reached the server is recorded, whenever the gateway is killed',
+  needs: [], normally: 200, delay: 2, kill: underLoad(1_000, 200, 3_000),
+})
+export const stepwise = crashes({
+  title: 'no byte of an answer reaches a client without its record, at whichever step the gateway is killed',
+  needs: ['linux', 'strace'], normally: 80, delay: 2, kill: atEachStep,
+})
+export const honest = crashes({
+  title: 'what was in flight at a crash is told as unknown, and nothing else is',
+  needs: [], normally: 40, delay: 300, kill: underLoad(300, 500, 2_000),
+})

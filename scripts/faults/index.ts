@@ -1,5 +1,5 @@
 import type { Campaign } from './campaign.ts'
-import { crash, honest } from './crash.ts'
+import { crash, honest, stepwise } from './crash.ts'
 import { isolated, judged, same } from './messages.ts'
 import { order } from './order.ts'
 import { powerCut } from './power-cut.ts'
@@ -9,6 +9,7 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P1: crash,
   P2: powerCut,
   P3: order,
+  P4: stepwise,
   P5: honest,
   P10: judged,
   P16: same,
