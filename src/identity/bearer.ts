@@ -1,8 +1,14 @@
 import { reason, type Reason } from './refusal.ts'
 
 /** Every value of a header as it came. `req.headers` would keep the first of two and not say so. */
-export const headerValues = (rawHeaders: readonly string[], name: string): readonly string[] =>
-  rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
+export const headerValues = (rawHeaders: readonly string[], name: string): readonly string[] => {
+  const values: string[] = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const given = rawHeaders[index]
+    if (given?.length === name.length && given.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '')
+  }
+  return values
+}
 
 // RFC 6750 section 2.1: b64token.
 const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i

@@ -36,6 +36,8 @@ export interface EndpointParts {
   readonly limits: { readonly request: number; readonly depth: number }
   readonly sse: { readonly writeEvent: (event: { id?: string; data?: string; retry?: number }) => string; readonly comment: string }
   readonly isClosing: () => boolean
+  /** True where another process serves the caller: it is answering the request. Asked before anything of the body is read. */
+  readonly isElsewhere?: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
 }
 
 /** `/mcp/<upstream>`: Streamable HTTP of every served revision. */
@@ -54,6 +56,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
         rooms.meters.rejected(String(resolved.status))
         return write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
       }
+      if (parts.isElsewhere?.(request, response, resolved.caller.actor) === true) return
       if (method === 'POST') return await post(request, response, upstream, resolved.caller)
       const visit = parts.door.readVisit(request.rawHeaders, method)
       if (!visit.ok) return reject(response, visit.refusal)
@@ -74,7 +77,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
     const body = await readBody(request, parts.limits.request)
     if (!body.ok) return reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
-    const door = parts.door.readPost({ rawHeaders: request.rawHeaders, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
+    const door = parts.door.readPost({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
     if (!door.ok) return reject(response, door.refusal)
     const { messages } = door
     const first = messages[0]

@@ -1,7 +1,6 @@
 import type { Era, Json, RequestId, Revision } from '../model.ts'
 import { callOf } from './call.ts'
 import { claimOf, isCaller, isModern, legacyRevision, revisionOf } from './era.ts'
-import { readHead } from './head.ts'
 import type { Head } from './head.ts'
 import { readJson } from './json.ts'
 import { allowsBatches, eraOf, methodOf } from './methods.ts'
@@ -15,8 +14,7 @@ export { readHead, readVisit } from './head.ts'
 export { checkParamHeaders, mirrorParams, paramHeaders } from './mirror.ts'
 
 export interface Post {
-  /** As Node gives them: names and values by turns, repeated ones included. */
-  readonly rawHeaders: readonly string[]
+  readonly head: Head
   readonly bytes: Uint8Array
   readonly limits: { readonly request: number; readonly depth: number }
   /** The legacy session that the request names, if there is one. */
@@ -28,20 +26,18 @@ export type Door =
 
 const MAX_BATCH = 100
 
-/** What a POST is, told once. It never throws: whatever is sent is a message of one revision, or a refusal. */
+/** What a POST with a sound head is, told once. It never throws: whatever is sent is a message of one revision, or a refusal. */
 export function readPost(post: Post): Door {
-  const reading = readHead(post.rawHeaders, 'POST')
-  if (!reading.ok) return reading
   const json = readJson(post.bytes, { maxBytes: post.limits.request, maxDepth: post.limits.depth, twins: 'anywhere' })
   if (!json.ok) {
     const { code, message } = json.problem
     return code === 'too_large' ? no(413, TRANSPORT, message) : no(400, PARSE_ERROR, message)
   }
-  if (Array.isArray(json.value)) return readBatch(json.value as readonly Json[], reading.head, post.session)
+  if (Array.isArray(json.value)) return readBatch(json.value as readonly Json[], post.head, post.session)
 
   const message = readRpc(json.value)
   if (message.kind === 'problem') return no(400, message.code, message.message, message.id)
-  const told = revisionOf(message, reading.head, post.session)
+  const told = revisionOf(message, post.head, post.session)
   if ('refusal' in told) return { ok: false, refusal: told.refusal }
   const { revision } = told
   return halfRead(message, revision) ?? { ok: true, era: eraOf(revision), revision, batch: false, messages: [message] }

@@ -21,7 +21,7 @@ export function readHead(rawHeaders: readonly string[], httpMethod: 'POST' | 'GE
   const values = new Map<string, string>()
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase()
-    const value = (rawHeaders[i + 1] as string).replace(/^[ \t]+|[ \t]+$/g, '') // RFC 9110 section 5.5
+    const value = withoutBlanks(rawHeaders[i + 1] as string)
     const mcp = name.startsWith('mcp-')
     const code = mcp && MIRROR.test(name) ? HEADER_MISMATCH : INVALID_REQUEST
     const before = values.get(name)
@@ -77,9 +77,15 @@ export function unsupportedLegacy(id: NonNullable<WireRefusal['rpc']>['id'] = nu
   return refuse(400, TRANSPORT, `expected MCP-Protocol-Version to be one of ${served.join(', ')}`, { id })
 }
 
+// RFC 9110 section 5.5
+const withoutBlanks = (value: string): string => (/^[ \t]|[ \t]$/.test(value) ? value.replace(/^[ \t]+|[ \t]+$/g, '') : value)
+
+/** As most clients write it: every type that is asked about here. */
+const usual = 'application/json, text/event-stream'
+
 /** Tells whether a media type is acceptable: listed itself or by a wildcard, and not at quality 0; no header accepts all. */
 function acceptedBy(header: string | undefined): (type: string, subtype: string) => boolean {
-  if (header === undefined) return () => true
+  if (header === undefined || header === usual) return () => true
   const ranges = new Map<string, boolean>()
   for (const part of header.toLowerCase().split(',')) {
     const [range = '', ...parameters] = part.split(';').map((text) => text.trim())

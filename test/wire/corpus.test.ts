@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { callOf, keepListed, listOf, privateCaching } from '../../src/wire/call.ts'
-import { readPost } from '../../src/wire/door.ts'
 import { isRawNumber, printJson, readJson } from '../../src/wire/json.ts'
 import { inputMethodOf, methodOf, served } from '../../src/wire/methods.ts'
 import { readRpc } from '../../src/wire/rpc.ts'
@@ -8,7 +7,7 @@ import type { RpcMessage } from '../../src/wire/rpc.ts'
 import type { Json, JsonObject, Revision } from '../../src/model.ts'
 import { methods as modern } from '../../src/wire/2026-07-28/methods.ts'
 import { methods as newestLegacy } from '../../src/wire/2025-11-25/methods.ts'
-import { headersFor, samplesOf } from './corpus.ts'
+import { enter, headersFor, samplesOf } from './corpus.ts'
 import type { Sample } from './corpus.ts'
 
 const limits = { request: 1 << 20, depth: 64 }
@@ -41,7 +40,7 @@ describe.each(served)('%s', (revision) => {
     '%s passes the door',
     (_name, sample) => {
       if (revision === '2026-07-28' && sample.kind !== 'request' && sample.kind !== 'notification') return
-      const door = readPost({ rawHeaders: headersFor(revision, sample.message), bytes: Buffer.from(JSON.stringify(sample.message)), limits })
+      const door = enter(headersFor(revision, sample.message), Buffer.from(JSON.stringify(sample.message)), limits)
       const era = revision === '2026-07-28' ? 'modern' : 'legacy'
       const told = revision === '2024-11-05' && sample.method !== 'initialize' ? '2025-03-26' : revision
       expect(door).toMatchObject({ ok: true, era, revision: told, batch: false, messages: [{ kind: sample.kind, envelope: sample.message }] })

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Call, Direction, JsonObject, Revision } from '../../src/model.ts'
+import { readHead, readPost } from '../../src/wire/door.ts'
+import type { Door } from '../../src/wire/door.ts'
 import { served } from '../../src/wire/methods.ts'
 
 /** A message of the corpus with what has to be read from it. */
@@ -18,6 +20,12 @@ export function samplesOf(revision: Revision): readonly Sample[] {
 }
 
 export const legacyRevisions = served.filter((revision) => revision !== '2026-07-28')
+
+/** A POST as it comes: its head, then its body. */
+export function enter(rawHeaders: readonly string[], bytes: Uint8Array, limits: { readonly request: number; readonly depth: number }, session?: Revision): Door {
+  const reading = readHead(rawHeaders, 'POST')
+  return reading.ok ? readPost({ head: reading.head, bytes, limits, ...(session === undefined ? {} : { session: { revision: session } }) }) : reading
+}
 
 /** The headers that a client of this revision sends with a message. */
 export function headersFor(revision: Revision, message: JsonObject, changed: { readonly [name: string]: string | undefined } = {}): string[] {

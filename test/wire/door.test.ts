@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import type { Json, JsonObject, Revision } from '../../src/model.ts'
-import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readPost, readVisit } from '../../src/wire/door.ts'
+import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readVisit } from '../../src/wire/door.ts'
 import type { Door } from '../../src/wire/door.ts'
 import { served } from '../../src/wire/methods.ts'
-import { headersFor, legacyRevisions } from './corpus.ts'
+import { enter, headersFor, legacyRevisions } from './corpus.ts'
 
 const limits = { request: 1 << 20, depth: 64 }
 const META = 'io.modelcontextprotocol/'
@@ -20,7 +20,7 @@ function post(revision: Revision, body: JsonObject | string | Uint8Array, change
   const message = typeof body === 'object' && !(body instanceof Uint8Array) ? body : messageOf(revision, 'tools/call', { name: 'query' })
   const rawHeaders = Array.isArray(changed) ? [...headersFor(revision, message), ...(changed as readonly string[])] : headersFor(revision, message, changed as Changes)
   const bytes = typeof body === 'string' || body instanceof Uint8Array ? Buffer.from(body as string) : Buffer.from(JSON.stringify(body))
-  return readPost({ rawHeaders, bytes, limits, ...(session === undefined ? {} : { session: { revision: session } }) })
+  return enter(rawHeaders, bytes, limits, session)
 }
 function refusal(door: Door): string {
   return door.ok ? `passed as ${door.era} ${door.revision}` : `${door.refusal.status} ${door.refusal.rpc?.code}`
@@ -244,7 +244,7 @@ describe('the modern era', () => {
   test('header names may be written in any case', () => {
     const message = call(modern)
     const rawHeaders = headersFor(modern, message).map((part, index) => (index % 2 === 0 ? part.toUpperCase() : part))
-    expect(readPost({ rawHeaders, bytes: Buffer.from(JSON.stringify(message)), limits }).ok).toBe(true)
+    expect(enter(rawHeaders, Buffer.from(JSON.stringify(message)), limits).ok).toBe(true)
   })
 
   test('a value outside of ASCII is no header of the protocol’s', () => {
@@ -334,7 +334,7 @@ test('whatever is posted, the door answers; what it lets in is what was sent', (
   fc.assert(
     fc.property(body, fc.array(fc.tuple(header, value), { maxLength: 4 }), (sent, headers) => {
       const text = JSON.stringify(sent)
-      const door = readPost({ rawHeaders: ['Content-Type', 'application/json', ...headers.flat()], bytes: Buffer.from(text), limits })
+      const door = enter(['Content-Type', 'application/json', ...headers.flat()], Buffer.from(text), limits)
       if (!door.ok) expect(door.refusal.status).toBeGreaterThanOrEqual(400)
       else expect(JSON.stringify(door.batch ? door.messages.map((one) => one.envelope) : door.messages[0]?.envelope)).toBe(text)
     }),
