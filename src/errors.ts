@@ -15,6 +15,7 @@ export const errorTable = {
   upstream_broken: { status: 502, rpc: -33003, public: 'the MCP server answered in a way that the protocol does not know' },
   upstream_timeout: { status: 504, rpc: -33003, public: 'the MCP server did not answer in time' },
   capacity: { status: 503, rpc: -33002, public: 'too many open sessions or server processes; try again' },
+  busy: { status: 503, rpc: -33002, public: 'too many calls of yours are running; try again' },
   bad_cursor: { status: 400, rpc: -32602, public: 'the cursor is not one that this gateway gave' },
 } as const satisfies Record<string, Row>
 

@@ -26,6 +26,7 @@ import { createCounters } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
 import { createEndpoint } from './proxy/endpoint.ts'
 import { createSessions } from './proxy/sessions.ts'
+import { createTurns } from './proxy/turns.ts'
 import { createRecorder } from './record/recorder.ts'
 import { createRooms } from './rooms.ts'
 import { stores } from './store/index.ts'
@@ -76,6 +77,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...createRooms({ limits: settings.limits, detectors, upstreams, engine, recorder, approvals, meters: metrics.meters, patience, clock, ids, logger }),
     counters: createCounters(clock),
     definitions: createDefinitions(printJson),
+    turns: createTurns(settings.limits.calls_per_person),
   }
   const sessions = createSessions(rooms, { all: settings.limits.sessions, perPrincipal: settings.limits.sessions_per_person })
   metrics.watch({ queued: () => store.state().queued, sessions: sessions.count, bundleAge: () => ageOf(pipeline, clock) })
@@ -126,6 +128,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   // Slow clients are cut off: headers within 10 s, whole requests within 40 s, answered or not; answers may stream for hours.
   const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 40_000, keepAliveTimeout: 65_000, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: 5_000 }, app)
+  server.maxConnections = settings.limits.connections
   const metricsServer = settings.metrics === undefined ? undefined : http.createServer((request, response) => void serveMetrics(metrics, request.url, response))
   const sweeper = setInterval(() => void sessions.sweep(), sweepEvery).unref()
 

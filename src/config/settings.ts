@@ -31,6 +31,8 @@ export const limitSettings = z.strictObject({
   request: size('1KiB', '4MiB').prefault('1MiB').meta({ description: 'Largest message of a client.' }),
   answer: size('1KiB', '32MiB').prefault('4MiB').meta({ description: 'Largest answer or event of a server.' }),
   depth: whole(8, 256).default(64).meta({ description: 'How deep a message may be nested.' }),
+  connections: whole(10, 1_000_000).default(10_000).meta({ description: 'Open connections of clients in all; more are closed at once.' }),
+  calls_per_person: whole(1, 100_000).default(256).meta({ description: 'Requests of one caller that run at once, open subscriptions included. Up to four times as many wait their turn, for half a minute; more are refused.' }),
   sessions: whole(1, 100_000).default(5000).meta({ description: 'Open client sessions in all.' }),
   sessions_per_person: whole(1, 10_000).default(100).meta({ description: 'Open client sessions of one caller.' }),
   children: whole(1, 10_000).default(64).meta({ description: 'Running stdio servers in all.' }),

@@ -1,10 +1,11 @@
+import { GatewayError } from '../errors.ts'
 import type { Decision, ErrorAnswer, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import type { Channel } from './channel.ts'
 import { recordJudged, type About, type Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
-import { holdCall } from './hold.ts'
+import { holdCall, stopping } from './hold.ts'
 import { withDefinition } from './learn.ts'
 import { takeLeg } from './legs.ts'
 import { ownAnswer, recordOwnAnswer, recordOwnDenial } from './own-answers.ts'
@@ -14,6 +15,7 @@ import { isObject } from './receive.ts'
 import { relayRequest } from './relay.ts'
 import { answerServer, sendOnly } from './send.ts'
 import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
+import type { EndTurn } from './turns.ts'
 
 type Rpc<K extends RpcMessage['kind']> = Extract<RpcMessage, { kind: K }>
 
@@ -48,14 +50,26 @@ export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: Fro
   const pending = track(request, channel, { session, actor }, rooms, mirrors ? { mirror: (args) => mirrored.remake(schema, args) } : {})
   pending.approval = plain.approval
   const about: About = { session, exchange: pending.exchange, actor, approval: plain.approval }
+  let endTurn: EndTurn | undefined
   try {
+    endTurn = await rooms.turns.take(session.principal, () => rooms.wire.print(request.envelope).length, pending.abort.signal)
+    if (endTurn === undefined) return await answerUnbegun(request, pending, about, rooms)
     const passage = await passMessage(request, about, { closes: false }, rooms)
     if (passage.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)
+    endTurn() // what waits for a reviewer costs nobody anything
     await answerHeld(passage.judged.message, passage.judged.decision, pending, about, rooms)
   } finally {
+    endTurn?.()
     forget(pending, session)
   }
+}
+
+/** It was taken back, or the gateway stops, while it waited its turn. */
+async function answerUnbegun(request: Request, pending: Pending, about: About, rooms: Judge): Promise<void> {
+  if (pending.abort.signal.reason === stopping) throw new GatewayError('shutting_down')
+  pending.channel.finish()
+  await recordOwnDenial(request, 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
 }
 
 async function answerHeld(request: Request, decision: Parameters<typeof holdCall>[1], pending: Pending, about: About, rooms: Judge): Promise<void> {

@@ -4,6 +4,7 @@ import { questionOf } from './question.ts'
 import type { Rooms } from './rooms.ts'
 import type { ClientSession } from './session.ts'
 import type { Counters } from './counters.ts'
+import type { Turns } from './turns.ts'
 
 /** Whose message it is and what it belongs to. */
 export interface About {
@@ -18,6 +19,7 @@ export interface About {
 export interface Judge extends Rooms {
   readonly counters: Counters
   readonly definitions: Definitions
+  readonly turns: Turns
 }
 
 export interface Judged<M extends Message = Message> {
