@@ -5,7 +5,7 @@ import { createEchoGuard } from './enforce/echo.ts'
 import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
 import { redact, redactText } from './enforce/redact.ts'
-import { pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor } from './enforce/refuse.ts'
+import { pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, waitingFor } from './enforce/refuse.ts'
 import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan } from './model.ts'
 import type { PolicyEngine } from './policy/engine.ts'
 import type { AnswerRoom, ApprovalRoom, EnforceRoom, Meters, Patience, RecordRoom, Rooms, WireRoom } from './proxy/rooms.ts'
@@ -88,6 +88,7 @@ const answers: AnswerRoom = {
   unknown: (request) => unknownFor(request).envelope,
   unknownMethod: (request) => unknownMethodFor(request).envelope,
   pending: (request, decision, facts) => pendingFor(request, decision, facts).envelope,
+  waiting: (request, decision, facts, state) => waitingFor(request, decision, facts, state).envelope,
   refusedServerRequest: (request) => refusedServerRequest(request).envelope,
   error: rpcError,
 }
@@ -108,6 +109,11 @@ function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan
       return approval
     },
     wait: approvals.wait,
+    get: approvals.get,
+    heard: approvals.heard,
+    digest: approvals.digest,
+    takeLeg: approvals.takeLeg,
+    tickets: approvals.tickets,
     grantOf: approvals.grantOf,
     consume: approvals.consume,
     giveBack: approvals.giveBack,

@@ -10,6 +10,7 @@ import { lifetimeOf } from './lifetime.ts'
 import { isSameCaller } from './person.ts'
 import { areSameRequirements, isSameRequirement } from './quorum.ts'
 import { createSealing } from './sealing.ts'
+import { createTickets, type Tickets } from './tickets.ts'
 import { createWaiting } from './waiting.ts'
 
 export interface HoldInput {
@@ -44,6 +45,11 @@ export interface Approvals {
   takeLeg(id: ApprovalId, leg: number): Promise<boolean>
   /** Ends an open approval; false if it had ended. */
   end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<boolean>
+  /** What tells two sendings of one call from two calls. */
+  digest(upstream: string, method: string, params: JsonObject): string
+  readonly tickets: Tickets
+  /** Told that the requester has learnt how an approval ended. */
+  heard(row: ApprovalRow): void
   /** The params to execute; undefined if they are gone or anything about them is not as it was approved. */
   openParams(row: ApprovalRow): JsonObject | undefined
   get(id: ApprovalId): Promise<ApprovalRow | undefined>
@@ -71,6 +77,7 @@ const riskRule = 'sallyport/risk'
 const sweepEvery = 1_000
 
 export function createApprovals(options: ApprovalsOptions): Approvals {
+const mostUnheard = 10_000
   const { store, ids, redactText, logger } = options
   const now = createForwardClock(options.clock, options.monotonic)
   const sealing = createSealing(options.key)
@@ -79,6 +86,9 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
   const holding = new Map<string, Promise<unknown>>()
 
   /** An approval whose time is over has expired, whether or not the sweep has come by. */
+  /** Whoever was told to call again learns of a refusal by that call, instead of asking the reviewers anew. */
+  const unheard = new Map<string, ApprovalId>()
+  const tickets = createTickets(options.key, now)
   function view(row: ApprovalRow): ApprovalRow {
     const over = (row.state === 'pending' || row.state === 'granted') && row.expires_at <= now()
     return over ? { ...row, state: 'expired', sealed_params: null, ended_at: row.expires_at } : row
@@ -136,6 +146,8 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     if (joined !== undefined) return { approval: joined, fresh: false }
     const at = now()
     const id = ids.approval()
+    const before = await refusedUnheard(input, digest, requirements)
+    if (before !== undefined) return { approval: before, fresh: false }
     const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
     const approval: ApprovalRow = {
       id, state: 'pending', requester, upstream, session, exchange, call, method, reasons, risk: decision.risk, requirements, carried,
@@ -145,10 +157,25 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     await store.insert(approval)
     tell(approval)
     return { approval, fresh: true }
+    unheard.set(unheardKey(approval), id)
+    for (const oldest of unheard.keys()) if (unheard.size > mostUnheard) unheard.delete(oldest)
   }
 
   async function hold(input: HoldInput): Promise<{ approval: ApprovalRow; fresh: boolean }> {
     const params = readParams(input.params)
+  const unheardKey = ({ digest, requester }: Pick<ApprovalRow, 'digest' | 'requester'>) => JSON.stringify([digest, requester.issuer, requester.subject])
+
+  async function refusedUnheard(input: HoldInput, digest: string, requirements: ApprovalRow['requirements']): Promise<ApprovalRow | undefined> {
+    const id = unheard.get(unheardKey({ digest, requester: input.requester }))
+    const row = id === undefined ? undefined : await store.get(id)
+    return row?.state === 'refused' && joins(row, input, requirements) ? row : undefined
+  }
+
+  function heard(row: ApprovalRow): void {
+    const key = unheardKey(row)
+    if (unheard.get(key) === row.id) unheard.delete(key)
+  }
+
     if (params === undefined) throw new TypeError('the params of a held call must be an object')
     const digest = sealing.digest(digestText(input.upstream, input.method, params))
     const key = JSON.stringify([digest, input.requester.issuer, input.requester.subject])
@@ -203,6 +230,9 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     takeLeg: (id, leg) => store.takeLeg(id, leg),
     end: async (id, state) => (await move(id, 'pending', state)) || (await move(id, 'granted', state)),
     openParams(row) {
+    digest: (upstream, method, params) => sealing.digest(digestText(upstream, method, params)),
+    tickets,
+    heard,
       if (row.sealed_params === null || (row.state !== 'pending' && row.state !== 'granted')) return undefined
       const text = sealing.open(row.sealed_params, about(row))
       const params = text === undefined ? undefined : readParams(text)

@@ -13,10 +13,10 @@ const nonceBytes = 12
 const tagBytes = 16
 
 /** AES-256-GCM and HMAC-SHA-256 under two keys of their own, derived from the store's key (RFC 5869). */
-export function createSealing(key: Uint8Array): Sealing {
+export function createSealing(key: Uint8Array, use = 'approval params'): Sealing {
   if (key.length !== 32) throw new RangeError('the store key must have 32 bytes')
-  const derive = (use: string): Buffer => Buffer.from(hkdfSync('sha256', key, '', `sallyport ${use} 1`, 32))
-  const sealKey = derive('approval params')
+  const derive = (name: string): Buffer => Buffer.from(hkdfSync('sha256', key, '', `sallyport ${name} 1`, 32))
+  const sealKey = derive(use)
   const digestKey = derive('approval digest')
   // A list of strings printed as JSON cannot be read as another list.
   const bound = (about: readonly string[]): Buffer => Buffer.from(JSON.stringify([version, ...about]))

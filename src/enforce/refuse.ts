@@ -35,6 +35,11 @@ export function pendingFor(request: Request, decision: Decision, facts: RefusalF
   return refused(request, decision, facts, `Approval is needed${named}`, `The call has not been executed yet. ${again}${where}`)
 }
 
+/** MCP 2026-07-28 basic/patterns/mrtr: the client sends the same request again, with the state and without asking anybody. */
+export const waitingFor = (request: Request, decision: Decision, facts: RefusalFacts, requestState: string): OwnAnswer => ({
+  envelope: { jsonrpc: '2.0', id: request.id, result: { resultType: 'input_required', requestState, _meta: { 'sallyport/decision': decisionOf(decision, facts) } } },
+})
+
 function refused(request: Request, decision: Decision, facts: RefusalFacts, opening: string, closing: string): OwnAnswer {
   const told = decisionOf(decision, facts)
   const text = `${opening}: ${decision.reasons.map(sentenceOf).join('; ')}. ${closing}`

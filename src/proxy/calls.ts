@@ -1,14 +1,15 @@
 import { GatewayError } from '../errors.ts'
-import type { Decision, ErrorAnswer, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
+import type { Decision, ErrorAnswer, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
+import { answerHeld } from './answer-held.ts'
 import type { Channel } from './channel.ts'
-import { recordJudged, type About, type Judge } from './evaluate.ts'
+import type { About, Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
-import { holdCall, stopping } from './hold.ts'
+import { stopping } from './hold.ts'
 import { withDefinition } from './learn.ts'
-import { takeLeg } from './legs.ts'
-import { ownAnswer, recordOwnAnswer, recordOwnDenial } from './own-answers.ts'
+import { takeLeg, type Earlier } from './legs.ts'
+import { recordOwnDenial } from './own-answers.ts'
 import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
 import { isObject } from './receive.ts'
@@ -36,9 +37,14 @@ export interface From {
 export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: From, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
   await greetAgain({ session, actor }, rooms)
   const plain = await readRequest(rpc, { session, actor }, rooms)
-  if ('refusal' in plain) return channel.answer({ envelope: plain.refusal, status: session.era === 'modern' ? 400 : 200 })
+  if ('refusal' in plain) return channel.answer({ envelope: plain.refusal, status: plain.status })
+  const { earlier } = plain
   const request = await withDefinition(plain.request, { session, actor }, rooms)
   const { call } = request
+  if (earlier.definition !== undefined && earlier.definition !== (call?.definition_sha256 ?? null)) {
+    const { refusal, status } = await refuse(request, 'approval_void', 'the tool changed since it was approved: send the request again without requestState', 200, { session, actor }, rooms)
+    return channel.answer({ envelope: refusal, status })
+  }
   const schema = call?.kind === 'tool' ? rooms.definitions.get(session.upstream.name, 'tool', call.name)?.inputSchema : undefined
   const mirrors = session.era === 'modern' && request.method === 'tools/call'
   const mismatch = mirrors ? mirrored.check(schema, call?.arguments ?? {}, request.id) : undefined
@@ -48,13 +54,15 @@ export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: Fro
   }
   if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')
   const pending = track(request, channel, { session, actor }, rooms, mirrors ? { mirror: (args) => mirrored.remake(schema, args) } : {})
-  pending.approval = plain.approval
-  const about: About = { session, exchange: pending.exchange, actor, approval: plain.approval }
+  pending.approval = earlier.approval
+  pending.leg = earlier.leg ?? 0
+  pending.waits = earlier.waits
+  const about: About = { session, exchange: pending.exchange, actor, approval: earlier.approval }
   let endTurn: EndTurn | undefined
   try {
     endTurn = await rooms.turns.take(session.principal, () => rooms.wire.print(request.envelope).length, pending.abort.signal)
     if (endTurn === undefined) return await answerUnbegun(request, pending, about, rooms)
-    const passage = await passMessage(request, about, { closes: false }, rooms)
+    const passage = await passMessage(request, about, { closes: false, ...(earlier.claim === undefined ? {} : { claim: earlier.claim }) }, rooms)
     if (passage.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)
     endTurn() // what waits for a reviewer costs nobody anything
@@ -72,29 +80,6 @@ async function answerUnbegun(request: Request, pending: Pending, about: About, r
   await recordOwnDenial(request, 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
 }
 
-async function answerHeld(request: Request, decision: Parameters<typeof holdCall>[1], pending: Pending, about: About, rooms: Judge): Promise<void> {
-  const held = await holdCall(request, decision, pending, about, rooms)
-  if (held.kind === 'forward') {
-    pending.approval = held.approval
-    await greetAgain(about, rooms) // the child may have been replaced while the call was held
-    return relayRequest(held.passage.evaluated, pending, about.session, rooms)
-  }
-  const facts = (row: { id: `apr_${string}`; expires_at: number } | undefined) => ({
-    decisionId: pending.exchange,
-    executed: false,
-    ...(row === undefined ? {} : { approval: { id: row.id, expiresAt: new Date(row.expires_at).toISOString() } }),
-  })
-  if (held.kind === 'withdrawn') {
-    pending.channel.finish()
-    return recordOwnAnswer(ownAnswer(request, {}), 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
-  }
-  const envelope = held.kind === 'pending' ? rooms.answers.pending(request, held.decision, facts(held.approval)) : rooms.answers.refusal(request, held.decision, facts(held.approval))
-  const message = ownAnswer(request, envelope)
-  const judged = { message, scan: rooms.enforce.scan(message.body), decision: held.decision }
-  await recordJudged(judged, 'answered', true, about, rooms)
-  await pending.channel.answer({ envelope })
-}
-
 /** Not allowed is answered as unknown; any other refusal says why. An unknown method is 404 in the newer era (2026-07-28 basic/transports, "Status Codes"). */
 async function answerRefused(request: Request, decision: Decision, pending: Pending, rooms: Judge): Promise<void> {
   const isKnown = rooms.wire.methodOf(request.revision, 'to_server', 'request', request.method) !== undefined
@@ -106,19 +91,25 @@ async function answerRefused(request: Request, decision: Decision, pending: Pend
   return pending.channel.answer({ envelope, status: isMethod && request.revision === '2026-07-28' ? 404 : 200 })
 }
 
-async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms: Judge): Promise<{ readonly request: Request; readonly approval?: GrantedApproval | undefined } | { readonly refusal: JsonObject }> {
+async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms: Judge): Promise<{ readonly request: Request; readonly earlier: Earlier } | { readonly refusal: JsonObject; readonly status: number }> {
   const base: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }
   const read = rooms.wire.callOf(rpc.method, rpc.body)
   // Of a method that the revision does not know, nothing is expected: it is answered as unknown.
   if (read.kind === 'problem' && rooms.wire.methodOf(base.revision, 'to_server', 'request', rpc.method) !== undefined) {
-    rooms.meters.rejected('bad_params')
-    await recordOwnDenial(base, 'bad_params', read.message, 'answered', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
-    return { refusal: rooms.answers.error(rpc.id, -32602, read.message) }
+    return refuse(base, 'bad_params', read.message, session.era === 'modern' ? 400 : 200, { session, actor }, rooms)
   }
   const task = rpc.method.startsWith('tasks/') ? session.tasks.get(String(rpc.body['taskId'])) : undefined
-  if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, approval: task.approval }
-  if (read.kind !== 'call') return { request: base }
-  return takeLeg({ ...base, call: { ...read.call, annotations: {} } }, session, rooms)
+  if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, earlier: task.approval === undefined ? {} : { approval: task.approval } }
+  if (read.kind !== 'call') return { request: base, earlier: {} }
+  const leg = await takeLeg({ ...base, call: { ...read.call, annotations: {} } }, actor, session, rooms)
+  return 'refused' in leg ? refuse(base, leg.refused.code, leg.refused.detail, 200, { session, actor }, rooms) : leg
+}
+
+/** Invalid params (JSON-RPC 2.0 section 5.1): recorded, and told why. */
+async function refuse(request: Request, code: string, detail: string, status: number, { session, actor }: From, rooms: Judge): Promise<{ readonly refusal: JsonObject; readonly status: number }> {
+  rooms.meters.rejected(code)
+  await recordOwnDenial(request, code, detail, 'answered', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
+  return { refusal: rooms.answers.error(request.id, -32602, detail), status }
 }
 
 // A server should not answer what was cancelled, and some do not even end their stream.

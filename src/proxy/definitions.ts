@@ -11,8 +11,8 @@ export interface Definition {
 /** What each server last said of its tools, prompts and resources. */
 export interface Definitions {
   learn(upstream: string, entries: readonly { readonly kind: Entry['kind']; readonly name: string; readonly value: JsonObject }[]): void
-  /** True at most once in half a minute per name: whether it is worth asking the server what it has. */
-  mayList(upstream: string, name: string): boolean
+  /** Lists what was not seen, at most once in half a minute per name; whoever comes meanwhile waits for the same list. */
+  list(upstream: string, name: string, ask: () => Promise<void>): Promise<void>
   get(upstream: string, kind: Entry['kind'], name: string): Definition | undefined
   /** Annotations and digest of the definition last seen. */
   describe(upstream: string, kind: Entry['kind'], name: string): { annotations: JsonObject; definition_sha256?: string }
@@ -24,6 +24,7 @@ const listAgainAfter = 30_000
 
 export function createDefinitions(print: (value: Json) => string): Definitions {
   const asked = new Map<string, number>()
+  const listing = new Map<string, Promise<void>>()
   const known = new Map<string, Map<string, Definition>>()
   const digests = new WeakMap<JsonObject, Definition>()
 
@@ -57,17 +58,20 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
         map.delete(oldest)
       }
     },
-    mayList(upstream, name) {
+    async list(upstream, name, ask) {
       const key = `${upstream} ${name}`
       const now = performance.now()
-      if (now - (asked.get(key) ?? -Infinity) < listAgainAfter) return false
+      // Of somebody else's list only what it brought matters here.
+      if (now - (asked.get(key) ?? -Infinity) < listAgainAfter) return listing.get(key)?.catch(() => undefined)
       asked.delete(key)
       asked.set(key, now)
       for (const oldest of asked.keys()) {
         if (asked.size <= perUpstream) break
         asked.delete(oldest)
       }
-      return true
+      const asking = ask().finally(() => listing.delete(key))
+      listing.set(key, asking)
+      await asking
     },
     get: (upstream, kind, name) => known.get(upstream)?.get(keyOf(kind, name)),
     describe(upstream, kind, name) {

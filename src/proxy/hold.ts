@@ -14,8 +14,8 @@ export const stopping = 'the gateway is shutting down'
 export type Held =
   | { readonly kind: 'forward'; readonly passage: Extract<Passage<Request>, { kind: 'forward' }>; readonly approval: GrantedApproval }
   | { readonly kind: 'refused'; readonly decision: Decision; readonly approval: ApprovalRow | undefined }
-  /** The wait is over before the reviewers answered: the same call, made again, goes on waiting. */
-  | { readonly kind: 'pending'; readonly decision: NeedsApproval; readonly approval: ApprovalRow }
+  /** The wait is over before the reviewers answered: the same call, made again, goes on waiting. `round`: how often it was told so, this time included. */
+  | { readonly kind: 'pending'; readonly decision: NeedsApproval; readonly approval: ApprovalRow; readonly round: number }
   /** The caller took the call back. */
   | { readonly kind: 'withdrawn' }
 
@@ -26,15 +26,16 @@ export type Held =
 export async function holdCall(request: Request, needed: NeedsApproval, pending: Pending, about: About, rooms: Judge): Promise<Held> {
   let decision = needed
   let carried = about.approval
-  rooms.counters.add(counterKey(about.session), 'approvals')
+  const { waits } = pending
+  // What was waited for has ended while the client was away: it is told so, and the reviewers are not asked anew.
+  if (waits !== undefined && endings.has(waits.approval.state)) return refusedBy(waits.approval, decision, rooms)
+  if (waits === undefined) rooms.counters.add(counterKey(about.session), 'approvals')
   for (;;) {
-    const held = await rooms.approvals.hold({
-      requester: about.actor, session: about.session.id, exchange: about.exchange, upstream: about.session.upstream.name, request, decision, carried,
-    })
+    const held = await holdNow(request, decision, carried, about, rooms)
     const row = await waitFor(held, pending, rooms)
     if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return endWait(row, about, rooms)
-    if (row.state === 'pending') return { kind: 'pending', decision, approval: row }
-    if (row.state !== 'granted') return { kind: 'refused', decision: ownDenial(decision, `approval_${row.state}`, refusalText(row)), approval: row }
+    if (row.state === 'pending') return { kind: 'pending', decision, approval: row, round: (waits?.round ?? 0) + 1 }
+    if (row.state !== 'granted') return refusedBy(row, decision, rooms)
 
     const stored = storedRequest(row, request, about, rooms)
     if (stored === undefined) {
@@ -52,12 +53,23 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
   }
 }
 
+/** Puts a call before its reviewers, or finds where it is before them already. */
+export const holdNow = (request: Request, decision: NeedsApproval, carried: GrantedApproval | undefined, about: About, rooms: Judge): Promise<ApprovalRow> =>
+  rooms.approvals.hold({ requester: about.actor, session: about.session.id, exchange: about.exchange, upstream: about.session.upstream.name, request, decision, carried })
+
+const endings: ReadonlySet<ApprovalRow['state']> = new Set(['refused', 'expired', 'executed'])
+
+function refusedBy(row: ApprovalRow, decision: Decision, rooms: Judge): Held {
+  rooms.approvals.heard(row)
+  return { kind: 'refused', decision: ownDenial(decision, `approval_${row.state}`, refusalText(row)), approval: row }
+}
+
 async function waitFor(row: ApprovalRow, pending: Pending, rooms: Judge): Promise<ApprovalRow> {
   if (row.state !== 'pending') return row
   const token = rooms.wire.progressTokenOf(pending.request.body)
-  const patience = token === undefined ? rooms.patience.without : rooms.patience.withProgress
   const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), patience).unref()
+  const patience = patienceFor(pending, token !== undefined, rooms)
+  const timer = patience === undefined ? undefined : setTimeout(() => timeout.abort(), patience).unref()
   pending.channel.stream()
   const ticking = token === undefined ? undefined : tickProgress(token, row, pending)
   try {
@@ -66,6 +78,15 @@ async function waitFor(row: ApprovalRow, pending: Pending, rooms: Judge): Promis
     clearTimeout(timer)
     clearInterval(ticking)
   }
+}
+
+// Each round of the newer era ends before the shortest limit of common clients, a minute; a task has nobody waiting at its stream.
+const longestRound = 45_000
+
+function patienceFor({ isTask, request }: Pending, withProgress: boolean, { patience }: Judge): number | undefined {
+  if (isTask) return undefined
+  if (request.revision === '2026-07-28') return Math.min(patience.without, longestRound)
+  return withProgress ? patience.withProgress : patience.without
 }
 
 // MCP basic/utilities/progress: progress must increase, and only flows where the request asked for it.

@@ -18,7 +18,7 @@ export async function withDefinition(request: Request, { session, actor }: From,
   if (using.has(request.method) && rooms.definitions.get(name, call.kind, call.name) === undefined) {
     const method = listing[call.template ? 'template' : call.kind]
     // A new tool is worth another look; of a template's resources there is no end.
-    if (rooms.definitions.mayList(name, call.kind === 'tool' ? call.name : method)) await learn(method, request, { session, actor }, rooms)
+    await rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, { session, actor }, rooms))
   }
   return { ...request, call: describedCall(request, name, rooms) ?? call }
 }

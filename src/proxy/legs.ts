@@ -1,49 +1,83 @@
-import type { ErrorAnswer, GrantedApproval, Json, JsonObject, Request, Result } from '../model.ts'
+import type { ApprovalRow } from '../approval/approval-store.ts'
+import type { Holder } from '../approval/tickets.ts'
+import type { ErrorAnswer, GrantedApproval, JsonObject, KnownActor, Request, Result } from '../model.ts'
 import type { Judge } from './evaluate.ts'
-import { withEnvelope } from './pipeline.ts'
+import { withEnvelope, type Claim } from './pipeline.ts'
 import type { ClientSession, Pending } from './session.ts'
 
-/** What an approved call waits for: the server asked for input, and the call goes on when the client sends it again with that. */
-export interface Leg {
-  readonly request: Request
-  readonly approval: GrantedApproval
-  /** The server's own `requestState`. */
-  readonly state: Json | undefined
+/** What a request brings back of an earlier answer (MCP 2026-07-28 basic/patterns/mrtr). */
+export interface Earlier {
+  /** Covers the call to its final result. */
+  readonly approval?: GrantedApproval
+  /** How many legs of the approved call went before this one. */
+  readonly leg?: number
+  /** Of the tool as it was approved: SHA-256, or null where none was known. */
+  readonly definition?: string | null
+  /** Lets this leg pass once. */
+  readonly claim?: Claim
+  /** The approval that the call waits for, and how often it was told to wait. */
+  readonly waits?: { readonly approval: ApprovalRow; readonly round: number }
 }
+export type LegReading = { readonly request: Request; readonly earlier: Earlier } | { readonly refused: { readonly code: string; readonly detail: string } }
 
-const mostLegs = 100
-/** What differs between the legs of one call (MCP 2026-07-28 basic/patterns/mrtr). */
-const passing = new Set(['_meta', 'requestState', 'inputResponses'])
+const legLifetime = 3_600_000
+const nothing: Earlier = {}
+
+export const holderOf = ({ issuer, subject }: KnownActor, session: ClientSession, method: string): Holder => ({ issuer, subject, upstream: session.upstream.name, method })
+
+/** A request's own state is taken off it, and what the server gave is put back; any other request is left as it is. */
+export async function takeLeg(request: Request, actor: KnownActor, session: ClientSession, rooms: Judge): Promise<LegReading> {
+  const given = request.body['requestState']
+  const { approvals } = rooms
+  if (typeof given !== 'string' || !approvals.tickets.isOwn(given)) return { request, earlier: nothing }
+  const read = approvals.tickets.read(given, holderOf(actor, session, request.method))
+  if (read.kind === 'broken') return refuse('bad_state', 'the requestState was changed, or given to another caller or for another method')
+  if (read.kind === 'expired') return refuse('state_expired', 'the requestState has expired: send the request again without it')
+  const { ticket } = read
+  if (ticket.kind === 'task' || ticket.digest !== approvals.digest(session.upstream.name, request.method, request.body)) {
+    return refuse('bad_state', 'the requestState was given for another request: only inputResponses may be added to the one it was given for')
+  }
+  const row = await approvals.get(ticket.approval)
+  if (row === undefined) return refuse('bad_state', 'the requestState belongs to an approval that is not known here')
+
+  if (ticket.kind === 'wait') {
+    const waits = { approval: row, round: ticket.round }
+    const stored = approvals.params(row)
+    // What the server had said before the wait is in the stored call: its own state, and the replies to it.
+    return { request: withoutState(request, stored === undefined ? undefined : { ...stored, ...metaOf(request) }), earlier: { waits } }
+  }
+  if (row.state !== 'executed') return refuse('bad_state', `the requestState belongs to an approval that is ${row.state}`)
+  const { requestState: _own, ...rest } = request.body
+  const restored = withParams(request, ticket.state === undefined ? rest : { ...rest, requestState: ticket.state })
+  // A leg that is not sent after all stays taken: what it may have told the server is not told twice.
+  const claim: Claim = { take: () => approvals.takeLeg(row.id, ticket.leg), giveBack: async () => undefined }
+  return { request: restored, earlier: { approval: approvals.grantOf(row), leg: ticket.leg + 1, claim, definition: ticket.definition } }
+}
 
 /**
- * One approval covers a call to its final result: where the server asks for input, the client is given a state of the gateway's own,
- * which says so once. Nothing but a handle leaves the gateway, so nothing can be forged, and a state used twice covers nothing.
+ * One approval covers a call to its final result: where the server asks for input, the client is given a state of the gateway's own
+ * around the server's, good for one next leg.
  */
 export function keepLeg(message: Result | ErrorAnswer, owner: Pending, session: ClientSession, rooms: Judge): Result | ErrorAnswer {
-  const { approval, request } = owner
+  const { approval, request, actor } = owner
   if (message.kind !== 'result' || approval === undefined || message.body['resultType'] !== 'input_required') return message
-  const handle = rooms.ids.secret()
-  session.legs.set(handle, { request, approval, state: message.body['requestState'] })
-  for (const oldest of session.legs.keys()) if (session.legs.size > mostLegs) session.legs.delete(oldest)
-  return withEnvelope(message, { ...message.envelope, result: { ...message.body, requestState: handle } })
+  const { requestState: state } = message.body
+  const { approvals } = rooms
+  const ticket = approvals.tickets.write({
+    kind: 'leg', approval: approval.id, leg: owner.leg, definition: request.call?.definition_sha256 ?? null,
+    digest: approvals.digest(session.upstream.name, request.method, request.body), ...(typeof state === 'string' ? { state } : {}),
+  }, holderOf(actor, session, request.method), rooms.clock() + legLifetime)
+  return withEnvelope(message, { ...message.envelope, result: { ...message.body, requestState: ticket } })
 }
 
-/** The next leg of an approved call, with the server's state back in its place; any other request as it is. */
-export function takeLeg(request: Request, session: ClientSession, rooms: Judge): { readonly request: Request; readonly approval?: GrantedApproval } {
-  const handle = request.body['requestState']
-  const leg = typeof handle === 'string' ? session.legs.get(handle) : undefined
-  if (leg === undefined || typeof handle !== 'string') return { request }
-  session.legs.delete(handle)
+const refuse = (code: string, detail: string): LegReading => ({ refused: { code, detail } })
+
+const metaOf = ({ body }: Request): JsonObject => (body['_meta'] === undefined ? {} : { _meta: body['_meta'] })
+
+const withParams = (request: Request, params: JsonObject): Request => withEnvelope(request, { ...request.envelope, params })
+
+function withoutState(request: Request, stored: JsonObject | undefined): Request {
+  if (stored !== undefined) return withParams(request, stored)
   const { requestState: _own, ...rest } = request.body
-  const params: JsonObject = leg.state === undefined ? rest : { ...rest, requestState: leg.state }
-  const restored = withEnvelope(request, { ...request.envelope, params })
-  return isSameCall(request, leg, session, rooms) ? { request: restored, approval: leg.approval } : { request: restored }
+  return withParams(request, rest)
 }
-
-function isSameCall(request: Request, leg: Leg, session: ClientSession, rooms: Judge): boolean {
-  const { call } = leg.request
-  const definition = call === undefined ? undefined : rooms.definitions.get(session.upstream.name, call.kind, call.name)?.definition_sha256
-  return request.method === leg.request.method && definition === call?.definition_sha256 && identityOf(request, rooms) === identityOf(leg.request, rooms)
-}
-
-const identityOf = ({ body }: Request, rooms: Judge): string => rooms.wire.print(Object.fromEntries(Object.entries(body).filter(([name]) => !passing.has(name))))

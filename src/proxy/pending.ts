@@ -9,6 +9,7 @@ import type { ClientSession, Pending } from './session.ts'
 export interface TrackOptions {
   readonly mirror?: Pending['mirror']
   readonly internal?: (nextCursor: string | undefined) => void
+  readonly isTask?: boolean
 }
 
 export function track(request: Request, channel: Channel, { session, actor }: From, rooms: Judge, options: TrackOptions): Pending {
@@ -22,6 +23,9 @@ export function track(request: Request, channel: Channel, { session, actor }: Fr
     abort,
     startedAt: performance.now(),
     approval: undefined,
+    leg: 0,
+    waits: undefined,
+    isTask: options.isTask === true,
     sent: false,
     answered: false,
     cancelled: false,

@@ -1,4 +1,5 @@
 import type { ApprovalRow } from '../approval/approval-store.ts'
+import type { Tickets } from '../approval/tickets.ts'
 import type {
   ApprovalId, BundleDigest, Clock, Decision, Direction, Entry, Exchange, Finding, GrantedApproval, Ids, Json, JsonObject, KnownActor, Logger, Mask, Message, Question, Request,
   RequestId, Revision, Scan, SessionId,
@@ -62,6 +63,8 @@ export interface AnswerRoom {
   unknown(request: Request): JsonObject
   unknownMethod(request: Request): JsonObject
   pending(request: Request, decision: Decision, facts: RefusalFacts): JsonObject
+  /** The same where the client comes back by itself with the state it is given (MCP 2026-07-28 basic/patterns/mrtr). */
+  waiting(request: Request, decision: Decision, facts: RefusalFacts, state: string): JsonObject
   refusedServerRequest(request: Request): JsonObject
   error(id: RequestId | null, code: number, message: string, data?: Json): JsonObject
 }
@@ -96,6 +99,14 @@ export interface ApprovalRoom {
     readonly carried: GrantedApproval | undefined
   }): Promise<ApprovalRow>
   wait(id: ApprovalId, options: { readonly signal: AbortSignal }): Promise<ApprovalRow>
+  get(id: ApprovalId): Promise<ApprovalRow | undefined>
+  /** Told that the requester has learnt how it ended. */
+  heard(row: ApprovalRow): void
+  /** What tells two sendings of one call from two calls. */
+  digest(upstream: string, method: string, params: JsonObject): string
+  /** Lets the next leg of an executed call through: true once for each. */
+  takeLeg(id: ApprovalId, leg: number): Promise<boolean>
+  readonly tickets: Tickets
   grantOf(row: ApprovalRow): GrantedApproval
   consume(id: ApprovalId): Promise<boolean>
   /** Takes back what `consume` did: the call was not sent. */

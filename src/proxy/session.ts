@@ -2,7 +2,7 @@ import type { ClientName, Era, ExchangeId, GrantedApproval, Json, JsonObject, Kn
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
 import type { EventIds } from './event-ids.ts'
-import type { Leg } from './legs.ts'
+import type { Earlier } from './legs.ts'
 
 /** A request of the client that a server is working on, or may still answer. */
 export interface Pending {
@@ -17,6 +17,12 @@ export interface Pending {
   readonly startedAt: number
   /** True once an approval released it: its answers are asked with that approval. */
   approval: GrantedApproval | undefined
+  /** How many later legs of the call that approval has let through (MCP 2026-07-28 basic/patterns/mrtr). */
+  leg: number
+  /** The approval that it came back for. */
+  waits: Earlier['waits']
+  /** Made a task by the gateway: nobody waits at a stream. */
+  readonly isTask: boolean
   /** True from the moment its bytes may have reached the server. */
   sent: boolean
   answered: boolean
@@ -59,8 +65,6 @@ export interface ClientSession {
   readonly pending: Map<string, Pending>
   /** By `idKey` of the server's id. */
   readonly asked: Map<string, Asked>
-  /** Approved calls that wait for the client's input, by the state it was given. */
-  readonly legs: Map<string, Leg>
   /** Calls that made a task, by task id, with the approval that released them. */
   readonly tasks: Map<string, { readonly request: Request; readonly approval: GrantedApproval | undefined }>
   readonly eventIds: EventIds

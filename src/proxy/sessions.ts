@@ -59,7 +59,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     const now = rooms.clock()
     const session: ClientSession = {
       id: rooms.ids.session(), startedAt: now, principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
-      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), legs: new Map(), eventIds: createEventIds(), listening: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
+      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), eventIds: createEventIds(), listening: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
     perPrincipal.set(principal, countOf(principal) + 1)
     rooms.record.openSession({ id: session.id, started_at: now, actor, upstream: upstream.name, revision, client })

@@ -18,23 +18,26 @@ let gateway: TestGateway
 let client: PlainClient
 
 beforeAll(async () => {
-  const tools = [{ name: 'change', inputSchema: { type: 'object' } }]
+  const tools = ['change', 'free'].map((name) => ({ name, inputSchema: { type: 'object' } }))
   stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ resultType: 'complete', tools }), 'tools/call': (params) => (params['inputResponses'] === undefined ? question : { resultType: 'complete', content: [{ type: 'text', text: 'changed' }] }) }))
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '1s', hold_with_progress: '20s' } } })
-  client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'sam', groups: [] }, 'stub'), '2026-07-28', { elicitation: {} })
+  gateway = await start()
+  client = await open()
 })
 afterAll(async () => {
   await gateway?.close()
   await stub?.close()
 })
 
+const start = (directory?: string) =>
+  startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '300ms', hold_with_progress: '20s' } }, ...(directory === undefined ? {} : { directory }) })
+const open = async () => connect(gateway.mcp('stub'), await gateway.token({ subject: 'sam', groups: [] }, 'stub'), '2026-07-28', { elicitation: {} })
 const calls = () => stub.messages().filter(({ method }) => method === 'tools/call')
-const approve = async () => {
+const approve = async (verdict: 'approve' | 'deny' = 'approve') => {
   const token = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   for (;;) {
     const { items } = (await (await fetch(`${gateway.url}/api/v1/approvals?state=pending`, { headers })).json()) as { items: { id: string }[] }
-    if (items[0] !== undefined) return fetch(`${gateway.url}/api/v1/approvals/${items[0].id}/approve`, { method: 'POST', headers, body: '{"reason":"fine"}' })
+    if (items[0] !== undefined) return fetch(`${gateway.url}/api/v1/approvals/${items[0].id}/${verdict}`, { method: 'POST', headers, body: '{"reason":"no"}' })
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
@@ -55,15 +58,79 @@ test('an approval covers the later legs of its call, each judged, and no leg twi
 
   const before = calls().length
   const again = await client.request('tools/call', { name: 'change', arguments: { to: 1 }, requestState: leg.requestState, ...answers })
-  expect(again.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval' } } })
+  expect(again.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'deny', reasons: [{ code: 'approval_used' }] } } })
   expect(calls().length).toBe(before)
-  await approve() // leaves nothing pending for the next test
 })
 
-test('a leg with other arguments is another call', async () => {
-  const leg = await firstLeg(2)
+test('a state that is changed, or comes back with another call, from another caller or for another method, is refused, and nothing is sent', async () => {
+  const { requestState } = await firstLeg(2)
+  const before = stub.received.length
+  const eve = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'eve', groups: [] }, 'stub'), '2026-07-28', { elicitation: {} })
+  const last = requestState.at(-2) === 'A' ? 'B' : 'A'
+  const refused = await Promise.all([
+    client.request('tools/call', { name: 'change', arguments: { to: 3 }, requestState, ...answers }),
+    client.request('tools/call', { name: 'change', arguments: { to: 2 }, requestState: requestState.slice(0, -2) + last + requestState.at(-1), ...answers }),
+    client.request('tools/call', { name: 'change', arguments: { to: 2 }, requestState: `${requestState.slice(0, 20)}`, ...answers }),
+    client.request('prompts/get', { name: 'change', arguments: { to: '2' }, requestState, ...answers }),
+    eve.request('tools/call', { name: 'change', arguments: { to: 2 }, requestState, ...answers }),
+  ])
+  expect(refused.map(({ error }) => error)).toEqual(refused.map(() => ({ code: -32602, message: expect.stringContaining('requestState') })))
+  expect(stub.received.length).toBe(before)
+  expect((await client.request('tools/call', { name: 'change', arguments: { to: 2 }, requestState, ...answers })).result).toMatchObject({ content: [{ text: 'changed' }] })
+})
+
+test('a state outlives the gateway that gave it, and is still good once only', async () => {
+  const { requestState } = await firstLeg(4)
+  const { directory } = gateway
+  await gateway.gateway.close()
+  gateway = await start(directory)
+  client = await open()
+  const leg = { name: 'change', arguments: { to: 4 }, requestState, ...answers }
   const before = calls().length
-  const other = await client.request('tools/call', { name: 'change', arguments: { to: 3 }, requestState: leg.requestState, ...answers })
-  expect(other.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval' } } })
-  expect(calls().length).toBe(before)
+  const [one, other] = await Promise.all([client.request('tools/call', leg), client.request('tools/call', leg)])
+  expect([one, other].map(({ result }) => result?.['isError'] === true).sort()).toEqual([false, true])
+  expect(calls().length).toBe(before + 1)
+})
+
+test('the server\'s own state passes untouched where no approval is at stake', async () => {
+  const first = await client.request('tools/call', { name: 'free', arguments: {} })
+  expect(first.result).toEqual(question)
+  const last = await client.request('tools/call', { name: 'free', arguments: {}, requestState: question.requestState, ...answers })
+  expect(last.result).toMatchObject({ content: [{ text: 'changed' }] })
+})
+
+test('a client that waits is sent round by round, and what became of it while it was away is told', async () => {
+  const call = { name: 'change', arguments: { to: 5 } }
+  const first = await client.request('tools/call', call)
+  expect(first.result).toMatchObject({ resultType: 'input_required', requestState: expect.stringMatching(/^sp/), _meta: { 'sallyport/decision': { kind: 'require_approval', executed: false } } })
+  expect(first.result).not.toHaveProperty('inputRequests')
+  const second = await client.request('tools/call', { ...call, requestState: first.result?.['requestState'] })
+  expect(second.result).toMatchObject({ resultType: 'input_required' })
+  await approve()
+  const before = calls().length
+  const third = await client.request('tools/call', { ...call, requestState: second.result?.['requestState'] })
+  expect(third.result).toMatchObject({ resultType: 'input_required', inputRequests: question.inputRequests })
+  expect(calls().length).toBe(before + 1)
+
+  const other = { name: 'change', arguments: { to: 6 } }
+  const asked = await client.request('tools/call', other)
+  await approve('deny')
+  const told = await client.request('tools/call', { ...other, requestState: asked.result?.['requestState'] })
+  expect(told.result).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('the reviewers refused the call: no') }] })
+  expect(calls().length).toBe(before + 1)
+})
+
+test('after nine rounds the caller is told to call again, and does not wait in vain', async () => {
+  const call = { name: 'change', arguments: { to: 7 } }
+  let requestState: unknown
+  let rounds = 0
+  let result = (await client.request('tools/call', call)).result
+  for (; result?.['resultType'] === 'input_required'; rounds += 1) {
+    requestState = result['requestState']
+    result = (await client.request('tools/call', { ...call, requestState })).result
+  }
+  expect(rounds).toBe(9)
+  expect(result).toMatchObject({ resultType: 'complete', isError: true, content: [{ text: expect.stringContaining('Call the same tool again') }] })
+  await approve()
+  expect((await client.request('tools/call', call)).result).toMatchObject({ inputRequests: question.inputRequests })
 })
