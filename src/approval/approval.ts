@@ -75,20 +75,20 @@ export interface ApprovalsOptions {
 
 const riskRule = 'sallyport/risk'
 const sweepEvery = 1_000
+const mostUnheard = 10_000
 
 export function createApprovals(options: ApprovalsOptions): Approvals {
-const mostUnheard = 10_000
   const { store, ids, redactText, logger } = options
   const now = createForwardClock(options.clock, options.monotonic)
   const sealing = createSealing(options.key)
   const waiting = createWaiting()
   /** Holds of one and the same call follow one another, so that the second sees the first. */
   const holding = new Map<string, Promise<unknown>>()
-
-  /** An approval whose time is over has expired, whether or not the sweep has come by. */
   /** Whoever was told to call again learns of a refusal by that call, instead of asking the reviewers anew. */
   const unheard = new Map<string, ApprovalId>()
   const tickets = createTickets(options.key, now)
+
+  /** An approval whose time is over has expired, whether or not the sweep has come by. */
   function view(row: ApprovalRow): ApprovalRow {
     const over = (row.state === 'pending' || row.state === 'granted') && row.expires_at <= now()
     return over ? { ...row, state: 'expired', sealed_params: null, ended_at: row.expires_at } : row
@@ -144,10 +144,10 @@ const mostUnheard = 10_000
     const open = await store.findOpen({ issuer: requester.issuer, subject: requester.subject, upstream, digest })
     const joined = open.find((row) => joins(row, input, requirements))
     if (joined !== undefined) return { approval: joined, fresh: false }
-    const at = now()
-    const id = ids.approval()
     const before = await refusedUnheard(input, digest, requirements)
     if (before !== undefined) return { approval: before, fresh: false }
+    const at = now()
+    const id = ids.approval()
     const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
     const approval: ApprovalRow = {
       id, state: 'pending', requester, upstream, session, exchange, call, method, reasons, risk: decision.risk, requirements, carried,
@@ -155,14 +155,12 @@ const mostUnheard = 10_000
       sealed_params: sealing.seal(JSON.stringify(params), about({ id, requester, upstream, method })),
     }
     await store.insert(approval)
-    tell(approval)
-    return { approval, fresh: true }
     unheard.set(unheardKey(approval), id)
     for (const oldest of unheard.keys()) if (unheard.size > mostUnheard) unheard.delete(oldest)
+    tell(approval)
+    return { approval, fresh: true }
   }
 
-  async function hold(input: HoldInput): Promise<{ approval: ApprovalRow; fresh: boolean }> {
-    const params = readParams(input.params)
   const unheardKey = ({ digest, requester }: Pick<ApprovalRow, 'digest' | 'requester'>) => JSON.stringify([digest, requester.issuer, requester.subject])
 
   async function refusedUnheard(input: HoldInput, digest: string, requirements: ApprovalRow['requirements']): Promise<ApprovalRow | undefined> {
@@ -176,6 +174,8 @@ const mostUnheard = 10_000
     if (unheard.get(key) === row.id) unheard.delete(key)
   }
 
+  async function hold(input: HoldInput): Promise<{ approval: ApprovalRow; fresh: boolean }> {
+    const params = readParams(input.params)
     if (params === undefined) throw new TypeError('the params of a held call must be an object')
     const digest = sealing.digest(digestText(input.upstream, input.method, params))
     const key = JSON.stringify([digest, input.requester.issuer, input.requester.subject])
@@ -228,11 +228,11 @@ const mostUnheard = 10_000
       }
     },
     takeLeg: (id, leg) => store.takeLeg(id, leg),
-    end: async (id, state) => (await move(id, 'pending', state)) || (await move(id, 'granted', state)),
-    openParams(row) {
     digest: (upstream, method, params) => sealing.digest(digestText(upstream, method, params)),
     tickets,
     heard,
+    end: async (id, state) => (await move(id, 'pending', state)) || (await move(id, 'granted', state)),
+    openParams(row) {
       if (row.sealed_params === null || (row.state !== 'pending' && row.state !== 'granted')) return undefined
       const text = sealing.open(row.sealed_params, about(row))
       const params = text === undefined ? undefined : readParams(text)
