@@ -5,7 +5,7 @@ export interface Campaign {
   readonly needs: readonly Need[]
   run(options: RunOptions): Promise<Report>
 }
-export type Need = 'linux' | 'root' | 'loop devices' | 'strace' | 'prlimit' | 'perl'
+export type Need = 'linux' | 'root' | 'loop devices' | 'strace' | 'prlimit' | 'perl' | 'chattr'
 
 export interface RunOptions {
   /** How often it is tried, where it is tried in rounds; each campaign has its own default. */

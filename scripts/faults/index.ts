@@ -1,8 +1,11 @@
 import type { Campaign } from './campaign.ts'
 import { crash, honest, stepwise } from './crash.ts'
+import { diskFault } from './disk-fault.ts'
+import { failingDisk } from './failing-disk.ts'
 import { isolated, judged, same } from './messages.ts'
 import { order } from './order.ts'
 import { powerCut } from './power-cut.ts'
+import { slowDisk } from './slow-disk.ts'
 
 /** Every promise that is tried, by its number. */
 export const campaigns: Readonly<Record<string, Campaign>> = {
@@ -11,6 +14,9 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P3: order,
   P4: stepwise,
   P5: honest,
+  P6: diskFault,
+  P7: slowDisk,
+  P8: failingDisk,
   P10: judged,
   P16: same,
   P23: isolated,

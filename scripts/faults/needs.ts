@@ -17,6 +17,7 @@ const present: Readonly<Record<Need, () => boolean>> = {
   'loop devices': () => existsSync('/dev/loop-control') && runs('losetup', '-f'),
   strace: () => runs('strace', '-o', '/dev/null', 'true'),
   perl: () => runs('perl', '-e', '1'),
+  chattr: () => runs('sh', '-c', 'command -v chattr'),
   prlimit: () => runs('prlimit', '--version'),
 }
 
