@@ -1,4 +1,5 @@
-// Prints OPA's evaluation cases as one JSON array, read as OPA reads them. The only argument is their folder.
+// Prints OPA's evaluation cases as one JSON array, read as OPA reads them, their input terms in the one form that a module reads.
+// The only argument is their folder.
 package main
 
 import (
@@ -6,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/test/cases"
 )
 
@@ -21,6 +23,10 @@ func main() {
 		file, err := filepath.Rel(os.Args[1], c.Filename)
 		if err != nil {
 			panic(err)
+		}
+		if c.InputTerm != nil {
+			term := ast.MustParseTerm(*c.InputTerm).String()
+			c.InputTerm = &term
 		}
 		all = append(all, named{filepath.ToSlash(file), c})
 	}

@@ -3,16 +3,32 @@
  * out on purpose: YAML is read differently by OPA's own evaluator, and a decision must not depend on who evaluates it.
  */
 import type { HostBuiltin } from './builtin.ts'
+import { digestBuiltins } from './digest.ts'
+import { encodeBuiltins } from './encode.ts'
+import { globBuiltins } from './globs.ts'
+import { netBuiltins } from './net.ts'
 import { regexBuiltins } from './regex.ts'
 import { sprintf } from './sprintf.ts'
+import { structureBuiltins } from './structure.ts'
 import { textBuiltins } from './text.ts'
 import { timeBuiltins } from './time.ts'
+import { unitBuiltins } from './units.ts'
+import { uriBuiltins } from './uri.ts'
+import { versionBuiltins } from './version.ts'
 
 export type { HostBuiltin } from './builtin.ts'
 
 export const hostBuiltins: Readonly<Record<string, HostBuiltin>> = {
+  ...digestBuiltins,
+  ...encodeBuiltins,
+  ...globBuiltins,
+  ...netBuiltins,
   ...regexBuiltins,
+  ...structureBuiltins,
   ...textBuiltins,
   ...timeBuiltins,
+  ...unitBuiltins,
+  ...uriBuiltins,
+  ...versionBuiltins,
   sprintf,
 }

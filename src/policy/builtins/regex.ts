@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js'
-import { textOf, type HostBuiltin } from './builtin.ts'
+import { asText, builtin, textOf, type HostBuiltin } from './builtin.ts'
 
 const maxPattern = 1024
 const maxProgram = 2000
@@ -139,4 +139,37 @@ function groupOf(match: Match, name: string): string {
   }
 }
 
-export const regexBuiltins = { 'regex.split': split, 'regex.find_n': find, 'regex.replace': replace } satisfies Record<string, HostBuiltin>
+const templateMatch: HostBuiltin = builtin(([template, text, start, end], charge) => {
+  const [open, close] = [asText(start), asText(end)]
+  if (Buffer.byteLength(open) !== 1 || Buffer.byteLength(close) !== 1) return undefined
+  const pattern = patternOf(asText(template), open, close, charge)
+  const regex = pattern === undefined ? undefined : compile(pattern, charge)
+  if (regex === undefined) return undefined
+  charge(regex.programSize() * (asText(text).length + 1))
+  return regex.test(asText(text))
+})
+
+/** Between the delimiters stand patterns, each sound by itself; all else is literal. */
+function patternOf(template: string, open: string, close: string, charge: Charge): string | undefined {
+  let level = 0
+  let literal = ''
+  let inner = ''
+  let pattern = '^'
+  for (const char of template) {
+    // A delimiter that is both opens, as in OPA.
+    if (char === open) level += 1
+    else if (char === close) level -= 1
+    if (level < 0) return undefined
+    if (char === open && level === 1) {
+      pattern += RE2JS.quote(literal)
+      literal = inner = ''
+    } else if (char === close && level === 0) {
+      if (compile(`^${inner}$`, charge) === undefined) return undefined
+      pattern += `(${inner})`
+    } else if (level > 0) inner += char
+    else literal += char
+  }
+  return level === 0 ? `${pattern}${RE2JS.quote(literal)}$` : undefined
+}
+
+export const regexBuiltins = { 'regex.split': split, 'regex.find_n': find, 'regex.replace': replace, 'regex.template_match': templateMatch } satisfies Record<string, HostBuiltin>
