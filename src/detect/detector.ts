@@ -2,9 +2,15 @@ import type { Span } from '../model.ts'
 
 /**
  * Finds spans in a text, in order and without overlap. `label` is the name of the JSON member that holds the text: some
- * secrets are only told by it. Pure, and linear in the length of the text.
+ * secrets are only told by it. `runs` are the text's `digitRuns`, where the caller knows them. Pure, and linear in the
+ * length of the text.
  */
-export type Detector = (text: string, label?: string) => readonly Span[]
+export type Detector = (text: string, label?: string, runs?: readonly Span[]) => readonly Span[]
+
+/** Nine digits or more, each pair apart by at most one space or dash: what is told by its digits has no fewer. */
+export const digitRun = /\d(?:[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d){8,}/g
+/** The runs of a text, each as long as it goes. */
+export const digitRuns = (text: string): readonly Span[] => spansOf(digitRun, text)
 
 /** Each match with where it begins. The pattern must be global; not `matchAll`, which copies the pattern for every text. */
 export function eachMatch(pattern: RegExp, text: string, visit: (matched: string, start: number) => void): void {

@@ -1,32 +1,38 @@
 import type { Finding, Span } from '../model.ts'
 import { awsLabel, findApiKeys } from './api-key.ts'
 import { findCardNumbers } from './card-number.ts'
-import { joinSpans, type Detector } from './detector.ts'
+import { digitRun, digitRuns, joinSpans, type Detector } from './detector.ts'
 import { findEmails } from './email.ts'
 import { findJwts } from './jwt.ts'
 import { plainCopy } from './plain-copy.ts'
 import { findPrivateKeys } from './private-key.ts'
 import { findSsns, label as ssnLabel } from './us-ssn.ts'
 
+/** What stands in a text, found before any detector looks at it. */
+interface Clues {
+  readonly runs: readonly Span[]
+  readonly marks: boolean
+  readonly words: boolean
+}
 interface Row {
   readonly find: Detector
-  /** Every text in which the detector hits without a label matches this. */
-  readonly gate: RegExp
+  /** True of every text in which the detector hits without a label. */
+  readonly mayHit: (text: string, clues: Clues) => boolean
   readonly confidence: Finding['confidence']
 }
-const digits = /\d[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d/
 const keyPrefix = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX)-|hooks\.|ya29\.|AQ\.)|AKIA|ASIA|A3T|ABIA|ACCA|AIza|secret/i
 const armour = /-(?<=---|PuTTY-|SECRET-)/i
 const tokenStart = /eyJ|ew[ok0]|eyA/i
+const digits = (_text: string, { runs }: Clues): boolean => runs.length > 0
 
 /** The key is the name that policies and settings use. */
 export const builtIn = {
-  card_number: { find: findCardNumbers, gate: digits, confidence: 'high' },
-  us_ssn: { find: findSsns, gate: digits, confidence: 'medium' },
-  email: { find: findEmails, gate: /@/, confidence: 'high' },
-  private_key: { find: findPrivateKeys, gate: armour, confidence: 'high' },
-  api_key: { find: findApiKeys, gate: keyPrefix, confidence: 'high' },
-  jwt: { find: findJwts, gate: tokenStart, confidence: 'high' },
+  card_number: { find: findCardNumbers, mayHit: digits, confidence: 'high' },
+  us_ssn: { find: findSsns, mayHit: digits, confidence: 'medium' },
+  email: { find: findEmails, mayHit: (text) => text.includes('@'), confidence: 'high' },
+  private_key: { find: findPrivateKeys, mayHit: (text, { marks }) => marks && armour.test(text), confidence: 'high' },
+  api_key: { find: findApiKeys, mayHit: (text, { marks, words }) => (marks || words) && keyPrefix.test(text), confidence: 'high' },
+  jwt: { find: findJwts, mayHit: (text, { words }) => words && tokenStart.test(text), confidence: 'high' },
 } as const satisfies Record<string, Row>
 
 export interface Found {
@@ -44,16 +50,19 @@ export interface Detectors {
 }
 
 const none: readonly Found[] = []
-// Most texts hold nothing, so two patterns that look for single characters come before the six gates: together the gates
-// would cost several times as much on prose.
+// Most texts hold nothing. These patterns cost little where they do not match; the six of the detectors together would cost
+// several times as much on prose.
 const hiding = /[\\%\u00ad\u200b-\u200d\u2060\ufeff]/
-const marks = /@|[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX|--|PuTTY|SECRET)-|hooks\.|ya29\.|AQ\.)/
-const mayHit = new RegExp([hiding, digits, marks].map(({ source }) => source).join('|'), 'i')
-const mayHitLong = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
-/** No key or token that only `mayHitLong` tells is shorter. */
+const markPattern = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX|--|PuTTY|SECRET)-|hooks\.|ya29\.|AQ\.)/i
+const wordPattern = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
+const anyPattern = new RegExp(['@', hiding.source, digitRun.source, markPattern.source].join('|'), 'i')
+/** No key or token that only `wordPattern` tells is shorter. */
 const long = 16
-/** True of every text in which a built-in detector can hit without a label. */
-export const worthALook = (text: string): boolean => mayHit.test(text) || (text.length >= long && mayHitLong.test(text))
+/** Longer texts are looked at for each clue by itself: together they only cost less where the text soon ends. */
+const longer = 256
+const cluesOf = (text: string): Clues => ({ runs: digitRuns(text), marks: markPattern.test(text), words: text.length >= long && wordPattern.test(text) })
+/** True of every short text in which a built-in detector can hit without a label. */
+const worthALook = (text: string): boolean => anyPattern.test(text) || (text.length >= long && wordPattern.test(text))
 /** The shortest thing that a built-in detector finds is a mail address such as `a@b.co`. */
 const shortest = 6
 /** Escapes may be escaped: JSON in JSON in JSON. */
@@ -67,13 +76,14 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   const confidence = new Map(native.map(([name, row]) => [name, row.confidence]))
 
   const find = (text: string, label: string | undefined, depth: number): readonly Found[] => {
-    const look = text.length >= shortest && (label !== undefined || worthALook(text))
+    const look = text.length >= shortest && (label !== undefined || text.length >= longer || worthALook(text))
     if (!look && added.length === 0) return none
     const found: Found[] = []
     if (look) {
-      for (const [detector, { find, gate }] of native) {
-        if (label === undefined && !gate.test(text)) continue
-        const spans = find(text, label)
+      const clues = cluesOf(text)
+      for (const [detector, { find, mayHit }] of native) {
+        if (label === undefined && !mayHit(text, clues)) continue
+        const spans = find(text, label, clues.runs)
         if (spans.length > 0) found.push({ detector, spans })
       }
     }

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { builtIn, createDetectors } from '../../src/detect/index.ts'
+import { spansOf } from '../../src/detect/detector.ts'
+import { findSsns, grouped } from '../../src/detect/us-ssn.ts'
 import { casesOf, joined } from './cases.ts'
 
 const detectors = createDetectors({})
@@ -55,6 +57,17 @@ describe.each(Object.keys(builtIn))('%s', (detector) => {
   })
 })
 
+test('a social security number is found where one pattern over the whole text finds it', () => {
+  const text = fc.array(fc.constantFrom('1', '2', '23', '456', '6789', '123-45-6789', '.', '-', ' ', '\u2010', 'x', '9', '0', '000', ', '), { maxLength: 12 })
+  fc.assert(
+    fc.property(text, (pieces) => {
+      const whole = pieces.join('')
+      expect(findSsns(whole)).toEqual(spansOf(grouped, whole))
+    }),
+    { numRuns: 5000 },
+  )
+})
+
 test('no gate before a detector keeps a hit from it', () => {
   const all = Object.keys(builtIn).flatMap((detector) => casesOf(detector.replaceAll('_', '-')).flatMap(({ text, found }) => [joined(text), ...found.map(joined)]))
   const piece = fc.oneof(
@@ -63,8 +76,8 @@ test('no gate before a detector keeps a hit from it', () => {
     fc.stringMatching(/^[ -_.a-z0-9]{0,6}$/),
   )
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 5 }), fc.boolean(), (pieces, upper) => {
-      const text = upper ? pieces.join('').toUpperCase() : pieces.join('')
+    fc.property(fc.array(piece, { maxLength: 5 }), fc.boolean(), fc.constantFrom(0, 300), (pieces, upper, around) => {
+      const text = 'z'.repeat(around) + (upper ? pieces.join('').toUpperCase() : pieces.join('')) + ', '.repeat(around)
       for (const [detector, { find }] of Object.entries(builtIn)) {
         const spans = find(text)
         for (const { start, end } of spans) {
