@@ -1,3 +1,4 @@
+import { createForwardClock } from '../forward-clock.ts'
 import type { Clock, JsonObject, KnownActor, Logger } from '../model.ts'
 import { readBearer } from './bearer.ts'
 import type { Fetch } from './fetch-json.ts'
@@ -11,6 +12,8 @@ export interface IdentityOptions {
   /** An origin, without a slash at its end. */
   readonly publicUrl: string
   readonly clock: Clock
+  /** Milliseconds that no setting of the clock moves. */
+  readonly monotonic?: () => number
   readonly logger: Logger
   readonly fetch?: Fetch
 }
@@ -41,7 +44,9 @@ const withoutSlash = (text: string): string => (text.endsWith('/') ? text.slice(
 export const createIdentity = (options: IdentityOptions): Identity => {
   const { publicUrl, clock, logger, fetch = globalThis.fetch } = options
   const trusted: readonly TrustedIssuer[] = options.issuers.map(settings => ({ settings, keys: createKeySource(settings, { clock, fetch, logger }) }))
-  const verifier = createTokenVerifier(new Map(trusted.map(issuer => [issuer.settings.issuer, issuer])), clock)
+  // A token that has expired stays so, wherever the clock is set.
+  const now = createForwardClock(clock, options.monotonic)
+  const verifier = createTokenVerifier(new Map(trusted.map(issuer => [issuer.settings.issuer, issuer])), now)
   const resources = `${publicUrl}/mcp/`
 
   const metadataUrl = (audience: string): string | undefined =>
@@ -58,7 +63,7 @@ export const createIdentity = (options: IdentityOptions): Identity => {
       // RFC 8707 section 2: a token for one resource is worth nothing at another.
       const wanted = withoutSlash(issuer.audience ?? audience)
       if (!audiences.some(one => withoutSlash(one) === wanted)) return no(reason('audience_mismatch', `the token is not meant for ${wanted}`))
-      return { ok: true, actor, token: { expires_at: expiresAt, hash } }
+      return { ok: true, actor, token: { expires_at: clock() + expiresAt - now(), hash } }
     },
     protectedResourceMetadata: upstream => ({
       resource: `${resources}${upstream}`,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Answer } from '../../src/approval/approval-store.ts'
-import { createForwardClock } from '../../src/approval/forward-clock.ts'
+import { createForwardClock } from '../../src/forward-clock.ts'
 import { lifetimeOf } from '../../src/approval/lifetime.ts'
 import { isOwnRequest, isSameCaller, isSamePerson } from '../../src/approval/person.ts'
 import { answerable, areAllMet, areSameRequirements, isMet } from '../../src/approval/quorum.ts'

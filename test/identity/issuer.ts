@@ -79,7 +79,7 @@ export interface Rig {
 }
 export const createRig = (...issuers: readonly IssuerSettings[]): Rig => {
   const time = { now: start }
-  return { time, identity: createIdentity({ issuers, publicUrl, clock: () => time.now, logger }) }
+  return { time, identity: createIdentity({ issuers, publicUrl, clock: () => time.now, monotonic: () => 0, logger }) }
 }
 
 export const seconds = (at: number): number => Math.floor(at / 1000)

@@ -117,6 +117,19 @@ test('a token that was accepted is refused once it has expired', async () => {
   expect(await own.identity.resolve({ rawHeaders, audience: crm })).toMatchObject({ ok: false, refusal: { status: 401, code: 'token_expired' } })
 })
 
+test.each([['seen before', true], ['never seen before', false]])('P32: a clock that is set back revives no expired token, %s', async (_, seen) => {
+  const own = createRig(settingsFor(issuer.url))
+  const ask = async (text: string) => own.identity.resolve({ rawHeaders: bearer(text), audience: crm })
+  const [text, long] = [await token(), await token({ exp: seconds(start) + 7200 })]
+  expect(await ask(seen ? text : long)).toMatchObject({ ok: true })
+  own.time.now += 3_600_000
+  expect(await ask(seen ? text : long)).toMatchObject({ ok: !seen })
+  own.time.now -= 3_600_000
+  expect(await ask(text)).toMatchObject({ ok: false, refusal: { code: 'token_expired' } })
+  // Told by the clock as it stands now, for whoever counts from it.
+  expect(await ask(long)).toMatchObject({ ok: true, token: { expires_at: own.time.now + 3_600_000 } })
+})
+
 test('only the algorithms named for an issuer are accepted from it', async () => {
   const { identity } = createRig(settingsFor(issuer.url, { algorithms: ['RS256'] }))
   expect(await identity.resolve({ rawHeaders: bearer(await token()), audience: crm })).toMatchObject({ ok: false, refusal: { code: 'token_invalid' } })

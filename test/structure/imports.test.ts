@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 // Who may know whom. A room is a folder of src/; files directly in src/ are their own rooms.
 const src = fileURLToPath(new URL('../../src', import.meta.url))
-const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json']
+const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json', 'forward-clock']
 const all = '*'
 
 /** What each room may import beside the leaves; `type:` allows types only. */
@@ -21,7 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
   rooms: [all], upstreams: [all], gateway: [all],
   app: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
-  model: [], errors: [], fields: [], loopback: [], 'exact-json': [],
+  model: [], errors: [], fields: [], loopback: [], 'exact-json': [], 'forward-clock': [],
 }
 
 interface Import {

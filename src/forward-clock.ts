@@ -1,4 +1,4 @@
-import type { Clock } from '../model.ts'
+import type { Clock } from './model.ts'
 
 /**
  * Never goes back and never stands still: a clock set back cannot revive what has expired, and after a step forth and back
