@@ -4,6 +4,7 @@ import { diskFault } from './disk-fault.ts'
 import { failingDisk } from './failing-disk.ts'
 import { isolated, judged, same } from './messages.ts'
 import { order } from './order.ts'
+import { pendingApprovals } from './pending-approvals.ts'
 import { powerCut } from './power-cut.ts'
 import { slowDisk } from './slow-disk.ts'
 
@@ -19,5 +20,6 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P8: failingDisk,
   P10: judged,
   P16: same,
+  P20: pendingApprovals,
   P23: isolated,
 }
