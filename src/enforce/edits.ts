@@ -13,9 +13,11 @@ export type Change =
   | { readonly kind: 'patches'; readonly patches: readonly Patch[]; readonly encoding?: 'base64' }
 
 interface Node {
-  change?: Change
-  name?: string
-  readonly members: Map<string, Node>
+  change?: Change | undefined
+  name?: string | undefined
+  members?: Map<string, Node> | undefined
+  /** What became of a value, as long as nothing more is changed in it. */
+  done?: { readonly from: Json; readonly to: Json | undefined } | undefined
 }
 
 /** Changes to a body, gathered first and carried out in one pass that shares everything that stays as it is. */
@@ -29,96 +31,134 @@ export interface Edits {
   /** Puts another change in the place of one that is there. */
   swap(place: Place, change: Change): void
   changes(): readonly { readonly place: Place; readonly change: Change }[]
+  /** The texts of a body in which spans are replaced, of those that the test is true of. */
+  patchedTexts(body: Json, test: (text: string) => boolean): readonly { readonly place: Place; readonly text: string }[]
   count(): number
   apply(body: Json): Json | undefined
 }
 
 export function createEdits(): Edits {
-  const root: Node = { members: new Map() }
+  const root: Node = {}
 
+  /** For a change there: whatever was carried out around it is so no more. */
   const nodeAt = (place: Place): Node | undefined => {
     let node = root
     for (const key of place) {
       if (isWhole(node.change)) return undefined
-      let next = node.members.get(key)
-      if (next === undefined) {
-        next = { members: new Map() }
-        node.members.set(key, next)
-      }
-      node = next
+      node.done = undefined
+      node = memberOf(node, key)
     }
+    node.done = undefined
     return isWhole(node.change) ? undefined : node
-  }
-  const list = (): { place: Place; change: Change }[] => {
-    const found: { place: Place; change: Change }[] = []
-    const visit = (node: Node, place: Place): void => {
-      if (node.change !== undefined) found.push({ place, change: node.change })
-      for (const [key, member] of node.members) visit(member, [...place, key])
-    }
-    visit(root, [])
-    return found
   }
   return {
     replace(place, change) {
       const node = nodeAt(place)
       if (node === undefined) return false
       node.change = change
-      node.members.clear()
+      node.members = undefined
       return true
     },
     patch(place, patches, encoding) {
       const node = nodeAt(place)
       if (node === undefined) return false
+      const { change } = node
       // a text that is hit both as it stands and decoded is patched decoded: whoever reads it again finds the rest
-      if (node.change?.kind === 'patches' && node.change.encoding !== encoding) return true
-      const before = node.change?.kind === 'patches' ? node.change.patches : []
-      node.change = { kind: 'patches', patches: [...before, ...patches], ...(encoding && { encoding }) }
+      if (change?.kind === 'patches' && change.encoding !== encoding) return true
+      const all = change?.kind === 'patches' ? [...change.patches, ...patches] : patches
+      node.change = encoding === undefined ? { kind: 'patches', patches: all } : { kind: 'patches', patches: all, encoding }
       return true
     },
     rename(place, name) {
       const key = place.at(-1)
       const holder = nodeAt(place.slice(0, -1))
-      if (key === undefined || holder === undefined) return
-      const member = holder.members.get(key) ?? { members: new Map() }
-      holder.members.set(key, { ...member, name })
+      if (key !== undefined && holder !== undefined) memberOf(holder, key).name = name
     },
     isReplaced(place) {
       let node: Node | undefined = root
       for (const key of place) {
         if (isWhole(node.change)) return true
-        node = node.members.get(key)
+        node = node.members?.get(key)
         if (node === undefined) return false
       }
       return isWhole(node.change)
     },
     swap(place, change) {
       let node: Node | undefined = root
-      for (const key of place) node = node?.members.get(key)
-      if (node !== undefined) node.change = change
+      const around: Node[] = [root]
+      for (const key of place) {
+        node = node?.members?.get(key)
+        if (node !== undefined) around.push(node)
+      }
+      if (node === undefined) return
+      node.change = change
+      for (const one of around) one.done = undefined
     },
-    changes: list,
-    count: () => list().reduce((sum, { change }) => sum + (change.kind === 'patches' ? change.patches.length : 1), 0),
+    changes() {
+      const found: { place: Place; change: Change }[] = []
+      eachChange(root, [], (place, change) => found.push({ place: [...place], change }))
+      return found
+    },
+    patchedTexts(body, test) {
+      const found: { place: Place; text: string }[] = []
+      const visit = (value: Json, node: Node, place: string[]): void => {
+        if (node.change?.kind === 'patches' && node.change.encoding === undefined && typeof value === 'string' && test(value)) found.push({ place: [...place], text: value })
+        if (node.members === undefined || typeof value !== 'object' || value === null) return
+        for (const [key, member] of node.members) {
+          place.push(key)
+          visit((value as JsonObject)[key] as Json, member, place) // a place that was found
+          place.pop()
+        }
+      }
+      visit(body, root, [])
+      return found
+    },
+    count() {
+      let sum = 0
+      eachChange(root, [], (_place, change) => (sum += change.kind === 'patches' ? change.patches.length : 1))
+      return sum
+    },
     apply: (body) => applied(body, root),
+  }
+}
+
+function memberOf(node: Node, key: string): Node {
+  const members = (node.members ??= new Map<string, Node>())
+  let member = members.get(key)
+  if (member === undefined) members.set(key, (member = {}))
+  return member
+}
+
+function eachChange(node: Node, place: string[], visit: (place: Place, change: Change) => void): void {
+  if (node.change !== undefined) visit(place, node.change)
+  if (node.members === undefined) return
+  for (const [key, member] of node.members) {
+    place.push(key)
+    eachChange(member, place, visit)
+    place.pop()
   }
 }
 
 const isWhole = (change: Change | undefined): boolean => change?.kind === 'value' || change?.kind === 'drop'
 
 function applied(value: Json, node: Node): Json | undefined {
-  const { change, members } = node
+  const { change, members, done } = node
   if (change?.kind === 'value') return change.value
   if (change?.kind === 'drop') return undefined
-  if (change?.kind === 'patches') return patched(value, change)
-  if (members.size === 0) return value
-  if (isList(value)) {
-    const elements: Json[] = [...value]
-    for (const [key, member] of members) elements[Number(key)] = applied(elements[Number(key)] as Json, member) ?? null // a place that was found
-    return elements
-  }
-  return isObject(value) ? rebuilt(value, members) : value
+  if (done?.from === value) return done.to
+  const to = change?.kind === 'patches' ? patched(value, change) : members === undefined ? value : rebuilt(value, members)
+  node.done = { from: value, to }
+  return to
 }
 
-function rebuilt(value: JsonObject, members: ReadonlyMap<string, Node>): JsonObject {
+function rebuilt(value: Json, members: ReadonlyMap<string, Node>): Json {
+  if (!isList(value)) return isObject(value) ? rebuiltObject(value, members) : value
+  const elements: Json[] = value.slice()
+  for (const [key, member] of members) elements[Number(key)] = applied(elements[Number(key)] as Json, member) ?? null // a place that was found
+  return elements
+}
+
+function rebuiltObject(value: JsonObject, members: ReadonlyMap<string, Node>): JsonObject {
   const pairs: [string, Json][] = []
   let renamed = false
   let dropped = false
@@ -163,6 +203,8 @@ function patched(value: Json, change: Extract<Change, { kind: 'patches' }>): Jso
 
 /** Spans that overlap become one, with the text of the first patch given. */
 export function patchText(text: string, patches: readonly Patch[]): string {
+  const [first] = patches
+  if (first !== undefined && patches.length === 1) return text.slice(0, first.start) + first.text + text.slice(first.end)
   const sorted = patches.map((patch, order) => ({ ...patch, order })).sort((a, b) => a.start - b.start || a.order - b.order)
   let result = ''
   let done = 0

@@ -1,6 +1,7 @@
 import type { Hit, Json, Mask, Scalar, Scan } from '../model.ts'
 import { createEdits, type Edits } from './edits.ts'
-import { covers, parsePointer, placesOf, startOf, stepInto, type Place, type Position, type Segments } from './pointer.ts'
+import { covers, parsePointer, placesOf, type Place, type Segments } from './pointer.ts'
+import { startOf, type Position } from './position.ts'
 
 /** A mask whose pointer has been read. */
 export interface MaskRule {
@@ -60,8 +61,8 @@ function readAll(masks: readonly Mask[], detectors: readonly string[]): MaskRule
 /** How far a rule's pointer has come after the keys, or undefined where it cannot match below them. */
 export function positionAfter(segments: Segments, keys: readonly string[]): Position | undefined {
   let position = startOf(segments)
-  for (const key of keys) position = stepInto(segments, position, key)
-  return position.length === 0 ? undefined : position
+  for (const key of keys) position = position.step(key)
+  return position.isDead ? undefined : position
 }
 
 /** Where the rules are put to: a body, or the value of a JSON text whose places count as those of `structuredContent`. */
@@ -69,7 +70,7 @@ export interface Target {
   readonly value: Json
   readonly hits: readonly Hit[]
   /** Where the rule's pointer stands at the target's root; undefined where it does not reach it. */
-  position(rule: MaskRule & { readonly segments: Segments }): Position | undefined
+  position(segments: Segments): Position | undefined
   /** True where a scoped detector's pointer has already matched around the target. */
   isInside(rule: MaskRule): boolean
 }
@@ -87,21 +88,17 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
   const matched = new Set<MaskRule>()
   for (const rule of rules) {
     if (rule.detector !== undefined || rule.segments === undefined) continue
-    const from = target.position({ ...rule, segments: rule.segments })
+    const from = target.position(rule.segments)
     if (from === undefined) continue
     for (const place of placesOf(target.value, rule.segments, from)) {
       matched.add(rule)
       edits.replace(place, { kind: 'value', value: rule.with })
     }
   }
-  const byDetector = new Map<string, MaskRule[]>()
-  for (const rule of rules) if (rule.detector !== undefined) byDetector.set(rule.detector, [...(byDetector.get(rule.detector) ?? []), rule])
   const names: { place: Place; hit: Hit; rule: MaskRule }[] = []
   for (const hit of target.hits) {
-    const covering = (byDetector.get(hit.detector) ?? []).filter((rule) => isCovered(target, rule, hit.keys))
-    const [rule] = covering
+    const rule = coveringRule(target, hit, rules, matched)
     if (rule === undefined) continue
-    for (const one of covering) matched.add(one)
     if (hit.where === 'name') {
       if (!edits.isReplaced(hit.keys.slice(0, -1))) names.push({ place: hit.keys, hit, rule })
     } else edits.patch(hit.keys, hit.spans.map(({ start, end }) => ({ start, end, text: rule.text, value: rule.with })), hit.encoding)
@@ -109,9 +106,20 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
   return { edits, matched, names }
 }
 
+/** The first rule that covers a hit; all that do have matched. */
+function coveringRule(target: Target, hit: Hit, rules: readonly MaskRule[], matched: Set<MaskRule>): MaskRule | undefined {
+  let first: MaskRule | undefined
+  for (const rule of rules) {
+    if (rule.detector !== hit.detector || !isCovered(target, rule, hit.keys)) continue
+    matched.add(rule)
+    first ??= rule
+  }
+  return first
+}
+
 function isCovered(target: Target, rule: MaskRule, keys: readonly string[]): boolean {
   if (rule.segments === undefined || target.isInside(rule)) return true
-  const from = target.position({ ...rule, segments: rule.segments })
+  const from = target.position(rule.segments)
   return from !== undefined && covers(rule.segments, keys, from)
 }
 
@@ -119,6 +127,6 @@ function isCovered(target: Target, rule: MaskRule, keys: readonly string[]): boo
 export const bodyTarget = (value: Json, scan: Scan): Target => ({
   value,
   hits: scan.hits,
-  position: ({ segments }) => startOf(segments),
+  position: startOf,
   isInside: () => false,
 })

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../model.ts'
+import { startOf, type Position } from './position.ts'
 
 /** One step of a mask's pointer. */
 export type Segment = { readonly kind: 'key'; readonly key: string } | { readonly kind: 'any' } | { readonly kind: 'deep' }
@@ -22,81 +23,49 @@ export function parsePointer(text: string): ParsedPointer {
   return { ok: true, segments }
 }
 
-/**
- * Which steps may come next, as indices into the segments; the length of the segments among them means that the place
- * itself matches. Following all of them at once looks at every value once, however many `**` there are.
- */
-export type Position = readonly number[]
-
-export const startOf = (segments: Segments): Position => closed(segments, [0])
-export const isMatch = (segments: Segments, position: Position): boolean => position.includes(segments.length)
-
-export function stepInto(segments: Segments, position: Position, key: string): Position {
-  const next: number[] = []
-  for (const at of position) {
-    const segment = segments[at]
-    if (segment === undefined) continue
-    if (segment.kind === 'deep') next.push(at)
-    else if (segment.kind === 'any' || segment.key === key) next.push(at + 1)
-  }
-  return closed(segments, next)
-}
-
-function closed(segments: Segments, position: readonly number[]): Position {
-  const all = new Set<number>()
-  for (const start of position) {
-    let at = start
-    all.add(at)
-    while (segments[at]?.kind === 'deep') all.add(++at)
-  }
-  return [...all]
-}
-
 /** Whether the place at `keys`, or one that it lies in, matches. */
 export function covers(segments: Segments, keys: readonly string[], from: Position = startOf(segments)): boolean {
   let position = from
-  if (isMatch(segments, position)) return true
+  if (position.isMatch) return true
   for (const key of keys) {
-    position = stepInto(segments, position, key)
-    if (position.length === 0) return false
-    if (isMatch(segments, position)) return true
+    position = position.step(key)
+    if (position.isDead) return false
+    if (position.isMatch) return true
   }
   return false
 }
-
 
 export type Place = readonly string[]
 
 /** The places that match; of those inside one another only the outermost. */
 export function placesOf(body: Json, segments: Segments, from: Position = startOf(segments)): readonly Place[] {
+  if (from.isMatch) return [[]]
   const places: Place[] = []
-  const keys: string[] = []
-  const visit = (value: Json, position: Position): void => {
-    if (isMatch(segments, position)) {
-      places.push([...keys])
-      return
-    }
-    const descend = (key: string, member: Json): void => {
-      const next = stepInto(segments, position, key)
-      if (next.length === 0) return
+  const keys: (string | number)[] = []
+  const take = (key: string | number, member: Json, next: Position): void => {
+    if (next.isMatch) places.push([...keys, key].map(String))
+    else if (!next.isDead && typeof member === 'object' && member !== null) {
       keys.push(key)
       visit(member, next)
       keys.pop()
     }
-    const only = position.length === 1 ? segments[position[0] as number] : undefined // position has one element
+  }
+  const visit = (value: Json, position: Position): void => {
+    const { only } = position
     if (isList(value)) {
-      if (only?.kind === 'key') {
-        const index = indexOf(only.key)
-        if (index !== undefined && index < value.length) descend(only.key, value[index] as Json) // in range
+      if (only !== undefined) {
+        const index = indexOf(only)
+        if (index !== undefined && index < value.length) take(index, value[index] as Json, position.step(only)) // in range
         return
       }
-      for (const [index, element] of value.entries()) descend(String(index), element)
+      const spelt = position.names.length > 0
+      for (let index = 0; index < value.length; index++) take(index, value[index] as Json, spelt ? position.step(String(index)) : position.stepAside()) // in range
     } else if (isObject(value)) {
-      if (only?.kind === 'key') {
-        if (Object.hasOwn(value, only.key)) descend(only.key, value[only.key] as Json) // own
+      if (only !== undefined) {
+        if (Object.hasOwn(value, only)) take(only, value[only] as Json, position.step(only)) // own
         return
       }
-      for (const key of Object.keys(value)) descend(key, value[key] as Json) // own
+      for (const key of Object.keys(value)) take(key, value[key] as Json, position.step(key)) // own
     }
   }
   visit(body, from)

@@ -62,9 +62,7 @@ export function maskTwins(context: TwinContext): Twins {
       if (!edits.isReplaced(text.place)) take(text.place, blockTwin(context, holder.place, text), 1)
     }
   }
-  for (const { place, change } of edits.changes()) {
-    if (change.kind === 'patches' && change.encoding === undefined) take(place, strayTwin(context, place), 1)
-  }
+  for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(context, text), 1)
   return { masked, matched, named }
 }
 
@@ -85,7 +83,7 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
   const target: Target = {
     value: reading.value,
     hits: reading.hits,
-    position: ({ segments }) => positionAfter(segments, root),
+    position: (segments) => positionAfter(segments, root),
     isInside: ({ segments }) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
   }
   return rewritten(context, target, rules, context.repairs(holder))
@@ -111,10 +109,10 @@ function printedTwin(context: TwinContext, root: Place): Twin | undefined | 'gon
   return after === undefined ? 'gone' : { text: context.print(after), masked, matched: new Set(), named: false }
 }
 
+const mayBeObject = (text: string): boolean => /^[\s\ufeff]*[[{]/.test(text)
+
 /** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
-function strayTwin(context: TwinContext, place: Place): Twin | undefined {
-  const text = valueAt(context.body, place)
-  if (typeof text !== 'string' || !/^[\s\ufeff]*[[{]/.test(text)) return undefined
+function strayTwin(context: TwinContext, { place, text }: TextPlace): Twin | undefined {
   const reading = readingOf(context, text)
   if (reading === undefined) return undefined
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
@@ -123,9 +121,11 @@ function strayTwin(context: TwinContext, place: Place): Twin | undefined {
 
 function rewritten(context: TwinContext, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {
   const { edits, names, matched } = mark(target, rules)
-  for (const { place, change } of edits.changes()) {
-    const done = repairs.get(groupOf(place))
-    if (done !== undefined && change.kind !== 'drop') edits.swap(place, done === 'null' ? { kind: 'value', value: null } : { kind: 'drop' })
+  if (repairs.size > 0) {
+    for (const { place, change } of edits.changes()) {
+      const done = repairs.get(groupOf(place))
+      if (done !== undefined && change.kind !== 'drop') edits.swap(place, done === 'null' ? { kind: 'value', value: null } : { kind: 'drop' })
+    }
   }
   const masked = edits.count() + names.length
   if (masked === 0) return undefined
