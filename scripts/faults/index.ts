@@ -2,6 +2,7 @@ import type { Campaign } from './campaign.ts'
 import { crash, honest, stepwise } from './crash.ts'
 import { diskFault } from './disk-fault.ts'
 import { failingDisk } from './failing-disk.ts'
+import { failingEvaluator } from './evaluator.ts'
 import { isolated, judged, same } from './messages.ts'
 import { order } from './order.ts'
 import { pendingApprovals } from './pending-approvals.ts'
@@ -19,6 +20,7 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P7: slowDisk,
   P8: failingDisk,
   P10: judged,
+  P12: failingEvaluator,
   P16: same,
   P20: pendingApprovals,
   P23: isolated,
