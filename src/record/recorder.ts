@@ -34,6 +34,8 @@ export interface Recorder<Scan> {
 export function createRecorder<Scan>({ store, redact, redactText, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
   /** Sessions whose row could not be kept: it is put again ahead of their next event. */
   const unkept = new Map<SessionId, SessionRow>()
+  /** Most messages meet the very decision that one before them met. */
+  const redacted = new WeakMap<Decision, Decision>()
 
   function put(row: SessionRow): void {
     unkept.delete(row.id)
@@ -48,6 +50,14 @@ export function createRecorder<Scan>({ store, redact, redactText, print, clock, 
     return findings.map((finding) => ({ ...finding, path: redactText(finding.path) }))
   }
 
+  function decisionToKeep(decision: Decision): Decision {
+    const known = redacted.get(decision)
+    if (known !== undefined) return known
+    const made = redactDecision(decision)
+    redacted.set(decision, made)
+    return made
+  }
+
   function redactDecision(decision: Decision): Decision {
     const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
     if (decision.kind === 'allow' || decision.mask === undefined) return { ...decision, reasons }
@@ -58,7 +68,7 @@ export function createRecorder<Scan>({ store, redact, redactText, print, clock, 
   function rowOf(exchange: Exchange, scan: Scan, masks: readonly Mask[]): NewEvent {
     const { session, at, message, outcome, closes } = exchange
     const { envelope, call, method } = redact(message, scan, masks)
-    const decision = redactDecision(exchange.decision)
+    const decision = decisionToKeep(exchange.decision)
     return {
       session, at, exchange: exchange.exchange, direction: message.direction, kind: message.kind, method, call, decision, bundle: decision.bundle, outcome,
       findings: redactFindings(exchange.findings), message: print(envelope), closes,
