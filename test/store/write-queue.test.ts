@@ -127,6 +127,31 @@ test('while the writer is stuck new writes are refused, and those it already has
   expect(kept()).toEqual([0])
 })
 
+test('while new writes are shed, what became of earlier ones is still taken', async () => {
+  await open({ age: 40, ops: 2 })
+  const release = lockOut()
+  const first = queue.write(op(0))
+  while (queue.state().writable) await new Promise((resolve) => setTimeout(resolve, 5))
+  const outcomes = [queue.write(op(1), 1, 'outcome'), queue.write(op(2), 1, 'outcome'), queue.write(op(3), 1, 'outcome')]
+  await expect(queue.write(op(4))).rejects.toMatchObject({ code: 'queue_full' })
+  await expect(queue.write(op(5), 1, 'outcome')).rejects.toMatchObject({ code: 'queue_full' })
+  release()
+  await Promise.all([first, ...outcomes])
+  expect(kept()).toEqual([0, 1, 2, 3])
+})
+
+test('of what waits for a stuck writer new work is refused first', async () => {
+  await open({ age: 10, patience: 40 })
+  const release = lockOut()
+  const first = queue.write(op(0))
+  await new Promise(setImmediate)
+  const [waiting, outcome] = [queue.write(op(1)), queue.write(op(2), 1, 'outcome')]
+  await expect(waiting).rejects.toMatchObject({ code: 'queue_full' })
+  release()
+  await Promise.all([first, outcome])
+  expect(kept()).toEqual([0, 2])
+})
+
 test('a writer thread that dies loses nothing acknowledged, keeps nothing refused, and is replaced', async () => {
   await open()
   const outcomes: boolean[] = []

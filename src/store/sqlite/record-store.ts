@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { RecordStore } from '../../record/record-store.ts'
+import type { Decision } from '../../model.ts'
+import type { NewEvent, RecordStore } from '../../record/record-store.ts'
 import { listEvents } from '../queries/events.ts'
 import { getSession, listSessions } from '../queries/sessions.ts'
 import type { Tables } from '../schema.ts'
@@ -10,16 +11,26 @@ import type { WriteQueue } from './write-queue.ts'
 const overhead = 300
 
 export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): RecordStore {
+  /** Most events carry the very decision that one before them carried. */
+  const printed = new WeakMap<Decision, string>()
+  const printOnce = (decision: Decision): string => {
+    const known = printed.get(decision)
+    if (known !== undefined) return known
+    const text = JSON.stringify(decision)
+    printed.set(decision, text)
+    return text
+  }
+
   return {
     async putSession({ id, started_at, actor, upstream, revision, client }) {
-      const printed = JSON.stringify(actor)
-      await queue.write(['put_session', id, started_at, printed, upstream, revision, JSON.stringify(client), openingTerms(actor, upstream)], printed.length + overhead)
+      const who = JSON.stringify(actor)
+      await queue.write(['put_session', id, started_at, who, upstream, revision, JSON.stringify(client), openingTerms(actor, upstream)], who.length + overhead)
     },
     async endSession(id, at) {
       await queue.write(['end_session', id, at])
     },
     append(event) {
-      const decision = JSON.stringify(event.decision)
+      const decision = printOnce(event.decision)
       const findings = event.findings.length === 0 ? '[]' : JSON.stringify(event.findings)
       const size = event.message.length + decision.length + findings.length + overhead
       return queue.write(
@@ -28,6 +39,7 @@ export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): Record
           event.bundle, event.outcome, findings, event.message, event.closes ? 1 : 0, event.call === null ? null : callTerm(event.call),
         ],
         size,
+        isOutcome(event) ? 'outcome' : 'new',
       ) as Promise<void>
     },
     async closeInterrupted(at) {
@@ -38,3 +50,6 @@ export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): Record
     listEvents: (id, page) => listEvents(db, id, page),
   }
 }
+
+/** What a server said, and every answer: what they belong to has been let out already. */
+const isOutcome = ({ direction, kind }: NewEvent): boolean => direction === 'to_client' || kind === 'result' || kind === 'error'

@@ -14,8 +14,11 @@ export interface WriterObserver {
 }
 
 export interface WriteQueue {
-  /** Resolves with the op's result once it is durable. `size` is about how many bytes it holds. */
-  write(op: Op, size?: number): Promise<unknown>
+  /**
+   * Resolves with the op's result once it is durable. `size` is about how many bytes it holds. An outcome tells what became of
+   * something that was let out: it is still taken where new work is shed, for refusing it would undo nothing.
+   */
+  write(op: Op, size?: number, kind?: 'new' | 'outcome'): Promise<unknown>
   state(): WriterState
   close(): Promise<void>
   /** Stops the thread where it stands: for tests of what then holds. */
@@ -43,6 +46,8 @@ interface Limits {
   readonly patience: number
 }
 const normal: Limits = { ops: 2_000, bytes: 32 * 1024 * 1024, age: 250, patience: 1_000 }
+/** How much further the bounds are for outcomes. */
+const furtherForOutcomes = { ops: 2, bytes: 2, patience: 10 }
 /** Ops whose success is all there is to say. */
 const silent: ReadonlySet<Op[0]> = new Set(['event', 'put_session', 'end_session', 'insert_approval'])
 const respawnAfter = 100
@@ -51,6 +56,7 @@ const startWithin = 10_000
 interface Owed {
   readonly op: Op
   readonly size: number
+  readonly isOutcome: boolean
   readonly since: number
   resolve(value: unknown): void
   reject(error: GatewayError): void
@@ -95,10 +101,12 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
     for (const each of refused) each.reject(error)
   }
 
-  function refuseWaiting(code: 'queue_full' | 'record_unavailable', detail: string): void {
+  function refuseWaiting(code: 'queue_full' | 'record_unavailable', detail: string, which: (each: Owed) => boolean = () => true): void {
     const waiting = owed.splice(sent)
-    for (const each of waiting) bytes -= each.size
-    refuse(waiting, code, detail)
+    owed.push(...waiting.filter((each) => !which(each)))
+    const refused = waiting.filter(which)
+    for (const each of refused) bytes -= each.size
+    refuse(refused, code, detail)
   }
 
   function durable(upTo: number, results: ReadonlyMap<number, Result> | undefined): void {
@@ -168,8 +176,7 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
     const [oldest] = owed
     stuck = oldest !== undefined && settled === lastHead && now - oldest.since > limits.age
     lastHead = settled
-    const waiting = owed[sent]
-    if (stuck && waiting !== undefined && now - waiting.since > limits.patience) refuseWaiting('queue_full', 'the writer is stuck')
+    if (stuck) refuseWaiting('queue_full', 'the writer is stuck', ({ since, isOutcome }) => now - since > limits.patience * (isOutcome ? furtherForOutcomes.patience : 1))
     if (owed.length > 0) watch = setTimeout(look, limits.age / 2).unref()
   }
 
@@ -210,20 +217,23 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
   }
 
   const queue: WriteQueue = {
-    write(op, size = 256) {
+    write(op, size = 256, kind = 'new') {
+      const isOutcome = kind === 'outcome'
+
       const now = performance.now()
       if (state === 'broken' || state === 'starting') {
         observe?.refused?.('record_unavailable', 1)
         return Promise.reject(new GatewayError('record_unavailable', { detail: 'the writer is not open' }))
       }
       if (state !== 'open') return Promise.reject(new GatewayError('shutting_down'))
-      const full = owed.length >= limits.ops || (owed.length > 0 && bytes + size > limits.bytes)
-      if (full || stuck) {
+      const further = isOutcome ? furtherForOutcomes : { ops: 1, bytes: 1 }
+      const full = owed.length >= limits.ops * further.ops || (owed.length > 0 && bytes + size > limits.bytes * further.bytes)
+      if (full || (stuck && !isOutcome)) {
         observe?.refused?.('queue_full', 1)
         return Promise.reject(new GatewayError('queue_full', { detail: full ? 'the queue of the writer is full' : 'the writer is stuck' }))
       }
       return new Promise((resolve, reject) => {
-        owed.push({ op, size, since: now, resolve, reject })
+        owed.push({ op, size, isOutcome, since: now, resolve, reject })
         bytes += size
         watch ??= setTimeout(look, limits.age / 2).unref()
         if (scheduled || sent > 0) return
