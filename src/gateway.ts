@@ -26,6 +26,7 @@ import { createCounters } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
 import { createEndpoint } from './proxy/endpoint.ts'
 import { createSessions } from './proxy/sessions.ts'
+import { createOwnTasks } from './proxy/own-tasks.ts'
 import { createTurns } from './proxy/turns.ts'
 import { createRecorder } from './record/recorder.ts'
 import { createRooms } from './rooms.ts'
@@ -78,6 +79,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     counters: createCounters(clock),
     definitions: createDefinitions(printJson),
     turns: createTurns(settings.limits.calls_per_person),
+    tasks: createOwnTasks(clock, metrics.meters.unjudged),
   }
   const sessions = createSessions(rooms, { all: settings.limits.sessions, perPrincipal: settings.limits.sessions_per_person })
   metrics.watch({ queued: () => store.state().queued, sessions: sessions.count, bundleAge: () => ageOf(pipeline, clock) })

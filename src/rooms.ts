@@ -5,15 +5,16 @@ import { createEchoGuard } from './enforce/echo.ts'
 import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
 import { redact, redactText } from './enforce/redact.ts'
-import { pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, waitingFor } from './enforce/refuse.ts'
+import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, waitingFor } from './enforce/refuse.ts'
 import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan } from './model.ts'
 import type { PolicyEngine } from './policy/engine.ts'
+import { withEnvelope } from './proxy/pipeline.ts'
 import type { AnswerRoom, ApprovalRoom, EnforceRoom, Meters, Patience, RecordRoom, Rooms, WireRoom } from './proxy/rooms.ts'
 import type { Recorder } from './record/recorder.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { rpcError } from './wire/answer.ts'
 import { callOf, keepListed, listOf, privateCaching } from './wire/call.ts'
-import { onlyServed } from './wire/discover.ts'
+import { declaresTasks, offersTasks, onlyServed, withoutTasks } from './wire/discover.ts'
 import { progressTokenOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId } from './wire/envelope.ts'
 import { isObject, printJson, readJson } from './wire/json.ts'
 import { methodOf } from './wire/methods.ts'
@@ -57,7 +58,8 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
   listOf,
   keepListed,
   privateCaching,
-  onlyServed,
+  onlyServed, offersTasks, declaresTasks,
+  withoutTasks: (request) => withEnvelope(request, withoutTasks(request.envelope)),
   withId, withProgressToken, withRequestId, withSubscriptionId, progressTokenOf, subscriptionIdOf,
   methodOf,
 })
@@ -90,6 +92,7 @@ const answers: AnswerRoom = {
   pending: (request, decision, facts) => pendingFor(request, decision, facts).envelope,
   waiting: (request, decision, facts, state) => waitingFor(request, decision, facts, state).envelope,
   refusedServerRequest: (request) => refusedServerRequest(request).envelope,
+  told: decisionOf,
   error: rpcError,
 }
 
@@ -117,7 +120,7 @@ function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan
     grantOf: approvals.grantOf,
     consume: approvals.consume,
     giveBack: approvals.giveBack,
-    end: async (id, state) => void (await approvals.end(id, state)),
+    end: approvals.end,
     params: approvals.openParams,
   }
 }

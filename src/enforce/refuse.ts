@@ -53,7 +53,8 @@ function refused(request: Request, decision: Decision, facts: RefusalFacts, open
   return { envelope: { jsonrpc: '2.0', id: request.id, result } }
 }
 
-function decisionOf(decision: Decision, { decisionId, executed, approval, follow }: RefusalFacts): JsonObject {
+/** `_meta["sallyport/decision"]`. */
+export function decisionOf(decision: Decision, { decisionId, executed, approval, follow }: RefusalFacts): JsonObject {
   return {
     kind: decision.kind,
     reasons: decision.reasons.map(reasonOf),

@@ -7,6 +7,7 @@ import { holderOf } from './legs.ts'
 import { ownAnswer, recordOwnAnswer } from './own-answers.ts'
 import { relayRequest } from './relay.ts'
 import type { RefusalFacts } from './rooms.ts'
+import { answerWithTask } from './run-task.ts'
 import type { Pending } from './session.ts'
 
 /** Clients of the newer era come back by themselves, and the common ones ten times at most: the last is told to call again. */
@@ -14,6 +15,7 @@ const mostRounds = 9
 
 /** Waits for the reviewers as long as the client can, and answers: with the server's answer, or with what became of the wait. */
 export async function answerHeld(request: Request, decision: Parameters<typeof holdCall>[1], pending: Pending, about: About, rooms: Judge): Promise<void> {
+  if (await answerWithTask(request, decision, pending, about, rooms)) return
   const held = await holdCall(request, decision, pending, about, rooms)
   if (held.kind === 'forward') return runApproved(held, pending, about, rooms)
   if (held.kind === 'withdrawn') {

@@ -1,8 +1,10 @@
 import { GatewayError } from '../errors.ts'
-import type { Decision, ErrorAnswer, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
+import type { ErrorAnswer, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { answerHeld } from './answer-held.ts'
+import { answerRefused } from './answer-refused.ts'
+import { handleOwnTask } from './ask-task.ts'
 import type { Channel } from './channel.ts'
 import type { About, Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
@@ -12,7 +14,6 @@ import { takeLeg, type Earlier } from './legs.ts'
 import { recordOwnDenial } from './own-answers.ts'
 import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
-import { isObject } from './receive.ts'
 import { relayRequest } from './relay.ts'
 import { answerServer, sendOnly } from './send.ts'
 import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
@@ -39,6 +40,7 @@ export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: Fro
   const plain = await readRequest(rpc, { session, actor }, rooms)
   if ('refusal' in plain) return channel.answer({ envelope: plain.refusal, status: plain.status })
   const { earlier } = plain
+  if (isOwnTask(plain.request, rooms)) return handleOwnTask(plain.request, { session, actor }, channel, mirrored, rooms)
   const request = await withDefinition(plain.request, { session, actor }, rooms)
   const { call } = request
   if (earlier.definition !== undefined && earlier.definition !== (call?.definition_sha256 ?? null)) {
@@ -80,16 +82,8 @@ async function answerUnbegun(request: Request, pending: Pending, about: About, r
   await recordOwnDenial(request, 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
 }
 
-/** Not allowed is answered as unknown; any other refusal says why. An unknown method is 404 in the newer era (2026-07-28 basic/transports, "Status Codes"). */
-async function answerRefused(request: Request, decision: Decision, pending: Pending, rooms: Judge): Promise<void> {
-  const isKnown = rooms.wire.methodOf(request.revision, 'to_server', 'request', request.method) !== undefined
-  const isHidden = !isKnown || decision.reasons.some(({ rule }) => rule === 'sallyport/not_allowed')
-  if (!isHidden) return pending.channel.answer({ envelope: rooms.answers.refusal(request, decision, { decisionId: pending.exchange, executed: false }) })
-  const envelope = isKnown ? rooms.answers.unknown(request) : rooms.answers.unknownMethod(request)
-  const { error } = envelope
-  const isMethod = isObject(error) && error['code'] === -32601
-  return pending.channel.answer({ envelope, status: isMethod && request.revision === '2026-07-28' ? 404 : 200 })
-}
+const isOwnTask = ({ method, revision, body }: Request, { approvals }: Judge): boolean =>
+  revision === '2026-07-28' && method.startsWith('tasks/') && typeof body['taskId'] === 'string' && approvals.tickets.isOwn(body['taskId'])
 
 async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms: Judge): Promise<{ readonly request: Request; readonly earlier: Earlier } | { readonly refusal: JsonObject; readonly status: number }> {
   const base: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }

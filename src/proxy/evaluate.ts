@@ -4,6 +4,7 @@ import { questionOf } from './question.ts'
 import type { Rooms } from './rooms.ts'
 import type { ClientSession } from './session.ts'
 import type { Counters } from './counters.ts'
+import type { OwnTasks } from './own-tasks.ts'
 import type { Turns } from './turns.ts'
 
 /** Whose message it is and what it belongs to. */
@@ -20,6 +21,7 @@ export interface Judge extends Rooms {
   readonly counters: Counters
   readonly definitions: Definitions
   readonly turns: Turns
+  readonly tasks: OwnTasks
 }
 
 export interface Judged<M extends Message = Message> {

@@ -120,11 +120,11 @@ function storedRequest(row: ApprovalRow, live: Request, about: About, rooms: Jud
 
 const isUsed = ({ reasons }: Decision): boolean => reasons.some(({ rule }) => rule === 'sallyport/approval_used')
 
-const ownDenial = (decision: Decision, code: string, message: string): Decision => ({
+export const ownDenial = (decision: Decision, code: string, message: string): Decision => ({
   kind: 'deny', reasons: [{ code, message, rule: `sallyport/${code}` }], risk: decision.risk, listed: decision.listed, bundle: decision.bundle, mask: [],
 })
 
-function refusalText(row: ApprovalRow): string {
+export function refusalText(row: ApprovalRow): string {
   if (row.state === 'refused') {
     const reason = row.answers.find(({ verdict }) => verdict === 'deny')?.reason
     return reason === undefined || reason === '' ? 'the reviewers refused the call' : `the reviewers refused the call: ${reason}`

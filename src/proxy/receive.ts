@@ -40,7 +40,7 @@ export function receive(bytes: Uint8Array, session: ClientSession, { own, shared
       return { kind: 'stray', message: { ...base, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }, detail: 'an answer that nobody waits for' }
     }
     const { request } = owner
-    const served = request.method === 'server/discover' ? rooms.wire.onlyServed(rpc.envelope) : rpc.envelope
+    const served = request.method === 'server/discover' ? discovered(rpc.envelope, request, rooms) : rpc.envelope
     const envelope = rpc.id === null ? served : rooms.wire.withId(served, request.id)
     const restored = rpc.kind === 'result' ? ownTasks(restoreSubscription(envelope, rpc.body, owner, rooms), request, session) : envelope
     const body = rpc.kind === 'result' ? objectAt(restored, 'result') : rpc.body
@@ -58,6 +58,11 @@ export function receive(bytes: Uint8Array, session: ClientSession, { own, shared
   }
   const message: Notification = { ...base, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }
   return receiveNotification(ofTask(message, session), session, { own, shared }, rooms)
+}
+
+function discovered(envelope: JsonObject, { body }: Request, { wire }: Judge): JsonObject {
+  const served = wire.onlyServed(envelope)
+  return wire.declaresTasks(body) ? wire.offersTasks(served) : served
 }
 
 // What is told of a task is judged as the call that made it.

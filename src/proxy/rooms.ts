@@ -28,6 +28,11 @@ export interface WireRoom {
   subscriptionIdOf(body: JsonObject): RequestId | undefined
   /** Of a server's `server/discover`: without the revisions that are not judged here. */
   onlyServed(envelope: JsonObject): JsonObject
+  /** … with the tasks that the gateway itself may give. */
+  offersTasks(envelope: JsonObject): JsonObject
+  /** Whether a client can take a task in place of an answer. */
+  declaresTasks(params: JsonObject): boolean
+  withoutTasks(request: Request): Request
   methodOf(revision: Revision, direction: Direction, kind: 'request' | 'notification', method: string): MethodFacts | undefined
 }
 
@@ -66,6 +71,8 @@ export interface AnswerRoom {
   /** The same where the client comes back by itself with the state it is given (MCP 2026-07-28 basic/patterns/mrtr). */
   waiting(request: Request, decision: Decision, facts: RefusalFacts, state: string): JsonObject
   refusedServerRequest(request: Request): JsonObject
+  /** What `_meta` says of a decision. */
+  told(decision: Decision, facts: RefusalFacts): JsonObject
   error(id: RequestId | null, code: number, message: string, data?: Json): JsonObject
 }
 
@@ -111,7 +118,8 @@ export interface ApprovalRoom {
   consume(id: ApprovalId): Promise<boolean>
   /** Takes back what `consume` did: the call was not sent. */
   giveBack(row: ApprovalRow): Promise<void>
-  end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<void>
+  /** False where it had ended. */
+  end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<boolean>
   /** The params that were held, to be executed in place of the caller's. */
   params(row: ApprovalRow): JsonObject | undefined
 }
