@@ -39,13 +39,18 @@ export interface Found {
   readonly detector: string
   readonly spans: readonly Span[]
 }
+/** What a member's name says. */
+export interface NameFacts {
+  readonly found: readonly Found[]
+  /** It tells what its value is, so that it is worth handing on as `label`. */
+  readonly telling: boolean
+}
 export interface Detectors {
   readonly names: readonly string[]
   readonly confidence: (detector: string) => Finding['confidence']
   /** True where a number of any size must be looked at: only the built-in detectors are known to need nine digits. */
   readonly anyNumber: boolean
-  /** Whether a member's name tells what its value is, so that it is worth handing on as `label`. */
-  isTelling(name: string): boolean
+  factsOf(name: string): NameFacts
   find(text: string, label?: string): readonly Found[]
 }
 
@@ -67,12 +72,16 @@ const worthALook = (text: string): boolean => anyPattern.test(text) || (text.len
 const shortest = 6
 /** Escapes may be escaped: JSON in JSON in JSON. */
 const deepestCopy = 3
+const mostKept = 2000
+const longestKept = 64
 
 /** The built-in detectors and those that the settings add; a name may be taken only once. */
 export function createDetectors(custom: Readonly<Record<string, (text: string) => readonly Span[]>>): Detectors {
   const added = Object.entries(custom)
   const native = Object.entries<Row>(builtIn).filter(([name]) => !Object.hasOwn(custom, name))
 
+  /** Names come again and again. */
+  const known = new Map<string, NameFacts>()
   const confidence = new Map(native.map(([name, row]) => [name, row.confidence]))
 
   const find = (text: string, label: string | undefined, depth: number): readonly Found[] => {
@@ -101,7 +110,16 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     names: [...native.map(([name]) => name), ...added.map(([name]) => name)],
     confidence: (detector) => confidence.get(detector) ?? 'medium',
     anyNumber: added.length > 0,
-    isTelling: (name) => ssnLabel.test(name) || awsLabel.test(name),
+    factsOf(name) {
+      const before = known.get(name)
+      if (before !== undefined) return before
+      const facts = { found: find(name, undefined, 0), telling: ssnLabel.test(name) || awsLabel.test(name) }
+      // a name that is itself a secret is not kept
+      if (facts.found.length > 0 || name.length > longestKept) return facts
+      if (known.size >= mostKept) known.clear()
+      known.set(name, facts)
+      return facts
+    },
     find: (text, label) => find(text, label, 0),
   }
 }

@@ -4,103 +4,160 @@ import type { Detectors, Found } from './index.ts'
 
 export type { Scan }
 
-interface NameFacts {
-  readonly found: readonly Found[]
-  readonly telling: boolean
-}
-
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
 export function scan(body: Json, detectors: Detectors): Scan {
+  const walk = createWalk(detectors)
+  walk.visit(body, undefined)
+  return walk.scan
+}
+
+/** Values of a body that others stand for now, none inside another. The names of all members are as they were. */
+export interface Replaced {
+  readonly places: readonly (readonly string[])[]
+  /** Whether a place, or one around it, is among them. */
+  covers(keys: readonly string[]): boolean
+}
+
+/** As `scan(body)`, in another order, given the scan before values were replaced: only what stands there now is looked at. */
+export function scanReplaced(before: Scan, body: Json, replaced: Replaced, detectors: Detectors): Scan {
+  // whether data is read decoded depends on the members beside it
+  if (replaced.places.some((place) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
+  const walk = createWalk(detectors)
+  for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.keep(hit)
+  for (const place of replaced.places) walk.visitAt(body, place)
+  return walk.scan
+}
+
+interface Walk {
+  visit(value: Json, label: string | undefined): void
+  visitAt(body: Json, place: readonly string[]): void
+  keep(hit: Hit): void
+  readonly scan: Scan
+}
+
+function createWalk(detectors: Detectors): Walk {
   const hits: Hit[] = []
   const findings: Finding[] = []
   /** Findings that more than one hit can belong to, by detector and path. */
   const shared = new Map<string, number>()
-  const names = new Map<string, NameFacts>()
-  const keys: string[] = []
+  /** The way from the body down, up to `depth`. */
+  const keys: (string | number)[] = []
   /** The pointer to each of `keys`, once it was needed. */
   const paths: string[] = []
+  let depth = 0
   /** How many of `keys` may be shown: those before the first name that holds a secret. */
   let shown = Infinity
 
-  const pathTo = (depth: number): string => {
-    if (depth === 0) return ''
-    const known = paths[depth - 1]
+  const pathTo = (at: number): string => {
+    if (at === 0) return ''
+    const known = paths[at - 1]
     if (known !== undefined && known !== '') return known
-    return (paths[depth - 1] = `${pathTo(depth - 1)}/${escaped(keys[depth - 1]!)}`) // depth counts existing keys
+    return (paths[at - 1] = `${pathTo(at - 1)}/${escaped(String(keys[at - 1]))}`)
   }
-  const enter = (key: string): void => {
-    keys.push(key)
-    paths.push('')
+  const enter = (key: string | number): void => {
+    keys[depth] = key
+    paths[depth] = ''
+    depth++
   }
-  const leave = (): void => {
-    keys.pop()
-    paths.pop()
+  const addFinding = (detector: string, path: string, count: number): void => {
+    const id = `${detector} ${path}`
+    const known = shared.get(id)
+    if (known === undefined) {
+      shared.set(id, findings.length)
+      findings.push({ detector, path, count, confidence: detectors.confidence(detector) })
+    } else findings[known] = { ...findings[known]!, count: findings[known]!.count + count } // an index it was given
   }
   const note = (found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void => {
-    const path = pathTo(Math.min(keys.length, shown))
+    const path = pathTo(Math.min(depth, shown))
+    const place = keys.slice(0, depth).map(String)
     const alone = where === 'value' && shown === Infinity && encoding === undefined
     for (const { detector, spans } of found) {
-      hits.push(encoding ? { detector, keys: keys.slice(), path, where, encoding, spans } : { detector, keys: keys.slice(), path, where, spans })
-      const finding = { detector, path, count: spans.length, confidence: detectors.confidence(detector) }
-      const known = alone ? undefined : shared.get(`${detector} ${path}`)
-      if (known !== undefined) findings[known] = { ...finding, count: findings[known]!.count + spans.length } // an index it was given
-      else {
-        if (!alone) shared.set(`${detector} ${path}`, findings.length)
-        findings.push(finding)
-      }
+      hits.push(encoding ? { detector, keys: place, path, where, encoding, spans } : { detector, keys: place, path, where, spans })
+      if (alone) findings.push({ detector, path, count: spans.length, confidence: detectors.confidence(detector) })
+      else addFinding(detector, path, spans.length)
     }
   }
-  const factsOf = (name: string): NameFacts => {
-    let facts = names.get(name)
-    if (facts === undefined) {
-      facts = { found: detectors.find(name), telling: detectors.isTelling(name) }
-      names.set(name, facts)
-    }
-    return facts
-  }
-  const visitText = (text: string, label: string | undefined): void => {
+  /** `key` is entered only where something is found. */
+  const visitText = (text: string, label: string | undefined, key?: string | number): void => {
     const found = detectors.find(text, label)
-    if (found.length > 0) note(found, 'value')
+    if (found.length === 0) return
+    if (key !== undefined) enter(key)
+    note(found, 'value')
+    if (key !== undefined) depth--
   }
-  const visitObject = (value: JsonObject): void => {
-    for (const name of Object.keys(value)) {
-      const member = value[name] as Json // own and enumerable, so it is there
-      const { found, telling } = factsOf(name)
+  const visitEncoded = (holder: JsonObject, name: string, member: string): void => {
+    const text = encodedText(holder, name, member)
+    const inside = text === undefined ? [] : detectors.find(text)
+    if (inside.length === 0) return
+    enter(name)
+    note(inside, 'value', 'base64')
+    depth--
+  }
+  const visitMember = (holder: JsonObject, name: string): void => {
+    const member = holder[name] as Json // own
+    const { found, telling } = detectors.factsOf(name)
+    const before = shown
+    if (found.length > 0) {
+      shown = Math.min(shown, depth)
       enter(name)
-      const before = shown
-      if (found.length > 0) {
-        shown = Math.min(shown, keys.length - 1)
-        note(found, 'name')
-      }
-      visit(member, telling ? name : undefined)
-      if ((name === 'data' || name === 'blob') && typeof member === 'string') {
-        const text = encodedText(value, name, member)
-        const inside = text === undefined ? [] : detectors.find(text)
-        if (inside.length > 0) note(inside, 'value', 'base64')
-      }
-      shown = before
-      leave()
+      note(found, 'name')
+      depth--
     }
+    visitBelow(member, telling ? name : undefined, name)
+    if ((name === 'data' || name === 'blob') && typeof member === 'string') visitEncoded(holder, name, member)
+    shown = before
+  }
+  const visitBelow = (value: Json, label: string | undefined, key: string | number): void => {
+    if (typeof value === 'string') visitText(value, label, key)
+    else if (typeof value === 'number') visitNumber(value, label, key)
+    else if (typeof value === 'object' && value !== null) {
+      enter(key)
+      visit(value, label)
+      depth--
+    }
+  }
+  const visitNumber = (value: number, label: string | undefined, key?: string | number): void => {
+    if (detectors.anyNumber || value >= 1e8 || value <= -1e8) visitText(String(value), label, key)
   }
   const visit = (value: Json, label: string | undefined): void => {
     if (typeof value === 'string') visitText(value, label)
-    else if (typeof value === 'number') {
-      if (detectors.anyNumber || value >= 1e8 || value <= -1e8) visitText(String(value), label)
-    } else if (typeof value !== 'object' || value === null) return
-    else if (isArray(value)) {
-      for (let index = 0; index < value.length; index++) {
-        enter(String(index))
-        visit(value[index] as Json, label) // inside the array's length
-        leave()
-      }
-    } else if (JSON.isRawJSON(value)) visitText(written((value as { rawJSON: string }).rawJSON), label)
-    else visitObject(value as JsonObject)
+    else if (typeof value === 'number') visitNumber(value, label)
+    else if (typeof value !== 'object' || value === null) return
+    else if (isArray(value)) for (let index = 0; index < value.length; index++) visitBelow(value[index] as Json, label, index) // inside the array's length
+    else if (JSON.isRawJSON(value)) visitText(written((value as { rawJSON: string }).rawJSON), label)
+    else for (const name of Object.keys(value)) visitMember(value as JsonObject, name)
   }
-  visit(body, undefined)
+  const visitAt = (body: Json, place: readonly string[]): void => {
+    let value: Json | undefined = body
+    let label: string | undefined
+    shown = Infinity
+    for (const key of place) {
+      const holder: Json | undefined = value
+      if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key)) break
+      value = (holder as JsonObject)[key] // own, or an element
+      if (!isArray(holder)) {
+        const { found, telling } = detectors.factsOf(key)
+        if (found.length > 0) shown = Math.min(shown, depth)
+        label = telling ? key : undefined
+      }
+      enter(key)
+      if (depth < place.length || value === undefined) continue
+      visit(value, label)
+      depth--
+      if ((key === 'data' || key === 'blob') && typeof value === 'string') visitEncoded(holder as JsonObject, key, value)
+    }
+    if (place.length === 0) visit(body, undefined)
+    depth = 0
+    shown = Infinity
+  }
   return {
-    findings,
-    hits,
-    detectors: detectors.names,
+    visit,
+    visitAt,
+    keep(hit) {
+      hits.push(hit)
+      addFinding(hit.detector, hit.path, hit.spans.length)
+    },
+    scan: { findings, hits, detectors: detectors.names },
   }
 }
 

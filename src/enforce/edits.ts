@@ -34,7 +34,14 @@ export interface Edits {
   /** The texts of a body in which spans are replaced, of those that the test is true of. */
   patchedTexts(body: Json, test: (text: string) => boolean): readonly { readonly place: Place; readonly text: string }[]
   count(): number
+  /** The places whose values are others now. */
+  replaced(): Replaced
   apply(body: Json): Json | undefined
+}
+export interface Replaced {
+  readonly places: readonly Place[]
+  /** Whether a place, or one around it, is among them. */
+  covers(place: Place): boolean
 }
 
 export function createEdits(): Edits {
@@ -117,6 +124,22 @@ export function createEdits(): Edits {
       let sum = 0
       eachChange(root, [], (_place, change) => (sum += change.kind === 'patches' ? change.patches.length : 1))
       return sum
+    },
+    replaced() {
+      const places: Place[] = []
+      eachChange(root, [], (place) => places.push([...place]))
+      return {
+        places,
+        covers(place) {
+          let node: Node | undefined = root
+          for (const key of place) {
+            if (node.change !== undefined) return true
+            node = node.members?.get(key)
+            if (node === undefined) return false
+          }
+          return node.change !== undefined
+        },
+      }
     },
     apply: (body) => applied(body, root),
   }

@@ -1,5 +1,5 @@
 import type { Json, JsonObject, Mask, Message, Scan } from '../model.ts'
-import type { Edits } from './edits.ts'
+import type { Edits, Replaced } from './edits.ts'
 import { holdersOf, type Holder } from './json-text.ts'
 import { bodyTarget, mark, readMasks, type MaskRule } from './mask-rules.ts'
 import { checkOf, type SchemaCheck } from './output-schema.ts'
@@ -17,6 +17,8 @@ export interface MaskInput {
   /** Of the tool that answered. The same object each time it is the same schema: its check is compiled once. */
   readonly outputSchema?: Json
   readonly rescan: (body: Json) => Scan
+  /** … of a body in which only some values were replaced since it was scanned. */
+  readonly rescanReplaced: (before: Scan, body: Json, replaced: Replaced) => Scan
   readonly parse: (text: string) => Json | undefined
   readonly print: (value: Json) => string
 }
@@ -62,7 +64,7 @@ function applyRules(input: MaskInput, rules: readonly MaskRule[]): Masked {
     if (broken !== undefined) return refuse('mask_impossible', `a mask would take away what the protocol needs at ${broken}`)
     masked += done.masked
     message = withBody(message, done.body)
-    whole = input.rescan(done.body)
+    whole = input.rescanReplaced(whole, done.body, done.replaced)
     scan = withoutPlaceholders(whole, done.body, rules)
     if (mark(bodyTarget(done.body, scan), detecting).matched.size === 0) return { ok: true, message, masked, scan: whole }
   }
@@ -73,6 +75,7 @@ function applyRules(input: MaskInput, rules: readonly MaskRule[]): Masked {
 interface Once {
   readonly ok: true
   readonly body: JsonObject
+  readonly replaced: Replaced
   readonly masked: number
   readonly matched: ReadonlySet<MaskRule>
 }
@@ -92,7 +95,7 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
   if (twins.named) return refuse('mask_name', 'a member name in a JSON text holds what a mask must replace')
   const masked = edits.apply(body) ?? null
   if (!isObject(masked)) return refuse('mask_impossible', 'a mask would replace the whole body')
-  return { ok: true, body: masked, masked: edits.count() + twins.masked, matched: new Set([...matched, ...twins.matched]) }
+  return { ok: true, body: masked, replaced: edits.replaced(), masked: edits.count() + twins.masked, matched: new Set([...matched, ...twins.matched]) }
 }
 
 /** Undefined where the structured content cannot be made valid. */

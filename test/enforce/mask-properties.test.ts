@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Json, JsonObject } from '../../src/model.ts'
+import type { Json, JsonObject, Scan } from '../../src/model.ts'
 import { byDetector, byPath, mask, maskedBody, rescan, result } from './support.ts'
 
 const name = fc.constantFrom('a', 'b', 'c/d', '~e', '*', 'ssn', '0', '__proto__', 'rows')
@@ -131,8 +131,14 @@ test('the scan that comes with a masked message is the one of its body', () => {
     fc.property(content, fc.subarray(all, { minLength: 1 }), fc.boolean(), (value, detecting, byPlace) => {
       const masks = byPlace ? [...detecting, byPath('/structuredContent/value/*')] : detecting
       const done = mask(result({ content: [{ type: 'text', text: JSON.stringify({ value }) }], structuredContent: { value } }), masks)
-      if (done.ok) expect(done.scan).toEqual(rescan(done.message.body))
+      if (done.ok) expect(ordered(done.scan)).toEqual(ordered(rescan(done.message.body)))
     }),
     { numRuns: 300 },
   )
+})
+
+const ordered = ({ hits, findings, detectors }: Scan) => ({
+  hits: hits.map((hit) => JSON.stringify(hit)).sort(),
+  findings: findings.map((finding) => JSON.stringify(finding)).sort(),
+  detectors,
 })

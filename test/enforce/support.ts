@@ -1,5 +1,5 @@
 import { createDetectors } from '../../src/detect/index.ts'
-import { scan } from '../../src/detect/scan.ts'
+import { scan, scanReplaced } from '../../src/detect/scan.ts'
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
 import { parseExactJson } from '../../src/exact-json.ts'
 import type { Call, ErrorAnswer, Json, JsonObject, Mask, Message, Notification, Request, Result, Revision } from '../../src/model.ts'
@@ -59,6 +59,7 @@ export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?
   masks,
   scan: rescan(message.body),
   rescan,
+  rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors),
   parse,
   print,
   ...(outputSchema !== undefined && { outputSchema }),
