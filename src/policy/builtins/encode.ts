@@ -56,12 +56,12 @@ function decodeQuery(text: string): Value {
 }
 
 /** encoding/json escapes what HTML would read. */
-function goJson(value: Value, indent: string | undefined, prefix: string, depth = 0): string {
+export function goJson(value: Value, indent?: string, prefix = '', depth = 0): string {
   if (typeof value === 'string') return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
   if (value === null || typeof value === 'boolean' || value instanceof RegoNumber) return print(value)
   const members = isArray(value)
     ? value.map((element) => goJson(element, indent, prefix, depth + 1))
-    : asObject(value).pairs.map(([key, inner]) => `${goJson(key, undefined, '')}:${indent === undefined ? '' : ' '}${goJson(inner, indent, prefix, depth + 1)}`)
+    : asObject(value).pairs.map(([key, inner]) => `${goJson(key)}:${indent === undefined ? '' : ' '}${goJson(inner, indent, prefix, depth + 1)}`)
   const [open, close] = isArray(value) ? '[]' : '{}'
   if (members.length === 0 || indent === undefined) return `${open}${members.join(',')}${close}`
   const line = (level: number): string => `\n${prefix}${indent.repeat(level)}`
@@ -78,7 +78,7 @@ const marshalWithOptions = builtin(([value, options], charge) => {
   const indent = asText(known.get('indent') ?? '\t')
   const pretty = known.get('pretty') ?? (known.has('prefix') || known.has('indent'))
   const json = asJson(value ?? null)
-  if (pretty !== true) return goJson(json, undefined, '')
+  if (pretty !== true) return goJson(json)
   // Each line begins with the prefix and an indent for each level.
   const printed = print(json)
   charge(printed.length * (prefix.length + indent.length + 1))

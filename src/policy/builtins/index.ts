@@ -6,6 +6,7 @@ import type { HostBuiltin } from './builtin.ts'
 import { digestBuiltins } from './digest.ts'
 import { encodeBuiltins } from './encode.ts'
 import { globBuiltins } from './globs.ts'
+import { jwtBuiltins } from './jwt.ts'
 import { netBuiltins } from './net.ts'
 import { regexBuiltins } from './regex.ts'
 import { sprintf } from './sprintf.ts'
@@ -22,6 +23,7 @@ export const hostBuiltins: Readonly<Record<string, HostBuiltin>> = {
   ...digestBuiltins,
   ...encodeBuiltins,
   ...globBuiltins,
+  ...jwtBuiltins,
   ...netBuiltins,
   ...regexBuiltins,
   ...structureBuiltins,
