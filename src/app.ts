@@ -1,32 +1,44 @@
-import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express'
+import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express'
 import helmet from 'helmet'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { errorTable } from './errors.ts'
 import type { Logger } from './model.ts'
 
 export interface AppParts {
-  readonly hostGuard: RequestHandler
+  readonly mayPass: (request: IncomingMessage, response: ServerResponse) => boolean
   readonly identityRoutes: Router
   readonly endpoint: (request: IncomingMessage, response: ServerResponse, upstream: string) => Promise<void>
   readonly admin: Router
   /** Absent where `/metrics` has a port of its own. */
   readonly metrics: RequestHandler | undefined
-  readonly readiness: () => readonly string[]
+  readonly readiness: () => Promise<readonly string[]>
   readonly logger: Logger
 }
 
-/** Every path of the gateway. */
-export function createApp(parts: AppParts): Express {
+/** Every path of the gateway. What all calls take goes straight to the endpoint; everything else is Express's. */
+export function createApp(parts: AppParts): RequestListener {
+  const others = createOthers(parts)
+  return (request, response) => {
+    cutStalled(response)
+    if (!parts.mayPass(request, response)) return
+    const upstream = endpointPath.exec(request.url ?? '')?.[1]
+    if (upstream === undefined) return others(request, response)
+    parts.endpoint(request, response, upstream).catch((error: unknown) => {
+      parts.logger.error('a request failed', { error: error instanceof Error ? error.stack : String(error) })
+      response.destroy()
+    })
+  }
+}
+
+const endpointPath = /^\/mcp\/([^/?#]+)(?:\?|$)/
+
+function createOthers(parts: AppParts) {
   const app = express()
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing')
-  app.use(cutStalled)
-  app.use(parts.hostGuard)
-  // The hot path comes before everything that only other paths need.
-  app.all('/mcp/:upstream', (request, response) => parts.endpoint(request, response, request.params.upstream))
   app.use(helmet())
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }))
-  app.get('/readyz', (_request, response) => {
-    const missing = parts.readiness()
+  app.get('/readyz', async (_request, response) => {
+    const missing = await parts.readiness()
     response.status(missing.length === 0 ? 200 : 503).json({ status: missing.length === 0 ? 'ready' : 'not ready', missing })
   })
   if (parts.metrics !== undefined) app.get('/metrics', parts.metrics)
@@ -41,11 +53,10 @@ export function createApp(parts: AppParts): Express {
 const readerPatience = 20_000
 
 /** A call that waits for its server has nothing to be read, and may wait on. */
-const cutStalled: RequestHandler = (_request, response, next) => {
+const cutStalled = (response: ServerResponse): void => {
   response.setTimeout(readerPatience, () => {
     if (response.socket !== null && response.socket.writableLength > 0) response.socket.destroy()
   })
-  next()
 }
 
 const answerFault = (logger: Logger): ErrorRequestHandler => (error: unknown, _request, response, next) => {

@@ -1,18 +1,22 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Meters } from './proxy/rooms.ts'
 
 export interface Gauges {
   readonly queued: () => number
   readonly sessions: () => number
-  readonly bundleAge: () => number | undefined
 }
+/** One metric with its values, as it crosses to another process. */
+export type Snapshot = readonly { readonly name: string; readonly type: string }[]
 export interface Metrics {
   readonly meters: Meters
   readonly committed: (batch: { readonly size: number; readonly seconds: number }) => void
   readonly policyRun: (ok: boolean) => void
   readonly watch: (gauges: Gauges) => void
+  readonly watchBundle: (age: () => number | undefined) => void
+  readonly watchWorkers: (ready: () => number) => { restarted(): void }
   readonly contentType: string
   print(): Promise<string>
+  snapshot(): Promise<Snapshot>
 }
 
 const seconds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30]
@@ -56,17 +60,36 @@ export function createMetrics(): Metrics {
       batch.observe(size)
     },
     policyRun: (ok) => runs.inc({ result: ok ? 'activated' : 'failed' }),
-    watch({ queued, sessions, bundleAge }) {
+    watch({ queued, sessions }) {
       gauge('sallyport_record_queue', 'Records waiting for a commit', queued)
       gauge('sallyport_sessions', 'Open sessions', sessions)
+    },
+    watchBundle(bundleAge) {
       gauge('sallyport_bundle_age_seconds', 'Seconds since the active bundle was activated', () => bundleAge() ?? 0)
       gauge('sallyport_bundle_active', '1 while a bundle is active', () => (bundleAge() === undefined ? 0 : 1))
     },
+    watchWorkers(ready) {
+      gauge('sallyport_workers_ready', 'Worker processes that serve', ready)
+      const restarts = new Counter({ name: 'sallyport_worker_restarts_total', help: 'Worker processes that ended unexpectedly and were started again', registers })
+      return { restarted: () => restarts.inc() }
+    },
     contentType: registry.contentType,
     print: () => registry.metrics(),
+    snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as Snapshot, // its own type is loose
   }
 
   function gauge(name: string, help: string, read: () => number): void {
     new Gauge({ name, help, registers, collect() { this.set(read()) } })
   }
+}
+
+const registryOf = (snapshots: readonly Snapshot[]): Registry => AggregatorRegistry.aggregate(snapshots as unknown as object[])
+
+/** What several processes counted, as one. */
+export const printTogether = (snapshots: readonly Snapshot[]): Promise<string> => registryOf(snapshots).metrics()
+
+/** What a process counted stays counted when it is gone: a sum that fell would look like a start. How many of something it has now is gone with it. */
+export async function keepCounts(kept: Snapshot, gone: Snapshot): Promise<Snapshot> {
+  const counts = gone.filter(({ type }) => type !== 'gauge')
+  return (await registryOf([kept, counts]).getMetricsAsJSON()) as unknown as Snapshot
 }

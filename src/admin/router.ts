@@ -22,7 +22,7 @@ export interface AdminParts {
   readonly roles: RoleGroups
   readonly sessions: Sessions
   readonly approvals: ApprovalDesk
-  readonly policy: () => PolicyStatus
+  readonly policy: () => PolicyStatus | Promise<PolicyStatus>
   readonly upstreams: () => readonly UpstreamView[]
   readonly logger?: Pick<Logger, 'error'>
 }
@@ -36,7 +36,7 @@ export function createAdminRouter(parts: AdminParts): Router {
   const handles: Handles = {
     ...createSessionHandles(parts.sessions),
     ...createApprovalHandles(parts.approvals),
-    getPolicy: async () => showPolicy(parts.policy()),
+    getPolicy: async () => showPolicy(await parts.policy()),
     listUpstreams: async () => ({ items: [...parts.upstreams()], next_cursor: null }),
     getMe: async ({ caller }) => ({ actor: showActor(caller.actor), roles: [...caller.roles] }),
     getOpenapi: async () => description,

@@ -54,6 +54,8 @@ export interface Approvals {
   openParams(row: ApprovalRow): JsonObject | undefined
   get(id: ApprovalId): Promise<ApprovalRow | undefined>
   list: ApprovalStore['list']
+  /** Another process changed an approval, or may have changed any: those who wait for it here look again. */
+  changedElsewhere(id?: ApprovalId): void
   /** Ends what has expired; returns how many. */
   sweep(): Promise<number>
   close(): void
@@ -245,6 +247,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
       const items = page.items.map(view).filter(({ state }) => filter.state === undefined || state === filter.state)
       return { ...page, items }
     },
+    changedElsewhere: waiting.look,
     sweep,
     close() {
       clearInterval(sweeper)

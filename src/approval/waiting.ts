@@ -9,6 +9,8 @@ export interface WaitOptions {
 }
 export interface Waiting {
   changed(row: ApprovalRow): void
+  /** Makes those who wait look again; everybody, where no approval is named. */
+  look(id?: ApprovalId): void
   wait(id: ApprovalId, options: WaitOptions): Promise<ApprovalRow>
   close(): void
 }
@@ -57,6 +59,9 @@ export function createWaiting(): Waiting {
 
   return {
     changed: (row) => wake(row.id),
+    look(id) {
+      for (const each of id === undefined ? [...waiters.keys()] : [id]) wake(each)
+    },
     async wait(id, options) {
       for (;;) {
         const row = await turn(id, options)

@@ -7,6 +7,7 @@ import { identitySettings } from '../identity/settings.ts'
 import { policySettings } from '../policy/settings.ts'
 import { storeSettings } from '../store/settings.ts'
 import { upstreamSettings } from '../upstream/settings.ts'
+import { workersSettings } from '../workers/settings.ts'
 import { allowedHosts, allowedOrigins, limitSettings, listenSettings, loggingSettings, metricsSettings, publicUrl } from './settings.ts'
 
 /** The configuration file, section by section in the order of its documentation. */
@@ -15,6 +16,7 @@ export const sections = {
   public_url: publicUrl.optional().meta({ description: 'The address by which clients reach the gateway; every URL that it prints begins so. Default: where it listens, if that is loopback.' }),
   allowed_hosts: allowedHosts.optional().meta({ description: 'The `Host` headers that are answered. Default: those of public_url and of the address listened on.' }),
   allowed_origins: allowedOrigins.optional().meta({ description: 'The web pages that may call the gateway, by origin. Default: those of public_url and of the address listened on.' }),
+  workers: workersSettings.meta({ description: 'How many processes serve, on one store; `auto` is one for each core. Everything of one caller is on one of them. `limits.sessions`, `children` and `connections` are shared out evenly.' }),
   store: storeSettings,
   policy: policySettings.meta({ description: 'What decides.' }),
   identity: identitySettings.prefault({}).meta({ description: 'Who may call.' }),

@@ -11,6 +11,12 @@ export interface Secrets {
   has(path: string): boolean
   /** The 32 bytes of `store.key_from`. */
   storeKey(): Uint8Array
+  /** In the clear, for another process of the gateway. */
+  reveal(): SecretValues
+}
+export interface SecretValues {
+  readonly values: ReadonlyMap<string, string>
+  readonly storeKey: Uint8Array
 }
 
 export type SecretRead =
@@ -85,4 +91,5 @@ export const createSecrets = (values: ReadonlyMap<string, string>, storeKey: Uin
   },
   has: path => values.has(path),
   storeKey: () => Uint8Array.from(storeKey),
+  reveal: () => ({ values, storeKey }),
 })

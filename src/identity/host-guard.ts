@@ -1,28 +1,32 @@
-import type { RequestHandler, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { headerValues } from './bearer.ts'
 
-const refuse = (response: Response, status: 400 | 403, code: string, detail: string): void => {
+const refuse = (response: ServerResponse, status: 400 | 403, code: string, detail: string): false => {
   const title = status === 400 ? 'Bad Request' : 'Forbidden'
-  response.status(status).type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title, status, detail, code }))
+  response.writeHead(status, { 'content-type': 'application/problem+json; charset=utf-8' }).end(JSON.stringify({ type: 'about:blank', title, status, detail, code }))
+  return false
 }
+
+/** True where the request may go on; else it has been answered. */
+export type HostGuard = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /**
  * Answers only requests that were meant for this gateway and, where a browser sends them, come from a page that may.
  * A page whose name was pointed at a loopback address brings its own name as host and origin (DNS rebinding).
  */
-export const createHostGuard = ({ hosts, origins }: { readonly hosts: readonly string[]; readonly origins: readonly string[] }): RequestHandler => {
+export const createHostGuard = ({ hosts, origins }: { readonly hosts: readonly string[]; readonly origins: readonly string[] }): HostGuard => {
   // RFC 9110 section 4.2.1 and 4.2.2: a default port may be written or left out.
   const allowedHosts = new Set(hosts.flatMap(host => [host.toLowerCase(), ...(/^[^:]+$|\]$/.test(host) ? [`${host}:80`, `${host}:443`].map(one => one.toLowerCase()) : [])]))
   const allowedOrigins = new Set(origins.map(origin => origin.toLowerCase()))
-  return (request, response, next) => {
+  return (request, response) => {
     const given = headerValues(request.rawHeaders, 'host')
     const from = headerValues(request.rawHeaders, 'origin')
     const [host] = given
     // RFC 9112 section 3.2: exactly one. A target in absolute form would be a second one.
-    if (given.length !== 1 || host === undefined || !request.url.startsWith('/')) return refuse(response, 400, 'host_ambiguous', 'exactly one host is needed')
+    if (given.length !== 1 || host === undefined || request.url?.startsWith('/') !== true) return refuse(response, 400, 'host_ambiguous', 'exactly one host is needed')
     if (from.length > 1) return refuse(response, 400, 'origin_ambiguous', 'at most one origin is possible')
     if (!allowedHosts.has(host.toLowerCase())) return refuse(response, 403, 'host_not_allowed', 'this host is not one of the gateway; see allowed_hosts')
     if (from[0] !== undefined && !allowedOrigins.has(from[0].toLowerCase())) return refuse(response, 403, 'origin_not_allowed', 'this origin may not call the gateway; see allowed_origins')
-    next()
+    return true
   }
 }

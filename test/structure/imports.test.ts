@@ -15,12 +15,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   upstream: [],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
-  config: ['identity', 'store', 'policy', 'upstream', 'admin', 'approval', 'detect'],
+  config: ['identity', 'store', 'policy', 'upstream', 'admin', 'approval', 'detect', 'workers'],
   admin: ['record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
-  rooms: [all], upstreams: [all], gateway: [all],
-  app: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
+  rooms: [all], upstreams: [all], core: [all], gateway: [all], supervisor: [all], worker: [all],
+  workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
+  app: [], listening: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
   model: [], errors: [], fields: [], loopback: [], 'exact-json': [], 'forward-clock': [],
 }
 

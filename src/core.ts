@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { RequestHandler } from 'express'
+import { createAdminRouter } from './admin/router.ts'
+import type { PolicyStatus } from './admin/policy.ts'
+import { createApp } from './app.ts'
+import { createApprovals } from './approval/approval.ts'
+import type { Settings } from './config/schema.ts'
+import type { Secrets } from './config/secrets.ts'
+import { createDetectors } from './detect/index.ts'
+import { createPatternDetector } from './detect/pattern.ts'
+import { scan } from './detect/scan.ts'
+import { redact, redactText } from './enforce/redact.ts'
+import { createHostGuard } from './identity/host-guard.ts'
+import { createIdentity } from './identity/identity.ts'
+import { createIdentityRoutes } from './identity/routes.ts'
+import { closeServer } from './listening.ts'
+import { createLogger } from './logging.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Scan } from './model.ts'
+import { createPolicyEngine, type PolicyEngine } from './policy/engine.ts'
+import { createCounters } from './proxy/counters.ts'
+import { createDefinitions } from './proxy/definitions.ts'
+import { createEndpoint } from './proxy/endpoint.ts'
+import { createSessions } from './proxy/sessions.ts'
+import { createOwnTasks } from './proxy/own-tasks.ts'
+import { createTurns } from './proxy/turns.ts'
+import { createRecorder } from './record/recorder.ts'
+import { createRooms } from './rooms.ts'
+import { stores } from './store/index.ts'
+import { createUpstreams } from './upstreams.ts'
+import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readPost, readVisit } from './wire/door.ts'
+import { printJson } from './wire/json.ts'
+import { sseComment, writeSseEvent } from './wire/sse.ts'
+
+export interface CoreOptions {
+  readonly settings: Settings
+  readonly secrets: Secrets
+  readonly logger?: Logger
+  readonly clock?: Clock
+  readonly ids?: Ids
+  readonly surroundings: Surroundings
+}
+/** What is told, asked and left to others where this is one of several processes, and is close at hand where it is the only one. */
+export interface Surroundings {
+  readonly policy: () => PolicyStatus | Promise<PolicyStatus>
+  /** What keeps the gateway from serving, all of its processes taken together. */
+  readonly missing: (own: () => readonly string[]) => readonly string[] | Promise<readonly string[]>
+  readonly printMetrics: (own: Metrics) => Promise<string>
+  readonly member?: Member
+}
+/** One of several processes: everything of one principal is on one of them. */
+export interface Member {
+  readonly slot: number
+  readonly count: number
+  /** True where a request belongs to another process, which answers it. */
+  readonly isElsewhere: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
+  readonly approvalChanged: (id: ApprovalId) => void
+  /** Whether requests that came here are still being answered elsewhere. */
+  readonly isBusy: () => boolean
+}
+export interface Core {
+  readonly app: RequestListener
+  readonly engine: PolicyEngine
+  readonly metrics: Metrics
+  readonly logger: Logger
+  /** An approval changed in another process; without an id, any may have. */
+  approvalChanged(id?: ApprovalId): void
+  missing(): readonly string[]
+  /** Run once, before listening: tells what the last run left open as what it is. */
+  recover(): Promise<void>
+  /** Takes nothing new and lets what runs finish for up to half a minute. */
+  drain(servers: readonly Server[]): Promise<void>
+  close(): Promise<void>
+}
+
+const sweepEvery = 60_000
+const drainFor = 30_000
+
+/** Settings become parts, in the order in which they stand on one another. */
+export async function createCore({ settings, secrets, clock = Date.now, ids = ownIds, surroundings, ...options }: CoreOptions): Promise<Core> {
+  const { member } = surroundings
+  const detectors = createDetectors(Object.fromEntries(Object.entries(settings.detectors).map(([name, { pattern }]) => [name, patternOf(pattern)])))
+  const clean = (text: string) => redactText(text, detectors)
+  const scanBody = (body: Json) => scan(body, detectors)
+  const logger = options.logger ?? createLogger({ level: settings.logging.level }, clean)
+  const metrics = createMetrics()
+
+  const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }) } })
+  const recorder = createRecorder<Scan>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, print: printJson, clock, logger })
+  const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
+  const engine = createPolicyEngine({ detectors: detectors.names, logger })
+  const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
+  const upstreams = createUpstreams({ ...settings, limits }, secrets, clean, logger)
+  const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger })
+
+  const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
+  const rooms = {
+    ...createRooms({ limits, detectors, upstreams, engine, recorder, approvals, meters: metrics.meters, patience, clock, ids, logger }),
+    counters: createCounters(clock),
+    definitions: createDefinitions(printJson),
+    turns: createTurns(limits.calls_per_person),
+    tasks: createOwnTasks(clock, metrics.meters.unjudged),
+  }
+  const sessions = createSessions(rooms, { all: limits.sessions, perPrincipal: limits.sessions_per_person })
+  metrics.watch({ queued: () => store.state().queued, sessions: sessions.count })
+
+  let closing = false
+  const endpoint = createEndpoint({
+    rooms, sessions, limits,
+    upstream: (name) => upstreams.get(name),
+    resolve: async (rawHeaders, upstream, url) => {
+      const resolved = await identity.resolve({ rawHeaders, audience: `${settings.public_url}/mcp/${upstream}`, url })
+      if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at } }
+      return { ok: false, ...resolved.refusal }
+    },
+    ...(member === undefined ? {} : { isElsewhere: member.isElsewhere }),
+    door: {
+      readHead, readVisit, readPost,
+      mirrored: (rawHeaders) => ({
+        check: (schema, args, id) => checkParamHeaders(rawHeaders, schema, args, id),
+        remake: (schema, args) => mirrorParams(schema, args, paramHeaders(rawHeaders)),
+      }),
+    },
+    sse: { writeEvent: writeSseEvent, comment: sseComment() },
+    isClosing: () => closing,
+  })
+  const resolveAdmin = async (rawHeaders: readonly string[], url: string) => {
+    const resolved = await identity.resolve({ rawHeaders, audience: `${settings.public_url}/api/v1`, url })
+    if (resolved.ok) return { ok: true, actor: resolved.actor } as const
+    const { status, code, message, headers } = resolved.refusal
+    return { ok: false, status, code, message, ...(headers['WWW-Authenticate'] === undefined ? {} : { www_authenticate: headers['WWW-Authenticate'] }) } as const
+  }
+  const admin = createAdminRouter({
+    resolve: (request) => resolveAdmin(request.rawHeaders, request.originalUrl),
+    roles: settings.admin.roles, sessions: store.records, approvals, logger,
+    policy: surroundings.policy,
+    upstreams: () => Object.entries(settings.upstreams).map(([name, own]) => ({ name, kind: 'url' in own ? 'http' : 'stdio', labels: own.labels, endpoint: `${settings.public_url}/mcp/${name}` })),
+  })
+
+  const missing = () => [
+    ...(engine.active() === undefined ? ['no policy bundle is active'] : []),
+    ...(store.state().writable ? [] : ['the store cannot be written']),
+    ...(closing ? ['the gateway is shutting down'] : []),
+  ]
+  const printMetrics: RequestHandler = async (_request, response) => void response.type(metrics.contentType).send(await surroundings.printMetrics(metrics))
+  const app = createApp({
+    mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins }),
+    identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
+    endpoint, admin, logger,
+    metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,
+    readiness: async () => surroundings.missing(missing),
+  })
+  const sweeper = setInterval(() => void sessions.sweep(), sweepEvery).unref()
+
+  return {
+    app, engine, metrics, logger, missing,
+    approvalChanged: approvals.changedElsewhere,
+    async recover() {
+      const unknown = await recorder.closeInterrupted()
+      if (unknown > 0) logger.warn('calls were in flight when the gateway last stopped; their outcome is unknown', { calls: unknown })
+    },
+    async drain(servers) {
+      closing = true
+      clearInterval(sweeper)
+      const ended = Promise.all(servers.map(closeServer))
+      sessions.endStreams()
+      await settle(() => sessions.isBusy() || member?.isBusy() === true, clock)
+      await sessions.close()
+      for (const server of servers) server.closeAllConnections()
+      await ended
+    },
+    async close() {
+      clearInterval(sweeper)
+      for (const upstream of upstreams.values()) await upstream.close()
+      approvals.close()
+      await engine.close()
+      await store.close()
+    },
+  }
+}
+
+const ownIds: Ids = {
+  session: () => `ses_${randomUUID()}`,
+  exchange: () => `exg_${randomUUID()}`,
+  approval: () => `apr_${randomUUID()}`,
+  secret: randomUUID,
+}
+
+function patternOf(pattern: string) {
+  const made = createPatternDetector(pattern)
+  if (!made.ok) throw new Error(made.problem)
+  return made.find
+}
+
+/** What all processes together may have, shared out evenly among them; what one caller may have is whole, as a caller is on one of them. */
+const shareOf = ({ sessions, children }: Settings['limits'], count: number) => ({ sessions: Math.max(1, Math.floor(sessions / count)), children: Math.max(1, Math.floor(children / count)) })
+
+/** `/metrics` on the main port: for loopback as it is, for anybody else with a token of the API. */
+const guardMetrics = (print: RequestHandler, resolve: (rawHeaders: readonly string[], url: string) => Promise<{ readonly ok: boolean }>): RequestHandler => async (request, response, next) => {
+  const address = request.socket.remoteAddress ?? ''
+  const isLocal = address === '::1' || /^(?:::ffff:)?127\./.test(address)
+  // Behind a proxy on the same machine everybody comes from loopback; what a proxy adds tells it.
+  const isForwarded = request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined
+  if ((isLocal && !isForwarded) || (await resolve(request.rawHeaders, request.originalUrl)).ok) return print(request, response, next)
+  response.status(401).set('WWW-Authenticate', 'Bearer').type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title: 'a token is needed', status: 401 }))
+}
+
+async function settle(isBusy: () => boolean, clock: Clock): Promise<void> {
+  const until = clock() + drainFor
+  while (isBusy() && clock() < until) await new Promise((resolve) => setTimeout(resolve, 20))
+}

@@ -1,0 +1,90 @@
+import { fork } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPipeline } from './bundle/activate.ts'
+import { createDirectorySource } from './bundle/directory.ts'
+import { createOpa } from './bundle/opa.ts'
+import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
+import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
+import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.ts'
+import { createLogger } from './logging.ts'
+import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics.ts'
+import { preparations } from './store/index.ts'
+import { createFront } from './workers/front.ts'
+import { createPool } from './workers/pool.ts'
+
+/** A gateway of several processes: this one listens, builds policies and keeps the others running; they serve. */
+export async function createSupervisor({ settings, secrets, clock = Date.now, ...options }: Omit<GatewayOptions, 'ids'>, count: number): Promise<Gateway> {
+  const logger = options.logger ?? createLogger({ level: settings.logging.level }, (text) => text)
+  const own = createMetrics()
+  const store = preparations[settings.store.kind]({ path: settings.store.path, logger, at: clock() })
+  if (store.interrupted > 0) logger.warn('calls were in flight when the gateway last stopped; their outcome is unknown', { calls: store.interrupted })
+  const directory = await mkdtemp(join(tmpdir(), 'sallyport-')) // 0700
+  let gone: Snapshot = []
+  let keeping: Promise<unknown> = Promise.resolve()
+  const keep = (counted: Snapshot) => {
+    keeping = keeping.then(async () => (gone = await keepCounts(gone, counted)))
+  }
+  const metrics = {
+    contentType: own.contentType,
+    async print() {
+      const serving = await pool.snapshots()
+      await keeping
+      return printTogether([await own.snapshot(), gone, ...serving])
+    },
+  }
+
+  const pool = createPool({
+    order: { count, directory, settings, secrets: secrets.reveal() },
+    fork: () => fork(new URL('./worker.ts', import.meta.url), { serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    answers: { policy: () => pipeline.status(), missing: () => pool.missing(), metrics: () => metrics.print() },
+    logger,
+    onRestart: () => workers.restarted(),
+    onGone: keep,
+  })
+  const workers = own.watchWorkers(pool.ready)
+  const opa = createOpa()
+  const pipeline = createPipeline({
+    ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine: pool, logger, clock,
+    source: createDirectorySource(settings.policy.source.path), onRun: ({ error }) => own.policyRun(error === undefined),
+  })
+  own.watchBundle(() => ageOf(pipeline, clock))
+  const front = createFront({ pass: pool.pass, mostWaiting: settings.limits.connections })
+  const metricsServer = settings.metrics === undefined ? undefined : createMetricsServer(metrics)
+
+  let closed: Promise<void> | undefined
+  const closeAll = async () => {
+    front.close()
+    await Promise.all([pool.close(), pipeline.close()])
+    await opa.close()
+    if (metricsServer !== undefined) {
+      metricsServer.closeAllConnections()
+      await closeServer(metricsServer)
+    }
+    store.release()
+    await rm(directory, { recursive: true, force: true })
+  }
+  const close = () => (closed ??= closeAll())
+
+  return {
+    metrics, pipeline, close,
+    async listen() {
+      try {
+        await pool.start()
+        const run = await pipeline.run()
+        const { active } = pipeline.status()
+        if (active === undefined) throw new Error(`the policies of ${settings.policy.source.path} cannot be used:\n${run.error ?? 'no bundle was built'}`)
+        await pool.open()
+        const { host, port } = settings.listen
+        const bound = await listenOn(front.server, host, port)
+        if (metricsServer !== undefined && settings.metrics !== undefined) await listenOn(metricsServer, settings.metrics.host, settings.metrics.port)
+        logger.info('listening', { host, port: bound, public_url: settings.public_url, bundle: active.digest, workers: count })
+        return { url: urlOf(host, bound) }
+      } catch (error) {
+        await close()
+        throw error
+      }
+    },
+  }
+}

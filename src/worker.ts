@@ -1,0 +1,99 @@
+import { chmodSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { createSecrets } from './config/secrets.ts'
+import { createCore, type Core } from './core.ts'
+import { createServer } from './listening.ts'
+import type { BuiltBundle } from './policy/bundle.ts'
+import { createHandOver } from './workers/hand-over.ts'
+import { createLine, type Peer } from './workers/line.ts'
+import { ownerOf } from './workers/owner.ts'
+import { socketIn, type OfSupervisor, type OfWorker, type Order } from './workers/words.ts'
+
+// One of several processes that serve: started by `supervisor.ts`, which hands it connections.
+
+/** Connections of the gateway's port. What comes in by the socket of its own was handed over by another worker. */
+const ofThePort = new WeakSet<Socket>()
+let running: ReturnType<typeof run> | undefined
+const started = () => {
+  if (running === undefined) throw new Error('it was not started')
+  return running
+}
+
+const line = createLine<OfSupervisor, OfWorker>(
+  process as Peer,
+  {
+    start: async (order) => void (await (running = run(order))),
+    activate: async (bundle) => (await started()).activate(bundle),
+    open: async () => (await started()).open(),
+    missing: async () => (await started()).core.missing(),
+    metrics: async () => (await started()).core.metrics.snapshot(),
+    approvalChanged: async (id) => (await started()).core.approvalChanged(id),
+    close: async () => {
+      await (await started()).close()
+      process.disconnect()
+    },
+  },
+  (socket, head) => void running?.then(({ accept }) => accept(socket, head)),
+)
+// Ending is the supervisor's to say, whoever else is told by the terminal or the service manager; without it nobody would start what ends here.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
+process.once('disconnect', () => process.exit())
+
+async function run({ slot, count, directory, settings, secrets }: Order) {
+  const handOver = createHandOver((other) => socketIn(directory, other))
+  const core: Core = await createCore({
+    settings,
+    secrets: createSecrets(secrets.values, secrets.storeKey),
+    surroundings: {
+      policy: () => line.ask('policy', undefined),
+      missing: () => line.ask('missing', undefined),
+      printMetrics: () => line.ask('metrics', undefined),
+      member: {
+        slot, count,
+        isBusy: handOver.isBusy,
+        approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
+        isElsewhere(request, response, { issuer, subject }) {
+          const owner = ownerOf(issuer, subject, count)
+          if (owner === slot) return false
+          // All count alike, so what was handed over is never handed on.
+          if (!ofThePort.has(request.socket)) throw new Error('a request was handed to a worker that does not own it')
+          handOver.handOver(request, response, owner)
+          return true
+        },
+      },
+    },
+  })
+  await core.recover()
+  const server = createServer(core.app)
+  const mostConnections = Math.max(1, Math.floor(settings.limits.connections / count))
+  let connections = 0
+
+  return {
+    core,
+    activate: (bundle: BuiltBundle) => core.engine.activate(bundle),
+    open: () =>
+      new Promise<void>((resolve, reject) => {
+        const path = socketIn(directory, slot)
+        server.once('error', reject)
+        server.listen(path, () => {
+          chmodSync(path, 0o600)
+          resolve()
+        })
+      }),
+    accept(socket: Socket, head: Buffer) {
+      if (!server.listening || connections >= mostConnections) return void socket.destroy()
+      connections += 1
+      socket.once('close', () => (connections -= 1))
+      ofThePort.add(socket)
+      // As on a server's own connections: a client that has said all it has to say still gets its answer.
+      socket.allowHalfOpen = true
+      socket.unshift(head)
+      server.emit('connection', socket)
+    },
+    async close() {
+      await core.drain([server])
+      handOver.close()
+      await core.close()
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import type { PipelineStatus } from '../bundle/activate.ts'
+import type { Settings } from '../config/schema.ts'
+import type { SecretValues } from '../config/secrets.ts'
+import type { Snapshot } from '../metrics.ts'
+import type { ApprovalId } from '../model.ts'
+import type { BuiltBundle } from '../policy/bundle.ts'
+
+/** What a worker is started with: the configuration as the supervisor read it, so that all have the same, also the one started again tomorrow. */
+export interface Order {
+  readonly slot: number
+  readonly count: number
+  /** Only this user can enter it; each worker's socket is in it. */
+  readonly directory: string
+  readonly settings: Settings
+  readonly secrets: SecretValues
+}
+
+/** What the supervisor asks of a worker. */
+export type OfWorker = {
+  readonly start: { readonly asks: Order; readonly answers: void }
+  readonly activate: { readonly asks: BuiltBundle; readonly answers: void }
+  /** From now on it may be handed requests. */
+  readonly open: { readonly asks: undefined; readonly answers: void }
+  readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
+  readonly metrics: { readonly asks: undefined; readonly answers: Snapshot }
+  readonly approvalChanged: { readonly asks: ApprovalId | undefined; readonly answers: void }
+  readonly close: { readonly asks: undefined; readonly answers: void }
+}
+
+/** What a worker asks of the supervisor. */
+export type OfSupervisor = {
+  readonly policy: { readonly asks: undefined; readonly answers: PipelineStatus }
+  readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
+  readonly metrics: { readonly asks: undefined; readonly answers: string }
+  readonly approvalChanged: { readonly asks: ApprovalId; readonly answers: void }
+}
+
+export const socketIn = (directory: string, slot: number): string => `${directory}/${slot}.sock`
