@@ -16,10 +16,10 @@ export const registerStart: Register = (program, { output, env, exit }) => {
         return exit(exitCode.failed)
       }
       const { settings, secrets, warnings } = loaded
-      const [{ createGateway }, { createLogger }, { runUntilSignal }] = await Promise.all([import('../gateway.ts'), import('../logging.ts'), import('../main.ts')])
+      const [{ openGateway }, { createLogger }, { runUntilSignal }] = await Promise.all([import('../open.ts'), import('../logging.ts'), import('../main.ts')])
       const logger = createLogger({ level: settings.logging.level }, text => text)
       for (const warning of warnings) logger.warn(warning)
-      const gateway = await createGateway({ settings, secrets })
+      const gateway = await openGateway({ settings, secrets })
       await runUntilSignal(gateway, url => output.line(given.json === true ? JSON.stringify({ ok: true, url, public_url: settings.public_url }) : `sallyport listens at ${url}`))
     })
 }

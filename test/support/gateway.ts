@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs'
 import { loadSettings } from '../../src/config/load.ts'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
+import type { Gateway } from '../../src/gateway.ts'
 import type { Logger } from '../../src/model.ts'
+import { openGateway } from '../../src/open.ts'
 import { writeGatewayFiles, type GatewayFiles, type GatewayFilesOptions } from './gateway-files.ts'
 
 export type { Who } from './gateway-files.ts'
@@ -33,7 +34,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const files = await writeGatewayFiles(options)
   const loaded = await loadSettings(files.config, { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env })
   if (!loaded.ok) throw new Error(`settings: ${JSON.stringify(loaded.problems, null, 1)}`)
-  const gateway = await createGateway({ settings: loaded.settings, secrets: loaded.secrets, logger: options.logger ?? quiet })
+  const gateway = await openGateway({ settings: loaded.settings, secrets: loaded.secrets, logger: options.logger ?? quiet })
   await gateway.listen()
   return {
     ...files, gateway,
