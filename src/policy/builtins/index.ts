@@ -6,6 +6,8 @@ import type { HostBuiltin } from './builtin.ts'
 import { digestBuiltins } from './digest.ts'
 import { encodeBuiltins } from './encode.ts'
 import { globBuiltins } from './globs.ts'
+import { graphqlBuiltins } from './graphql/index.ts'
+import { patchBuiltins } from './json-patch.ts'
 import { jwtBuiltins } from './jwt.ts'
 import { netBuiltins } from './net.ts'
 import { regexBuiltins } from './regex.ts'
@@ -23,7 +25,9 @@ export const hostBuiltins: Readonly<Record<string, HostBuiltin>> = {
   ...digestBuiltins,
   ...encodeBuiltins,
   ...globBuiltins,
+  ...graphqlBuiltins,
   ...jwtBuiltins,
+  ...patchBuiltins,
   ...netBuiltins,
   ...regexBuiltins,
   ...structureBuiltins,
