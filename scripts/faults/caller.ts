@@ -9,6 +9,8 @@ export interface Call {
   status: number | undefined
   retryAfter: string | undefined
   body: string
+  /** What went wrong on the way, if anything did. */
+  trouble: string | undefined
   /** Milliseconds, once it is over. */
   took: number | undefined
 }
@@ -21,28 +23,29 @@ export interface Caller {
   close(): void
 }
 
-/** Calls the tool `work`, each with a nonce of its own that the server gives back. */
-export function createCaller(url: string, token: string, prefix: string): Caller {
+/** Calls the tool `work`, each time as the next of its people and with a nonce of its own that the server gives back. */
+export function createCaller(url: string, tokens: readonly string[], prefix: string): Caller {
   const agent = new http.Agent({ keepAlive: true })
   const { hostname, port, pathname } = new URL(url)
   const calls: Call[] = []
 
   const call = (): Promise<Call> => {
     const index = calls.length
-    const made: Call = { nonce: `${prefix}q${index}`, startedAt: Date.now(), status: undefined, retryAfter: undefined, body: '', took: undefined }
+    const made: Call = { nonce: `${prefix}q${index}`, startedAt: Date.now(), status: undefined, retryAfter: undefined, body: '', trouble: undefined, took: undefined }
     calls.push(made)
     const text = modernText(index, 'tools/call', `"name":"work","arguments":{"nonce":"${made.nonce}"}`)
-    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}`, ...modernHeaders('tools/call', 'work'), 'content-length': Buffer.byteLength(text) }
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${tokens[index % tokens.length]}`, ...modernHeaders('tools/call', 'work'), 'content-length': Buffer.byteLength(text) }
     const started = performance.now()
     return new Promise((resolve) => {
-      const over = () => {
+      const over = (error?: Error) => {
+        made.trouble ??= error?.message
         made.took ??= performance.now() - started
         resolve(made)
       }
       const request = http.request({ agent, hostname, port, path: pathname, method: 'POST', headers }, (response) => {
         made.status = response.statusCode
         made.retryAfter = response.headers['retry-after']
-        response.setEncoding('utf8').on('data', (chunk: string) => void (made.body += chunk)).on('error', over).on('close', over)
+        response.setEncoding('utf8').on('data', (chunk: string) => void (made.body += chunk)).on('error', over).on('close', () => over())
       })
       request.on('error', over)
       request.end(text)
@@ -74,6 +77,7 @@ export function createCaller(url: string, token: string, prefix: string): Caller
 export type Fate = 'answered' | 'refused' | 'withheld' | 'lost' | 'odd'
 export function fateOf({ nonce, status, body }: Call): Fate {
   if (body.includes(`did ${nonce}.`)) return 'answered'
+  if (status === 408) return 'refused' // the server was too busy to read it
   if (status === undefined || body === '') return 'lost'
   const error = parse(body)?.error
   if (error === undefined) return 'lost'

@@ -105,7 +105,10 @@ export async function settle(world: World, callers: readonly Caller[], tally: Ta
   const code = await world.gateway().kill('SIGTERM')
   if (code !== 0) tally.violation(`the gateway ended with ${code}`)
   await world.start()
-  for (const caller of callers) caller.close()
+  for (const caller of callers) {
+    caller.close()
+    for (const call of caller.calls) if (fateOf(call) === 'lost') tally.violation(`${call.nonce} got no answer: ${call.status} ${call.body} ${call.trouble}`)
+  }
   const found = world.reconcile(...callers)
   for (const difference of found.differences) tally.violation(difference)
   tally.note(`${found.calls} calls, ${found.sent} sent, ${found.answered} answered, ${found.refused} refused, ${found.unknown} unknown`)

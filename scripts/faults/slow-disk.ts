@@ -8,8 +8,10 @@ import { createWorld, type World } from './world.ts'
 
 const delayMs = 200
 /** More than any machine takes at that pace, so that something has to be shed. */
-const perSecond = 1_000
-const mostOpen = 3_000
+const perSecond = 800
+const mostOpen = 1_000
+/** Until then the heap grows with any load. */
+const warmUp = 15_000
 /** What the memory of the gateway may grow by, and how much may wait for the disk. */
 const mostGrowth = 100 * 1024
 const mostQueued = 2_000
@@ -47,7 +49,7 @@ export const slowDisk: Campaign = {
       try {
         const { pid } = await world.start()
         const [quick, slow] = [await world.caller('r'), await world.caller('s')]
-        const before = await load(world, quick, 5_000)
+        const before = await load(world, quick, warmUp)
         const traced = await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', `inject=fsync,fdatasync:delay_exit=${delayMs * 1_000}`])
         const during = await load(world, slow, 10_000)
         await traced.stop()

@@ -13,6 +13,9 @@ const policy = `package policies.faults
 allow if input.message.call.name == "work"
 `
 
+/** How many people a caller stands for: no limit of one person's is met. */
+const people = 16
+
 /** A gateway, its server and its callers, each keeping its own journal outside the store. */
 export interface World {
   readonly files: GatewayFiles
@@ -57,7 +60,10 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
       current = await startGatewayProcess(files, under === undefined ? {} : { under })
       return current
     },
-    caller: async (prefix) => createCaller(files.mcp('stub'), await files.token({ subject: 'faults', groups: [], expires: '12h' }, 'stub'), prefix),
+    async caller(prefix) {
+      const tokens = await Promise.all(Array.from({ length: people }, (_, index) => files.token({ subject: `person-${index}`, groups: [], expires: '12h' }, 'stub')))
+      return createCaller(files.mcp('stub'), tokens, prefix)
+    },
     reconcile: (...callers) => reconcile({ stub: stub.arrived(), store: readStore(where), client: callers.flatMap(({ calls }) => calls) }),
     async close() {
       await current?.kill('SIGKILL')
