@@ -12,13 +12,20 @@ export async function answerStatus(status: number, pending: Pending, session: Cl
   // A 4xx stays what it is: clients of the newer era fall back by it (MCP 2026-07-28 basic/versioning), older ones greet again on 404;
   // of a server without sessions that would be said in vain.
   const misleads = status === 404 && !gone && session.greeting !== undefined
-  await answerFault(fault, pending, session, rooms, status >= 400 && status < 500 && !misleads ? status : undefined)
+  const isRefusal = status >= 400 && status < 500
+  await answerFault(fault, pending, session, rooms, { isRefusal, ...(isRefusal && !misleads ? { status } : {}) })
+}
+
+interface Said {
+  /** The status to tell the client, in place of the fault's own. */
+  readonly status?: number
+  /** The server itself said that it did not take the request. */
+  readonly isRefusal?: boolean
 }
 
 /** Ends a request that cannot be answered by its server. It is never sent again: whether it ran is then unknown. */
-export async function answerFault(cause: unknown, pending: Pending, session: ClientSession, rooms: Judge, status?: number): Promise<void> {
+export async function answerFault(cause: unknown, pending: Pending, session: ClientSession, rooms: Judge, { status, isRefusal = false }: Said = {}): Promise<void> {
   if (pending.cancelled) return endCancelled(pending, session, rooms)
-  if (pending.detached) return // another stream has taken over
   const fault = cause instanceof GatewayError ? cause : new GatewayError('internal', { cause })
   const row = errorTable[fault.code]
   rooms.logger[fault.code === 'internal' ? 'error' : 'warn']('a request failed', {
@@ -32,7 +39,7 @@ export async function answerFault(cause: unknown, pending: Pending, session: Cli
     : rooms.answers.error(request.id, row.rpc, row.public)
   const answer = ownAnswer(request, envelope)
   const about: About = { session, exchange: pending.exchange, actor: pending.actor }
-  const outcome = fault.code === 'upstream_unreachable' || status !== undefined ? 'answered' : 'unknown'
+  const outcome = fault.code === 'upstream_unreachable' || isRefusal ? 'answered' : 'unknown'
   if (!pending.answered) {
     await recordOwnAnswer(answer, fault.code, fault.detail ?? row.public, outcome, about, true, rooms).catch((error: unknown) => {
       rooms.logger.error('a failed request could not be recorded as such', { exchange: pending.exchange, error: String(error) })
