@@ -7,7 +7,7 @@ import { createApp } from './app.ts'
 import { createApprovals } from './approval/approval.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
-import { createDetectors } from './detect/index.ts'
+import { createDetectors, type Detectors } from './detect/index.ts'
 import { createPatternDetector } from './detect/pattern.ts'
 import { scan } from './detect/scan.ts'
 import { redact, redactText } from './enforce/redact.ts'
@@ -80,10 +80,10 @@ const drainFor = 30_000
 /** Settings become parts, in the order in which they stand on one another. */
 export async function createCore({ settings, secrets, clock = Date.now, ids = ownIds, surroundings, ...options }: CoreOptions): Promise<Core> {
   const { member } = surroundings
-  const detectors = createDetectors(Object.fromEntries(Object.entries(settings.detectors).map(([name, { pattern }]) => [name, patternOf(pattern)])))
+  const detectors = detectorsOf(settings)
   const clean = (text: string) => redactText(text, detectors)
   const scanBody = (body: Json) => scan(body, detectors)
-  const logger = options.logger ?? createLogger({ level: settings.logging.level }, clean)
+  const logger = options.logger ?? createLogger({ level: settings.logging.level, ...(member === undefined ? {} : { fields: { worker: member.slot } }) }, clean)
   const metrics = createMetrics()
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }) } })
@@ -103,6 +103,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     tasks: createOwnTasks(clock, metrics.meters.unjudged),
   }
   const sessions = createSessions(rooms, { all: limits.sessions, perPrincipal: limits.sessions_per_person })
+  metrics.watchReplicas(() => [...upstreams].flatMap(([upstream, server]) => (server.replicas?.() ?? []).map((state) => ({ upstream, ...state }))))
   metrics.watch({ queued: () => store.state().queued, sessions: sessions.count })
 
   let closing = false
@@ -158,7 +159,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     approvalChanged: approvals.changedElsewhere,
     async recover() {
       const unknown = await recorder.closeInterrupted()
-      if (unknown > 0) logger.warn('calls were in flight when the gateway last stopped; their outcome is unknown', { calls: unknown })
+      if (unknown > 0) logger.warn(interrupted, { calls: unknown })
     },
     async drain(servers) {
       closing = true
@@ -186,6 +187,12 @@ const ownIds: Ids = {
   approval: () => `apr_${randomUUID()}`,
   secret: randomUUID,
 }
+
+/** Told at a start, of the whole gateway or of one worker. */
+export const interrupted = 'calls were in flight when what starts here last ended; their outcome is unknown'
+
+export const detectorsOf = (settings: Settings): Detectors =>
+  createDetectors(Object.fromEntries(Object.entries(settings.detectors).map(([name, { pattern }]) => [name, patternOf(pattern)])))
 
 function patternOf(pattern: string) {
   const made = createPatternDetector(pattern)

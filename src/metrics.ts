@@ -5,6 +5,13 @@ export interface Gauges {
   readonly queued: () => number
   readonly sessions: () => number
 }
+/** A server over HTTP at one of the addresses it runs at. */
+export interface ReplicaGauge {
+  readonly upstream: string
+  readonly url: string
+  readonly up: boolean
+  readonly in_flight?: number
+}
 /** One metric with its values, as it crosses to another process. */
 export type Snapshot = readonly { readonly name: string; readonly type: string }[]
 export interface Metrics {
@@ -12,8 +19,10 @@ export interface Metrics {
   readonly committed: (batch: { readonly size: number; readonly seconds: number }) => void
   readonly policyRun: (ok: boolean) => void
   readonly watch: (gauges: Gauges) => void
+  readonly watchReplicas: (replicas: () => readonly ReplicaGauge[]) => void
   readonly watchBundle: (age: () => number | undefined) => void
   readonly watchWorkers: (ready: () => number) => { restarted(): void }
+  readonly watchHandOvers: () => { handedOver(): void }
   readonly contentType: string
   print(): Promise<string>
   snapshot(): Promise<Snapshot>
@@ -64,6 +73,21 @@ export function createMetrics(): Metrics {
       gauge('sallyport_record_queue', 'Records waiting for a commit', queued)
       gauge('sallyport_sessions', 'Open sessions', sessions)
     },
+    watchReplicas(replicas) {
+      const labelNames = ['upstream', 'replica']
+      new Gauge({
+        name: 'sallyport_upstream_up', help: '0 since a server last refused a connection at that address', labelNames, registers, aggregator: 'min',
+        collect() {
+          for (const { upstream, url, up } of replicas()) this.set({ upstream, replica: url }, Number(up))
+        },
+      })
+      new Gauge({
+        name: 'sallyport_upstream_in_flight', help: 'Exchanges that run at a replica', labelNames, registers,
+        collect() {
+          for (const { upstream, url, in_flight } of replicas()) if (in_flight !== undefined) this.set({ upstream, replica: url }, in_flight)
+        },
+      })
+    },
     watchBundle(bundleAge) {
       gauge('sallyport_bundle_age_seconds', 'Seconds since the active bundle was activated', () => bundleAge() ?? 0)
       gauge('sallyport_bundle_active', '1 while a bundle is active', () => (bundleAge() === undefined ? 0 : 1))
@@ -72,6 +96,10 @@ export function createMetrics(): Metrics {
       gauge('sallyport_workers_ready', 'Worker processes that serve', ready)
       const restarts = new Counter({ name: 'sallyport_worker_restarts_total', help: 'Worker processes that ended unexpectedly and were started again', registers })
       return { restarted: () => restarts.inc() }
+    },
+    watchHandOvers() {
+      const handed = new Counter({ name: 'sallyport_handed_over_total', help: 'Requests that came to another worker than that of their caller, and were answered by that', registers })
+      return { handedOver: () => handed.inc() }
     },
     contentType: registry.contentType,
     print: () => registry.metrics(),

@@ -7,8 +7,9 @@ import type { Settings } from '../config/schema.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Environment } from '../config/env.ts'
 import { credentialsOf } from '../config/credentials.ts'
+import { tlsOf } from '../config/tls.ts'
 import type { Check } from './doctor.ts'
-import { probeChild, probeHttp } from './doctor-probe.ts'
+import { probeChild, probeHttp, probeSse } from './doctor-probe.ts'
 
 const say = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -89,15 +90,17 @@ export const checkIssuers = async (settings: Settings): Promise<readonly Check[]
       : { check: `issuer ${name}`, state: 'failed', says: `its keys cannot be had: ${problem}`, remedy: 'see that its address is right and can be reached from here, or give its keys as jwks: { file }' })
 }
 
-export const checkUpstreams = (settings: Settings, secrets: Secrets, env: Environment): Promise<readonly Check[]> =>
-  Promise.all(Object.entries(settings.upstreams).map(async ([name, upstream]): Promise<Check> => {
+export const checkUpstreams = async (settings: Settings, secrets: Secrets, env: Environment): Promise<readonly Check[]> => {
+  const found = await Promise.all(Object.entries(settings.upstreams).map(async ([name, upstream]): Promise<readonly Check[]> => {
     const credentials = credentialsOf(name, upstream, secrets)
-    const found = 'url' in upstream
-      ? await probeHttp(upstream.url, credentials.header)
-      : await probeChild({ command: upstream.command, args: upstream.args, env: credentials.env, directory: settings.directory }, env)
-    const check = `upstream ${name}`
-    return found.ok ? { check, state: 'ok', says: found.says } : { check, state: 'failed', says: found.says, remedy: found.remedy }
+    const tls = tlsOf(name, upstream, secrets)
+    const probes = 'urls' in upstream
+      ? await Promise.all(upstream.urls.map(url => (upstream.transport === 'sse' ? probeSse : probeHttp)({ url, credential: credentials.header, tls })))
+      : [await probeChild({ command: upstream.command, args: upstream.args, env: credentials.env, directory: settings.directory }, env)]
+    return probes.map(probe => ({ check: `upstream ${name}`, ...(probe.ok ? { state: 'ok', says: probe.says } : { state: 'failed', says: probe.says, remedy: probe.remedy }) }))
   }))
+  return found.flat()
+}
 
 export const checkPort = async (check: string, host: string, port: number): Promise<readonly Check[]> => {
   const server = createServer()

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { Agent, fetch, type RequestInit, type Response } from 'undici'
 import type { Environment } from '../config/env.ts'
+import type { UpstreamTls } from '../config/tls.ts'
 
 export type Probe = { readonly ok: true; readonly says: string } | { readonly ok: false; readonly says: string; readonly remedy: string }
 
@@ -16,33 +18,66 @@ const discovery = { jsonrpc: '2.0', id: 1, method: 'server/discover', params: { 
 
 const no = (says: string, remedy: string): Probe => ({ ok: false, says, remedy })
 
-/** Greets a server over HTTP in the legacy way, then in the modern one; the first that is understood will do. */
-export const probeHttp = async (url: string, credential: { readonly header: string; readonly value: string } | undefined): Promise<Probe> => {
-  const own: Record<string, string> = credential === undefined ? {} : { [credential.header]: credential.value }
-  const send = async (method: string, headers: Record<string, string>, body?: unknown) => {
-    const response = await fetch(url, {
-      method,
-      redirect: 'manual',
-      signal: AbortSignal.timeout(patience),
-      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers, ...own },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    await response.body?.cancel()
-    return response
-  }
+export interface Address {
+  readonly url: string
+  readonly credential: { readonly header: string; readonly value: string } | undefined
+  readonly tls: UpstreamTls | undefined
+}
+
+const ownHeaders = ({ credential }: Address): Record<string, string> => (credential === undefined ? {} : { [credential.header]: credential.value })
+
+/** With the certificates by which the gateway would reach the server, and no redirect followed. */
+const withAgent = async (address: Address, ask: (send: (init: RequestInit) => Promise<Response>) => Promise<Probe>): Promise<Probe> => {
+  const agent = new Agent({ connect: { ...address.tls, minVersion: 'TLSv1.2', rejectUnauthorized: true } })
   try {
+    return await ask(init => fetch(address.url, { redirect: 'manual', signal: AbortSignal.timeout(patience), ...init, dispatcher: agent }))
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    return no(`${address.url} cannot be reached: ${cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause)}`, 'start the server, or correct its address or certificates')
+  } finally {
+    await agent.destroy()
+  }
+}
+
+const refusal = (url: string, status: number, expected: string): Probe =>
+  status === 401 || status === 403
+    ? no(`${url} refuses the gateway's credential (status ${status})`, 'see that credentials are given and are still valid')
+    : no(`${url} answers with status ${status}`, `see that the address is that of an MCP endpoint over ${expected}`)
+
+/** Greets a server over Streamable HTTP in the legacy way, then in the modern one; the first that is understood will do. */
+export const probeHttp = (address: Address): Promise<Probe> =>
+  withAgent(address, async ask => {
+    const { url } = address
+    const send = async (method: string, headers: Record<string, string>, body?: unknown) => {
+      const response = await ask({
+        method,
+        headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers, ...ownHeaders(address) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      await response.body?.cancel()
+      return response
+    }
     const greeted = await send('POST', {}, greeting)
     const session = greeted.headers.get('mcp-session-id')
     if (session !== null) await send('DELETE', { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }).catch(() => undefined)
     const answer = greeted.ok ? greeted : await send('POST', { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'server/discover' }, discovery)
-    if (answer.ok) return { ok: true, says: `${url} answers` }
-    if (answer.status === 401 || answer.status === 403) return no(`${url} refuses the gateway's credential (status ${answer.status})`, 'see that credentials are given and are still valid')
-    return no(`${url} answers with status ${answer.status}`, 'see that the address is that of an MCP endpoint over Streamable HTTP')
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    return no(`${url} cannot be reached: ${cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause)}`, 'start the server, or correct its address')
-  }
-}
+    return answer.ok ? { ok: true, says: `${url} answers` } : refusal(url, answer.status, 'Streamable HTTP')
+  })
+
+/** Opens the stream of a server over HTTP+SSE and waits for its endpoint. */
+export const probeSse = (address: Address): Promise<Probe> =>
+  withAgent(address, async ask => {
+    const { url } = address
+    const response = await ask({ headers: { accept: 'text/event-stream', ...ownHeaders(address) } })
+    if (!response.ok || response.body === null) return refusal(url, response.status, 'HTTP+SSE')
+    let seen = ''
+    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      seen += chunk
+      if (/^event: ?endpoint$/m.test(seen)) return { ok: true, says: `${url} answers` }
+      if (seen.length > 64 * 1024) break
+    }
+    return no(`${url} names no endpoint for messages`, 'see that the address is that of a server over HTTP+SSE; for Streamable HTTP leave transport out')
+  })
 
 interface Child {
   readonly command: string

@@ -24,7 +24,7 @@ const spellings = (values: readonly string[]): readonly string[] => {
   return [...new Set(all)].sort((a, b) => b.length - a.length)
 }
 
-const headerOf = (name: string, { credentials }: Extract<UpstreamSettings, { url: string }>, secrets: Secrets): { header: string; value: string; bare: readonly string[] } | undefined => {
+const headerOf = (name: string, { credentials }: Extract<UpstreamSettings, { urls: unknown }>, secrets: Secrets): { header: string; value: string; bare: readonly string[] } | undefined => {
   const secret = (key: string): string => secrets.get(`upstreams.${name}.credentials.${key}`)
   switch (credentials?.kind) {
     case undefined:
@@ -42,7 +42,7 @@ const headerOf = (name: string, { credentials }: Extract<UpstreamSettings, { url
 
 /** Joins a server's settings with its secrets (RFC 6750 section 2.1, RFC 7617 section 2). */
 export const credentialsOf = (name: string, upstream: UpstreamSettings, secrets: Secrets): UpstreamCredentials => {
-  if ('url' in upstream) {
+  if ('urls' in upstream) {
     const made = headerOf(name, upstream, secrets)
     return made === undefined ? { env: {}, secrets: [] } : { header: { header: made.header, value: made.value }, env: {}, secrets: spellings(made.bare) }
   }

@@ -12,6 +12,7 @@ import { showPath, type Problem, type Steps } from './problem.ts'
 import { sections, type PartialSettings, type Settings } from './schema.ts'
 import { createSecrets, readSecret, readStoreKey, type Secrets } from './secrets.ts'
 import { logLevels } from './settings.ts'
+import { findTlsProblems } from './tls.ts'
 import { findWarnings, findWeaknesses, type Weakness } from './weak.ts'
 
 export type Loaded =
@@ -83,10 +84,22 @@ const readSections = (document: ConfigDocument): { readonly settings: PartialSet
   return { settings: settings as PartialSettings, problems }
 }
 
+const absoluteTls = (upstream: NonNullable<PartialSettings['upstreams']>[string], directory: string): typeof upstream => {
+  if (!('urls' in upstream) || upstream.tls === undefined) return upstream
+  const { ca, certificate } = upstream.tls
+  const tls = {
+    ...upstream.tls,
+    ...(ca === undefined ? {} : { ca: { file: resolve(directory, ca.file) } }),
+    ...(certificate === undefined ? {} : { certificate: { file: resolve(directory, certificate.file) } }),
+  }
+  return { ...upstream, tls }
+}
+
 const absolute = (settings: PartialSettings, directory: string): PartialSettings => {
-  const { store, policy, identity } = settings
+  const { store, policy, identity, upstreams } = settings
   return {
     ...settings,
+    ...(upstreams === undefined ? {} : { upstreams: Object.fromEntries(Object.entries(upstreams).map(([name, one]) => [name, absoluteTls(one, directory)])) }),
     ...(store === undefined ? {} : { store: { ...store, path: resolve(directory, store.path) } }),
     ...(policy === undefined ? {} : { policy: { ...policy, source: { ...policy.source, path: resolve(directory, policy.source.path) } } }),
     ...(identity === undefined ? {} : {
@@ -170,7 +183,7 @@ export const loadSettings = async (file: string, env: Environment): Promise<Load
 
   const settings = absolute(level === undefined ? read.settings : { ...read.settings, logging: { level } }, directory)
   const secrets = await readSecrets(document.content, directory, env)
-  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems]
+  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems, ...(await findTlsProblems(settings, secrets.values))]
   const told = new Set(problems.map(problem => problem.path))
   for (const { steps, found, expected } of weaknesses) {
     // A section that holds a mistake of its own is not also called empty.

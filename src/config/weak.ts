@@ -48,16 +48,23 @@ const groupsOfOthers: Check = ({ identity }) => {
 const someUpstream: Check = ({ upstreams }) =>
   upstreams !== undefined && Object.keys(upstreams).length === 0 ? [{ steps: ['upstreams'], found: 'none', expected: 'at least one server' }] : []
 
-const confidentialCredentials: Check = ({ upstreams }) => list(upstreams).flatMap(([name, upstream]) =>
-  'url' in upstream && upstream.credentials !== undefined && !upstream.insecure_http && !isConfidential(new URL(upstream.url))
-    ? [{ steps: ['upstreams', name, 'url'], found: 'plain http to another machine', expected: 'https: the credential would travel in the clear; insecure_http: true at this server allows it' }]
+const overHttp = (upstreams: PartialSettings['upstreams']) => list(upstreams).flatMap(([name, upstream]) => ('urls' in upstream ? [{ name, upstream }] : []))
+
+const confidentialCredentials: Check = ({ upstreams }) => overHttp(upstreams).flatMap(({ name, upstream }) =>
+  upstream.credentials !== undefined && !upstream.insecure_http && !upstream.urls.every(one => isConfidential(new URL(one)))
+    ? [{ steps: ['upstreams', name, upstream.urls.length > 1 ? 'urls' : 'url'], found: 'plain http to another machine', expected: 'https: the credential would travel in the clear; insecure_http: true at this server allows it' }]
+    : [])
+
+const tlsNeedsHttps: Check = ({ upstreams }) => overHttp(upstreams).flatMap(({ name, upstream }) =>
+  upstream.tls !== undefined && !upstream.urls.every(one => /^https:/i.test(one))
+    ? [{ steps: ['upstreams', name, 'tls'], found: 'TLS for an address of plain http', expected: 'https addresses' }]
     : [])
 
 const ownMetricsPort: Check = ({ listen, metrics }) =>
   metrics !== undefined && listen !== undefined && metrics.port === listen.port && metrics.port !== 0 ? [{ steps: ['metrics', 'port'], found: 'the port of the gateway', expected: 'a port of its own' }] : []
 
 const checks: readonly Check[] = [
-  plainListening, portZero, someIssuer, distinctIssuers, groupsOfOthers, someUpstream, confidentialCredentials, ownMetricsPort,
+  plainListening, portZero, someIssuer, distinctIssuers, groupsOfOthers, someUpstream, confidentialCredentials, tlsNeedsHttps, ownMetricsPort,
 ]
 
 /** What must not be run with. */

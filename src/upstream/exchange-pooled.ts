@@ -1,20 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Pool, type Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
-import { faultOf, idleFor, type ExchangeInput, type ExchangeOutput, type ExchangeWith } from './exchange.ts'
+import { faultOf, idleFor, tlsOptions, type ExchangeInput, type ExchangeOutput, type ExchangeWith, type TlsIdentity } from './exchange.ts'
 import { PushedBody } from './pushed-body.ts'
 
 /** Calls: a pool of sockets, one exchange on each at a time. */
-export function createPooledExchange(url: string): { exchange: ExchangeWith; close(): void } {
+export function createPooledExchange(url: string, tls?: TlsIdentity): { exchange: ExchangeWith; close(): void } {
   const { origin, pathname, search } = new URL(url)
   const path = `${pathname}${search}`
-  const pool = new Pool(origin, { pipelining: 1, keepAliveTimeout: idleFor, keepAliveMaxTimeout: idleFor, bodyTimeout: 0 })
+  const pool = new Pool(origin, { pipelining: 1, keepAliveTimeout: idleFor, keepAliveMaxTimeout: idleFor, bodyTimeout: 0, connect: tlsOptions(tls) })
   return {
     exchange: (input) =>
       new Promise((resolve, reject) => {
         if (input.signal.aborted) return reject(new GatewayError('upstream_unreachable', { detail: 'aborted before it was sent' }))
         const { method, headers, body, headersTimeout } = input
-        pool.dispatch({ path, method, headers, body: body ?? null, headersTimeout }, new OneExchange(input, resolve, reject))
+        pool.dispatch({ path: input.path ?? path, method, headers, body: body ?? null, headersTimeout }, new OneExchange(input, resolve, reject))
       }),
     close: () => void pool.destroy(),
   }

@@ -4,10 +4,14 @@ import https from 'node:https'
 import { Readable } from 'node:stream'
 import { createProxyMiddleware, type Plugin } from 'http-proxy-middleware'
 import { GatewayError } from '../errors.ts'
-import { faultOf, idleFor, type ExchangeInput, type ExchangeOutput, type ExchangeWith } from './exchange.ts'
+import { faultOf, idleFor, tlsOptions, type ExchangeInput, type ExchangeOutput, type ExchangeWith, type TlsIdentity } from './exchange.ts'
 import { StreamedBody } from './streamed-body.ts'
 
-const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT'])
+const unconnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_TLS_CERT_ALTNAME_INVALID'])
+// What OpenSSL finds wrong with a server's certificate (X509_STORE_CTX_get_error), by Node's names; nothing is sent to such a server.
+const untrusted = /^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_|HOSTNAME_)/
+
+const neverSent = ({ code = '', syscall }: Error & { code?: string; syscall?: string }) => syscall === 'connect' || unconnected.has(code) || untrusted.test(code)
 
 class GatewayRequest extends Readable {
   readonly url = '/'
@@ -63,15 +67,16 @@ const settlePlugin: Plugin<IncomingMessage, ServerResponse> = (proxy) => {
 }
 
 /** Streams of events, and what ends them: each may stay open for hours. */
-export function createProxiedExchange(url: string): { exchange: ExchangeWith; close(): void } {
+export function createProxiedExchange(url: string, tls?: TlsIdentity): { exchange: ExchangeWith; close(): void } {
   const secure = url.startsWith('https:')
   const agentOptions = { keepAlive: true, timeout: idleFor, scheduling: 'lifo' as const }
-  const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions)
+  const agent = secure ? new https.Agent({ ...agentOptions, ...tlsOptions(tls) }) : new http.Agent(agentOptions)
   const forward = createProxyMiddleware<IncomingMessage, ServerResponse>({
     target: url,
     ignorePath: true,
     changeOrigin: true,
     agent,
+    secure: true,
     selfHandleResponse: true,
     ejectPlugins: true,
     plugins: [settlePlugin],
@@ -103,7 +108,7 @@ export function createProxiedExchange(url: string): { exchange: ExchangeWith; cl
         settle(() => {
           input.signal.removeEventListener('abort', cancel)
           response.destroy()
-          reject(faultOf(error, input.signal, neverSent.has(error.code ?? '')))
+          reject(faultOf(error, input.signal, neverSent(error)))
         })
       input.signal.addEventListener('abort', cancel, { once: true })
       const next = (error?: unknown) => request.failed((error as Error | undefined) ?? new Error('not forwarded')) // what httpxy throws are errors

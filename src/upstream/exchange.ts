@@ -5,6 +5,8 @@ export interface ExchangeInput {
   readonly method: 'POST' | 'GET' | 'DELETE'
   readonly headers: { readonly [name: string]: string }
   readonly body?: string
+  /** Path and query in place of those of the server's URL. */
+  readonly path?: string
   readonly signal: AbortSignal
   /** Milliseconds until the server's response head; 0 waits for ever. */
   readonly headersTimeout: number
@@ -26,6 +28,14 @@ export interface ExchangeOutput {
  * nothing was sent for certain, `upstream_broken` when it may have been, `upstream_timeout`.
  */
 export type ExchangeWith = (input: ExchangeInput) => Promise<ExchangeOutput>
+
+/** What a TLS connection is made with, as PEM. The server is verified, always: by `ca` in place of the public authorities, where it is given. */
+export interface TlsIdentity {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+export const tlsOptions = (own: TlsIdentity = {}) => ({ ...own, minVersion: 'TLSv1.2', rejectUnauthorized: true }) as const
 
 /** Idle sockets are dropped well before common servers drop theirs: a call on a dying socket cannot be repeated. */
 export const idleFor = 4000

@@ -1,12 +1,12 @@
 import { GatewayError } from '../errors.ts'
 import type { JsonObject, Message, Revision } from '../model.ts'
-import { createPooledExchange } from './exchange-pooled.ts'
-import { createProxiedExchange } from './exchange-proxied.ts'
-import type { AnswerBody, ExchangeOutput } from './exchange.ts'
+import type { AnswerBody, ExchangeOutput, TlsIdentity } from './exchange.ts'
+import { createReplicas, isRefusal, type Replica } from './replicas.ts'
 import type { Arrival, OwnIds, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface SseEventLike {
   readonly id?: string
+  readonly event?: string
   readonly data: string
   readonly retry?: number
 }
@@ -18,7 +18,9 @@ export interface SseReader {
 export interface HttpUpstreamOptions {
   readonly name: string
   readonly labels: { readonly [label: string]: string }
-  readonly url: string
+  /** Where the server runs; more than one are replicas of it. */
+  readonly urls: readonly string[]
+  readonly tls?: TlsIdentity | undefined
   /** The header that carries the gateway's credential. */
   readonly credential?: { readonly header: string; readonly value: string }
   readonly secrets: readonly string[]
@@ -31,13 +33,20 @@ export interface HttpUpstreamOptions {
 
 /** A server over Streamable HTTP (MCP 2025-11-25 basic/transports, 2026-07-28 basic/transports/streamable-http). */
 export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
-  const calls = createPooledExchange(options.url)
-  const streams = createProxiedExchange(options.url)
+  const replicas = createReplicas(options.urls, options.tls)
   const credential: Record<string, string> = options.credential === undefined ? {} : { [options.credential.header.toLowerCase()]: options.credential.value }
 
   const open = (): UpstreamLink => {
     let session: string | undefined
     let negotiated: string | undefined
+    let generation = 0
+    // A session of the older era lives where it was made.
+    let home: Replica | undefined
+    const settle = (replica: Replica | undefined) => {
+      if (home !== undefined) home.homes -= 1
+      if (replica !== undefined) replica.homes += 1
+      home = replica
+    }
     const legacyHeaders = (revision: Revision): Record<string, string> => ({
       ...(session === undefined ? {} : { 'mcp-session-id': session }),
       ...(revision === '2024-11-05' || revision === '2025-03-26' ? {} : { 'mcp-protocol-version': negotiated ?? revision }),
@@ -47,8 +56,32 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
       return message.method === 'initialize' && message.kind === 'request' ? {} : legacyHeaders(message.revision)
     }
 
+    const greet = (attempt: (replica: Replica) => Promise<ExchangeOutput>, signal: AbortSignal) =>
+      replicas.first('sessions', signal, async (replica) => {
+        const output = await attempt(replica)
+        settle(replica)
+        return output
+      })
+    /** Where the session's own replica is gone, so is the session: it is greeted at another one before it is used again. */
+    const atHome = async (attempt: (replica: Replica) => Promise<ExchangeOutput>, signal: AbortSignal) => {
+      const only = replicas.all.length === 1 ? replicas.all[0] : home
+      if (only === undefined) throw new GatewayError('upstream_unreachable', { detail: 'no replica was greeted for this session' })
+      try {
+        return await attempt(only)
+      } catch (cause) {
+        if (replicas.all.length === 1 || !isRefusal(cause) || signal.aborted) throw cause
+        if (session === undefined) return greet(attempt, signal) // a server that keeps no session is the same everywhere
+        settle(undefined)
+        session = undefined
+        generation += 1
+        throw cause
+      }
+    }
+
     return {
-      generation: 0,
+      get generation() {
+        return generation
+      },
       get hasSession() {
         return session !== undefined
       },
@@ -57,7 +90,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
         const { message } = evaluated
         const greets = message.kind === 'request' && message.method === 'initialize'
         if (greets) session = undefined
-        const answer = await calls.exchange({
+        const input = {
           method: 'POST',
           headers: {
             ...headers,
@@ -70,7 +103,9 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
           body: options.print(message, own),
           signal,
           headersTimeout: options.headersTimeout,
-        })
+        } as const
+        const attempt = (replica: Replica) => replica.calls(input)
+        const answer = await (greets ? greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : atHome(attempt, signal))
         if (greets) {
           session = single(answer.headers['mcp-session-id']) || undefined
           negotiated = undefined
@@ -78,26 +113,24 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
         return readReply(answer, options)
       },
       async listen({ signal, revision, from }) {
-        const answer = await streams.exchange({
-          method: 'GET',
-          headers: {
-            ...legacyHeaders(revision),
-            accept: 'text/event-stream',
-            'accept-encoding': 'identity',
-            ...(from === undefined ? {} : { 'last-event-id': from }),
-            ...credential,
-          },
-          signal,
-          headersTimeout: options.headersTimeout,
-        })
-        return readReply(answer, options)
+        const headers = {
+          ...legacyHeaders(revision),
+          accept: 'text/event-stream',
+          'accept-encoding': 'identity',
+          ...(from === undefined ? {} : { 'last-event-id': from }),
+          ...credential,
+        }
+        const { headersTimeout } = options
+        return readReply(await atHome((replica) => replica.streams({ method: 'GET', headers, signal, headersTimeout }), signal), options)
       },
       async close() {
-        if (session === undefined) return
+        const last = home
+        settle(undefined)
+        if (session === undefined || last === undefined) return
         const headers = { ...legacyHeaders('2025-11-25'), ...credential }
         session = undefined
         const signal = AbortSignal.timeout(2000)
-        await streams.exchange({ method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
+        await last.streams({ method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
           ({ body }) => discard(body),
           () => undefined, // the server may be gone already; its session dies with it
         )
@@ -106,10 +139,8 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
   }
   return {
     name: options.name, labels: options.labels, secrets: options.secrets, open,
-    async close() {
-      calls.close()
-      streams.close()
-    },
+    replicas: replicas.state,
+    close: async () => replicas.close(),
   }
 }
 

@@ -1,16 +1,9 @@
 import { GatewayError } from '../errors.ts'
-import type { Json, Logger, Message, RequestId } from '../model.ts'
+import type { Logger, Message } from '../model.ts'
 import { startChild, type Child } from './child.ts'
-import { createFlow, createQueue, type Flow, type Queue } from './queue.ts'
-import type { Arrival, OwnIds, Reply, Upstream, UpstreamLink } from './upstream.ts'
-
-/** What of an unjudged line is needed to know whose it is. */
-export interface LineAddress {
-  readonly kind: 'request' | 'notification' | 'answer' | 'unreadable'
-  readonly id?: RequestId | null
-  /** The progress token, subscription id or request id that a notification carries. */
-  readonly token?: Json
-}
+import { createFlow } from './queue.ts'
+import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
+import type { OwnIds, Reply, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface StdioUpstreamOptions {
   readonly name: string
@@ -28,22 +21,16 @@ export interface StdioUpstreamOptions {
   /** Milliseconds until the first line about a request. */
   readonly answerTimeout: number
   readonly print: (message: Message, own: OwnIds) => string
-  readonly readAddress: (line: Uint8Array) => LineAddress
+  readonly readAddress: ReadAddress
   /** For log lines: without secrets and what detectors find. */
   readonly redactText: (text: string) => string
   readonly logger: Logger
 }
 
-interface Waiting {
-  readonly queue: Queue<Arrival>
-  readonly tokens: ReadonlySet<Json>
-  readonly silence: NodeJS.Timeout
-}
 /** One child from its start to its last line, with what it was asked. */
 interface Run {
   readonly child: Child
-  readonly waiting: Map<RequestId, Waiting>
-  readonly flow: Flow
+  readonly board: Switchboard
 }
 
 interface Slot {
@@ -61,56 +48,22 @@ const restartWindow = 60_000
 const maxRestarts = 5
 /** Bytes of a child's output that no reader has taken yet: past the first it is paused. */
 const unread = { high: 1024 * 1024, low: 256 * 1024 }
-/** What a child says while nobody listens, in lines and in bytes. */
-const backlogLimit = { lines: 100, bytes: 1024 * 1024 }
 
 /** A server run as a child process, one per client session (MCP 2026-07-28 and 2025-11-25, basic/transports/stdio). */
 export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
   const children = new Map<Child, Slot>()
 
   const open = ({ owner }: { owner: string }): UpstreamLink => {
-    let unasked: Queue<Arrival> | undefined
-    let backlog: Arrival[] = []
     let generation = 0
     let closed = false
     let run: Run | undefined
     let starts: number[] = []
 
-    const deliver = (from: Run, line: Uint8Array) => {
-      const address = options.readAddress(line)
-      // Many programs print a banner; it is no message, and harms none.
-      if (address.kind === 'unreadable') return options.logger.warn('a server printed what is no message', { upstream: options.name, bytes: line.length })
-      const push = (queue: Queue<Arrival>) => queue.push({ data: line }, line.length, from.flow)
-      const asked = address.kind === 'answer' && address.id !== null && address.id !== undefined ? from.waiting.get(address.id) : undefined
-      if (asked !== undefined && address.id !== null && address.id !== undefined) {
-        push(asked.queue)
-        asked.queue.end()
-        return release(from, address.id)
-      }
-      const owned = address.token === undefined ? undefined : [...from.waiting.values()].find(({ tokens }) => tokens.has(address.token as Json))
-      if (owned !== undefined) clearTimeout(owned.silence)
-      const queue = owned?.queue ?? unasked ?? [...from.waiting.values()].at(-1)?.queue
-      if (queue !== undefined) return push(queue)
-      backlog.push({ data: line })
-      let bytes = backlog.reduce((sum, { data }) => sum + data.length, 0)
-      while (backlog.length > backlogLimit.lines || bytes > backlogLimit.bytes) bytes -= backlog.shift()?.data.length ?? 0
-    }
-    const release = (from: Run, id: RequestId) => {
-      clearTimeout(from.waiting.get(id)?.silence)
-      from.waiting.delete(id)
-    }
     /** The next use starts another child; this one may still have something to say. */
     const detach = (gone: Run) => {
       if (run !== gone) return
       run = undefined
-      unasked?.end()
-      unasked = undefined
-    }
-    const fail = (gone: Run, code: 'upstream_broken' | 'upstream_timeout', detail: string) => {
-      for (const [id, { queue }] of gone.waiting) {
-        queue.fail(new GatewayError(code, { detail }))
-        release(gone, id)
-      }
+      gone.board.endListening()
     }
     const running = (): Run => {
       if (closed) throw new GatewayError('upstream_unreachable', { detail: 'the session is closed' })
@@ -122,18 +75,22 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
       starts.push(now)
       let why = 'its output ended'
       const child: Child = startChild({ ...options, maxLine: options.maxAnswer }, {
-        line: (line) => deliver(started, line),
+        line: (line) => started.board.deliver(line),
         complaint: (line) => options.logger.info('upstream stderr', { upstream: options.name, line: options.redactText(Buffer.from(line).toString('utf8').slice(0, 2000)) }),
         gone(detail) {
           why = detail
           children.delete(child)
           detach(started)
         },
-        drained: () => (detach(started), fail(started, 'upstream_broken', why)),
+        drained: () => (detach(started), started.board.fail('upstream_broken', why)),
       })
-      const started: Run = { child, waiting: new Map(), flow: createFlow(child, unread) }
-      const isIdle = () => started.waiting.size === 0 && unasked === undefined
-      children.set(child, { owner, lastUsed: now, isLeaving: false, isIdle, forget: () => detach(started) })
+      const board = createSwitchboard({
+        readAddress: options.readAddress, answerTimeout: options.answerTimeout, flow: createFlow(child, unread),
+        // Many programs print a banner; it is no message, and harms none.
+        unreadable: (line) => options.logger.warn('a server printed what is no message', { upstream: options.name, bytes: line.length }),
+      })
+      const started: Run = { child, board }
+      children.set(child, { owner, lastUsed: now, isLeaving: false, isIdle: () => board.isIdle, forget: () => detach(started) })
       run = started
       generation += 1
       return started
@@ -153,42 +110,21 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
         const target = running()
         const { message } = evaluated
         const line = options.print(message, own)
-        const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
         if (message.kind !== 'request' || id === undefined) {
-          await Promise.race([target.child.write(line), aborted])
+          await Promise.race([target.child.write(line), new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))])
           return { kind: 'accepted' }
         }
-        const queue = createQueue<Arrival>()
-        const end = (finish: () => void) => {
-          release(target, id)
-          finish()
-        }
-        const silence = setTimeout(() => end(() => queue.fail(new GatewayError('upstream_timeout', { detail: 'the child did not answer' }))), options.answerTimeout).unref()
-        target.waiting.set(id, { queue, silence, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
-        void aborted.then(() => end(queue.close))
-        target.child.write(line).catch((error: Error) => end(() => queue.fail(error)))
-        return { kind: 'stream', streams: false, arrivals: queue.items }
+        const expected = target.board.expect({ id, progressToken, signal })
+        target.child.write(line).catch(expected.fail)
+        return { kind: 'stream', streams: false, arrivals: expected.items }
       },
-      async listen({ signal }): Promise<Reply> {
-        const { flow } = running()
-        const queue = createQueue<Arrival>()
-        for (const arrival of backlog.splice(0)) queue.push(arrival, arrival.data.length, flow)
-        unasked?.end()
-        unasked = queue
-        const leave = () => {
-          queue.close()
-          if (unasked === queue) unasked = undefined
-        }
-        if (signal.aborted) leave()
-        else signal.addEventListener('abort', leave, { once: true })
-        return { kind: 'stream', streams: true, arrivals: queue.items }
-      },
+      listen: async ({ signal }): Promise<Reply> => ({ kind: 'stream', streams: true, arrivals: running().board.listen(signal) }),
       async close() {
         closed = true
         const last = run
         if (last === undefined) return
         detach(last)
-        fail(last, 'upstream_broken', 'the session was closed')
+        last.board.fail('upstream_broken', 'the session was closed')
         await last.child.stop()
       },
     }

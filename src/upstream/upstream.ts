@@ -1,4 +1,5 @@
 import type { ErrorAnswer, Evaluated, Notification, Request, RequestId, Result, Revision } from '../model.ts'
+import type { ReplicaState } from './replicas.ts'
 
 /** One JSON-RPC message of a server as it arrived: text that nobody has judged. */
 export interface Arrival {
@@ -65,5 +66,7 @@ export interface Upstream {
   readonly secrets: readonly string[]
   /** `owner` caps children per person; throws `GatewayError('capacity')` past the cap. */
   open(options: { readonly owner: string }): UpstreamLink
+  /** Where it runs over HTTP, and whether it can be reached there, as far as is known. */
+  replicas?(): readonly ReplicaState[]
   close(): Promise<void>
 }

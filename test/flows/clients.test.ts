@@ -37,19 +37,17 @@ const directory = realpathSync(mkdtempSync(join(tmpdir(), 'clients-')))
 const script = (name: string, ...args: string[]) => ({ command: process.execPath, args: [join(modules, name, 'dist/index.js'), ...args] })
 let gateway: TestGateway
 let fixture: Fixture
-let everything: ChildProcess
+const everything: ChildProcess[] = []
 
 beforeAll(async () => {
   writeFileSync(join(directory, 'order.txt'), `paid with ${card}`)
   writeFileSync(join(directory, 'memory.jsonl'), `${JSON.stringify({ type: 'entity', name: 'ada', entityType: 'person', observations: [`pays with ${card}`] })}\n`)
-  const port = await freePort()
-  everything = spawn(process.execPath, [join(modules, 'server-everything/dist/index.js'), 'streamableHttp'], { env: { ...process.env, PORT: String(port) }, stdio: ['ignore', 'ignore', 'pipe'] })
-  await new Promise<void>((resolve) => everything.stderr?.once('data', () => resolve()))
-  everything.stderr?.resume()
+  const [port, ssePort] = await Promise.all([startEverything('streamableHttp'), startEverything('sse')])
   fixture = await startFixture()
   gateway = await startGateway({
     upstreams: {
       'everything-http': { url: `http://127.0.0.1:${port}/mcp` },
+      'everything-sse': { url: `http://127.0.0.1:${ssePort}/sse`, transport: 'sse' },
       'everything-stdio': script('server-everything', 'stdio'),
       files: script('server-filesystem', directory),
       memory: { ...script('server-memory'), env: { MEMORY_FILE_PATH: join(directory, 'memory.jsonl') } },
@@ -61,9 +59,17 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.close()
   await fixture?.close()
-  everything?.kill()
+  for (const server of everything) server.kill()
   rmSync(directory, { recursive: true, force: true })
 })
+
+async function startEverything(transport: 'streamableHttp' | 'sse'): Promise<number> {
+  const port = await freePort()
+  const server = spawn(process.execPath, [join(modules, 'server-everything/dist/index.js'), transport], { env: { ...process.env, PORT: String(port) }, stdio: ['ignore', 'ignore', 'pipe'] })
+  everything.push(server)
+  await new Promise<void>((resolve) => server.stderr?.on('data', (text) => String(text).includes(String(port)) && resolve()))
+  return port
+}
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
@@ -83,6 +89,7 @@ interface Server {
 const everythingServer: Server = { lists: 'echo', hides: 'get-env', masked: ['echo', { message: `card ${card}` }], denied: ['toggle-simulated-logging', {}] }
 const servers: Readonly<Record<string, Server>> = {
   'everything-http': everythingServer,
+  'everything-sse': everythingServer,
   'everything-stdio': everythingServer,
   files: { lists: 'read_text_file', hides: 'move_file', masked: ['read_text_file', { path: join(directory, 'order.txt') }], denied: ['write_file', { path: join(directory, 'new.txt'), content: 'x' }] },
   memory: { lists: 'read_graph', hides: 'delete_relations', masked: ['read_graph', {}], denied: ['delete_entities', { entityNames: ['ada'] }] },
@@ -148,7 +155,7 @@ const openAsked = async (upstream: string, groups: readonly string[]) => {
   return { client, asked, call }
 }
 
-test.each(['everything-http', 'everything-stdio'])('%s: sampling, elicitation and roots go through to the client and back', async (upstream) => {
+test.each(['everything-http', 'everything-sse', 'everything-stdio'])('%s: sampling, elicitation and roots go through to the client and back', async (upstream) => {
   const { client, asked, call } = await openAsked(upstream, ['ops'])
   try {
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(expect.arrayContaining(['trigger-sampling-request', 'trigger-elicitation-request', 'get-roots-list']))
@@ -161,7 +168,7 @@ test.each(['everything-http', 'everything-stdio'])('%s: sampling, elicitation an
   }
 })
 
-test.each(['everything-http', 'everything-stdio'])('%s: what allow_server does not allow never reaches the client, and the server is told', async (upstream) => {
+test.each(['everything-http', 'everything-sse', 'everything-stdio'])('%s: what allow_server does not allow never reaches the client, and the server is told', async (upstream) => {
   const { client, asked, call } = await openAsked(upstream, [])
   try {
     expect(await call('trigger-sampling-request', { prompt: 'say something' })).toMatch(/isError":true/)

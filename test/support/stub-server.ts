@@ -1,4 +1,5 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 export interface Received {
@@ -17,19 +18,20 @@ export interface StubServer {
 export type Answer = (request: Received, response: ServerResponse) => void | Promise<void>
 
 /** A real HTTP server that keeps the bytes it got and answers as the test says. */
-export async function startStubServer(answer: Answer): Promise<StubServer> {
+export async function startStubServer(answer: Answer, tls?: https.ServerOptions): Promise<StubServer> {
   const received: Received[] = []
-  const server = http.createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = []
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
     const seen = { method: request.method ?? '', headers: request.headers, rawHeaders: request.rawHeaders, body: Buffer.concat(chunks).toString('utf8') }
     received.push(seen)
     await answer(seen, response)
-  })
+  }
+  const server = tls === undefined ? http.createServer(take) : https.createServer(tls, take)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}/mcp`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/mcp`,
     received,
     messages: () => received.filter(({ body }) => body !== '').map(({ body }) => JSON.parse(body)),
     close: () =>
@@ -52,7 +54,7 @@ export const events = (response: ServerResponse, frames: readonly string[]): voi
 type Method = (params: Record<string, unknown>, message: { id?: unknown; method: string }) => unknown
 
 /** A small MCP server over plain JSON: `initialize` and lists are given, the rest is the test's. */
-export const mcpAnswers = (methods: Readonly<Record<string, Method>>, session = 'upstream-session'): Answer => (request, response) => {
+export const mcpAnswers = (methods: Readonly<Record<string, Method>>, session: string | null = 'upstream-session'): Answer => (request, response) => {
   if (request.method !== 'POST') return void response.writeHead(request.method === 'DELETE' ? 200 : 405).end()
   const message = JSON.parse(request.body) as { id?: unknown; method: string; params?: Record<string, unknown> }
   if (message.id === undefined || message.method === undefined) return void response.writeHead(202).end()
@@ -64,7 +66,7 @@ export const mcpAnswers = (methods: Readonly<Record<string, Method>>, session = 
   }
   if (message.method === 'initialize') {
     const result = { protocolVersion: message.params?.['protocolVersion'], capabilities: { tools: {}, prompts: {}, resources: {} }, serverInfo: { name: 'stub', version: '1' } }
-    return json(response, { jsonrpc: '2.0', id: message.id, result }, 200, { 'mcp-session-id': session })
+    return json(response, { jsonrpc: '2.0', id: message.id, result }, 200, session === null ? {} : { 'mcp-session-id': session })
   }
   const empty: Record<string, unknown> = { 'tools/list': { tools: [] }, 'prompts/list': { prompts: [] }, 'resources/list': { resources: [] }, ping: {} }
   const result = empty[message.method]

@@ -1,0 +1,72 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import type { PartialSettings, Settings } from './schema.ts'
+import type { Secrets } from './secrets.ts'
+import type { Weakness } from './weak.ts'
+
+type UpstreamSettings = Settings['upstreams'][string]
+type TlsSettings = NonNullable<Extract<UpstreamSettings, { urls: unknown }>['tls']>
+
+/** What TLS connections to a server are made with, as PEM. Holds a private key: never print it. */
+export interface UpstreamTls {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+const keyPath = (name: string): string => `upstreams.${name}.tls.key`
+
+/** Of settings whose files were looked at by `findTlsProblems`. */
+export const tlsOf = (name: string, upstream: UpstreamSettings, secrets: Secrets): UpstreamTls | undefined => {
+  if (!('urls' in upstream) || upstream.tls === undefined) return undefined
+  const { ca, certificate } = upstream.tls
+  return {
+    ...(ca === undefined ? {} : { ca: readFileSync(ca.file, 'utf8') }),
+    ...(certificate === undefined ? {} : { cert: readFileSync(certificate.file, 'utf8'), key: secrets.get(keyPath(name)) }),
+  }
+}
+
+const begin = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
+
+const certificates = async (file: string): Promise<{ readonly all: readonly X509Certificate[] } | { readonly found: string }> => {
+  try {
+    const blocks = (await readFile(file, 'utf8')).match(begin) ?? []
+    if (blocks.length === 0) return { found: 'a file without a certificate' }
+    return { all: blocks.map(block => new X509Certificate(block)) }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return { found: code === undefined || code.startsWith('ERR_') ? 'a certificate that cannot be read' : `a file that cannot be read (${code})` }
+  }
+}
+
+const keyProblem = (certificate: X509Certificate, key: string): string | undefined => {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(key)) ? undefined : 'the key of another certificate'
+  } catch {
+    return 'something that is no private key, or one with a passphrase'
+  }
+}
+
+const problemsOf = async (name: string, { ca, certificate }: TlsSettings, key: string | undefined): Promise<readonly Weakness[]> => {
+  const at = (...steps: string[]): Weakness['steps'] => ['upstreams', name, 'tls', ...steps]
+  const problems: Weakness[] = []
+  if (ca !== undefined) {
+    const read = await certificates(ca.file)
+    if ('found' in read) problems.push({ steps: at('ca', 'file'), found: read.found, expected: 'a file with PEM certificates' })
+  }
+  if (certificate === undefined) return problems
+  const read = await certificates(certificate.file)
+  if ('found' in read) return [...problems, { steps: at('certificate', 'file'), found: read.found, expected: 'a file with a PEM certificate' }]
+  const [own] = read.all
+  // Its absence is told with the secret.
+  const found = own === undefined || key === undefined ? undefined : keyProblem(own, key)
+  return found === undefined ? problems : [...problems, { steps: at('key_from'), found, expected: 'the private key of the certificate, as PEM without a passphrase' }]
+}
+
+/** Looks at every certificate and key for servers: a gateway that starts can use them. */
+export const findTlsProblems = async ({ upstreams }: PartialSettings, secrets: ReadonlyMap<string, string>): Promise<readonly Weakness[]> => {
+  const found = await Promise.all(Object.entries(upstreams ?? {}).map(([name, upstream]) =>
+    'urls' in upstream && upstream.tls !== undefined ? problemsOf(name, upstream.tls, secrets.get(keyPath(name))) : []))
+  return found.flat()
+}

@@ -1,0 +1,131 @@
+import { GatewayError } from '../errors.ts'
+import type { Json, RequestId } from '../model.ts'
+import { createQueue, type Flow, type Queue } from './queue.ts'
+import type { Arrival } from './upstream.ts'
+
+/** What of an unjudged message is needed to know whose it is. */
+export interface Address {
+  readonly kind: 'request' | 'notification' | 'answer' | 'unreadable'
+  readonly id?: RequestId | null
+  /** The progress token, subscription id or request id that a notification carries. */
+  readonly token?: Json
+}
+export type ReadAddress = (message: Uint8Array) => Address
+
+export interface SwitchboardOptions {
+  readonly readAddress: ReadAddress
+  /** Milliseconds until the first message about a request. */
+  readonly answerTimeout: number
+  /** Told of what is no message. */
+  readonly unreadable: (message: Uint8Array) => void
+  readonly flow: Flow
+}
+
+/** What arrives for one request. */
+export interface Expected {
+  readonly items: AsyncIterable<Arrival>
+  /** Settled with the first of it, or when there is no more to come. */
+  readonly touched: Promise<void>
+  fail(error: Error): void
+}
+
+/** One channel on which a server answers everything: each message goes to whom it is for. */
+export interface Switchboard {
+  readonly isIdle: boolean
+  deliver(message: Uint8Array): void
+  /** Ends with the answer, or when `signal` aborts. */
+  expect(asked: { readonly id: RequestId; readonly progressToken?: string | undefined; readonly signal: AbortSignal }): Expected
+  /** What no request asked for, until `signal` aborts; the latest listener has it. */
+  listen(signal: AbortSignal): AsyncIterable<Arrival>
+  /** No more is asked; what waits may still be answered. */
+  endListening(): void
+  fail(code: 'upstream_broken' | 'upstream_timeout', detail: string): void
+}
+
+interface Waiting {
+  readonly queue: Queue<Arrival>
+  readonly tokens: ReadonlySet<Json>
+  readonly silence: NodeJS.Timeout
+  readonly touch: () => void
+}
+
+/** What is said while nobody listens, in messages and in bytes. */
+const backlogLimit = { messages: 100, bytes: 1024 * 1024 }
+
+export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow }: SwitchboardOptions): Switchboard {
+  const waiting = new Map<RequestId, Waiting>()
+  const backlog: Arrival[] = []
+  let unasked: Queue<Arrival> | undefined
+
+  const push = (queue: Queue<Arrival>, data: Uint8Array) => queue.push({ data }, data.length, flow)
+  const release = (id: RequestId) => {
+    clearTimeout(waiting.get(id)?.silence)
+    waiting.get(id)?.touch()
+    waiting.delete(id)
+  }
+  const keep = (data: Uint8Array) => {
+    backlog.push({ data })
+    let bytes = backlog.reduce((sum, kept) => sum + kept.data.length, 0)
+    while (backlog.length > backlogLimit.messages || bytes > backlogLimit.bytes) bytes -= backlog.shift()?.data.length ?? 0
+  }
+
+  return {
+    get isIdle() {
+      return waiting.size === 0 && unasked === undefined
+    },
+    deliver(data) {
+      const address = readAddress(data)
+      if (address.kind === 'unreadable') return unreadable(data)
+      const { id, token } = address
+      const asked = address.kind === 'answer' && id !== null && id !== undefined ? waiting.get(id) : undefined
+      if (asked !== undefined && id !== null && id !== undefined) {
+        push(asked.queue, data)
+        asked.queue.end()
+        return release(id)
+      }
+      const owned = token === undefined ? undefined : [...waiting.values()].find(({ tokens }) => tokens.has(token))
+      if (owned !== undefined) clearTimeout(owned.silence)
+      const reader = owned ?? (unasked === undefined ? [...waiting.values()].at(-1) : undefined)
+      reader?.touch()
+      const queue = reader?.queue ?? unasked
+      if (queue === undefined) keep(data)
+      else push(queue, data)
+    },
+    expect({ id, progressToken, signal }) {
+      const queue = createQueue<Arrival>()
+      const { promise: touched, resolve: touch } = Promise.withResolvers<void>()
+      const end = (finish: () => void) => {
+        release(id)
+        finish()
+      }
+      const silence = setTimeout(() => end(() => queue.fail(new GatewayError('upstream_timeout', { detail: 'nothing came for a request' }))), answerTimeout).unref()
+      waiting.set(id, { queue, silence, touch, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
+      if (signal.aborted) end(queue.close)
+      else signal.addEventListener('abort', () => end(queue.close), { once: true })
+      return { items: queue.items, touched, fail: (error) => end(() => queue.fail(error)) }
+    },
+    listen(signal) {
+      const queue = createQueue<Arrival>()
+      for (const { data } of backlog.splice(0)) push(queue, data)
+      unasked?.end()
+      unasked = queue
+      const leave = () => {
+        queue.close()
+        if (unasked === queue) unasked = undefined
+      }
+      if (signal.aborted) leave()
+      else signal.addEventListener('abort', leave, { once: true })
+      return queue.items
+    },
+    endListening() {
+      unasked?.end()
+      unasked = undefined
+    },
+    fail(code, detail) {
+      for (const [id, { queue }] of [...waiting]) {
+        queue.fail(new GatewayError(code, { detail }))
+        release(id)
+      }
+    },
+  }
+}
