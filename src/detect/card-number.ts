@@ -1,5 +1,5 @@
 import type { Span } from '../model.ts'
-import { digitRuns } from './detector.ts'
+import { digitRuns, isDigit, type DigitRun } from './detector.ts'
 
 /** A long token of hexadecimal digits: a digest, whatever its digits spell. */
 export const hexToken = /^[0-9a-f]{24,}$/i
@@ -10,10 +10,10 @@ interface Group {
 }
 
 /** ISO/IEC 7812 numbers: 13 to 19 digits of a known issuer with the right check digit, alone or grouped. */
-export function findCardNumbers(text: string, _label?: string, runs: readonly Span[] = digitRuns(text)): readonly Span[] {
+export function findCardNumbers(text: string, _label?: string, runs: readonly DigitRun[] = digitRuns(text)): readonly Span[] {
   const spans: Span[] = []
   for (const run of runs) {
-    if (run.end - run.start < 13) continue
+    if (run.digits < 13) continue
     const groups = groupsOf(text, run)
     for (let first = 0; first < groups.length; first++) {
       const last = cardFrom(text, groups, first)
@@ -75,7 +75,6 @@ function isPartOfMore(text: string, start: number, end: number, single: boolean)
   return hexToken.test(text.slice(from, to))
 }
 
-const isDigit = (code: number): boolean => code >= 48 && code <= 57
 const isLetter = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 const isTokenCode = (code: number): boolean => isDigit(code) || isLetter(code)
 

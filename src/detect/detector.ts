@@ -5,12 +5,28 @@ import type { Span } from '../model.ts'
  * secrets are only told by it. `runs` are the text's `digitRuns`, where the caller knows them. Pure, and linear in the
  * length of the text.
  */
-export type Detector = (text: string, label?: string, runs?: readonly Span[]) => readonly Span[]
+export type Detector = (text: string, label?: string, runs?: readonly DigitRun[]) => readonly Span[]
 
-/** Nine digits or more, each pair apart by at most one space or dash: what is told by its digits has no fewer. */
+/** Digits that stand together, each pair apart by at most one space or dash. */
+export interface DigitRun extends Span {
+  readonly digits: number
+}
+/** What is told by its digits has no fewer. */
+export const fewestDigits = 9
 export const digitRun = /\d(?:[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d){8,}/g
-/** The runs of a text, each as long as it goes. */
-export const digitRuns = (text: string): readonly Span[] => spansOf(digitRun, text)
+
+/** The runs of nine digits or more in a text, each as long as it goes. */
+export function digitRuns(text: string): readonly DigitRun[] {
+  const runs: DigitRun[] = []
+  eachMatch(digitRun, text, (matched, start) => {
+    let digits = 0
+    for (let at = 0; at < matched.length; at++) if (isDigit(matched.charCodeAt(at))) digits++
+    runs.push({ start, end: start + matched.length, digits })
+  })
+  return runs
+}
+
+export const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
 /** Each match with where it begins. The pattern must be global; not `matchAll`, which copies the pattern for every text. */
 export function eachMatch(pattern: RegExp, text: string, visit: (matched: string, start: number) => void): void {

@@ -1,19 +1,14 @@
 import type { Finding, Span } from '../model.ts'
 import { awsLabel, findApiKeys } from './api-key.ts'
 import { findCardNumbers } from './card-number.ts'
-import { digitRun, digitRuns, joinSpans, type Detector } from './detector.ts'
+import { cluesOf, type Clues } from './clues.ts'
+import { joinSpans, type Detector } from './detector.ts'
 import { findEmails } from './email.ts'
 import { findJwts } from './jwt.ts'
 import { plainCopy } from './plain-copy.ts'
 import { findPrivateKeys } from './private-key.ts'
 import { findSsns, label as ssnLabel } from './us-ssn.ts'
 
-/** What stands in a text, found before any detector looks at it. */
-interface Clues {
-  readonly runs: readonly Span[]
-  readonly marks: boolean
-  readonly words: boolean
-}
 interface Row {
   readonly find: Detector
   /** True of every text in which the detector hits without a label. */
@@ -29,7 +24,7 @@ const digits = (_text: string, { runs }: Clues): boolean => runs.length > 0
 export const builtIn = {
   card_number: { find: findCardNumbers, mayHit: digits, confidence: 'high' },
   us_ssn: { find: findSsns, mayHit: digits, confidence: 'medium' },
-  email: { find: findEmails, mayHit: (text) => text.includes('@'), confidence: 'high' },
+  email: { find: findEmails, mayHit: (_text, { at }) => at, confidence: 'high' },
   private_key: { find: findPrivateKeys, mayHit: (text, { marks }) => marks && armour.test(text), confidence: 'high' },
   api_key: { find: findApiKeys, mayHit: (text, { marks, words }) => (marks || words) && keyPrefix.test(text), confidence: 'high' },
   jwt: { find: findJwts, mayHit: (text, { words }) => words && tokenStart.test(text), confidence: 'high' },
@@ -55,21 +50,6 @@ export interface Detectors {
 }
 
 const none: readonly Found[] = []
-// Most texts hold nothing. These patterns cost little where they do not match; the six of the detectors together would cost
-// several times as much on prose.
-const hiding = /[\\%\u00ad\u200b-\u200d\u2060\ufeff]/
-const markPattern = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX|--|PuTTY|SECRET)-|hooks\.|ya29\.|AQ\.)/i
-const wordPattern = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
-const anyPattern = new RegExp(['@', hiding.source, digitRun.source, markPattern.source].join('|'), 'i')
-/** No key or token that only `wordPattern` tells is shorter. */
-const long = 16
-/** Longer texts are looked at for each clue by itself: together they only cost less where the text soon ends. */
-const longer = 256
-const cluesOf = (text: string): Clues => ({ runs: digitRuns(text), marks: markPattern.test(text), words: text.length >= long && wordPattern.test(text) })
-/** True of every short text in which a built-in detector can hit without a label. */
-const worthALook = (text: string): boolean => anyPattern.test(text) || (text.length >= long && wordPattern.test(text))
-/** The shortest thing that a built-in detector finds is a mail address such as `a@b.co`. */
-const shortest = 6
 /** Escapes may be escaped: JSON in JSON in JSON. */
 const deepestCopy = 3
 const mostKept = 2000
@@ -85,14 +65,13 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   const confidence = new Map(native.map(([name, row]) => [name, row.confidence]))
 
   const find = (text: string, label: string | undefined, depth: number): readonly Found[] => {
-    const look = text.length >= shortest && (label !== undefined || text.length >= longer || worthALook(text))
-    if (!look && added.length === 0) return none
+    const clues = cluesOf(text)
+    if (clues === undefined && label === undefined && added.length === 0) return none
     const found: Found[] = []
-    if (look) {
-      const clues = cluesOf(text)
+    if (clues !== undefined || label !== undefined) {
       for (const [detector, { find, mayHit }] of native) {
-        if (label === undefined && !mayHit(text, clues)) continue
-        const spans = find(text, label, clues.runs)
+        if (label === undefined && !mayHit(text, clues!)) continue // without a label there are clues
+        const spans = find(text, label, clues?.runs)
         if (spans.length > 0) found.push({ detector, spans })
       }
     }
@@ -100,7 +79,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
       const spans = find(text)
       if (spans.length > 0) found.push({ detector, spans })
     }
-    if (depth === deepestCopy || !hiding.test(text)) return found
+    if (depth === deepestCopy || clues?.hiding !== true) return found
     const copy = plainCopy(text)
     if (copy === undefined) return found
     const hidden = find(copy.text, label, depth + 1)

@@ -1,5 +1,5 @@
 import type { Span } from '../model.ts'
-import { digitRuns, eachMatch, joinSpans, spansOf } from './detector.ts'
+import { digitRuns, eachMatch, isDigit, joinSpans, spansOf, type DigitRun } from './detector.ts'
 
 /** Area not 000, 666 or 9xx; group not 00; serial not 0000 (20 CFR 422.103 and the randomisation rules of 2011). */
 export const grouped =
@@ -9,10 +9,10 @@ export const named = /(?:ssn|social[ _-]?security)[^\d]{0,24}((?!000|666|9)\d{3}
 export const label = /ssn|social[ _-]?sec/i
 export const bare = /^\s*(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}\s*$/
 
-export function findSsns(text: string, name?: string, runs: readonly Span[] = digitRuns(text)): readonly Span[] {
+export function findSsns(text: string, name?: string, runs: readonly DigitRun[] = digitRuns(text)): readonly Span[] {
   const spans: Span[] = []
   for (const run of runs) {
-    if (run.end - run.start < 11) continue
+    if (run.end - run.start === run.digits) continue
     // what stands before a run can tell that it goes on from a fraction
     const from = Math.max(run.start - 2, 0)
     eachMatch(grouped, text.slice(from, run.end), (matched, at) => spans.push({ start: from + at, end: from + at + matched.length }))
@@ -31,8 +31,7 @@ export function findSsns(text: string, name?: string, runs: readonly Span[] = di
 function holdsNine(text: string, { start, end }: Span): boolean {
   let digits = 0
   for (let at = start; at < end; at++) {
-    const code = text.charCodeAt(at)
-    if (code >= 48 && code <= 57) digits++
+    if (isDigit(text.charCodeAt(at))) digits++
     else if (digits === 9) return true
     else digits = 0
   }

@@ -7,10 +7,23 @@ const most = 64 * 1024
 
 /** The base64 of image, audio and resource blocks over 64 KiB as `{omitted: {bytes, sha256, mime_type}}`; all else as it is. */
 export function omitLargeBlobs(body: JsonObject): JsonObject {
+  if (!holdsLarge(body)) return body
   const edits = createEdits()
   collect(body, [], edits)
   // members of an object stay an object
   return edits.count() === 0 ? body : (edits.apply(body) as JsonObject)
+}
+
+/** Most bodies hold no text of such a length at all. */
+function holdsLarge(value: Json): boolean {
+  if (typeof value === 'string') return value.length > most
+  if (typeof value !== 'object' || value === null) return false
+  if (isList(value)) {
+    for (let index = 0; index < value.length; index++) if (holdsLarge(value[index] as Json)) return true // in range
+    return false
+  }
+  for (const key in value) if (holdsLarge((value as JsonObject)[key] as Json)) return true // own: a JSON value
+  return false
 }
 
 function collect(value: Json, place: readonly string[], edits: Edits): void {

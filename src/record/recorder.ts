@@ -47,7 +47,10 @@ export function createRecorder<Scan>({ store, redact, redactText, print, clock, 
 
   function redactFindings(findings: readonly Finding[]): readonly Finding[] {
     // A path names members, and a member's name may itself be what was found.
-    return findings.map((finding) => ({ ...finding, path: redactText(finding.path) }))
+    return findings.map((finding) => {
+      const path = redactText(finding.path)
+      return path === finding.path ? finding : { ...finding, path }
+    })
   }
 
   function decisionToKeep(decision: Decision): Decision {

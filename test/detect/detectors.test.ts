@@ -89,3 +89,8 @@ test('no gate before a detector keeps a hit from it', () => {
     { numRuns: 1500 },
   )
 })
+
+test('what hides is taken out of the shortest texts for own detectors too', () => {
+  const own = createDetectors({ staff: (text) => (text.includes('S7') ? [{ start: text.indexOf('S7'), end: text.indexOf('S7') + 2 }] : []) })
+  expect(own.find('S\u200b7')).toEqual([{ detector: 'staff', spans: [{ start: 0, end: 3 }] }])
+})

@@ -1,0 +1,63 @@
+import { digitRun, digitRuns, fewestDigits, type DigitRun } from './detector.ts'
+
+/** What stands in a text, found before any detector looks at it: most texts hold nothing that one of them needs. */
+export interface Clues {
+  readonly runs: readonly DigitRun[]
+  readonly at: boolean
+  /** What tells a key or a private key by a mark in it. */
+  readonly marks: boolean
+  /** What tells a key or a token by its letters. */
+  readonly words: boolean
+  /** What may hide any of them. */
+  readonly hiding: boolean
+}
+
+const hidingPattern = /[\\%\u00ad\u200b-\u200d\u2060\ufeff]/
+const markPattern = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX|--|PuTTY|SECRET)-|hooks\.|ya29\.|AQ\.)/i
+const wordPattern = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
+/** No key or token that only its letters tell is shorter. */
+const shortestWord = 16
+const anyPattern = new RegExp(['@', hidingPattern.source, digitRun.source, markPattern.source].join('|'), 'i')
+/** A look at each character is faster in texts of at most so many, one pattern for everything in those that are not much longer. */
+const short = 32
+const middling = 512
+
+const none: Clues = { runs: [], at: false, marks: false, words: false, hiding: false }
+
+/** Undefined where no detector that is built in can hit, but by the name of the member that holds the text. */
+export function cluesOf(text: string): Clues | undefined {
+  if (text.length <= short) return fromCharacters(text)
+  if (text.length <= middling && !anyPattern.test(text) && !wordPattern.test(text)) return undefined
+  return { runs: digitRuns(text), at: text.includes('@'), marks: markPattern.test(text), words: wordPattern.test(text), hiding: hidingPattern.test(text) }
+}
+
+const at = 1
+const mark = 2
+/** Something that may hide, or a character beyond ASCII. */
+const wide = 4
+const digit = 8
+
+const kinds = new Uint8Array(128)
+for (const [characters, kind] of [['@', at], ['-_.', mark], ['\\%', wide], ['0123456789', digit]] as const) {
+  for (const character of characters) kinds[character.charCodeAt(0)] = kind
+}
+
+function fromCharacters(text: string): Clues | undefined {
+  let seen = 0
+  let digits = 0
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    const kind = code < 128 ? kinds[code]! : wide // in range
+    if (kind === digit) digits++
+    else seen |= kind
+  }
+  const words = text.length >= shortestWord && wordPattern.test(text)
+  if (seen === 0 && digits < fewestDigits) return words ? { ...none, words } : undefined
+  return {
+    runs: digits < fewestDigits ? none.runs : digits === text.length ? [{ start: 0, end: digits, digits }] : digitRuns(text),
+    at: (seen & at) !== 0,
+    marks: (seen & mark) !== 0 && markPattern.test(text),
+    words,
+    hiding: (seen & wide) !== 0 && hidingPattern.test(text),
+  }
+}
