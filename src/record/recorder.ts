@@ -30,10 +30,14 @@ export interface Recorder<Scan> {
   closeInterrupted(): Promise<number>
 }
 
+const mostLate = 10_000
+
 /** Turns exchanges into rows. Nothing that was detected or masked passes here unreplaced, whatever the decision. */
 export function createRecorder<Scan>({ store, redact, redactText, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
   /** Sessions whose row could not be kept: it is put again ahead of their next event. */
   const unkept = new Map<SessionId, SessionRow>()
+  /** Ends of calls that could not be recorded when they came. */
+  const late: NewEvent[] = []
   /** Most messages meet the very decision that one before them met. */
   const redacted = new WeakMap<Decision, Decision>()
 
@@ -43,6 +47,16 @@ export function createRecorder<Scan>({ store, redact, redactText, print, clock, 
       unkept.set(row.id, row)
       logger.warn('a session could not be recorded yet', { session: row.id, why: detailOf(error) })
     })
+  }
+
+  async function keep(row: NewEvent): Promise<void> {
+    try {
+      await store.append(row)
+    } catch (error) {
+      // The call has ended so whether this can be told or not: it is told when the store takes records again.
+      if (row.closes && row.outcome === 'unknown' && late.length < mostLate) late.push(row)
+      throw error
+    }
   }
 
   function redactFindings(findings: readonly Finding[]): readonly Finding[] {
@@ -108,7 +122,8 @@ export function createRecorder<Scan>({ store, redact, redactText, print, clock, 
       }
       const session = unkept.get(exchange.session)
       if (session !== undefined) put(session)
-      await store.append(row)
+      await keep(row)
+      for (const each of late.splice(0)) keep(each).catch(() => undefined)
       if (row.outcome === 'denied' || row.outcome === 'held') tell(row)
     },
     closeInterrupted: () => store.closeInterrupted(clock()),

@@ -64,6 +64,25 @@ test('an answer that cannot be recorded is withheld, and the caller is told that
   expect(calls()).toBe(1)
 })
 
+test('a call whose end could not be recorded is told as unknown as soon as it can be', async () => {
+  const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
+  await client.request('tools/list')
+  play = (id, response) => {
+    lock()
+    json(response, { jsonrpc: '2.0', id, result: { content: [] } })
+  }
+  expect((await client.send(call(7))).status).toBe(503)
+  play = undefined
+  unlock()
+  while ((await client.send(call(8))).status !== 200);
+  const reading = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { readOnly: true })
+  const open = reading.prepare('SELECT count(*) AS n FROM open_exchange')
+  while (open.get()?.['n'] !== 0) await new Promise(setImmediate)
+  const outcomes = reading.prepare("SELECT outcome FROM event WHERE exchange = (SELECT exchange FROM event WHERE call = 't' ORDER BY n LIMIT 1) ORDER BY n").all()
+  expect(outcomes.map(({ outcome }) => outcome)).toEqual(['forwarded', 'unknown'])
+  reading.close()
+})
+
 test('in a batch each element has its own fate', async () => {
   const client = await connect(gateway.mcp('stub'), token, '2025-03-26')
   await client.request('tools/list')
