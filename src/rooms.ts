@@ -16,7 +16,7 @@ import { rpcError } from './wire/answer.ts'
 import { callOf, keepListed, listOf, privateCaching } from './wire/call.ts'
 import { declaresTasks, offersTasks, onlyServed, withoutTasks } from './wire/discover.ts'
 import { progressTokenOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId } from './wire/envelope.ts'
-import { isObject, printJson, readJson } from './wire/json.ts'
+import { isObject, printJson, readJson, readText } from './wire/json.ts'
 import { methodOf } from './wire/methods.ts'
 import { readRpc } from './wire/rpc.ts'
 
@@ -70,19 +70,13 @@ function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
   return {
     scan: scanBody,
     omitLargeBlobs,
-    applyMasks: (input) => applyMasks({ ...input, rescan: scanBody, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), parse: parseText, print: printJson }),
+    applyMasks: (input) => applyMasks({ ...input, rescan: scanBody, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), parse: readText, print: printJson }),
     redactText: (text) => redactText(text, detectors),
     withoutCredentials(upstream, value) {
       const guard = guards.get(upstream)
       return guard === undefined || !isObject(value) ? value : guard.clean(value).body
     },
   }
-}
-
-// Text that a server wrote is data, not a message: only what JSON.parse and the scanner's limits agree on counts as JSON.
-function parseText(text: string): Json | undefined {
-  const read = readJson(Buffer.from(text), { maxBytes: Number.MAX_SAFE_INTEGER, maxDepth: 64, twins: 'none' })
-  return read.ok ? read.value : undefined
 }
 
 const answers: AnswerRoom = {

@@ -1,4 +1,3 @@
-import { parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import { isList, isObject, type Place } from './pointer.ts'
 
@@ -42,16 +41,9 @@ function textsOf(holder: JsonObject, place: Place): readonly TextPlace[] {
 const mayBeJson = /^[\s\ufeff]*["{[\-\dtfn]/
 
 /**
- * A text as JSON. What the strict reader refuses, such as doubled names, some client may still read: then it is taken as
- * the most lenient reader takes it, and what is printed instead has one meaning only.
+ * A text as JSON. Some client may read what a strict one refuses, such as doubled names: it is taken as the most lenient reader
+ * takes it, and what is printed instead has one meaning only.
  */
 export function readText(text: string, parse: (text: string) => Json | undefined): Json | undefined {
-  if (!mayBeJson.test(text)) return undefined
-  const strict = parse(text)
-  if (strict !== undefined) return strict
-  try {
-    return parseExactJson(text.replace(/^\ufeff/, '')) as Json // by the grammar of JSON
-  } catch {
-    return undefined
-  }
+  return mayBeJson.test(text) ? parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text) : undefined
 }

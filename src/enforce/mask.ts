@@ -19,6 +19,7 @@ export interface MaskInput {
   readonly rescan: (body: Json) => Scan
   /** … of a body in which only some values were replaced since it was scanned. */
   readonly rescanReplaced: (before: Scan, body: Json, replaced: Replaced) => Scan
+  /** As the most lenient reader takes it. */
   readonly parse: (text: string) => Json | undefined
   readonly print: (value: Json) => string
 }

@@ -1,4 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer'
+import { parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject, RawNumber } from '../model.ts'
 import { hasTwins } from './fold.ts'
 import { scanText } from './scan.ts'
@@ -65,6 +66,38 @@ export function readJson(bytes: Uint8Array, options: ReadOptions): JsonReading {
     return problem('twin_keys', 'expected no two names in an object that differ in case only')
   }
   return { ok: true, value: (scan.odd.length === 0 ? value : keepSources(value, text, scan.odd)) as Json }
+}
+
+/**
+ * A text inside a message, as `JSON.parse` reads it, with the sources of its numbers; undefined where it is no JSON. It is what a
+ * server wrote for who knows what reader: nothing is refused here.
+ */
+export function readText(text: string): Json | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const bytes = utf8Of(text)
+  const scan = scanText(bytes, bytes.length === text.length ? text : bytes.toString('latin1'), Infinity)
+  if (typeof scan !== 'string') {
+    if (scan.odd.length === 0) return value as Json
+    if (countMembers(value) === scan.members) return keepSources(value, text, scan.odd) as Json
+  }
+  // a number that no double can hold, or a name that is repeated
+  return parseExactJson(text) as Json
+}
+
+let room = Buffer.allocUnsafeSlow(64 * 1024)
+const MOST_ROOM = 4 * 1024 * 1024
+
+/** Good until the next call: making room for every text would cost more than all that is done with it. */
+function utf8Of(text: string): Buffer {
+  const most = text.length * 3
+  if (most > MOST_ROOM) return Buffer.from(text)
+  if (most > room.length) room = Buffer.allocUnsafeSlow(Math.min(2 * most, MOST_ROOM))
+  return room.subarray(0, room.write(text))
 }
 
 /** Prints a value on one line; raw numbers print as their source, names that are array indices before all others (ECMA-262). */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { fold } from '../../src/wire/fold.ts'
-import { isRawNumber, printJson, readJson } from '../../src/wire/json.ts'
+import { parseExactJson } from '../../src/exact-json.ts'
+import { isRawNumber, printJson, readJson, readText } from '../../src/wire/json.ts'
 import type { JsonProblemCode } from '../../src/wire/json.ts'
 import { printSlowly, readSlowly } from './reference.ts'
 
@@ -200,6 +201,26 @@ describe('against a slow reader', () => {
         const input = Buffer.from(text)
         for (const [at, byte] of changes) input[at % input.length] = byte
         agree(input, 'anywhere', 64)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('a text inside a message is what `JSON.parse` makes of it, with the sources of its numbers', () => {
+    const deep = fc.constantFrom(`${'['.repeat(200)}1.0${']'.repeat(200)}`, '{"a":1,"a":1.0,"__proto__":1e5,"7":2.50}', '["\\ud800",1e400,-0]', '["ä\u4e16",1.00]')
+    const keepSource = (_key: string, value: unknown, { source }: { source?: string }) => (typeof value === 'number' && source !== undefined ? JSON.rawJSON(source) : value)
+    const exactly = (text: string) => {
+      try {
+        return JSON.stringify(JSON.parse(text, keepSource as (key: string, value: unknown) => unknown))
+      } catch {
+        return undefined
+      }
+    }
+    fc.assert(
+      fc.property(fc.oneof({ weight: 20, arbitrary: json }, deep), fc.constantFrom('', '', '}', '"'), (text, end) => {
+        const value = readText(text + end)
+        expect(value === undefined ? undefined : JSON.stringify(value)).toBe(exactly(text + end))
+        if (value !== undefined) expect(JSON.stringify(parseExactJson(text + end))).toBe(exactly(text + end))
       }),
       { numRuns: 3000 },
     )
