@@ -19,9 +19,10 @@ import { createLogger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Scan } from './model.ts'
 import { createPolicyEngine, type PolicyEngine } from './policy/engine.ts'
-import { createCounters } from './proxy/counters.ts'
+import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
 import { createEndpoint } from './proxy/endpoint.ts'
+import { principalOf } from './proxy/session.ts'
 import { createSessions } from './proxy/sessions.ts'
 import { createOwnTasks } from './proxy/own-tasks.ts'
 import { createTurns } from './proxy/turns.ts'
@@ -160,6 +161,8 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     async recover() {
       const unknown = await recorder.closeInterrupted()
       if (unknown > 0) logger.warn(interrupted, { calls: unknown })
+      const past = await store.records.recentActivity(clock() - minutesCounted * 60_000)
+      rooms.counters.restore(past.map(({ actor, upstream, ...counts }) => ({ ...counts, key: `${principalOf(actor)} ${upstream}` })))
     },
     async drain(servers) {
       closing = true

@@ -63,6 +63,18 @@ export interface SessionSummary extends SessionRow {
   readonly approvals: number
 }
 
+/** What one caller did at one upstream in one minute since the epoch. */
+export interface Activity {
+  readonly actor: KnownActor
+  readonly upstream: string
+  readonly minute: number
+  readonly calls: number
+  readonly denied: number
+  readonly approvals: number
+  /** Of the answers as they are kept. */
+  readonly bytes_out: number
+}
+
 /**
  * Where sessions are kept. Writes are ordered: what was appended first is durable first.
  * `append` resolves when the rows are on stable storage, and rejects with `record_unavailable` or `queue_full`
@@ -80,6 +92,8 @@ export interface RecordStore {
    * returns how many requests. Of several processes on one store each does so for itself alone. Run once, before listening.
    */
   closeInterrupted(at: number): Promise<number>
+  /** What was recorded since then, in parts that add up, in no order. */
+  recentActivity(since: number): Promise<readonly Activity[]>
   listSessions(filter: SessionFilter): Promise<Page<SessionSummary>>
   getSession(id: SessionId): Promise<SessionSummary | undefined>
   listEvents(id: SessionId, page: { readonly cursor?: string; readonly limit?: number }): Promise<Page<EventRow>>

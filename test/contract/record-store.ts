@@ -60,6 +60,27 @@ export function describeRecordStore(name: string, open: () => Promise<{ readonly
       expect(await records.getSession('ses_1')).toMatchObject({ events: 5, denied: 2, masked: 1, approvals: 1 })
     })
 
+    test('what callers did since a moment is counted by minute: calls once each, however often they are told', async () => {
+      await records.putSession(sessionRow('1'))
+      await records.putSession(sessionRow('2', { actor: person('bob'), upstream: 'files' }))
+      await records.append(event('1', 'old', { at: 59_000 }))
+      await records.append(event('1', 'a', { at: 120_000, outcome: 'held', decision: decision('require_approval') }))
+      await records.append(event('1', 'b', { at: 121_000, outcome: 'denied', decision: decision('deny'), closes: true }))
+      await records.append(event('1', 'a', { at: 181_000 }))
+      await records.append(answerEvent('1', 'a', { at: 182_000, outcome: 'forwarded', message: '"é"' }))
+      await records.append(event('1', 'c', { at: 182_000, method: 'tools/list', call: null }))
+      await records.append(answerEvent('1', 'c', { at: 183_000, outcome: 'denied', decision: decision('deny') }))
+      await records.append(event('2', 'd', { at: 184_000 }))
+      const sums = new Map<string, readonly number[]>()
+      for (const { actor, upstream, minute, calls, denied, approvals, bytes_out } of await records.recentActivity(60_000)) {
+        const key = `${actor.subject} ${upstream} ${minute}`
+        const counts = [calls, denied, approvals, bytes_out]
+        sums.set(key, (sums.get(key) ?? [0, 0, 0, 0]).map((sum, at) => sum + counts[at]!))
+      }
+      expect(Object.fromEntries(sums)).toEqual({ 'alice crm 2': [2, 1, 1, 0], 'alice crm 3': [0, 1, 0, 4], 'bob files 3': [1, 0, 0, 0] })
+      expect(await records.recentActivity(185_000)).toEqual([])
+    })
+
     test('an ended session keeps its first end and still takes what was on its way', async () => {
       await records.putSession(sessionRow('1'))
       await Promise.all([records.append(event('1', 'a')), records.endSession('ses_1', 7_000), records.append(answerEvent('1', 'a')), records.endSession('ses_1', 8_000)])

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Decision } from '../../model.ts'
 import type { NewEvent, RecordStore } from '../../record/record-store.ts'
+import { recentActivity } from '../queries/activity.ts'
 import { listEvents } from '../queries/events.ts'
 import { getSession, listSessions } from '../queries/sessions.ts'
 import type { Tables } from '../schema.ts'
@@ -45,6 +46,7 @@ export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): Record
     async closeInterrupted(at) {
       return Number(await queue.write(['close_interrupted', at]))
     },
+    recentActivity: (since) => recentActivity(db, since),
     listSessions: (filter) => listSessions(db, filter),
     getSession: (id) => getSession(db, id),
     listEvents: (id, page) => listEvents(db, id, page),
