@@ -61,7 +61,7 @@ export function readJson(bytes: Uint8Array, options: ReadOptions): JsonReading {
   if (members < 0) return problem('forbidden_key', 'expected no member named __proto__')
   if (members !== scan.members) return problem('duplicate_key', 'expected every member name once in an object')
   // Text that is valid UTF-8 has lone surrogates only as escapes.
-  if (latin.includes('\\u') && !isWellFormed(value)) return problem('lone_surrogate', 'expected no lone surrogates in strings')
+  if (latin.includes('\\') && !isWellFormed(value)) return problem('lone_surrogate', 'expected no lone surrogates in strings')
   if (options.twins === 'anywhere' && hasTwins(value)) {
     return problem('twin_keys', 'expected no two names in an object that differ in case only')
   }
@@ -161,8 +161,12 @@ function countMembers(value: unknown): number {
 function isWellFormed(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed()
   if (typeof value !== 'object' || value === null) return true
-  if (Array.isArray(value)) return value.every(isWellFormed)
-  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item))
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (!isWellFormed(value[i])) return false
+    return true
+  }
+  for (const key in value) if (!key.isWellFormed() || !isWellFormed((value as { readonly [key: string]: unknown })[key])) return false
+  return true
 }
 
 /** Puts each odd number's source in its place: the numbers of the value come in the order of the text, unless a name is an index. */
