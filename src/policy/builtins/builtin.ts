@@ -51,6 +51,11 @@ export function noAnswer(): never {
   throw new NoAnswer()
 }
 
+/** What must be there; null is. */
+export function given(value: Value | undefined): Value {
+  return value === undefined ? noAnswer() : value
+}
+
 export function asText(value: Value | undefined): string {
   return typeof value === 'string' ? value : noAnswer()
 }

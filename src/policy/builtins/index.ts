@@ -11,6 +11,7 @@ import { patchBuiltins } from './json-patch.ts'
 import { jwtBuiltins } from './jwt.ts'
 import { netBuiltins } from './net.ts'
 import { regexBuiltins } from './regex.ts'
+import { schemaBuiltins } from './schema/index.ts'
 import { sprintf } from './sprintf.ts'
 import { structureBuiltins } from './structure.ts'
 import { textBuiltins } from './text.ts'
@@ -30,6 +31,7 @@ export const hostBuiltins: Readonly<Record<string, HostBuiltin>> = {
   ...patchBuiltins,
   ...netBuiltins,
   ...regexBuiltins,
+  ...schemaBuiltins,
   ...structureBuiltins,
   ...textBuiltins,
   ...timeBuiltins,

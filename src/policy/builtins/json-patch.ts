@@ -1,5 +1,5 @@
 /** RFC 6902, which OPA applies to sets too, and to paths that are arrays of keys. */
-import { asArray, asObject, asText, builtin, noAnswer, type Charge, type HostBuiltin } from './builtin.ts'
+import { asArray, asObject, asText, builtin, given, noAnswer, type Charge, type HostBuiltin } from './builtin.ts'
 import { equal, isArray, RegoNumber, RegoObject, RegoSet, type Value } from './value.ts'
 
 type Path = readonly Value[]
@@ -21,9 +21,9 @@ function indexOf(array: readonly Value[], key: Value, most: number): number {
 }
 
 function at(container: Value, key: Value): Value {
-  if (container instanceof RegoObject) return container.get(key) ?? noAnswer()
-  if (container instanceof RegoSet) return container.elements.find((element) => equal(element, key)) ?? noAnswer()
-  return isArray(container) ? (container[indexOf(container, key, container.length - 1)] ?? noAnswer()) : noAnswer()
+  if (container instanceof RegoObject) return given(container.get(key))
+  if (container instanceof RegoSet) return given(container.elements.find((element) => equal(element, key)))
+  return isArray(container) ? given(container[indexOf(container, key, container.length - 1)]) : noAnswer()
 }
 
 const without = (object: RegoObject, key: Value): RegoObject['pairs'] => object.pairs.filter(([other]) => !equal(other, key))
@@ -59,12 +59,12 @@ function sizeOf(value: Value): number {
 
 /** Undefined once the whole document is removed. */
 function apply(root: Value | undefined, operation: RegoObject, charge: Charge): Value | undefined {
-  const path = pathOf(operation.get('path') ?? noAnswer())
-  const value = (): Value => operation.get('value') ?? noAnswer()
-  const from = (): Path => pathOf(operation.get('from') ?? noAnswer())
-  const find = (where: Path): Value => where.reduce<Value>(at, root ?? noAnswer())
-  const add = (to: Value | undefined, added: Value): Value => (path.length === 0 ? added : change(to ?? noAnswer(), path, insert(added), charge))
-  const take = (where: Path): Value | undefined => (where.length === 0 ? (root === undefined ? noAnswer() : undefined) : change(root ?? noAnswer(), where, remove, charge))
+  const path = pathOf(operation.get('path'))
+  const value = (): Value => given(operation.get('value'))
+  const from = (): Path => pathOf(operation.get('from'))
+  const find = (where: Path): Value => where.reduce<Value>(at, given(root))
+  const add = (to: Value | undefined, added: Value): Value => (path.length === 0 ? added : change(given(to), path, insert(added), charge))
+  const take = (where: Path): Value | undefined => (where.length === 0 ? (root === undefined ? noAnswer() : undefined) : change(given(root), where, remove, charge))
   charge(100 + 20 * path.length)
   switch (asText(operation.get('op'))) {
     case 'add':

@@ -54,10 +54,16 @@ interface Header {
   readonly isValid: boolean
 }
 
+/** Empty where it is not there; what is no text is an error. */
+function textIn(object: RegoObject, name: string): string {
+  const found = object.get(name)
+  return found === undefined ? '' : asText(found)
+}
+
 const known = ['alg', 'kid', 'typ', 'cty']
 
 function readHeader(header: RegoObject): Header {
-  const text = (name: string): string => asText(header.get(name) ?? '')
+  const text = (name: string): string => textIn(header, name)
   for (const name of known) text(name)
   const critical = header.get('crit')
   if (critical !== undefined && (!isArray(critical) || typeof critical[0] !== 'string')) noAnswer()
@@ -103,7 +109,7 @@ interface Constraints {
 
 function readConstraints(options: RegoObject, charge: Charge): Constraints {
   if (options.pairs.some(([name]) => !['cert', 'secret', 'alg', 'iss', 'aud', 'time'].includes(asText(name)))) noAnswer()
-  const text = (name: string): string => asText(options.get(name) ?? '')
+  const text = (name: string): string => textIn(options, name)
   const cert = options.get('cert')
   const time = options.get('time')
   const nanos = time instanceof RegoNumber ? Number(time.text) : time === undefined ? undefined : noAnswer()

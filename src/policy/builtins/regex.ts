@@ -11,7 +11,7 @@ type Match = ReturnType<RE2JS['matcher']>
 type Charge = (fuel: number) => void
 
 /** The engine is linear (RE2) as is the one inside the modules: a pattern can be slow by its size, but never explode. */
-function compile(pattern: string, charge: Charge): RE2JS | undefined {
+export function compilePattern(pattern: string, charge: Charge): RE2JS | undefined {
   if (pattern.length > maxPattern) throw new Error(`a pattern of more than ${maxPattern} characters`)
   // Charged whether or not it is remembered: the count must depend on the input alone.
   charge(100 + 20 * pattern.length)
@@ -67,7 +67,7 @@ const split: HostBuiltin = {
     const pattern = textOf(operands[0])
     const text = textOf(operands[1])
     if (pattern === undefined || text === undefined) return undefined
-    const regex = compile(pattern, charge)
+    const regex = compilePattern(pattern, charge)
     if (regex === undefined) return undefined
     if (pattern !== '' && text === '') return '[""]'
     const parts: string[] = []
@@ -91,7 +91,7 @@ const find: HostBuiltin = {
     const text = textOf(operands[1])
     const limit: unknown = JSON.parse(operands[2] ?? 'null')
     if (pattern === undefined || text === undefined || typeof limit !== 'number' || !Number.isInteger(limit)) return undefined
-    const regex = compile(pattern, charge)
+    const regex = compilePattern(pattern, charge)
     if (regex === undefined) return undefined
     const found: string[] = []
     eachMatch(regex, text, limit < 0 ? Infinity : limit, charge, (match) => found.push(text.slice(match.start(), match.end())))
@@ -107,7 +107,7 @@ const replace: HostBuiltin = {
     const pattern = textOf(operands[1])
     const template = textOf(operands[2])
     if (pattern === undefined || text === undefined || template === undefined) return undefined
-    const regex = compile(pattern, charge)
+    const regex = compilePattern(pattern, charge)
     if (regex === undefined) return undefined
     let replaced = ''
     let from = 0
@@ -143,7 +143,7 @@ const templateMatch: HostBuiltin = builtin(([template, text, start, end], charge
   const [open, close] = [asText(start), asText(end)]
   if (Buffer.byteLength(open) !== 1 || Buffer.byteLength(close) !== 1) return undefined
   const pattern = patternOf(asText(template), open, close, charge)
-  const regex = pattern === undefined ? undefined : compile(pattern, charge)
+  const regex = pattern === undefined ? undefined : compilePattern(pattern, charge)
   if (regex === undefined) return undefined
   charge(regex.programSize() * (asText(text).length + 1))
   return regex.test(asText(text))
@@ -164,7 +164,7 @@ function patternOf(template: string, open: string, close: string, charge: Charge
       pattern += RE2JS.quote(literal)
       literal = inner = ''
     } else if (char === close && level === 0) {
-      if (compile(`^${inner}$`, charge) === undefined) return undefined
+      if (compilePattern(`^${inner}$`, charge) === undefined) return undefined
       pattern += `(${inner})`
     } else if (level > 0) inner += char
     else literal += char
@@ -173,3 +173,9 @@ function patternOf(template: string, open: string, close: string, charge: Charge
 }
 
 export const regexBuiltins = { 'regex.split': split, 'regex.find_n': find, 'regex.replace': replace, 'regex.template_match': templateMatch } satisfies Record<string, HostBuiltin>
+
+/** Charged as the worst that a linear engine does. */
+export function isFound(regex: RE2JS, text: string, charge: Charge): boolean {
+  charge(regex.programSize() * (text.length + 1))
+  return regex.test(text)
+}

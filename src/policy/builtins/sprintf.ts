@@ -151,7 +151,7 @@ function printFloat(operand: Operand & { kind: 'float64' }, verb: Verb): string 
 }
 
 /** strconv.FormatFloat of what is not negative: `g` has an exponent below -4 and from the precision on, 6 for the shortest. */
-function formatFloat(value: number, letter: string, precision: number | undefined): string {
+export function formatFloat(value: number, letter: string, precision: number | undefined): string {
   if (letter === 'f') return fixed(value, precision ?? 6)
   if (letter === 'e' || letter === 'E') return goExponent(exponential(value, precision ?? 6), letter)
   const scientific = precision === undefined ? value.toExponential() : exponential(value, Math.max(precision, 1) - 1)

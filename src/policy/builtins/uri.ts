@@ -87,13 +87,17 @@ function partsOf({ scheme, host, path, rawPath, query, fragment }: Uri): Value {
   return objectOf(Object.fromEntries(Object.entries(parts).filter(([, part]) => part !== undefined && part !== '')))
 }
 
-function isUri(text: string): boolean {
+export function isUri(text: string): boolean {
   try {
     return text !== '' && parse(text) !== undefined
   } catch (thrown) {
     if (thrown instanceof NoAnswer) return false
     throw thrown
   }
+}
+
+export function schemeOf(text: string): string {
+  return parse(text).scheme
 }
 
 export const uriBuiltins = {

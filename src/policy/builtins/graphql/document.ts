@@ -27,7 +27,14 @@ function pruned(members: Readonly<Record<string, Value | undefined>>): Value {
 
 const all = <T>(nodes: readonly T[] | undefined, each: (node: T) => Value): Value => (nodes ?? []).map(each)
 
-/** OPA's objects tell of comments, in places that are hard to foresee: better no object than another one. */
+/** The comments right before a node. */
+function commentOf({ loc }: { readonly loc?: GraphQL.Location }): Value | undefined {
+  const found: Value[] = []
+  for (let token = loc?.startToken.prev; token?.kind === graphql().TokenKind.COMMENT; token = token.prev) found.unshift(objectOf({ Value: `#${token.value}` }))
+  return found.length === 0 ? undefined : objectOf({ List: found })
+}
+
+/** In schemas OPA's objects tell of comments in places that are hard to foresee: better no object than another one. */
 function refuseComments({ loc }: GraphQL.DocumentNode): void {
   for (let token = loc?.startToken; token != null; token = token.next ?? undefined) {
     if (token.kind === graphql().TokenKind.COMMENT) throw new Error('a document with comments')
@@ -35,7 +42,6 @@ function refuseComments({ loc }: GraphQL.DocumentNode): void {
 }
 
 export function queryObject(document: GraphQL.DocumentNode): Value {
-  refuseComments(document)
   const operations: Value[] = []
   const fragments: Value[] = []
   for (const node of document.definitions) {
@@ -49,6 +55,8 @@ export function queryObject(document: GraphQL.DocumentNode): Value {
 function operation(node: GraphQL.OperationDefinitionNode): Value {
   return pruned({
     Operation: node.operation,
+    // Of a query without its keyword the comment is lost.
+    Comment: node.loc?.startToken.kind === graphql().TokenKind.BRACE_L ? undefined : commentOf(node),
     Name: node.name?.value ?? '',
     VariableDefinitions: all(node.variableDefinitions, variable),
     Directives: all(node.directives, directive),
@@ -58,6 +66,7 @@ function operation(node: GraphQL.OperationDefinitionNode): Value {
 
 function fragment(node: GraphQL.FragmentDefinitionNode): Value {
   return pruned({
+    Comment: commentOf(node),
     Name: node.name.value,
     VariableDefinition: all(node.variableDefinitions, variable),
     TypeCondition: node.typeCondition.name.value,
@@ -68,6 +77,7 @@ function fragment(node: GraphQL.FragmentDefinitionNode): Value {
 
 function variable(node: GraphQL.VariableDefinitionNode): Value {
   return pruned({
+    Comment: commentOf(node),
     Variable: node.variable.name.value,
     Type: type(node.type),
     DefaultValue: node.defaultValue === undefined ? undefined : value(node.defaultValue),
@@ -78,10 +88,11 @@ function variable(node: GraphQL.VariableDefinitionNode): Value {
 
 function selection(node: GraphQL.SelectionNode): Value {
   const Directives = all(node.directives, directive)
-  if (node.kind === 'FragmentSpread') return pruned({ Name: node.name.value, Directives })
+  const Comment = commentOf(node)
+  if (node.kind === 'FragmentSpread') return pruned({ Comment, Name: node.name.value, Directives })
   const SelectionSet = all(node.selectionSet?.selections, selection)
-  if (node.kind === 'InlineFragment') return pruned({ TypeCondition: node.typeCondition?.name.value ?? '', Directives, SelectionSet })
-  return pruned({ Alias: node.alias?.value ?? node.name.value, Name: node.name.value, Arguments: all(node.arguments, argument), Directives, SelectionSet })
+  if (node.kind === 'InlineFragment') return pruned({ Comment, TypeCondition: node.typeCondition?.name.value ?? '', Directives, SelectionSet })
+  return pruned({ Comment, Alias: node.alias?.value ?? node.name.value, Name: node.name.value, Arguments: all(node.arguments, argument), Directives, SelectionSet })
 }
 
 function directive(node: GraphQL.DirectiveNode): Value {
@@ -89,7 +100,7 @@ function directive(node: GraphQL.DirectiveNode): Value {
 }
 
 function argument(node: GraphQL.ArgumentNode | GraphQL.ObjectFieldNode): Value {
-  return pruned({ Name: node.name.value, Value: value(node.value) })
+  return pruned({ Comment: commentOf(node), Name: node.name.value, Value: value(node.value) })
 }
 
 function type(node: GraphQL.TypeNode): Value {
@@ -102,7 +113,8 @@ function type(node: GraphQL.TypeNode): Value {
 
 function value(node: GraphQL.ValueNode): Value {
   const of = (kind: (typeof kinds)[number], Raw: string, Children?: Value): Value => {
-    return pruned({ Kind: number(kinds.indexOf(kind)), Raw, Children, ExpectedTypeHasDefault: false })
+    const Comment = kind === 'ListValue' || kind === 'ObjectValue' ? commentOf(node) : undefined
+    return pruned({ Comment, Kind: number(kinds.indexOf(kind)), Raw, Children, ExpectedTypeHasDefault: false })
   }
   switch (node.kind) {
     case 'Variable':
