@@ -7,22 +7,23 @@ import * as opaWasm from '@open-policy-agent/opa-wasm'
 import { hostBuiltins, type HostBuiltin } from './builtins/index.ts'
 import { readValue, RegoSet } from './builtins/value.ts'
 import { addFuel, fuelExport } from './fuel.ts'
+import { HostFault, type EvalFault } from './host-fault.ts'
 import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
+import { createModuleMemory, type ModuleMemory } from './module-memory.ts'
 import { detourIds } from './regex-detour.ts'
 import { createRegexHost, createValues, type RegexHost } from './regex-host.ts'
 
 // Its types tell of named exports that its ES module has only on the default one.
 const { LoadedPolicy } = (opaWasm as unknown as { readonly default: typeof opaWasm }).default
 
-/**
- * `fuel`: the budget is used up · `memory`: the cap is reached · `abort`: OPA gave up · `builtin`: a builtin that is not there
- * or beyond its bounds · `trap`: anything else the module did · `entrypoint`: no such rule · `answer`: not JSON, or too long ·
- * `thread`: it was ended, or there is none.
- */
-export type EvalFault = 'fuel' | 'memory' | 'abort' | 'builtin' | 'trap' | 'entrypoint' | 'answer' | 'thread'
-export type EvalOutcome =
-  | { readonly ok: true; readonly results: readonly unknown[]; readonly fuel: number }
-  | { readonly ok: false; readonly fault: EvalFault; readonly detail: string; readonly fuel: number }
+interface Failed {
+  readonly ok: false
+  readonly fault: EvalFault
+  readonly detail: string
+  readonly fuel: number
+}
+export type EvalOutcome = { readonly ok: true; readonly results: readonly unknown[]; readonly fuel: number } | Failed
+export type PrintOutcome = { readonly ok: true; readonly text: string; readonly fuel: number } | Failed
 
 export interface InstanceOptions {
   /** Printed JSON, so that many instances share one printing; `{}` when left out. */
@@ -39,14 +40,20 @@ export interface PolicyInstance {
   isSpent(): boolean
   /** `input` is printed JSON: Rego reads the very digits that were written. Without it `input` is undefined. */
   evaluate(entrypoint: string, input: string | undefined, fuel: number): EvalOutcome
+  /** The same, with the results as the module prints them in Rego's notation. */
+  print(entrypoint: string, input: string, fuel: number): PrintOutcome
 }
 
 /** 64 MiB. */
 export const defaultMaxPages = 1024
 const initialPages = 8
-const maxAnswerBytes = 4 * 1024 * 1024
 /** What taking a call out of the module and back costs, in fuel, besides what the builtin asks for. */
 const builtinCallFuel = 200
+/** What builtins cost is taken off in lots of this much, for to reach the module's counter costs as much as a small search. */
+const mostOwed = 10_000
+/** The last argument of `opa_eval`. */
+const asJson = 0
+const inRegoNotation = 1
 const fuelForLoading = 500_000_000
 const fuelForAsking = 4_000_000
 const longestKept = 4096
@@ -66,28 +73,24 @@ interface Exports {
   opa_eval(reserved: number, entrypoint: number, data: number, input: number, inputLength: number, heap: number, format: number): number
 }
 
-/** A fault raised by an import; everything else that is thrown comes out of the module itself. */
-class HostFault extends Error {
-  readonly fault: EvalFault
-
-  constructor(fault: EvalFault, message: string) {
-    super(message)
-    this.fault = fault
-  }
-}
-
 export async function compileModule(wasm: Uint8Array): Promise<WebAssembly.Module> {
   return WebAssembly.compile(addFuel(wasm))
 }
 
 /** Throws when the module is not one of OPA's, has no fuel, or its data does not fit: a fault of the build, not of a message. */
 export function instantiate(module: WebAssembly.Module, options: InstanceOptions = {}): PolicyInstance {
-  const memory = new WebAssembly.Memory({ initial: initialPages, maximum: options.maxPages ?? defaultMaxPages })
+  const memory = createModuleMemory(new WebAssembly.Memory({ initial: initialPages, maximum: options.maxPages ?? defaultMaxPages }))
   const names = new Map<number, string>()
-  const charge = (units: number): void => {
-    const left = exports.fuel.value as bigint
-    exports.fuel.value = left - BigInt(Math.ceil(units))
+  let owed = 0
+  const fuelLeft = (): number => Number(exports.fuel.value) - owed
+  const settle = (): void => {
+    exports.fuel.value = BigInt(fuelLeft())
+    owed = 0
     if (exports.fuel.value < 0n) throw new HostFault('fuel', 'the judgement needs more work than its budget')
+  }
+  const charge = (units: number): void => {
+    owed += Math.ceil(units)
+    if (owed > mostOwed) settle()
   }
   const host = createImports({ memory, names, charge, exports: () => exports, regex: () => regex })
   const instance = new WebAssembly.Instance(module, host)
@@ -97,39 +100,45 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
     throw new Error('a module of another ABI than 1.2')
   }
   exports.fuel.value = BigInt(fuelForLoading)
-  const builtins = JSON.parse(readText(memory, exports.opa_json_dump(exports.builtins()))) as Record<string, number>
+  const builtins = JSON.parse(memory.readText(exports.opa_json_dump(exports.builtins()))) as Record<string, number>
   for (const [name, id] of Object.entries(builtins)) names.set(id, name)
   const regex = createRegexHost(createValues(memory, exports), patternsOf(module), charge)
-  const policy = loadData(instance, memory, exports, options.data)
+  const policy = loadData(instance, memory.memory, exports, options.data)
+  // What lies below is the module's own and the data; no judgement changes it.
+  regex.keepBelow(policy.dataHeapPtr)
   const entrypoints = new Map(Object.entries(policy.entrypoints as Record<string, number>))
   const inRego = options.results === 'rego'
   const answers = createAnswers(inRego ? readResults : JSON.parse)
   let spent = false
 
-  const fail = (thrown: unknown, budget: number): EvalOutcome => {
+  const fail = (thrown: unknown, budget: number): Failed => {
     spent = true
-    const left = Number(exports.fuel.value)
+    const left = fuelLeft()
     const fuel = Math.min(budget, budget - left)
     return { ok: false, ...classify(thrown, left), fuel }
   }
+  const run = <T>(entrypoint: string, input: string | undefined, fuel: number, format: number, read: (text: string, fuel: number) => T): T | Failed => {
+    if (spent) return { ok: false, fault: 'trap', detail: 'a spent instance was asked', fuel: 0 }
+    const id = entrypoints.get(entrypoint)
+    if (id === undefined) return { ok: false, fault: 'entrypoint', detail: `no entrypoint ${entrypoint}`, fuel: 0 }
+    exports.fuel.value = BigInt(fuel)
+    owed = 0
+    try {
+      const length = input === undefined ? 0 : memory.writeText(input, policy.dataHeapPtr)
+      const at = input === undefined ? 0 : policy.dataHeapPtr
+      const answer = exports.opa_eval(0, id, policy.dataAddr, at, length, policy.dataHeapPtr + length, format)
+      if (owed > 0) settle()
+      return read(memory.readText(answer), fuel - fuelLeft())
+    } catch (thrown) {
+      return fail(thrown, fuel)
+    }
+  }
   return {
     entrypoints: [...entrypoints.keys()],
-    pages: () => memory.buffer.byteLength / 65_536,
+    pages: () => memory.bytes().length / 65_536,
     isSpent: () => spent,
-    evaluate(entrypoint, input, fuel) {
-      if (spent) return { ok: false, fault: 'trap', detail: 'a spent instance was asked', fuel: 0 }
-      const id = entrypoints.get(entrypoint)
-      if (id === undefined) return { ok: false, fault: 'entrypoint', detail: `no entrypoint ${entrypoint}`, fuel: 0 }
-      exports.fuel.value = BigInt(fuel)
-      try {
-        const length = input === undefined ? 0 : writeInput(memory, policy.dataHeapPtr, input)
-        const at = input === undefined ? 0 : policy.dataHeapPtr
-        const answer = exports.opa_eval(0, id, policy.dataAddr, at, length, policy.dataHeapPtr + length, inRego ? 1 : 0)
-        return { ok: true, results: answers.read(readText(memory, answer)), fuel: fuel - Number(exports.fuel.value) }
-      } catch (thrown) {
-        return fail(thrown, fuel)
-      }
-    },
+    evaluate: (entrypoint, input, fuel) => run(entrypoint, input, fuel, inRego ? inRegoNotation : asJson, (text, used) => ({ ok: true, results: answers.read(text), fuel: used })),
+    print: (entrypoint, input, fuel) => run(entrypoint, input, fuel, inRegoNotation, (text, used) => ({ ok: true, text, fuel: used })),
   }
 }
 
@@ -146,8 +155,8 @@ function patternsOf(module: WebAssembly.Module): KnownPatterns {
 
 /** Asks the module itself, in an instance of its own: what is asked once must leave no trace in what is judged. */
 function isValidIn(module: WebAssembly.Module, pattern: string): boolean {
-  const memory = new WebAssembly.Memory({ initial: initialPages, maximum: defaultMaxPages })
-  const exports = new WebAssembly.Instance(module, unanswered(memory)).exports as unknown as Exports // as above
+  const memory = createModuleMemory(new WebAssembly.Memory({ initial: initialPages, maximum: defaultMaxPages }))
+  const exports = new WebAssembly.Instance(module, unanswered(memory.memory)).exports as unknown as Exports // as above
   if (exports.regex_match === undefined) return false
   try {
     exports.fuel.value = BigInt(fuelForAsking)
@@ -212,36 +221,9 @@ function classify(thrown: unknown, fuelLeft: number): { readonly fault: EvalFaul
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Prints the input right behind the data, where `opa_eval` parses it. */
-function writeInput(memory: WebAssembly.Memory, at: number, input: string): number {
-  const length = Buffer.byteLength(input)
-  const missing = at + length - memory.buffer.byteLength
-  if (missing > 0) {
-    try {
-      memory.grow(Math.ceil(missing / 65_536))
-    } catch {
-      throw new HostFault('memory', 'the input does not fit into the memory of a judgement')
-    }
-  }
-  encoder.encodeInto(input, new Uint8Array(memory.buffer, at, length))
-  return length
-}
-
-function readText(memory: WebAssembly.Memory, address: number): string {
-  const bytes = new Uint8Array(memory.buffer)
-  const end = bytes.indexOf(0, address)
-  if (end < 0 || end - address > maxAnswerBytes) throw new HostFault('answer', 'a value that is too long leaves the module')
-  try {
-    return decoder.decode(bytes.subarray(address, end))
-  } catch {
-    throw new HostFault('answer', 'a value that is not UTF-8 leaves the module')
-  }
-}
 
 interface ImportParts {
-  readonly memory: WebAssembly.Memory
+  readonly memory: ModuleMemory
   readonly names: ReadonlyMap<number, string>
   readonly charge: (units: number) => void
   readonly exports: () => Exports
@@ -255,7 +237,7 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
     const builtin: HostBuiltin | undefined = Object.hasOwn(hostBuiltins, name) ? hostBuiltins[name] : undefined
     if (builtin === undefined) throw new HostFault('builtin', `the host has no builtin ${name}`)
     const texts = addresses.map((address) => {
-      return readText(memory, builtin.reads === 'rego' ? exports.opa_value_dump(address) : exports.opa_json_dump(address))
+      return memory.readText(builtin.reads === 'rego' ? exports.opa_value_dump(address) : exports.opa_json_dump(address))
     })
     const bytes = texts.reduce((sum, text) => sum + text.length, 0)
     if (bytes > builtin.maxBytes) throw new HostFault('builtin', `${name} is given more than ${builtin.maxBytes} bytes`)
@@ -264,16 +246,16 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
     if (answer === undefined) return 0
     const printed = encoder.encode(answer)
     const at = exports.opa_malloc(printed.length)
-    new Uint8Array(memory.buffer, at, printed.length).set(printed)
+    memory.bytes().set(printed, at)
     const value = builtin.reads === 'rego' ? exports.opa_value_parse(at, printed.length) : exports.opa_json_parse(at, printed.length)
     if (value === 0) throw new HostFault('builtin', `${name} answered what is no value`)
     return value
   }
   return {
     env: {
-      memory,
+      memory: memory.memory,
       opa_abort(address: number): never {
-        const message = readText(memory, address)
+        const message = memory.readText(address)
         throw new HostFault(message.includes('malloc') ? 'memory' : 'abort', message)
       },
       // What a policy prints may hold anything of the message: it goes nowhere.

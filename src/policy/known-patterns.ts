@@ -7,39 +7,43 @@ const maxKept = 200
 /** A search takes a tenth of its steps in nearly every case: the automaton is kept too. */
 const stepsPerFuel = 10
 
+/** One that both the module and RE2JS take. */
+export interface KnownPattern {
+  /** What a search of the text costs, which depends on the two texts alone; undefined where the module must search itself. */
+  fuelFor(text: string): number | undefined
+  isIn(text: string): boolean
+}
 export interface KnownPatterns {
-  /** Whether both the module and RE2JS take the pattern; asked of the module once. */
-  isGood(pattern: string): boolean
-  /** True or false, and what the search costs; undefined where the module must search itself. Depends on the two texts alone. */
-  search(pattern: string, text: string): { readonly found: boolean; readonly fuel: number } | undefined
+  /** Undefined for what is no pattern, or is one only to the module or to RE2JS. */
+  find(pattern: string): KnownPattern | undefined
 }
 
 /** Patterns compiled once. `isValid` asks the module, so that no pattern is taken here that means nothing there. */
 export function createKnownPatterns(isValid: (pattern: string) => boolean): KnownPatterns {
-  const kept = new Map<string, RE2JS | undefined>()
-
-  const compiled = (pattern: string): RE2JS | undefined => {
-    if (pattern.length > maxPattern) return undefined
-    if (kept.has(pattern)) return kept.get(pattern)
-    if (kept.size >= maxKept) kept.clear()
-    const made = isValid(pattern) ? tryCompile(pattern) : undefined
-    kept.set(pattern, made)
-    return made
-  }
+  const kept = new Map<string, KnownPattern | undefined>()
   return {
-    isGood: (pattern) => compiled(pattern) !== undefined,
-    search(pattern, text) {
-      const regex = compiled(pattern)
-      if (regex === undefined) return undefined
-      const steps = regex.programSize() * (text.length + 1)
-      return steps > mostSteps ? undefined : { found: regex.test(text), fuel: Math.ceil(steps / stepsPerFuel) }
+    find(pattern) {
+      if (pattern.length > maxPattern) return undefined
+      if (kept.has(pattern)) return kept.get(pattern)
+      if (kept.size >= maxKept) kept.clear()
+      const made = isValid(pattern) ? tryCompile(pattern) : undefined
+      kept.set(pattern, made)
+      return made
     },
   }
 }
 
-function tryCompile(pattern: string): RE2JS | undefined {
+function tryCompile(pattern: string): KnownPattern | undefined {
   try {
-    return RE2JS.compile(pattern)
+    const regex = RE2JS.compile(pattern)
+    const size = regex.programSize()
+    return {
+      fuelFor(text) {
+        const steps = size * (text.length + 1)
+        return steps > mostSteps ? undefined : pattern.length + text.length + Math.ceil(steps / stepsPerFuel)
+      },
+      isIn: (text) => regex.test(text),
+    }
   } catch {
     return undefined
   }

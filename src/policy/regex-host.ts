@@ -1,5 +1,6 @@
 /** The host's end of the detour of `regex.match` and `regex.is_valid`: see `regex-detour.ts`. */
-import type { KnownPatterns } from './known-patterns.ts'
+import type { KnownPattern, KnownPatterns } from './known-patterns.ts'
+import { isAscii, type ModuleMemory } from './module-memory.ts'
 
 export interface ValueExports {
   opa_malloc(size: number): number
@@ -9,6 +10,8 @@ export interface RegexHost {
   /** The address of the answer, or 0 where the module must find it. */
   isValid(pattern: number): number
   match(pattern: number, text: number): number
+  /** Values below this address stay as they are: a pattern there is read once. */
+  keepBelow(address: number): void
 }
 /** Values as they lie in a module's memory. */
 export interface Values {
@@ -22,10 +25,7 @@ export interface Values {
 const layout = { booleans: [2, 9], strings: [4, 8], truth: 1, length: 4, bytes: 8 } as const
 const longest = 16 * 1024
 
-export function createValues(memory: WebAssembly.Memory, exports: ValueExports): Values {
-  let view = Buffer.from(memory.buffer)
-  // The buffer is another one once the memory has grown.
-  const bytes = (): Buffer => (view.length === memory.buffer.byteLength ? view : (view = Buffer.from(memory.buffer)))
+export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Values {
   return {
     parse(json) {
       const length = Buffer.byteLength(json)
@@ -53,25 +53,36 @@ export function createValues(memory: WebAssembly.Memory, exports: ValueExports):
 export function createRegexHost({ parse, textAt, isTrue }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
   const yes = parse('true')
   const no = parse('false')
-  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0 }
+  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, keepBelow: () => {} }
+  const kept = new Map<number, KnownPattern | undefined>()
+  let stable = 0
+  const patternAt = (address: number): KnownPattern | undefined => {
+    if (kept.has(address)) return kept.get(address)
+    const text = textAt(address)
+    const pattern = text === undefined ? undefined : patterns.find(text)
+    if (address < stable) kept.set(address, pattern)
+    return pattern
+  }
   return {
+    keepBelow(address) {
+      stable = address
+    },
     isValid(address) {
-      const pattern = textAt(address)
-      if (pattern === undefined) return 0
-      charge(pattern.length)
-      return patterns.isGood(pattern) ? yes : 0
+      const text = textAt(address)
+      if (text === undefined) return 0
+      charge(text.length)
+      return patterns.find(text) === undefined ? 0 : yes
     },
     match(first, second) {
-      const pattern = textAt(first)
-      const text = textAt(second)
+      const pattern = patternAt(first)
+      const text = pattern === undefined ? undefined : textAt(second)
       if (pattern === undefined || text === undefined) return 0
-      const done = patterns.search(pattern, text)
-      if (done === undefined) return 0
-      charge(pattern.length + text.length + done.fuel)
-      return done.found ? yes : no
+      const fuel = pattern.fuelFor(text)
+      if (fuel === undefined) return 0
+      charge(fuel)
+      return pattern.isIn(text) ? yes : no
     },
   }
 }
 
 const isOf = (types: readonly number[], type: number | undefined): boolean => type !== undefined && types.includes(type)
-const isAscii = (text: string): boolean => !/[\x80-\xff]/.test(text)
