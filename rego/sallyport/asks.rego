@@ -29,8 +29,14 @@ head_of("request") := {
 	"revision": input.request.revision,
 }
 
+# METADATA
+# custom:
+#   reads: [/message/call/kind, /message/call/name]
 call_of("message") := input.message.call
 
+# METADATA
+# custom:
+#   reads: [/request/call/kind, /request/call/name]
 call_of("request") := input.request.call
 
 uri_of("message") := input.message.body.uri
@@ -95,6 +101,9 @@ subscribed(party) := call if {
 	is_string(uri)
 } else := null
 
+# METADATA
+# custom:
+#   reads: [/entries/*/kind, /entries/*/name]
 completed(party) := input.entries if {
 	count(input.entries) > 0
 } else := [call] if {

@@ -30,6 +30,9 @@ allow_reasons contains {"code": "allowed", "rule": concat("/", [name, ask.verdic
 # An entry is listed if and only if the request that would use it is allowed.
 default listed := []
 
+# METADATA
+# custom:
+#   reads: [/entries/*/kind, /entries/*/name]
 listed := [index |
 	some index, entry in input.entries
 	ask := ask_to_use(entry)
@@ -49,21 +52,34 @@ housekeeping if {
 	}
 }
 
-# The question without what was said: no arguments, body, findings, approval or request.
+# The question without what was said: no arguments, body, findings, approval or request. Of what is only handed over, here and in
+# asks.rego, `custom.reads` names what is read in any case; the rest the build finds in the policies.
 about(message) := {"actor": actor, "upstream": upstream, "session": session, "message": message, "now": now}
 
 default actor := {"kind": "nobody", "groups": [], "groups_known": true}
 
+# METADATA
+# custom:
+#   reads: []
 actor := input.actor
 
 default upstream := {"name": "", "labels": {}}
 
+# METADATA
+# custom:
+#   reads: []
 upstream := input.upstream
 
 default session := {}
 
+# METADATA
+# custom:
+#   reads: []
 session := input.session
 
 default now := ""
 
+# METADATA
+# custom:
+#   reads: []
 now := input.now

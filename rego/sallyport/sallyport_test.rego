@@ -132,6 +132,24 @@ test_a_question_may_leave_out_what_it_has_not if {
 	}
 }
 
+# What varies
+
+test_varying_sets_say_what_they_say_by_themselves if {
+	said := sallyport.varying with input as asked
+		with data.policies as {
+			"crm": {"deny": {{"code": "a"}}, "require_approval": {demand}, "risk": {{"code": "b", "points": 1}}, "mask": "odd"},
+			"quiet": {"deny": set(), "require_approval": set(), "risk": set(), "mask": set()},
+			"settled": {"deny": {{"code": "c"}}},
+		}
+		with data.sallyport_build as {"varying": {verdict: ["crm", "quiet", "missing"] | some verdict in ["deny", "require_approval", "risk", "mask"]}}
+	said == {
+		["deny", "crm", {{"code": "a"}}],
+		["require_approval", "crm", {demand}],
+		["risk", "crm", {{"code": "b", "points": 1}}],
+		["mask", "crm", "odd"],
+	}
+}
+
 # Groups
 
 test_unknown_groups_deny_all_but_housekeeping if {

@@ -27,6 +27,32 @@ is_empty(entries) if {
 	count(entries) == 0
 }
 
+# What the sets that `sallyport_build.varying` names say about this message. Whatever else is read of the input being the same,
+# the same answer here is the same decision: a host need not ask for it again.
+varying contains ["deny", name, entries] if {
+	some name in data.sallyport_build.varying.deny
+	entries := data.policies[name].deny
+	not is_empty(entries)
+}
+
+varying contains ["require_approval", name, entries] if {
+	some name in data.sallyport_build.varying.require_approval
+	entries := data.policies[name].require_approval
+	not is_empty(entries)
+}
+
+varying contains ["risk", name, entries] if {
+	some name in data.sallyport_build.varying.risk
+	entries := data.policies[name].risk
+	not is_empty(entries)
+}
+
+varying contains ["mask", name, entries] if {
+	some name in data.sallyport_build.varying.mask
+	entries := data.policies[name].mask
+	not is_empty(entries)
+}
+
 reason_of(name, set_name, entry) := object.union(
 	{"code": entry.code, "rule": concat("/", [name, set_name, entry.code])},
 	object.filter(entry, ["message"]),

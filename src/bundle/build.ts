@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { BundleDigest, Json, JsonObject } from '../model.ts'
-import { decisionEntrypoint } from '../policy/bundle.ts'
+import { decisionEntrypoint, varyingEntrypoint } from '../policy/bundle.ts'
 import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
 import type { Modules, Opa, OpaBuild, OpaSources, RuleText, StageRun } from './opa.ts'
 import type { Problem } from './problem.ts'
+import { recallOf } from './recall.ts'
 import { buildData, isTest } from './sources.ts'
 import type { Sources } from './sources.ts'
 
@@ -67,21 +68,25 @@ const ruleTable = (rules: readonly RuleText[]): Record<string, RuleMetadata> => 
   return table
 }
 
-const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[]): BuiltBundle => ({
-  digest: digestOf(sources),
-  revision: sources.revision,
-  ...(sources.commit === undefined ? {} : { commit: sources.commit }),
-  wasm: built.wasm,
-  data: { ...sources.data, [buildData]: { reads_groups: built.reads.groups, detectors } },
-  entrypoint: decisionEntrypoint,
-  rules: ruleTable(built.rules),
-  reads_groups: built.reads.groups,
-  ...(built.reads.input.includes('') ? {} : { input_paths: built.reads.input }),
-})
+const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[]): BuiltBundle => {
+  const { sets, recall } = recallOf(built.reads)
+  return {
+    digest: digestOf(sources),
+    revision: sources.revision,
+    ...(sources.commit === undefined ? {} : { commit: sources.commit }),
+    wasm: built.wasm,
+    data: { ...sources.data, [buildData]: { reads_groups: built.reads.groups, detectors, varying: sets } },
+    entrypoint: decisionEntrypoint,
+    rules: ruleTable(built.rules),
+    reads_groups: built.reads.groups,
+    ...(built.reads.input.includes('') ? {} : { input_paths: built.reads.input }),
+    ...(recall === undefined ? {} : { recall }),
+  }
+}
 
 /** Check, semantics, build: in this order, and nothing after the first that finds a problem. */
 export const buildBundle = async (sources: Sources, options: BuildOptions): Promise<Built> => {
-  const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint] }
+  const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint, varyingEntrypoint] }
   const built = await options.opa.bundle(asked)
   const { stages } = built
   if (!built.ok) return { ok: false, problems: built.problems, stages }

@@ -27,11 +27,20 @@ export interface RuleText {
   readonly link?: string
   readonly custom?: JsonObject
 }
+/** Pointers into the input; `*` is every element or member, '' the whole. */
+export interface OpaReads {
+  readonly groups: boolean
+  readonly input: readonly string[]
+  /** By `<set>/<name>`: what each verdict set depends on. */
+  readonly sets: Readonly<Record<string, readonly string[]>>
+  /** What the decision depends on besides the sets. */
+  readonly settled: readonly string[]
+}
 export interface OpaBuild {
   readonly wasm: Uint8Array
   readonly manifest: JsonObject
   readonly rules: readonly RuleText[]
-  readonly reads: { readonly groups: boolean; readonly input: readonly string[] }
+  readonly reads: OpaReads
 }
 export interface StageRun {
   readonly name: Stage

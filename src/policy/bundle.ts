@@ -9,8 +9,18 @@ export interface RuleMetadata {
   readonly severity?: string
 }
 
-/** The one entrypoint that the gateway asks. */
+/** The rule that the gateway asks. */
 export const decisionEntrypoint = 'sallyport/decision'
+/** What the verdict sets say that depend on what is another in nearly every message. */
+export const varyingEntrypoint = 'sallyport/varying'
+
+/** What two messages have to have in common to be decided alike: the answer of `varyingEntrypoint`, and what else is read. */
+export interface Recall {
+  /** JSON Pointers of what the varying sets read. */
+  readonly varying: readonly string[]
+  /** JSON Pointers of what the decision depends on besides these sets. */
+  readonly settled: readonly string[]
+}
 
 /** What the build hands over for activation. */
 export interface BuiltBundle {
@@ -26,4 +36,6 @@ export interface BuiltBundle {
   readonly reads_groups: boolean
   /** JSON Pointers of everything the modules read of `input`; left out when that cannot be told. */
   readonly input_paths?: readonly string[]
+  /** Left out when it cannot be told. */
+  readonly recall?: Recall
 }

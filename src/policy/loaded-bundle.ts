@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Json, Question } from '../model.ts'
+import type { JsonObject, Question } from '../model.ts'
 import { deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
-import { decisionEntrypoint, type BuiltBundle } from './bundle.ts'
-import { instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
-import { createPruner } from './prune.ts'
+import { decisionEntrypoint, varyingEntrypoint, type BuiltBundle } from './bundle.ts'
+import { instantiate, type EvalOutcome, type PolicyInstance, type PrintOutcome } from './host.ts'
+import { createPrinter } from './print.ts'
+import { createRecollection, type Place } from './recollection.ts'
 import { createThreads } from './threads.ts'
 import { readVerdict, type Verdict } from './verdict.ts'
 
@@ -30,7 +31,8 @@ export interface LoadedBundle {
 export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Promise<LoadedBundle> {
   const data = JSON.stringify(bundle.data)
   const detectors = new Set(options.detectors)
-  const prune = bundle.input_paths === undefined ? (input: Json): Json => input : createPruner(bundle.input_paths)
+  const print = createPrinter(bundle.input_paths ?? [''])
+  const recollection = bundle.recall === undefined ? undefined : createRecollection(bundle.recall)
   const threads = createThreads({ size: Math.max(1, options.threads ?? 2), wasm: bundle.wasm, data })
   const instances: PolicyInstance[] = []
   const verdicts = new WeakMap<readonly unknown[], Verdict>()
@@ -40,6 +42,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
   const close = async (): Promise<void> => {
     retired = true
     instances.length = 0
+    recollection?.clear()
     await threads.close()
   }
   const closeIfDone = async (): Promise<void> => {
@@ -59,13 +62,17 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
         // The next judgement tries again, and is denied if it cannot be had then either.
       }
     }
-    const judgeHere = (input: string, bytes: number): EvalOutcome => {
+    const withInstance = <T>(use: (instance: PolicyInstance) => T): T => {
       const instance = instances.pop() ?? spare()
-      const outcome = instance.evaluate(decisionEntrypoint, input, fuelHere(bytes))
+      const outcome = use(instance)
       if (!instance.isSpent() && instance.pages() <= maxKeptPages) instances.push(instance)
       else setImmediate(refill)
       return outcome
     }
+    const judgeHere = (input: string, bytes: number): EvalOutcome =>
+      withInstance((instance) => instance.evaluate(decisionEntrypoint, input, fuelHere(bytes)))
+    const askVarying = ({ varying }: Place): PrintOutcome =>
+      withInstance((instance) => instance.print(varyingEntrypoint, varying, fuelHere(0)))
     const judgeAside = (input: string, bytes: number, long: boolean): Promise<EvalOutcome> => {
       const task = { entrypoint: decisionEntrypoint, input, fuel: fuelFor(bytes) }
       return threads.judge(task, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
@@ -83,15 +90,38 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
       if (entries === 0) verdicts.set(results, verdict)
       return verdict
     }
+    const judgeWhole = async (question: Question, seen: (bytes: number) => void, made: (verdict: Verdict, fuel: number) => void): Promise<Verdict> => {
+      const input = print(question as unknown as JsonObject) // a question is plain JSON (model.ts)
+      const bytes = Buffer.byteLength(input)
+      seen(bytes)
+      const outcome = await judgeText(input, bytes)
+      if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
+      const verdict = readOnce(outcome.results, question.entries.length)
+      made(verdict, outcome.fuel)
+      return verdict
+    }
+    const judgeOrRecall = (question: Question, seen: (bytes: number) => void): Verdict | Promise<Verdict> => {
+      const place = recollection?.placeOf(question)
+      if (recollection === undefined || place === undefined) return judgeWhole(question, seen, () => {})
+      const said = askVarying(place)
+      if (!said.ok) {
+        recollection.failed()
+        return judgeWhole(question, seen, () => {})
+      }
+      const before = recollection.find(place, said.text)
+      // Whether the fuel suffices must not depend on what was judged before: the whole judgement takes no more than both together.
+      if (before !== undefined && before.fuel + said.fuel <= fuelHere(0)) {
+        seen(place.settled.length + place.varying.length)
+        return before.verdict
+      }
+      return judgeWhole(question, seen, (verdict, fuel) => {
+        if (verdict.ok) recollection.keep(place, said.text, { verdict, fuel })
+      })
+    }
     const judge = async (question: Question, seen: (bytes: number) => void): Promise<Verdict> => {
       running += 1
       try {
-        const input = JSON.stringify(prune(question as unknown as Record<string, Json>)) // a question is plain JSON (model.ts)
-        const bytes = Buffer.byteLength(input)
-        seen(bytes)
-        const outcome = await judgeText(input, bytes)
-        if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
-        return readOnce(outcome.results, question.entries.length)
+        return await judgeOrRecall(question, seen)
       } finally {
         running -= 1
         void closeIfDone()
@@ -99,7 +129,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
     }
     refill()
     for (let time = 0; time < warmUps; time += 1) {
-      assertSound(await judge(trivialQuestion, () => {}))
+      assertSound(await judgeWhole(trivialQuestion, () => {}, () => {}))
       await nextTurn()
     }
     return {

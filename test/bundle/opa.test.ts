@@ -121,7 +121,7 @@ describe('build', () => {
   test('what is read of the input is told, and the whole of it as the empty pointer', async () => {
     const reads = async (body: string): Promise<unknown> => {
       const built = await opa.build({ modules: { 'a.rego': `package policies.crm\n\nallow if ${body}\n` }, entrypoints: ['policies/crm/allow'] })
-      return built.ok && built.result.reads
+      return built.ok && { groups: built.result.reads.groups, input: built.result.reads.input }
     }
     expect(await reads('input.a.b[input.c] == 1')).toEqual({ groups: false, input: ['/a/b', '/c'] })
     expect(await reads('input["a/b"]["~"]')).toEqual({ groups: false, input: ['/a~1b/~0'] })
@@ -129,6 +129,43 @@ describe('build', () => {
     expect(await reads('{ some v in input.actor; v }')).toEqual({ groups: true, input: ['/actor'] })
     expect(await reads('object.get(input, "x", false)')).toEqual({ groups: true, input: [''] })
     expect(await reads('data.other.thing with input as {"y": input.x}')).toEqual({ groups: false, input: ['/x'] })
+  })
+
+  test('what each verdict set depends on is told, through whatever it refers to, and what the decision depends on besides', async () => {
+    const modules = {
+      'a.rego': [
+        'package policies.crm',
+        'import data.sallyport',
+        'allow if sallyport.member("x")',
+        'allow if { input.message.call.annotations.safe; input.now }',
+        'deny contains {"code": "a"} if input.message.call.arguments.sql',
+        'deny contains {"code": "b"} if data.policies.other.late',
+        'risk contains {"code": "c", "points": 1} if input.upstream.name == "crm"',
+      ].join('\n\n'),
+      'b.rego': 'package policies.other\n\ndefault late := false\n\nlate if { input.session.calls > 3 } else := true if input.now > "x"\n\nmask contains {"path": "/a"}',
+      'c.rego': [
+        'package sallyport',
+        'member(group) if { input.odd } else := true if group in input.actor.groups',
+        'decision := 1 if { allowed } else := 2 if { count(denials) > 0 } else := 3 if input.entries[0].kind',
+        'allowed if data.policies[_].allow with input as {"message": call}',
+        '# METADATA\n# custom:\n#   reads: [/message/call/name]\ncall := input.message.call if input.message.call else := input.request.call.name',
+        'denials contains name if { some name; data.policies[name].deny != set() }',
+      ].join('\n\n'),
+    }
+    const built = await opa.build({ modules, entrypoints: ['sallyport/decision'] })
+    if (!built.ok) throw new Error(JSON.stringify(built.problems))
+    const { groups, sets, settled, input } = built.result.reads
+    expect(groups).toBe(true)
+    expect(sets).toEqual({
+      'deny/crm': ['/message/call/arguments/sql', '/now', '/session/calls'],
+      'mask/other': [],
+      'risk/crm': ['/upstream/name'],
+    })
+    expect(settled).toEqual([
+      '/actor/groups', '/entries', '/entries/*/annotations/safe', '/message/call/annotations/safe', '/message/call/name', '/now', '/odd',
+      '/request/call/annotations/safe', '/request/call/name',
+    ])
+    expect([...new Set([...Object.values(sets).flat(), ...settled])].sort()).toEqual(input)
   })
 
   test('a policy reads groups through a helper as much as by itself', async () => {

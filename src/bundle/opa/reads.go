@@ -1,65 +1,142 @@
 package main
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
 )
 
-// Reads says which parts of the input the rules look at.
+// Reads says which parts of the input the rules look at, as pointers: up to the first step that is not a literal, `*` for every
+// element or member; "" is the whole of it.
 type Reads struct {
 	// Groups: a policy (not the library by itself) reads `actor.groups`.
 	Groups bool `json:"groups"`
-	// Input are the pointers of all that is read of the input, up to the first step that is not a literal; "" is the whole of it.
+	// Input is all that is read.
 	Input []string `json:"input"`
+	// Sets has, by `<set>/<name>`, what each verdict set of a policy depends on.
+	Sets map[string][]string `json:"sets"`
+	// Settled is what the decision depends on besides the sets.
+	Settled []string `json:"settled"`
+}
+
+type pointers map[string]bool
+
+func (p pointers) sorted() []string {
+	return append([]string{}, util.KeysSorted(p)...)
 }
 
 func readsOf(compiler *ast.Compiler) Reads {
-	reads := Reads{Input: []string{}}
-	pointers := map[string]bool{}
+	all, policies, permission := pointers{}, pointers{}, pointers{}
+	sets := map[string]pointers{}
+	settled := pointers{}
 	for path, module := range compiler.Modules {
 		if isTest(path) {
 			continue
 		}
-		ast.WalkRules(module, func(rule *ast.Rule) bool {
-			for _, pointer := range inputsOf(rule) {
-				pointers[pointer] = true
+		names := segments(module.Package.Path)
+		isLibrary := len(names) == 1 && names[0] == "sallyport"
+		for _, rule := range module.Rules {
+			for branch := rule; branch != nil; branch = branch.Else {
+				maps.Copy(all, ownReads(branch))
 			}
-			return false
-		})
-	}
-	reads.Input = append(reads.Input, util.KeysSorted(pointers)...)
-	for rule := range reachable(compiler) {
-		for _, pointer := range inputsOf(rule) {
-			reads.Groups = reads.Groups || pointer == "" || pointer == "/actor" || pointer == "/actor/groups" || strings.HasPrefix(pointer, "/actor/groups/")
+			if len(names) > 0 && names[0] != "sallyport" {
+				maps.Copy(policies, readsFrom(compiler, rule, nil))
+			}
+			switch name := ruleName(rule); {
+			case isSet(rule):
+				key := name + "/" + names[1]
+				if sets[key] == nil {
+					sets[key] = pointers{}
+				}
+				maps.Copy(sets[key], readsFrom(compiler, rule, nil))
+			case isOfPolicy(rule) && isVerdict(name):
+				maps.Copy(permission, readsFrom(compiler, rule, nil))
+			case isLibrary && name == "decision":
+				maps.Copy(settled, readsFrom(compiler, rule, isSet))
+			}
 		}
+	}
+	maps.Copy(settled, handedOver(permission))
+	maps.Copy(all, handedOver(permission))
+	reads := Reads{Input: all.sorted(), Settled: settled.sorted(), Sets: map[string][]string{}}
+	for name, set := range sets {
+		reads.Sets[name] = set.sorted()
+	}
+	for pointer := range policies {
+		reads.Groups = reads.Groups || pointer == "" || pointer == "/actor" || pointer == "/actor/groups" || strings.HasPrefix(pointer, "/actor/groups/")
 	}
 	return reads
 }
 
-// reachable are the rules of policies and everything they refer to.
-func reachable(compiler *ast.Compiler) map[*ast.Rule]bool {
-	found := map[*ast.Rule]bool{}
+func isOfPolicy(rule *ast.Rule) bool {
+	names := segments(rule.Module.Package.Path)
+	return len(names) == 2 && names[0] == "policies"
+}
+
+func isSet(rule *ast.Rule) bool {
+	return isOfPolicy(rule) && verdicts[ruleName(rule)]
+}
+
+// readsFrom is what a rule and everything that it refers to reads; what `skip` names is not entered.
+func readsFrom(compiler *ast.Compiler, root *ast.Rule, skip func(*ast.Rule) bool) pointers {
+	found := pointers{}
+	seen := map[*ast.Rule]bool{}
 	var visit func(rule *ast.Rule)
 	visit = func(rule *ast.Rule) {
-		if found[rule] {
+		if seen[rule] || (skip != nil && skip(rule)) {
 			return
 		}
-		found[rule] = true
+		seen[rule] = true
+		maps.Copy(found, ownReads(rule))
 		for next := range compiler.Graph.Dependencies(rule) {
 			if rule, isRule := next.(*ast.Rule); isRule {
 				visit(rule)
 			}
 		}
+		// OPA's graph counts what an `else` refers to as the branch's own.
+		if rule.Else != nil {
+			visit(rule.Else)
+		}
 	}
-	for path, module := range compiler.Modules {
-		if names := segments(module.Package.Path); isTest(path) || len(names) == 0 || names[0] == "sallyport" {
-			continue
+	visit(root)
+	return found
+}
+
+// handedOver: what a permission reads of a call is read of whatever the library puts in the place of that call, the request that is
+// answered or an entry.
+func handedOver(permission pointers) pointers {
+	found := pointers{}
+	for pointer := range permission {
+		rest, isCall := strings.CutPrefix(pointer, "/message/call")
+		switch {
+		case isCall && (rest == "" || rest[0] == '/'):
+			found["/request/call"+rest] = true
+			found["/entries/*"+rest] = true
+		case pointer == "/message":
+			maps.Copy(found, pointers{"/message/call": true, "/request/call": true, "/entries": true})
 		}
-		for _, rule := range module.Rules {
-			visit(rule)
+	}
+	return found
+}
+
+// ownReads is what a rule reads by itself. A rule of the library that only hands something over to policies declares what is read
+// of that in any case (`custom.reads`); the rest is what the policies read, and found there.
+func ownReads(rule *ast.Rule) pointers {
+	found := pointers{}
+	if names := segments(rule.Module.Package.Path); len(names) > 0 && names[0] == "sallyport" {
+		for _, note := range rule.Annotations {
+			if declared, isList := note.Custom["reads"].([]any); isList {
+				for _, pointer := range declared {
+					found[pointer.(string)] = true
+				}
+				return found
+			}
 		}
+	}
+	for _, pointer := range inputsOf(rule) {
+		found[pointer] = true
 	}
 	return found
 }
