@@ -1,6 +1,6 @@
 import type { Approvals } from './approval/approval.ts'
 import type { Detectors } from './detect/index.ts'
-import { scan, scanReplaced } from './detect/scan.ts'
+import { scan, scanReplaced, scanText } from './detect/scan.ts'
 import { createEchoGuard } from './enforce/echo.ts'
 import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
@@ -70,7 +70,7 @@ function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
   return {
     scan: scanBody,
     omitLargeBlobs,
-    applyMasks: (input) => applyMasks({ ...input, rescan: scanBody, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), parse: readText, print: printJson }),
+    applyMasks: (input) => applyMasks({ ...input, rescanText: (before, text, value) => scanText(before, text, value, detectors), rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), parse: readText, print: printJson }),
     redactText: (text) => redactText(text, detectors),
     withoutCredentials(upstream, value) {
       const guard = guards.get(upstream)

@@ -24,11 +24,35 @@ const middling = 512
 
 const none: Clues = { runs: [], at: false, marks: false, words: false, hiding: false }
 
-/** Undefined where no detector that is built in can hit, but by the name of the member that holds the text. */
-export function cluesOf(text: string): Clues | undefined {
-  if (text.length <= short) return fromCharacters(text)
-  if (text.length <= middling && !anyPattern.test(text) && !wordPattern.test(text)) return undefined
-  return { runs: digitRuns(text), at: text.includes('@'), marks: markPattern.test(text), words: wordPattern.test(text), hiding: hidingPattern.test(text) }
+/** Which clues a text may hold. */
+export type Within = { readonly [clue in keyof Clues]: boolean }
+export const anything: Within = { runs: true, at: true, marks: true, words: true, hiding: true }
+
+/**
+ * Undefined where no detector that is built in can hit, but by the name of the member that holds the text. What cannot be in it, as
+ * it was not in a text that this one is part of, is not looked for.
+ */
+export function cluesOf(text: string, within = anything): Clues | undefined {
+  if (text.length <= short) return fromCharacters(text, within)
+  if (within === anything && text.length <= middling && !anyPattern.test(text) && !wordPattern.test(text)) return undefined
+  const runs = within.runs ? digitRuns(text) : none.runs
+  const at = within.at && text.includes('@')
+  const marks = within.marks && markPattern.test(text)
+  const words = within.words && wordPattern.test(text)
+  const hiding = within.hiding && hidingPattern.test(text)
+  return runs.length > 0 || at || marks || words || hiding ? { runs, at, marks, words, hiding } : undefined
+}
+
+/** What a text can hold that is made of parts of texts, cut where no clue goes on. */
+export function withinParts(parts: readonly (Clues | undefined)[]): Within {
+  const some = (holds: (clues: Clues) => boolean): boolean => parts.some((clues) => clues !== undefined && holds(clues))
+  return {
+    runs: some(({ runs }) => runs.length > 0),
+    at: some(({ at }) => at),
+    marks: some(({ marks }) => marks),
+    words: some(({ words }) => words),
+    hiding: some(({ hiding }) => hiding),
+  }
 }
 
 const at = 1
@@ -42,7 +66,7 @@ for (const [characters, kind] of [['@', at], ['-_.', mark], ['\\%', wide], ['012
   for (const character of characters) kinds[character.charCodeAt(0)] = kind
 }
 
-function fromCharacters(text: string): Clues | undefined {
+function fromCharacters(text: string, within: Within): Clues | undefined {
   let seen = 0
   let digits = 0
   for (let index = 0; index < text.length; index++) {
@@ -51,12 +75,12 @@ function fromCharacters(text: string): Clues | undefined {
     if (kind === digit) digits++
     else seen |= kind
   }
-  const words = text.length >= shortestWord && wordPattern.test(text)
+  const words = within.words && text.length >= shortestWord && wordPattern.test(text)
   if (seen === 0 && digits < fewestDigits) return words ? { ...none, words } : undefined
   return {
     runs: digits < fewestDigits ? none.runs : digits === text.length ? [{ start: 0, end: digits, digits }] : digitRuns(text),
     at: (seen & at) !== 0,
-    marks: (seen & mark) !== 0 && markPattern.test(text),
+    marks: within.marks && (seen & mark) !== 0 && markPattern.test(text),
     words,
     hiding: (seen & wide) !== 0 && hidingPattern.test(text),
   }

@@ -47,6 +47,8 @@ export interface Detectors {
   readonly anyNumber: boolean
   factsOf(name: string): NameFacts
   find(text: string, label?: string): readonly Found[]
+  /** `clues` are those of the text. */
+  findBy(clues: Clues | undefined, text: string, label?: string): readonly Found[]
 }
 
 const none: readonly Found[] = []
@@ -64,8 +66,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   const known = new Map<string, NameFacts>()
   const confidence = new Map(native.map(([name, row]) => [name, row.confidence]))
 
-  const find = (text: string, label: string | undefined, depth: number): readonly Found[] => {
-    const clues = cluesOf(text)
+  const findBy = (clues: Clues | undefined, text: string, label: string | undefined, depth: number): readonly Found[] => {
     if (clues === undefined && label === undefined && added.length === 0) return none
     const found: Found[] = []
     if (clues !== undefined || label !== undefined) {
@@ -82,9 +83,10 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     if (depth === deepestCopy || clues?.hiding !== true) return found
     const copy = plainCopy(text)
     if (copy === undefined) return found
-    const hidden = find(copy.text, label, depth + 1)
+    const hidden = findBy(cluesOf(copy.text), copy.text, label, depth + 1)
     return hidden.length === 0 ? found : merge([...found, ...hidden.map(({ detector, spans }) => ({ detector, spans: spans.map(copy.sourceOf) }))])
   }
+  const find = (text: string, label?: string): readonly Found[] => findBy(cluesOf(text), text, label, 0)
   return {
     names: [...native.map(([name]) => name), ...added.map(([name]) => name)],
     confidence: (detector) => confidence.get(detector) ?? 'medium',
@@ -92,14 +94,15 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     factsOf(name) {
       const before = known.get(name)
       if (before !== undefined) return before
-      const facts = { found: find(name, undefined, 0), telling: ssnLabel.test(name) || awsLabel.test(name) }
+      const facts = { found: find(name), telling: ssnLabel.test(name) || awsLabel.test(name) }
       // a name that is itself a secret is not kept
       if (facts.found.length > 0 || name.length > longestKept) return facts
       if (known.size >= mostKept) known.clear()
       known.set(name, facts)
       return facts
     },
-    find: (text, label) => find(text, label, 0),
+    find,
+    findBy: (clues, text, label) => findBy(clues, text, label, 0),
   }
 }
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Finding, Hit, Json, JsonObject, Scan } from '../model.ts'
+import { anything, cluesOf, withinParts, type Clues, type Within } from './clues.ts'
 import type { Detectors, Found } from './index.ts'
 
 export type { Scan }
@@ -11,9 +12,31 @@ export function scan(body: Json, detectors: Detectors): Scan {
   return walk.scan
 }
 
-/** Values of a body that others stand for now, none inside another. The names of all members are as they were. */
+/** The clues of the long texts that a scan saw: what is made of them later holds no others. */
+const longTexts = new WeakMap<Scan, Map<string, Clues | undefined>>()
+const long = 1024
+
+/** Whether every string of the JSON in a text, and of what it is printed as, stands in it letter by letter. */
+const isVerbatim = (text: string, clues: Clues | undefined): boolean => clues?.hiding !== true && text.isWellFormed()
+
+/** As `scan(value)`, of the value of a text that is JSON and was part of what was scanned before. */
+export function scanText(before: Scan, text: string, value: Json, detectors: Detectors): Scan {
+  const known = longTexts.get(before)
+  const clues = known?.get(text)
+  const walk = createWalk(detectors, known?.has(text) === true && isVerbatim(text, clues) ? withinParts([clues]) : anything)
+  walk.visit(value, undefined)
+  return walk.scan
+}
+
+/** A value that another stands for now. */
+export interface Replacement {
+  readonly place: readonly string[]
+  /** It is JSON, printed from what this text holds as JSON, but for some values. */
+  readonly like?: { readonly text: string; readonly values: readonly Json[] } | undefined
+}
+/** None inside another. The names of all members are as they were. */
 export interface Replaced {
-  readonly places: readonly (readonly string[])[]
+  readonly changes: readonly Replacement[]
   /** Whether a place, or one around it, is among them. */
   covers(keys: readonly string[]): boolean
 }
@@ -21,21 +44,33 @@ export interface Replaced {
 /** As `scan(body)`, in another order, given the scan before values were replaced: only what stands there now is looked at. */
 export function scanReplaced(before: Scan, body: Json, replaced: Replaced, detectors: Detectors): Scan {
   // whether data is read decoded depends on the members beside it
-  if (replaced.places.some((place) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
+  if (replaced.changes.some(({ place }) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
   const walk = createWalk(detectors)
   for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.keep(hit)
-  for (const place of replaced.places) walk.visitAt(body, place)
+  for (const { place, like } of replaced.changes) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
   return walk.scan
+}
+
+function withinLike(before: Scan, { text, values }: NonNullable<Replacement['like']>): Within {
+  const known = longTexts.get(before)
+  const clues = known?.get(text)
+  if (known?.has(text) !== true || !isVerbatim(text, clues)) return anything
+  // in JSON no clue reaches over the quotes of a string, nor from one number to the next
+  return withinParts([clues, ...[...new Set(values)].map((value) => cluesOf(JSON.stringify(value)))])
 }
 
 interface Walk {
   visit(value: Json, label: string | undefined): void
-  visitAt(body: Json, place: readonly string[]): void
+  /** `inStrings`: what the strings at the place can hold. */
+  visitAt(body: Json, place: readonly string[], inStrings: Within): void
   keep(hit: Hit): void
   readonly scan: Scan
 }
 
-function createWalk(detectors: Detectors): Walk {
+/** `inStrings`: what the strings of the value can hold. */
+function createWalk(detectors: Detectors, inStrings = anything): Walk {
+  let within = inStrings
+  const longs = new Map<string, Clues | undefined>()
   const hits: Hit[] = []
   const findings: Finding[] = []
   /** Findings that more than one hit can belong to, by detector and path. */
@@ -78,8 +113,10 @@ function createWalk(detectors: Detectors): Walk {
     }
   }
   /** `key` is entered only where something is found. */
-  const visitText = (text: string, label: string | undefined, key?: string | number): void => {
-    const found = detectors.find(text, label)
+  const visitText = (text: string, label: string | undefined, inText: Within, key?: string | number): void => {
+    const clues = cluesOf(text, inText)
+    if (text.length >= long) longs.set(text, clues)
+    const found = detectors.findBy(clues, text, label)
     if (found.length === 0) return
     if (key !== undefined) enter(key)
     note(found, 'value')
@@ -108,7 +145,7 @@ function createWalk(detectors: Detectors): Walk {
     shown = before
   }
   const visitBelow = (value: Json, label: string | undefined, key: string | number): void => {
-    if (typeof value === 'string') visitText(value, label, key)
+    if (typeof value === 'string') visitText(value, label, within, key)
     else if (typeof value === 'number') visitNumber(value, label, key)
     else if (typeof value === 'object' && value !== null) {
       enter(key)
@@ -117,17 +154,18 @@ function createWalk(detectors: Detectors): Walk {
     }
   }
   const visitNumber = (value: number, label: string | undefined, key?: string | number): void => {
-    if (detectors.anyNumber || value >= 1e8 || value <= -1e8) visitText(String(value), label, key)
+    if (detectors.anyNumber || value >= 1e8 || value <= -1e8) visitText(String(value), label, anything, key)
   }
   const visit = (value: Json, label: string | undefined): void => {
-    if (typeof value === 'string') visitText(value, label)
+    if (typeof value === 'string') visitText(value, label, within)
     else if (typeof value === 'number') visitNumber(value, label)
     else if (typeof value !== 'object' || value === null) return
     else if (isArray(value)) for (let index = 0; index < value.length; index++) visitBelow(value[index] as Json, label, index) // inside the array's length
-    else if (JSON.isRawJSON(value)) visitText(written((value as { rawJSON: string }).rawJSON), label)
+    else if (JSON.isRawJSON(value)) visitText(written((value as { rawJSON: string }).rawJSON), label, anything)
     else for (const name of Object.keys(value)) visitMember(value as JsonObject, name)
   }
-  const visitAt = (body: Json, place: readonly string[]): void => {
+  const visitAt = (body: Json, place: readonly string[], inPlace: Within): void => {
+    within = inPlace
     let value: Json | undefined = body
     let label: string | undefined
     shown = Infinity
@@ -149,7 +187,10 @@ function createWalk(detectors: Detectors): Walk {
     if (place.length === 0) visit(body, undefined)
     depth = 0
     shown = Infinity
+    within = inStrings
   }
+  const scan: Scan = { findings, hits, detectors: detectors.names }
+  longTexts.set(scan, longs)
   return {
     visit,
     visitAt,
@@ -157,7 +198,7 @@ function createWalk(detectors: Detectors): Walk {
       hits.push(hit)
       addFinding(hit.detector, hit.path, hit.spans.length)
     },
-    scan: { findings, hits, detectors: detectors.names },
+    scan,
   }
 }
 

@@ -8,9 +8,15 @@ export interface Patch extends Span {
   readonly value: Scalar
 }
 export type Change =
-  | { readonly kind: 'value'; readonly value: Json }
+  /** `like`: the value is JSON, printed from what this text holds as JSON, but for some values. */
+  | { readonly kind: 'value'; readonly value: Json; readonly like?: Likeness | undefined }
   | { readonly kind: 'drop' }
   | { readonly kind: 'patches'; readonly patches: readonly Patch[]; readonly encoding?: 'base64' }
+
+export interface Likeness {
+  readonly text: string
+  readonly values: readonly Json[]
+}
 
 interface Node {
   change?: Change | undefined
@@ -36,10 +42,12 @@ export interface Edits {
   count(): number
   /** The places whose values are others now. */
   replaced(): Replaced
+  /** What stands there now, once it was applied. */
+  replacements(): readonly Json[]
   apply(body: Json): Json | undefined
 }
 export interface Replaced {
-  readonly places: readonly Place[]
+  readonly changes: readonly { readonly place: Place; readonly like: Likeness | undefined }[]
   /** Whether a place, or one around it, is among them. */
   covers(place: Place): boolean
 }
@@ -126,10 +134,10 @@ export function createEdits(): Edits {
       return sum
     },
     replaced() {
-      const places: Place[] = []
-      eachChange(root, [], (place) => places.push([...place]))
+      const changes: { place: Place; like: Likeness | undefined }[] = []
+      eachChange(root, [], (place, change) => changes.push({ place: [...place], like: change.kind === 'value' ? change.like : undefined }))
       return {
-        places,
+        changes,
         covers(place) {
           let node: Node | undefined = root
           for (const key of place) {
@@ -140,6 +148,14 @@ export function createEdits(): Edits {
           return node.change !== undefined
         },
       }
+    },
+    replacements() {
+      const values: Json[] = []
+      eachChange(root, [], (_place, change, { done }) => {
+        const value = change.kind === 'value' ? change.value : done?.to
+        if (value !== undefined) values.push(value)
+      })
+      return values
     },
     apply: (body) => applied(body, root),
   }
@@ -152,8 +168,8 @@ function memberOf(node: Node, key: string): Node {
   return member
 }
 
-function eachChange(node: Node, place: string[], visit: (place: Place, change: Change) => void): void {
-  if (node.change !== undefined) visit(place, node.change)
+function eachChange(node: Node, place: string[], visit: (place: Place, change: Change, node: Node) => void): void {
+  if (node.change !== undefined) visit(place, node.change, node)
   if (node.members === undefined) return
   for (const [key, member] of node.members) {
     place.push(key)

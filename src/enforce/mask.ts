@@ -16,7 +16,8 @@ export interface MaskInput {
   readonly scan: Scan
   /** Of the tool that answered. The same object each time it is the same schema: its check is compiled once. */
   readonly outputSchema?: Json
-  readonly rescan: (body: Json) => Scan
+  /** Of the value of a text that is JSON and part of what was scanned before. */
+  readonly rescanText: (before: Scan, text: string, value: Json) => Scan
   /** … of a body in which only some values were replaced since it was scanned. */
   readonly rescanReplaced: (before: Scan, body: Json, replaced: Replaced) => Scan
   /** As the most lenient reader takes it. */
@@ -91,7 +92,8 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
     if (made === undefined) return refuse('mask_impossible', 'the output schema of the tool has no room for the mask')
     repairs.set(holder.place.join('/'), made)
   }
-  const { rescan, parse, print } = input
+  const { parse, print } = input
+  const rescan = (text: string, value: Json) => input.rescanText(input.scan, text, value)
   const twins = maskTwins({ body, rules, edits, rescan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? new Map() })
   if (twins.named) return refuse('mask_name', 'a member name in a JSON text holds what a mask must replace')
   const masked = edits.apply(body) ?? null

@@ -71,7 +71,7 @@ const everyDetector = (scan: Scan): readonly MaskRule[] => scan.detectors.map((d
 function pass(body: JsonObject, scan: Scan, rules: readonly MaskRule[], rescan: (value: Json) => Scan): Json {
   const { edits, names } = mark(bodyTarget(body, scan), rules)
   for (const { hit, rule } of names) renameHit(edits, hit, rule)
-  maskTwins({ body, rules, edits, rescan, detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
+  maskTwins({ body, rules, edits, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
   return edits.apply(body) ?? masked
 }
 

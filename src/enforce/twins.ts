@@ -1,7 +1,7 @@
 // The same secret often stands twice: in `structuredContent` and in a text block that is the same JSON printed. What a mask
 // covers in the one it covers in the other, or a client that reads the other sees it.
 import type { Hit, Json, JsonObject, Scan } from '../model.ts'
-import { patchText, type Edits } from './edits.ts'
+import { patchText, type Edits, type Likeness } from './edits.ts'
 import { holdersOf, readText, type TextPlace } from './json-text.ts'
 import { mark, positionAfter, type MaskRule, type Target } from './mask-rules.ts'
 import { covers, valueAt, type Place } from './pointer.ts'
@@ -14,7 +14,7 @@ export interface TwinContext {
   readonly edits: Edits
   /** By the place of the holder. */
   readonly repairs: (holder: Place) => Repairs
-  readonly rescan: (body: Json) => Scan
+  readonly rescan: (text: string, value: Json) => Scan
   /** The names of those that rescan. */
   readonly detectors: readonly string[]
   readonly parse: (text: string) => Json | undefined
@@ -39,6 +39,7 @@ const readings = new WeakMap<JsonObject, Map<string, Reading>>()
 
 interface Twin {
   readonly text: string
+  readonly like: Likeness
   readonly masked: number
   readonly matched: ReadonlySet<MaskRule>
   readonly named: boolean
@@ -55,7 +56,7 @@ export function maskTwins(context: TwinContext): Twins {
     for (const rule of twin.matched) matched.add(rule)
     named ||= twin.named
     masked += twin.masked - instead
-    edits.replace(place, { kind: 'value', value: twin.text })
+    edits.replace(place, { kind: 'value', value: twin.text, like: twin.like })
   }
   for (const holder of holdersOf(body)) {
     for (const text of holder.texts) {
@@ -75,7 +76,7 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
   if (around.length === 0 && !rules.some(reaches)) return undefined
   const structured = valueAt(body, root)
   if (around.length === 0 && structured !== undefined && text === context.print(structured)) {
-    const same = printedTwin(context, root)
+    const same = printedTwin(context, root, text)
     if (same !== 'gone') return same
   }
   const reading = readingOf(context, text)
@@ -86,7 +87,7 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
     position: (segments) => positionAfter(segments, root),
     isInside: ({ segments }) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
   }
-  return rewritten(context, target, rules, context.repairs(holder))
+  return rewritten(context, text, target, rules, context.repairs(holder))
 }
 
 function readingOf({ body, detectors, parse, rescan }: TwinContext, text: string): Reading | undefined {
@@ -96,17 +97,17 @@ function readingOf({ body, detectors, parse, rescan }: TwinContext, text: string
   if (before?.detectors === detectors) return before
   const value = readText(text, parse)
   if (value === undefined) return undefined
-  const reading = { detectors, value, hits: rescan(value).hits }
+  const reading = { detectors, value, hits: rescan(text, value).hits }
   own.set(text, reading)
   return reading
 }
 
 /** The commonest case: the text is the structured content, printed. `gone`: that was dropped, and the text must be looked at. */
-function printedTwin(context: TwinContext, root: Place): Twin | undefined | 'gone' {
+function printedTwin(context: TwinContext, root: Place, text: string): Twin | undefined | 'gone' {
   const masked = context.edits.changes().filter(({ place }) => root.every((key, at) => place[at] === key)).length
   if (masked === 0) return undefined
   const after = valueAt(context.edits.apply(context.body) ?? null, root)
-  return after === undefined ? 'gone' : { text: context.print(after), masked, matched: new Set(), named: false }
+  return after === undefined ? 'gone' : { text: context.print(after), like: { text, values: context.edits.replacements() }, masked, matched: new Set(), named: false }
 }
 
 const mayBeObject = (text: string): boolean => /^[\s\ufeff]*[[{]/.test(text)
@@ -116,10 +117,10 @@ function strayTwin(context: TwinContext, { place, text }: TextPlace): Twin | und
   const reading = readingOf(context, text)
   if (reading === undefined) return undefined
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
-  return rewritten(context, { ...reading, position: () => undefined, isInside: () => true }, inside, new Map())
+  return rewritten(context, text, { ...reading, position: () => undefined, isInside: () => true }, inside, new Map())
 }
 
-function rewritten(context: TwinContext, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {
+function rewritten(context: TwinContext, text: string, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {
   const { edits, names, matched } = mark(target, rules)
   if (repairs.size > 0) {
     for (const { place, change } of edits.changes()) {
@@ -130,7 +131,8 @@ function rewritten(context: TwinContext, target: Target, rules: readonly MaskRul
   const masked = edits.count() + names.length
   if (masked === 0) return undefined
   if (context.names === 'rename') for (const { hit, rule } of names) renameHit(edits, hit, rule)
-  return { text: context.print(edits.apply(target.value) ?? null), masked, matched, named: names.length > 0 }
+  const printed = context.print(edits.apply(target.value) ?? null)
+  return { text: printed, like: { text, values: edits.replacements() }, masked, matched, named: names.length > 0 }
 }
 
 export function renameHit(edits: Edits, hit: Hit, rule: MaskRule): void {

@@ -141,7 +141,7 @@ describe('a scan after values were replaced', () => {
         const places: string[][] = []
         const after = replaceSome(before, () => choices[next++ % choices.length] as number, places) // in range
         const covers = (keys: readonly string[]) => places.some((place) => place.every((key, at) => keys[at] === key))
-        expect(ordered(scanReplaced(scan(before, detectors), after, { places, covers }, detectors))).toEqual(ordered(scan(after, detectors)))
+        expect(ordered(scanReplaced(scan(before, detectors), after, { changes: places.map((place) => ({ place })), covers }, detectors))).toEqual(ordered(scan(after, detectors)))
       }),
       { numRuns: 1000 },
     )

@@ -1,5 +1,5 @@
 import { createDetectors } from '../../src/detect/index.ts'
-import { scan, scanReplaced } from '../../src/detect/scan.ts'
+import { scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
 import { parseExactJson } from '../../src/exact-json.ts'
 import type { Call, ErrorAnswer, Json, JsonObject, Mask, Message, Notification, Request, Result, Revision } from '../../src/model.ts'
@@ -58,7 +58,7 @@ export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?
   message,
   masks,
   scan: rescan(message.body),
-  rescan,
+  rescanText: (before, text, value) => scanText(before, text, value, detectors),
   rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors),
   parse,
   print,
