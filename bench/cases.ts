@@ -18,10 +18,10 @@ export const rowCount = 100
 export const cardPrefix = '45391488'
 const rowMark = 'CUST-'
 
-/** The arguments of one call. The statement of `query` is 64 characters and comes back; every pattern of the policies is put to it. */
+/** The arguments of one call. The statement of `query` is 64 characters; every pattern of the policies is put to it. */
 export function argumentsOf({ tool, reply, as }: Case, nonce: string): Record<string, unknown> {
   if (tool === 'list_customers') return { limit: rowCount, nonce, reply, as }
-  return { sql: `SELECT '${nonce}' AS nonce FROM customers`.padEnd(54) + ' LIMIT 100', reply }
+  return { sql: `SELECT '${nonce}' AS nonce FROM customers`.padEnd(56) + ' LIMIT 1', reply }
 }
 
 /** Undefined if the answer is what it has to be: this call's, whole, and without a card number where they are masked. */

@@ -1,9 +1,10 @@
 /**
- * The server behind the gateways: MCP over plain `node:http`, with answers that are mostly made beforehand, so that what is
- * measured is not the server. It prints its port.
+ * The server behind the gateways: MCP over plain `node:http`, before a database in memory, as many servers are. Every answer is
+ * read and printed when it is asked for. It prints its port.
  */
 import http, { type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { DatabaseSync } from 'node:sqlite'
 import { customers } from './cases.ts'
 
 interface Message {
@@ -12,28 +13,38 @@ interface Message {
   readonly params?: { readonly protocolVersion?: string; readonly name?: string; readonly arguments?: Readonly<Record<string, string>> }
 }
 const tools = [
-  { name: 'query', description: 'Echoes a statement', inputSchema: { type: 'object', properties: { sql: { type: 'string' } } }, annotations: { readOnlyHint: true } },
+  { name: 'query', description: 'Runs a statement', inputSchema: { type: 'object', properties: { sql: { type: 'string' } } }, annotations: { readOnlyHint: true } },
   { name: 'list_customers', description: 'A hundred customers', inputSchema: { type: 'object', properties: { limit: { type: 'integer' } } }, annotations: { readOnlyHint: true } },
 ]
-const rows = JSON.stringify(customers)
-const text = JSON.stringify(rows).slice(1, -1)
-// The nonce stands after the rows: whoever cuts an answer off loses it.
-const asText = (nonce: string) => `{"content":[{"type":"text","text":"${text}"},{"type":"text","text":"${nonce}"}]}`
-const asStructured = (nonce: string) => `{"content":[{"type":"text","text":"a hundred rows"}],"structuredContent":{"rows":${rows},"nonce":"${nonce}"}}`
 
-function resultOf({ method, params }: Message): string {
+const db = new DatabaseSync(':memory:')
+const columns = Object.keys(customers[0] ?? {})
+db.exec(`CREATE TABLE customers (${columns.join(', ')})`)
+const insert = db.prepare(`INSERT INTO customers VALUES (${columns.map(() => '?').join(', ')})`)
+for (const customer of customers) insert.run(...Object.values(customer).map((value) => (typeof value === 'boolean' ? Number(value) : value)))
+const list = db.prepare('SELECT * FROM customers LIMIT ?')
+
+function called({ params }: Message): unknown {
   const args = params?.arguments ?? {}
-  if (method === 'tools/call' && params?.name === 'query') return `{"content":[{"type":"text","text":${JSON.stringify(args['sql'])}}]}`
-  if (method === 'tools/call') return args['as'] === 'structured' ? asStructured(args['nonce'] ?? '') : asText(args['nonce'] ?? '')
-  if (method === 'tools/list') return JSON.stringify({ tools })
-  if (method === 'initialize') return JSON.stringify({ protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'bench', version: '1' } })
-  return '{}'
+  if (params?.name === 'query') return { content: [{ type: 'text', text: JSON.stringify(db.prepare(args['sql'] ?? '').all()) }] }
+  const rows = list.all(args['limit'] ?? 100)
+  // The nonce stands after the rows: whoever cuts an answer off loses it.
+  if (args['as'] === 'structured') return { content: [{ type: 'text', text: `${rows.length} rows` }], structuredContent: { rows, nonce: args['nonce'] } }
+  return { content: [{ type: 'text', text: JSON.stringify(rows) }, { type: 'text', text: args['nonce'] }] }
+}
+
+function resultOf(message: Message): unknown {
+  const { method, params } = message
+  if (method === 'tools/call') return called(message)
+  if (method === 'tools/list') return { tools }
+  if (method === 'initialize') return { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'bench', version: '1' } }
+  return {}
 }
 
 let sessions = 0
 function answer(message: Message, response: ServerResponse): void {
   if (message.id === undefined) return void response.writeHead(202).end()
-  const body = `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":${resultOf(message)}}`
+  const body = JSON.stringify({ jsonrpc: '2.0', id: message.id, result: resultOf(message) })
   if (message.params?.arguments?.['reply'] === 'sse') return void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${body}\n\n`)
   const session: Record<string, string> = message.method === 'initialize' ? { 'mcp-session-id': `s${++sessions}` } : {}
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...session }).end(body)
