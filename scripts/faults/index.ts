@@ -1,12 +1,16 @@
+import { bootMatrix } from './boot.ts'
 import type { Campaign } from './campaign.ts'
+import { clockSteps } from './clock.ts'
 import { crash, honest, stepwise } from './crash.ts'
 import { diskFault } from './disk-fault.ts'
 import { failingDisk } from './failing-disk.ts'
 import { failingEvaluator } from './evaluator.ts'
+import { gracefulStop } from './graceful-stop.ts'
 import { isolated, judged, same } from './messages.ts'
 import { order } from './order.ts'
 import { pendingApprovals } from './pending-approvals.ts'
 import { powerCut } from './power-cut.ts'
+import { runaway } from './runaway.ts'
 import { slowDisk } from './slow-disk.ts'
 
 /** Every promise that is tried, by its number. */
@@ -21,7 +25,11 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P8: failingDisk,
   P10: judged,
   P12: failingEvaluator,
+  P13: runaway,
   P16: same,
   P20: pendingApprovals,
   P23: isolated,
+  P28: gracefulStop,
+  P29: bootMatrix,
+  P32: clockSteps,
 }

@@ -62,8 +62,10 @@ export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: Fro
   const about: About = { session, exchange: pending.exchange, actor, approval: earlier.approval }
   let endTurn: EndTurn | undefined
   try {
+    pending.paused = true
     endTurn = await rooms.turns.take(session.principal, () => rooms.wire.print(request.envelope).length, pending.abort.signal)
     if (endTurn === undefined) return await answerUnbegun(request, pending, about, rooms)
+    pending.paused = false
     const passage = await passMessage(request, about, { closes: false, ...(earlier.claim === undefined ? {} : { claim: earlier.claim }) }, rooms)
     if (passage.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)

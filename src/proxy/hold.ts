@@ -72,9 +72,11 @@ async function waitFor(row: ApprovalRow, pending: Pending, rooms: Judge): Promis
   const timer = patience === undefined ? undefined : setTimeout(() => timeout.abort(), patience).unref()
   pending.channel.stream()
   const ticking = token === undefined ? undefined : tickProgress(token, row, pending)
+  pending.paused = true
   try {
     return await rooms.approvals.wait(row.id, { signal: AbortSignal.any([timeout.signal, pending.abort.signal]) })
   } finally {
+    pending.paused = false
     clearTimeout(timer)
     clearInterval(ticking)
   }

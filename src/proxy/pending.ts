@@ -26,6 +26,7 @@ export function track(request: Request, channel: Channel, { session, actor }: Fr
     leg: 0,
     waits: undefined,
     isTask: options.isTask === true,
+    paused: false,
     sent: false,
     answered: false,
     cancelled: false,

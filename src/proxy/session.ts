@@ -23,6 +23,8 @@ export interface Pending {
   waits: Earlier['waits']
   /** Made a task by the gateway: nobody waits at a stream. */
   readonly isTask: boolean
+  /** It waits for its turn or for reviewers: told to call again, its caller loses nothing. */
+  paused: boolean
   /** True from the moment its bytes may have reached the server. */
   sent: boolean
   answered: boolean

@@ -4,7 +4,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { createEventIds } from './event-ids.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
-import { isWaiting, principalOf, type ClientSession } from './session.ts'
+import { isWaiting, principalOf, type ClientSession, type Pending } from './session.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
@@ -30,9 +30,11 @@ export interface OpenInput {
 }
 
 /** What was not sent yet is not sent any more. Its approval stays open for the same call, made again. */
-const endWaits = (session: ClientSession): void => {
-  for (const pending of session.pending.values()) if (!pending.sent) pending.abort.abort(stopping)
+const endWaits = (session: ClientSession, mayEnd = ({ sent }: Pending): boolean => !sent): void => {
+  for (const pending of session.pending.values()) if (mayEnd(pending)) pending.abort.abort(stopping)
 }
+/** Its caller is told to call again; what is being judged goes on. */
+const isPaused = ({ paused }: Pending): boolean => paused
 
 const modernIdle = 30 * 60_000
 // Many clients of the older era do not greet again when their session is gone, so theirs lives through a working day.
@@ -121,7 +123,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     endStreams() {
       for (const session of [...legacy.values(), ...modern.values()]) {
         session.listening?.finish()
-        endWaits(session)
+        endWaits(session, isPaused)
       }
     },
     async sweep() {

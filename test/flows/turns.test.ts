@@ -122,3 +122,20 @@ test('connections past the limit are closed, and there is room again when others
   const health = async (): Promise<number> => fetch(`${gateway.url}/healthz`).then(({ status }) => status, health)
   expect(await health()).toBe(200)
 })
+
+test('told to stop, the gateway ends what runs and begins nothing that waits', async () => {
+  const sam = await open('sam')
+  const asked = [sam.send(call('runs')), sam.send(call('runs too'))]
+  await atServer(2)
+  const before = await rejected('busy')
+  const waiting = Array.from({ length: 9 }, () => sam.send(call('waits')))
+  while ((await rejected('busy')) === before) await new Promise(setImmediate) // one too many: the other eight wait
+  let stopped = false
+  const closing = gateway.gateway.close().then(() => (stopped = true))
+  expect(await Promise.all(waiting.map(async (response) => (await response).status))).toEqual(Array(9).fill(503))
+  expect(stopped).toBe(false)
+  await finish(2)
+  expect(await Promise.all(asked.map(async (response) => (await response).status))).toEqual([200, 200])
+  await closing
+  expect(JSON.stringify(stub.received.map(({ body }) => body))).not.toContain('waits')
+})

@@ -1,0 +1,128 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { rssOf } from '../../bench/processes.ts'
+import { createTally, type Campaign, type Tally } from './campaign.ts'
+import { fateOf, type Caller } from './caller.ts'
+import { createPlainCalls, type PlainCalls } from './plain-calls.ts'
+import { runawayPolicy, runaways } from './runaways.ts'
+import { createWorld, type World } from './world.ts'
+
+const perSecond = 200
+const share = 0.01
+const phase = 20_000
+/** Milliseconds; what the machine takes from everybody comes on top. */
+const deniedWithin = 100
+const lagAllowed = 20
+/** The policy may have so much: two threads and what is kept on the main thread, 64 MiB each, and what V8 lets lie for a while. */
+const growthAllowed = 400 * 1024 * 1024
+
+interface Phase {
+  readonly p99: number
+  /** Loop lag as the gateway itself measures it, p99 in milliseconds. */
+  readonly lag: number
+  readonly rss: number
+}
+
+interface Round {
+  readonly calm: Phase
+  readonly stormy: Phase
+}
+
+export const runaway: Campaign = {
+  title: 'a policy that runs away is denied, and holds up nobody else',
+  needs: ['linux'],
+  async run({ rounds = 3, say }) {
+    const tally = createTally()
+    const world = await createWorld({ rego: runawayPolicy })
+    try {
+      const { pid } = await world.start()
+      const calls = createPlainCalls(world.files.mcp('stub'), await world.files.token({ subject: 'p13', groups: [], expires: '2h' }, 'stub'))
+      await warmUp(world, calls)
+      const all: Round[] = []
+      for (let round = 1; round <= rounds; round += 1) {
+        const calm = await measure(world, pid, tally, async () => wait(phase))
+        const stormy = await measure(world, pid, tally, () => unleash(calls, calm, tally))
+        all.push({ calm, stormy })
+        say(`round ${round} of ${rounds}: p99 ${calm.p99.toFixed(1)} → ${stormy.p99.toFixed(1)} ms, loop lag p99 ${calm.lag.toFixed(1)} → ${stormy.lag.toFixed(1)} ms, memory ${mebibytes(calm.rss)} → ${mebibytes(stormy.rss)} MiB`)
+      }
+      compare(all, tally)
+      calls.close()
+    } finally {
+      await world.close()
+    }
+    return tally.report()
+  },
+}
+
+async function warmUp(world: World, calls: PlainCalls): Promise<void> {
+  const caller = await world.caller('w')
+  const stop = new AbortController()
+  const load = caller.load(perSecond, stop.signal)
+  await wait(5_000)
+  stop.abort()
+  await load
+  caller.close()
+  for (const { name, pad } of runaways) await calls.work(name, pad)
+}
+
+/** Good calls all the while, and whatever else happens beside them. */
+async function measure(world: World, pid: number, tally: Tally, beside: () => Promise<void>): Promise<Phase> {
+  const caller = await world.caller(`r${Math.random().toString(36).slice(2)}`)
+  await lagOf(world) // begins anew with each look
+  const stop = new AbortController()
+  const load = caller.load(perSecond, stop.signal)
+  await beside()
+  const lag = await lagOf(world)
+  stop.abort()
+  await load
+  caller.close()
+  for (const call of caller.calls) {
+    tally.checked()
+    // A machine that is busy with other things may make the gateway shed: that is told, and is not the policy's doing.
+    if (fateOf(call) !== 'answered' && fateOf(call) !== 'refused') tally.violation(`a good call: ${call.status} ${call.body.slice(0, 200)}`)
+  }
+  return { p99: percentile(caller, 0.99), lag, rss: rssOf(pid) }
+}
+
+async function unleash(calls: PlainCalls, calm: Phase, tally: Tally): Promise<void> {
+  const until = performance.now() + phase
+  const took = new Map<string, number[]>()
+  for (let count = 0; performance.now() < until; count += 1) {
+    const { name, pad } = runaways[count % runaways.length] ?? { name: '', pad: '' }
+    const started = performance.now()
+    void calls.work(name, pad).then(({ status, body }) => {
+      tally.checked()
+      took.set(name, [...(took.get(name) ?? []), performance.now() - started])
+      if (status !== 200 || !body.includes('policy_error') || !body.includes('"executed":false')) tally.violation(`${name}: ${status} ${body.slice(0, 200)}`)
+    })
+    await wait(1_000 / (perSecond * share))
+  }
+  await wait(2_000)
+  for (const [name, times] of took) {
+    const middle = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Infinity
+    if (middle > deniedWithin + calm.p99) tally.violation(`${name} is denied after ${middle.toFixed(0)} ms`)
+  }
+}
+
+/** By the median of the rounds: what else a machine does meanwhile falls on single ones. */
+function compare(rounds: readonly Round[], tally: Tally): void {
+  const median = (of: (round: Round) => number) => rounds.map(of).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? NaN
+  const ratio = median(({ calm, stormy }) => stormy.p99 / Math.max(calm.p99, 10))
+  const lag = median(({ calm, stormy }) => stormy.lag / Math.max(calm.lag, lagAllowed / 2))
+  const growth = median(({ calm, stormy }) => stormy.rss - calm.rss)
+  tally.note(`p99 of others: ${ratio.toFixed(2)} times what it is without; loop lag: ${lag.toFixed(2)} times; memory: ${mebibytes(growth)} MiB more`)
+  if (!(ratio <= 2)) tally.violation(`p99 of others is ${ratio.toFixed(2)} times what it is without`)
+  if (!(lag <= 2)) tally.violation(`loop lag is ${lag.toFixed(2)} times what it is without`)
+  if (!(growth <= growthAllowed)) tally.violation(`${mebibytes(growth)} MiB more memory`)
+}
+
+function percentile({ calls }: Caller, part: number): number {
+  const times = calls.map(({ took }) => took ?? Infinity).sort((a, b) => a - b)
+  return times[Math.floor(times.length * part)] ?? NaN
+}
+
+async function lagOf({ files }: World): Promise<number> {
+  const text = await (await fetch(`${files.url}/metrics`)).text()
+  return 1000 * Number(/^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(text)?.[1] ?? NaN)
+}
+
+const mebibytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(0)
