@@ -51,6 +51,16 @@ export function noAnswer(): never {
   throw new NoAnswer()
 }
 
+/** For builtins that answer where others have an error. */
+export function orElse(otherwise: Value, attempt: () => Value): Value {
+  try {
+    return attempt()
+  } catch (thrown) {
+    if (thrown instanceof NoAnswer) return otherwise
+    throw thrown
+  }
+}
+
 /** What must be there; null is. */
 export function given(value: Value | undefined): Value {
   return value === undefined ? noAnswer() : value

@@ -19,6 +19,7 @@ import { timeBuiltins } from './time.ts'
 import { unitBuiltins } from './units.ts'
 import { uriBuiltins } from './uri.ts'
 import { versionBuiltins } from './version.ts'
+import { yamlBuiltins } from './yaml.ts'
 
 export type { HostBuiltin } from './builtin.ts'
 
@@ -38,5 +39,6 @@ export const hostBuiltins: Readonly<Record<string, HostBuiltin>> = {
   ...unitBuiltins,
   ...uriBuiltins,
   ...versionBuiltins,
+  ...yamlBuiltins,
   sprintf,
 }

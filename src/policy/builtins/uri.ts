@@ -1,6 +1,6 @@
 /** Go's url.Parse, which is neither RFC 3986 to the letter nor what `URL` reads. */
 import { isIPv6 } from 'node:net'
-import { asText, builtin, NoAnswer, noAnswer, type HostBuiltin } from './builtin.ts'
+import { asText, builtin, noAnswer, orElse, type HostBuiltin } from './builtin.ts'
 import { percentDecode } from './encode.ts'
 import { objectOf, type Value } from './value.ts'
 
@@ -88,12 +88,7 @@ function partsOf({ scheme, host, path, rawPath, query, fragment }: Uri): Value {
 }
 
 export function isUri(text: string): boolean {
-  try {
-    return text !== '' && parse(text) !== undefined
-  } catch (thrown) {
-    if (thrown instanceof NoAnswer) return false
-    throw thrown
-  }
+  return text !== '' && orElse(false, () => parse(text) !== undefined) === true
 }
 
 export function schemeOf(text: string): string {

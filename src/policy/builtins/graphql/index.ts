@@ -1,4 +1,4 @@
-import { builtin, NoAnswer, noAnswer, type Charge, type HostBuiltin } from '../builtin.ts'
+import { builtin, noAnswer, orElse, type Charge, type HostBuiltin } from '../builtin.ts'
 import { objectOf, RegoObject, type Value } from '../value.ts'
 import { parse, queryObject, schemaObject } from './document.ts'
 import type { GraphQL } from './library.ts'
@@ -39,28 +39,19 @@ function checkBoth(query: Value | undefined, schema: Value | undefined, charge: 
   return isValid(built, checked.query) ? checked : noAnswer()
 }
 
-function or<T>(otherwise: T, attempt: () => T): T {
-  try {
-    return attempt()
-  } catch (thrown) {
-    if (thrown instanceof NoAnswer) return otherwise
-    throw thrown
-  }
-}
-
 export const graphqlBuiltins = {
-  'graphql.is_valid': builtin(([query, schema], charge) => or<Value>(false, () => checkBoth(query, schema, charge) !== undefined), maxBytes),
+  'graphql.is_valid': builtin(([query, schema], charge) => orElse(false, () => checkBoth(query, schema, charge) !== undefined), maxBytes),
   'graphql.parse': builtin(([query, schema], charge) => {
     const checked = checkBoth(query, schema, charge)
     return [queryObject(checked.query), schemaObject(checked.schema)]
   }, maxBytes),
   'graphql.parse_and_verify': builtin(([query, schema], charge) => {
-    return or<Value>([false, objectOf({}), objectOf({})], () => {
+    return orElse([false, objectOf({}), objectOf({})], () => {
       const checked = checkBoth(query, schema, charge)
       return [true, queryObject(checked.query), schemaObject(checked.schema)]
     })
   }, maxBytes),
   'graphql.parse_query': builtin(([query], charge) => (typeof query === 'string' ? queryObject(queryOf(query, charge)) : noAnswer()), maxBytes),
   'graphql.parse_schema': builtin(([schema], charge) => (typeof schema === 'string' ? schemaObject(schemaDocument(schema, charge)) : noAnswer()), maxBytes),
-  'graphql.schema_is_valid': builtin(([schema], charge) => or<Value>(false, () => check(schemaDocument(schema, charge), charge) !== undefined), maxBytes),
+  'graphql.schema_is_valid': builtin(([schema], charge) => orElse(false, () => check(schemaDocument(schema, charge), charge) !== undefined), maxBytes),
 } satisfies Record<string, HostBuiltin>

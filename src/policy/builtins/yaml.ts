@@ -1,0 +1,79 @@
+/** YAML as OPA's library reads and writes it: plain scalars mean what they mean to Go. What it does with the rest is a fault here. */
+import { createRequire } from 'node:module'
+import type * as Yaml from 'yaml'
+import { asText, builtin, noAnswer, orElse, type Charge, type HostBuiltin } from './builtin.ts'
+import { printYaml } from './yaml-print.ts'
+import { plainOf } from './yaml-scalar.ts'
+import { asJson, isArray, RegoNumber, RegoObject, type Pair, type Value } from './value.ts'
+
+const require = createRequire(import.meta.url)
+const library = (): typeof Yaml => require('yaml') as typeof Yaml
+
+const maxNodes = 20_000
+const maxDepth = 200
+
+interface Reading {
+  readonly document: Yaml.Document.Parsed
+  readonly charge: Charge
+  nodes: number
+}
+
+/** The first document, or null; none where anything in the text is not YAML. */
+function read(text: string, charge: Charge): Value {
+  charge(10_000 + 100 * text.length)
+  const documents = library().parseAllDocuments(text, { schema: 'failsafe', merge: false, uniqueKeys: false, logLevel: 'silent' })
+  if (!Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0)) return noAnswer()
+  const [document] = documents
+  if (document === undefined) return null
+  return valueOf(document.contents, { document, charge, nodes: 0 }, 0)
+}
+
+function valueOf(node: unknown, from: Reading, depth: number): Value {
+  const { isAlias, isMap, isScalar, isSeq } = library()
+  from.nodes += 1
+  if (from.nodes > maxNodes || depth > maxDepth) throw new Error('a YAML document that is too large')
+  from.charge(50)
+  if (node === null || node === undefined) return null
+  if (isAlias(node)) return valueOf(node.resolve(from.document) ?? noAnswer(), from, depth + 1)
+  if (isScalar(node)) return scalarOf(node)
+  if (isSeq(node)) return node.items.map((item) => valueOf(item, from, depth + 1))
+  if (!isMap(node)) return noAnswer()
+  const members = new Map<string, Value>()
+  const merged: Value[] = []
+  for (const { key, value } of node.items) {
+    if (isMerge(key)) merged.push(valueOf(value, from, depth + 1))
+    else members.set(keyOf(valueOf(key, from, depth + 1)), valueOf(value, from, depth + 1))
+  }
+  // What stands here goes before what is merged in, and of the latter the first.
+  for (const source of merged.flatMap((one) => (isArray(one) ? one : [one]))) {
+    for (const [key, value] of source instanceof RegoObject ? source.pairs : noAnswer()) if (!members.has(String(key))) members.set(String(key), value)
+  }
+  return new RegoObject([...members] as Pair[])
+}
+
+function isMerge(key: unknown): boolean {
+  const { isScalar } = library()
+  return isScalar(key) && key.type === 'PLAIN' && key.value === '<<' && key.tag === undefined
+}
+
+function scalarOf(node: Yaml.Scalar): Value {
+  const text = String(node.source ?? node.value ?? '')
+  if (node.tag !== undefined && node.tag !== '!' && node.tag !== 'tag:yaml.org,2002:str') throw new Error('a YAML value with a tag')
+  if (node.type !== 'PLAIN' || node.tag !== undefined) return String(node.value ?? '')
+  return plainOf(text)
+}
+
+/** Keys of an object are texts; numbers and booleans are printed. */
+function keyOf(key: Value): string {
+  if (typeof key === 'string') return key
+  if (typeof key === 'boolean') return String(key)
+  if (key instanceof RegoNumber && /^-?\d{1,15}(?:\.\d{1,6})?$/.test(key.text)) return String(Number(key.text))
+  if (key instanceof RegoNumber) throw new Error('a number as key that Go prints otherwise')
+  return noAnswer()
+}
+
+export const yamlBuiltins = {
+  'yaml.is_valid': builtin(([text], charge) => orElse(false, () => read(asText(text), charge) !== undefined)),
+  'yaml.marshal': builtin(([value], charge) => printYaml(asJson(value ?? null), charge)),
+  'yaml.unmarshal': builtin(([text], charge) => read(asText(text), charge)),
+} satisfies Record<string, HostBuiltin>
