@@ -6,6 +6,8 @@ import { createPipeline } from './bundle/activate.ts'
 import { createDirectorySource } from './bundle/directory.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
+import { detectorsOf, interrupted } from './core.ts'
+import { redactText } from './enforce/redact.ts'
 import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
 import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.ts'
 import { createLogger } from './logging.ts'
@@ -16,10 +18,11 @@ import { createPool } from './workers/pool.ts'
 
 /** A gateway of several processes: this one listens, builds policies and keeps the others running; they serve. */
 export async function createSupervisor({ settings, secrets, clock = Date.now, ...options }: Omit<GatewayOptions, 'ids'>, count: number): Promise<Gateway> {
-  const logger = options.logger ?? createLogger({ level: settings.logging.level }, (text) => text)
+  const detectors = detectorsOf(settings)
+  const logger = options.logger ?? createLogger({ level: settings.logging.level }, (text) => redactText(text, detectors))
   const own = createMetrics()
   const store = preparations[settings.store.kind]({ path: settings.store.path, logger, at: clock() })
-  if (store.interrupted > 0) logger.warn('calls were in flight when the gateway last stopped; their outcome is unknown', { calls: store.interrupted })
+  if (store.interrupted > 0) logger.warn(interrupted, { calls: store.interrupted })
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-')) // 0700
   let gone: Snapshot = []
   let keeping: Promise<unknown> = Promise.resolve()
@@ -37,7 +40,8 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
 
   const pool = createPool({
     order: { count, directory, settings, secrets: secrets.reveal() },
-    fork: () => fork(new URL('./worker.ts', import.meta.url), { serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    // The number is for whoever looks at the list of processes.
+    fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
     answers: { policy: () => pipeline.status(), missing: () => pool.missing(), metrics: () => metrics.print() },
     logger,
     onRestart: () => workers.restarted(),
@@ -71,8 +75,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     metrics, pipeline, close,
     async listen() {
       try {
-        await pool.start()
-        const run = await pipeline.run()
+        const [, run] = await Promise.all([pool.start(), pipeline.run()])
         const { active } = pipeline.status()
         if (active === undefined) throw new Error(`the policies of ${settings.policy.source.path} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         await pool.open()

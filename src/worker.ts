@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { createSecrets } from './config/secrets.ts'
 import { createCore, type Core } from './core.ts'
@@ -14,6 +14,7 @@ import { socketIn, type OfSupervisor, type OfWorker, type Order } from './worker
 /** Connections of the gateway's port. What comes in by the socket of its own was handed over by another worker. */
 const ofThePort = new WeakSet<Socket>()
 let running: ReturnType<typeof run> | undefined
+let directory: string | undefined
 const started = () => {
   if (running === undefined) throw new Error('it was not started')
   return running
@@ -22,22 +23,28 @@ const started = () => {
 const line = createLine<OfSupervisor, OfWorker>(
   process as Peer,
   {
-    start: async (order) => void (await (running = run(order))),
+    async start(order) {
+      directory = order.directory
+      await (running = run(order))
+    },
     activate: async (bundle) => (await started()).activate(bundle),
     open: async () => (await started()).open(),
     missing: async () => (await started()).core.missing(),
     metrics: async () => (await started()).core.metrics.snapshot(),
     approvalChanged: async (id) => (await started()).core.approvalChanged(id),
-    close: async () => {
+    async close() {
+      directory = undefined // the supervisor's to remove
       await (await started()).close()
-      process.disconnect()
     },
   },
   (socket, head) => void running?.then(({ accept }) => accept(socket, head)),
 )
 // Ending is the supervisor's to say, whoever else is told by the terminal or the service manager; without it nobody would start what ends here.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
-process.once('disconnect', () => process.exit())
+process.once('disconnect', () => {
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
+  process.exit()
+})
 
 async function run({ slot, count, directory, settings, secrets }: Order) {
   const handOver = createHandOver((other) => socketIn(directory, other))
@@ -58,12 +65,14 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
           // All count alike, so what was handed over is never handed on.
           if (!ofThePort.has(request.socket)) throw new Error('a request was handed to a worker that does not own it')
           handOver.handOver(request, response, owner)
+          counts.handedOver()
           return true
         },
       },
     },
   })
   await core.recover()
+  const counts = core.metrics.watchHandOvers()
   const server = createServer(core.app)
   const mostConnections = Math.max(1, Math.floor(settings.limits.connections / count))
   let connections = 0
@@ -74,6 +83,7 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
     open: () =>
       new Promise<void>((resolve, reject) => {
         const path = socketIn(directory, slot)
+        rmSync(path, { force: true }) // its predecessor's, if that was killed
         server.once('error', reject)
         server.listen(path, () => {
           chmodSync(path, 0o600)

@@ -29,7 +29,7 @@ interface Waiting {
 }
 
 const usually = 30_000
-const textOf = (fault: unknown): string => (typeof fault === 'object' && fault !== null && 'message' in fault ? String(fault.message) : String(fault))
+export const textOf = (fault: unknown): string => (typeof fault === 'object' && fault !== null && 'message' in fault ? String(fault.message) : String(fault))
 
 /** Questions and connections between the supervisor and one worker, over the channel that a child has to its parent. */
 export function createLine<Theirs extends Questions, Own extends Questions>(peer: Peer, answers: Answers<Own>, accept?: (socket: Socket, head: Buffer) => void): Line<Theirs> {

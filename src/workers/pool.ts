@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Snapshot } from '../metrics.ts'
 import type { ApprovalId, Logger } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
-import { createLine, type Answers, type Line } from './line.ts'
+import { createLine, textOf, type Answers, type Line } from './line.ts'
 import { ownerOf } from './owner.ts'
 import type { Claimed } from './peek.ts'
 import type { OfSupervisor, OfWorker, Order } from './words.ts'
@@ -11,7 +11,7 @@ import type { OfSupervisor, OfWorker, Order } from './words.ts'
 export interface PoolOptions {
   readonly order: Omit<Order, 'slot'>
   /** Starts a process that runs `worker.ts`. */
-  readonly fork: () => ChildProcess
+  readonly fork: (slot: number) => ChildProcess
   readonly answers: Omit<Answers<OfSupervisor>, 'approvalChanged'>
   readonly logger: Logger
   readonly onRestart: () => void
@@ -46,7 +46,9 @@ const firstPause = 100
 const longestPause = 10_000
 /** A worker that served for so long did not end for what its predecessor ended for. */
 const steadyAfter = 60_000
-const askWithin = 2_000
+const askWithin = 5_000
+/** A start opens a store and loads a program: on a machine that has much else to do that takes its time. */
+const startWithin = 120_000
 /** Longer than a worker lets its calls finish. */
 const closeWithin = 40_000
 
@@ -69,7 +71,7 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
   }
 
   function spawn(slot: number): Worker {
-    const child = fork()
+    const child = fork(slot)
     const ended = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`))
       child.once('error', (error) => resolve(error.message))
@@ -83,7 +85,7 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
   async function bring(slot: number): Promise<Worker> {
     const worker = spawn(slot)
     try {
-      await worker.line.ask('start', { ...order, slot })
+      await worker.line.ask('start', { ...order, slot }, startWithin)
       return worker
     } catch (cause) {
       worker.child.kill('SIGKILL')
@@ -129,27 +131,26 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
         logger.info('a worker serves again', { worker: slot, pid: worker.child.pid })
         return void watch(worker, performance.now(), attempt + 1)
       } catch (cause) {
-        why = cause instanceof Error ? cause.message : String(cause)
+        why = textOf(cause)
       }
     }
   }
 
   async function activateAll(bundle: BuiltBundle): Promise<void> {
-    const all = workers.filter((worker) => worker !== undefined && (worker.isReady || active === undefined)).filter((worker) => worker !== undefined)
-    const done = await Promise.allSettled(all.map(({ line }) => line.ask('activate', bundle)))
-    const failed = done.findIndex(({ status }) => status === 'rejected')
-    if (failed < 0) {
+    const before = active
+    const all = before === undefined ? workers.filter((worker) => worker !== undefined) : serving()
+    const done = await Promise.all(all.map(async (worker) => ({ worker, refusal: await worker.line.ask('activate', bundle).then(() => undefined, textOf) })))
+    // Whoever ended meanwhile begins again with what is then active.
+    const here = done.filter(({ worker }) => worker.child.connected)
+    const refused = here.find(({ refusal }) => refusal !== undefined)
+    if (here.length > 0 && refused === undefined) {
       active = bundle
       return
     }
-    const before = active
-    await Promise.all(all.map(async ({ child, line }, index) => {
-      if (before === undefined || done[index]?.status === 'rejected') return
-      // Started again, it has what is active.
-      await line.ask('activate', before).catch(() => child.kill('SIGKILL'))
+    await Promise.all(here.map(async ({ worker, refusal }) => {
+      if (before !== undefined && refusal === undefined) await worker.line.ask('activate', before).catch(() => worker.child.kill('SIGKILL'))
     }))
-    const fault = done[failed]
-    throw new Error(`worker ${all[failed]?.slot}: ${fault?.status === 'rejected' && fault.reason instanceof Error ? fault.reason.message : 'it failed'}`)
+    throw new Error(refused === undefined ? 'every worker ended' : `worker ${refused.worker.slot}: ${refused.refusal}`)
   }
 
   /** Its owner's, if that serves; else anybody's: who is not the owner hands the request over, or says that the owner is away. */
@@ -162,7 +163,7 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
 
   return {
     async start() {
-      await Promise.all(workers.map((_, slot) => bring(slot)))
+      await inTurn(() => Promise.all(workers.map((_, slot) => bring(slot))))
     },
     activate: (bundle) => inTurn(() => activateAll(bundle)),
     open: () => inTurn(async () => void (await Promise.all(workers.map((worker) => worker && letServe(worker))))),
@@ -186,10 +187,8 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
       isClosing = true
       await Promise.all(workers.map(async (worker) => {
         if (worker === undefined) return
-        const late = setTimeout(() => worker.child.kill('SIGKILL'), closeWithin)
-        worker.line.ask('close', undefined, closeWithin).catch(() => worker.child.kill('SIGKILL'))
+        await worker.line.ask('close', undefined, closeWithin).then(() => worker.child.disconnect(), () => worker.child.kill('SIGKILL'))
         await worker.ended
-        clearTimeout(late)
       }))
     },
   }
