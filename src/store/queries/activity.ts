@@ -16,7 +16,7 @@ interface Counted {
 export async function recentActivity(db: Kysely<Tables>, since: number): Promise<readonly Activity[]> {
   const first = await firstSince(db, since)
   if (first === undefined) return []
-  const counted = [...(await callsOf(db, first, since)), ...(await outcomesOf(db, first, since))]
+  const counted = [...(await passedOf(db, first, since)), ...(await heldOf(db, first, since))]
   const ids = [...new Set(counted.map(({ session }) => session))]
   const sessions = new Map((await sessionsOf(db, ids)).map((row) => [row.n, row]))
   return counted.flatMap(({ session, ...counts }) => {
@@ -40,24 +40,26 @@ async function firstSince(db: Kysely<Tables>, since: number): Promise<number | u
   return low
 }
 
-// A held call is recorded when it is held and when it goes on: it is one call.
-async function callsOf(db: Kysely<Tables>, first: number, since: number): Promise<readonly Counted[]> {
+// Materialized, so that what is sorted are a few numbers of each event and not its message.
+// A held call is recorded when it is held and again when it goes on; it is one call, counted below.
+async function passedOf(db: Kysely<Tables>, first: number, since: number): Promise<readonly Counted[]> {
   const { rows } = await sql<Counted>`
-    SELECT session, minute, count(*) AS calls, 0 AS denied, sum(held) AS approvals, 0 AS bytes_out
-    FROM (
-      SELECT session, min(at) / 60000 AS minute, max(CASE WHEN outcome = 'held' THEN 1 ELSE 0 END) AS held
-      FROM event WHERE n >= ${first} AND at >= ${since} AND direction = 'to_server' AND kind = 'request' AND call IS NOT NULL
-      GROUP BY session, exchange
-    ) AS asked GROUP BY session, minute`.execute(db)
+    WITH held AS MATERIALIZED (SELECT DISTINCT exchange FROM event WHERE n >= ${first} AND outcome = 'held'), recent AS MATERIALIZED (
+      SELECT session, at / 60000 AS minute,
+        CASE WHEN direction = 'to_server' AND kind = 'request' AND call IS NOT NULL AND exchange NOT IN (SELECT exchange FROM held) THEN 1 ELSE 0 END AS call,
+        CASE WHEN outcome = 'denied' OR (outcome = 'dropped' AND kind = 'notification' AND direction = 'to_server') THEN 1 ELSE 0 END AS refusal,
+        CASE WHEN direction = 'to_client' AND outcome IN ('forwarded', 'answered') THEN octet_length(message) ELSE 0 END AS bytes
+      FROM event WHERE n >= ${first} AND at >= ${since}
+    )
+    SELECT session, minute, sum(call) AS calls, sum(refusal) AS denied, 0 AS approvals, sum(bytes) AS bytes_out FROM recent GROUP BY session, minute`.execute(db)
   return rows
 }
 
-async function outcomesOf(db: Kysely<Tables>, first: number, since: number): Promise<readonly Counted[]> {
+async function heldOf(db: Kysely<Tables>, first: number, since: number): Promise<readonly Counted[]> {
   const { rows } = await sql<Counted>`
-    SELECT session, at / 60000 AS minute, 0 AS calls, 0 AS approvals,
-      sum(CASE WHEN outcome = 'denied' OR (outcome = 'dropped' AND kind = 'notification' AND direction = 'to_server') THEN 1 ELSE 0 END) AS denied,
-      sum(CASE WHEN direction = 'to_client' AND outcome IN ('forwarded', 'answered') THEN octet_length(message) ELSE 0 END) AS bytes_out
-    FROM event WHERE n >= ${first} AND at >= ${since} GROUP BY session, at / 60000`.execute(db)
+    SELECT session, minute, count(*) AS calls, 0 AS denied, count(*) AS approvals, 0 AS bytes_out
+    FROM (SELECT session, min(at) / 60000 AS minute FROM event WHERE n >= ${first} AND at >= ${since} AND outcome = 'held' GROUP BY session, exchange) AS each_held
+    GROUP BY session, minute`.execute(db)
   return rows
 }
 
