@@ -60,17 +60,18 @@ const longestKept = 64
 /** The built-in detectors and those that the settings add; a name may be taken only once. */
 export function createDetectors(custom: Readonly<Record<string, (text: string) => readonly Span[]>>): Detectors {
   const added = Object.entries(custom)
-  const native = Object.entries<Row>(builtIn).filter(([name]) => !Object.hasOwn(custom, name))
+  const native = Object.entries<Row>(builtIn).flatMap(([detector, row]) => (Object.hasOwn(custom, detector) ? [] : [{ detector, ...row }]))
 
   /** Names come again and again. */
   const known = new Map<string, NameFacts>()
-  const confidence = new Map(native.map(([name, row]) => [name, row.confidence]))
+  const confidence = new Map(native.map(({ detector, confidence }) => [detector, confidence]))
 
   const findBy = (clues: Clues | undefined, text: string, label: string | undefined, depth: number): readonly Found[] => {
     if (clues === undefined && label === undefined && added.length === 0) return none
     const found: Found[] = []
     if (clues !== undefined || label !== undefined) {
-      for (const [detector, { find, mayHit }] of native) {
+      for (let index = 0; index < native.length; index++) {
+        const { detector, find, mayHit } = native[index]! // in range
         if (label === undefined && !mayHit(text, clues!)) continue // without a label there are clues
         const spans = find(text, label, clues?.runs)
         if (spans.length > 0) found.push({ detector, spans })
@@ -88,7 +89,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   }
   const find = (text: string, label?: string): readonly Found[] => findBy(cluesOf(text), text, label, 0)
   return {
-    names: [...native.map(([name]) => name), ...added.map(([name]) => name)],
+    names: [...native.map(({ detector }) => detector), ...added.map(([name]) => name)],
     confidence: (detector) => confidence.get(detector) ?? 'medium',
     anyNumber: added.length > 0,
     factsOf(name) {

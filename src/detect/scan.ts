@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Finding, Hit, Json, JsonObject, Scan } from '../model.ts'
 import { anything, cluesOf, withinParts, type Clues, type Within } from './clues.ts'
-import type { Detectors, Found } from './index.ts'
+import type { Detectors, Found, NameFacts } from './index.ts'
 
 export type { Scan }
 
@@ -77,6 +77,8 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
   const shared = new Map<string, number>()
   /** The way from the body down, up to `depth`. */
   const keys: (string | number)[] = []
+  const names: string[] = []
+  const facts: NameFacts[] = []
   /** The pointer to each of `keys`, once it was needed. */
   const paths: string[] = []
   let depth = 0
@@ -87,7 +89,8 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     if (at === 0) return ''
     const known = paths[at - 1]
     if (known !== undefined && known !== '') return known
-    return (paths[at - 1] = `${pathTo(at - 1)}/${escaped(String(keys[at - 1]))}`)
+    const key = keys[at - 1]! // depth counts existing keys
+    return (paths[at - 1] = `${pathTo(at - 1)}/${typeof key === 'number' ? key : escaped(key)}`)
   }
   const enter = (key: string | number): void => {
     keys[depth] = key
@@ -103,8 +106,9 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     } else findings[known] = { ...findings[known]!, count: findings[known]!.count + count } // an index it was given
   }
   const note = (found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void => {
-    const path = pathTo(Math.min(depth, shown))
-    const place = keys.slice(0, depth).map(String)
+    const path = pathTo(shown < depth ? shown : depth)
+    const place: string[] = []
+    for (let at = 0; at < depth; at++) place.push(String(keys[at]))
     const alone = where === 'value' && shown === Infinity && encoding === undefined
     for (const { detector, spans } of found) {
       hits.push(encoding ? { detector, keys: place, path, where, encoding, spans } : { detector, keys: place, path, where, spans })
@@ -130,9 +134,14 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     note(inside, 'value', 'base64')
     depth--
   }
-  const visitMember = (holder: JsonObject, name: string): void => {
+  /** `index`: the how many-th member it is. Objects like the last one have the same names in the same order. */
+  const visitMember = (holder: JsonObject, name: string, index: number): void => {
     const member = holder[name] as Json // own
-    const { found, telling } = detectors.factsOf(name)
+    if (names[index] !== name) {
+      names[index] = name
+      facts[index] = detectors.factsOf(name)
+    }
+    const { found, telling } = facts[index]! // of this name
     const before = shown
     if (found.length > 0) {
       shown = Math.min(shown, depth)
@@ -162,7 +171,11 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     else if (typeof value !== 'object' || value === null) return
     else if (isArray(value)) for (let index = 0; index < value.length; index++) visitBelow(value[index] as Json, label, index) // inside the array's length
     else if (JSON.isRawJSON(value)) visitText(written((value as { rawJSON: string }).rawJSON), label, anything)
-    else for (const name of Object.keys(value)) visitMember(value as JsonObject, name)
+    else visitObject(value as JsonObject)
+  }
+  const visitObject = (value: JsonObject): void => {
+    const own = Object.keys(value)
+    for (let index = 0; index < own.length; index++) visitMember(value, own[index]!, index) // in range
   }
   const visitAt = (body: Json, place: readonly string[], inPlace: Within): void => {
     within = inPlace

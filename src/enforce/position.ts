@@ -63,7 +63,7 @@ function createPositions(segments: Segments): Position {
       isDead: indices.length === 0,
       only: steps.length === 1 ? names[0] : undefined,
       names,
-      step: (key) => (names.includes(key) ? step(key) : stepAside()),
+      step: names.length === 1 ? (key) => (key === names[0] ? step(key) : stepAside()) : (key) => (names.includes(key) ? step(key) : stepAside()),
       stepAside,
     }
   }
