@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createTally, type Campaign, type Need, type Tally } from './campaign.ts'
 import { fateOf, type Caller } from './caller.ts'
@@ -12,6 +13,7 @@ interface Way {
   readonly normally: number
   /** How long the server takes: what is slow is in flight when the gateway dies. */
   readonly delay: number
+  readonly settings?: Readonly<Record<string, unknown>>
   /** Calls, and ends the gateway. Resolves when every call is over. */
   readonly kill: (world: World, caller: Caller, round: number) => Promise<void>
 }
@@ -32,8 +34,8 @@ const crashes = (way: Way): Campaign => ({
   },
 })
 
-async function onOneStore({ from, to, of }: { readonly from: number; readonly to: number; readonly of: number }, { delay, kill }: Way, tally: Tally, say: (text: string) => void): Promise<number> {
-  const world = await createWorld({ delay })
+async function onOneStore({ from, to, of }: { readonly from: number; readonly to: number; readonly of: number }, { delay, settings = {}, kill }: Way, tally: Tally, say: (text: string) => void): Promise<number> {
+  const world = await createWorld({ delay, settings })
   try {
     await world.start()
     const callers: Caller[] = []
@@ -69,6 +71,25 @@ const underLoad = (perSecond: number, least: number, most: number): Way['kill'] 
   await load
 }
 
+/** First one of its workers after the other, and then the process that supervises them. */
+const amongWorkers: Way['kill'] = async (world, caller) => {
+  const stop = new AbortController()
+  const load = caller.load(500, stop.signal)
+  for (const worker of workersOf(world.gateway().pid)) {
+    await wait(200 + Math.random() * 1_000)
+    process.kill(worker, 'SIGKILL')
+  }
+  await wait(200 + Math.random() * 2_000)
+  await world.gateway().kill('SIGKILL')
+  stop.abort()
+  await load
+}
+
+function workersOf(supervisor: number): readonly number[] {
+  const children = readdirSync(`/proc/${supervisor}/task`).flatMap((task) => readFileSync(`/proc/${supervisor}/task/${task}/children`, 'utf8').split(' ').filter(Boolean))
+  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('worker.ts')).map(Number)
+}
+
 /** What a call makes the gateway ask of the kernel: the writer keeps records, the main thread wakes it and talks to both sides. */
 const asked = ['pwrite64', 'fsync', 'write', 'writev'] as const
 const inParallel = 3
@@ -92,6 +113,10 @@ const atEachStep: Way['kill'] = async (world, caller, round) => {
 export const crash = crashes({
   title: 'what reached the server is recorded, whenever the gateway is killed',
   needs: [], normally: 200, delay: 2, kill: underLoad(1_000, 200, 3_000),
+})
+export const workers = crashes({
+  title: 'with several processes on one store, too, whichever of them is killed',
+  needs: ['linux'], normally: 20, delay: 20, settings: { workers: 2 }, kill: amongWorkers,
 })
 export const stepwise = crashes({
   title: 'no byte of an answer reaches a client without its record, at whichever step the gateway is killed',

@@ -1,7 +1,7 @@
 import { bootMatrix } from './boot.ts'
 import type { Campaign } from './campaign.ts'
 import { clockSteps } from './clock.ts'
-import { crash, honest, stepwise } from './crash.ts'
+import { crash, honest, stepwise, workers } from './crash.ts'
 import { diskFault } from './disk-fault.ts'
 import { failingDisk } from './failing-disk.ts'
 import { failingEvaluator } from './evaluator.ts'
@@ -16,6 +16,7 @@ import { slowDisk } from './slow-disk.ts'
 /** Every promise that is tried, by its number. */
 export const campaigns: Readonly<Record<string, Campaign>> = {
   P1: crash,
+  'P1-workers': workers,
   P2: powerCut,
   P3: order,
   P4: stepwise,
