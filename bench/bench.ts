@@ -1,5 +1,5 @@
 // Sallyport beside a bare proxy and no proxy at all, in one run:
-//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--profile FILE]
+//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--workers N] [--profile FILE]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     case: { type: 'string', multiple: true },
     sessions: { type: 'string', multiple: true },
     rounds: { type: 'string' },
+    workers: { type: 'string', default: '1' },
     profile: { type: 'string' },
   },
 })
@@ -48,7 +49,7 @@ try {
 
 async function measure(): Promise<void> {
   const commit = measureCommits(directory, values.quick ? 200 : 1000)
-  const targets = await startTargets(directory)
+  const targets = await startTargets(directory, Number(values.workers))
   const load = await start('the load generator', [fileURLToPath(new URL('load.ts', import.meta.url))], /(ready)/, { cwd: directory })
   try {
     const profiler = values.profile === undefined ? undefined : await inspect(targets.sallyport)
@@ -62,9 +63,9 @@ async function measure(): Promise<void> {
       profiler.close()
     }
     const sallyport = targets.all.find(({ name }) => name === 'sallyport')
-    const idle = sallyport === undefined || values.profile !== undefined ? undefined : await measureIdle(sallyport, load, 500)
+    const idle = sallyport === undefined || values.profile !== undefined || values.workers !== '1' ? undefined : await measureIdle(sallyport, load, 500)
     const seconds = Math.round((performance.now() - began) / 1000)
-    const machine = { cores: cpus().length, cpu: cpus()[0]?.model ?? 'unknown', node: process.version }
+    const machine = { cores: cpus().length, cpu: cpus()[0]?.model ?? 'unknown', node: process.version, workers: Number(values.workers) }
     if (values.json) return void process.stdout.write(`${JSON.stringify({ runs, commit, idle, machine, plan: { ...plan, cases: plan.cases.map(({ name }) => name) }, seconds })}\n`)
     process.stdout.write(`${printTable(runs)}\n\n`)
     process.stdout.write(`one commit by itself: ${commit.c50_ms.toFixed(2)} ms (p50), ${commit.c99_ms.toFixed(2)} ms (p99)\n`)

@@ -5,7 +5,8 @@ import { connect, type Connection } from './connection.ts'
 export interface LoadTarget {
   readonly port: number
   readonly path: string
-  readonly token: string
+  /** Of one caller, or of several whose sessions take turns. */
+  readonly tokens: readonly string[]
   readonly masks: boolean
 }
 export type LoadOrder =
@@ -24,9 +25,9 @@ const revision = '2025-11-25'
 const pools = new Map<number, Session[]>()
 let serial = 0
 
-async function open(target: LoadTarget, shared?: Connection): Promise<Session> {
+async function open(target: LoadTarget, index: number, shared?: Connection): Promise<Session> {
   const connection = shared ?? (await connect(target.port))
-  const head = `POST ${target.path} HTTP/1.1\r\nhost: 127.0.0.1:${target.port}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\nauthorization: Bearer ${target.token}\r\n`
+  const head = `POST ${target.path} HTTP/1.1\r\nhost: 127.0.0.1:${target.port}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\nauthorization: Bearer ${target.tokens[index % target.tokens.length]}\r\n`
   const greeting = { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: revision, capabilities: {}, clientInfo: { name: 'bench', version: '1' } } }
   const { status, head: answered } = await connection.request(head, JSON.stringify(greeting))
   const id = /\r\nmcp-session-id: *(\S+)/i.exec(answered)?.[1]
@@ -39,7 +40,7 @@ async function open(target: LoadTarget, shared?: Connection): Promise<Session> {
 async function sessionsOf(target: LoadTarget, count: number): Promise<readonly Session[]> {
   const pool = pools.get(target.port) ?? []
   pools.set(target.port, pool)
-  while (pool.length < count) pool.push(await open(target))
+  while (pool.length < count) pool.push(await open(target, pool.length))
   return pool.slice(0, count)
 }
 
@@ -75,7 +76,7 @@ async function measure(order: Extract<LoadOrder, { do: 'measure' }>): Promise<Lo
 
 async function openIdle({ target, sessions }: Extract<LoadOrder, { do: 'open' }>): Promise<LoadReport> {
   const connection = await connect(target.port)
-  for (let index = 0; index < sessions; index += 1) await open(target, connection)
+  for (let index = 0; index < sessions; index += 1) await open(target, index, connection)
   connection.close()
   return { told: 'opened' }
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 export interface Running {
@@ -45,13 +45,23 @@ export function start(name: string, args: readonly string[], ready: RegExp, opti
 /** What clock ticks of /proc are in milliseconds (`getconf CLK_TCK` is 100 on Linux). */
 const tick = 10
 
-/** CPU time of a process with all its threads, user and system, in milliseconds. */
-export function cpuOf(pid: number): number {
+/** A process and, where it is a supervisor, its workers. */
+function withWorkers(pid: number): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number))
+  return [pid, ...children.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('/src/worker.ts'))]
+}
+
+/** CPU time of a process and its workers with all their threads, user and system, in milliseconds. */
+export const cpuOf = (pid: number): number => withWorkers(pid).reduce((total, one) => total + cpuOfOne(one), 0)
+
+function cpuOfOne(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * tick
 }
 
-export function rssOf(pid: number): number {
+export const rssOf = (pid: number): number => withWorkers(pid).reduce((total, one) => total + rssOfOne(one), 0)
+
+function rssOfOne(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
 }

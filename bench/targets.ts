@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { stringify } from 'yaml'
+import { ownerOf } from '../src/workers/owner.ts'
 import type { LoadTarget } from './load.ts'
 import { start, type Running } from './processes.ts'
 
@@ -26,22 +27,22 @@ export interface Targets {
 const at = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
 /** The upstream, the bare proxy and the gateway, each a process of its own, with keys, token and store in `directory`. */
-export async function startTargets(directory: string): Promise<Targets> {
+export async function startTargets(directory: string, workers: number): Promise<Targets> {
   const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production' }
   const node = { cwd: directory, env }
   const upstream = await start('the upstream', [at('upstream.ts')], /^port (\d+)$/, node)
   const url = `http://127.0.0.1:${upstream.said}/mcp`
   const bare = await start('the bare proxy', [at('bare.ts'), url], /^port (\d+)$/, node)
   const port = await freePort()
-  const token = await writeConfiguration(directory, port, url)
+  const tokens = await writeConfiguration(directory, port, url, workers)
   const sallyport = await start('sallyport', ['--inspect-port=0', at('../src/cli/main.ts'), 'start', '--config', join(directory, 'sallyport.yaml')], /(listens at .*)$/, node)
-  const plain = (own: number): LoadTarget => ({ port: own, path: '/mcp', token: 'none', masks: false })
+  const plain = (own: number): LoadTarget => ({ port: own, path: '/mcp', tokens: ['none'], masks: false })
   return {
     upstream, sallyport,
     all: [
       { name: 'direct', load: plain(Number(upstream.said)), process: undefined },
       { name: 'bare', load: plain(Number(bare.said)), process: bare },
-      { name: 'sallyport', load: { port, path: '/mcp/crm', token, masks: true }, process: sallyport },
+      { name: 'sallyport', load: { port, path: '/mcp/crm', tokens, masks: true }, process: sallyport },
     ],
     async stop() {
       for (const one of [sallyport, bare, upstream]) await one.stop()
@@ -49,8 +50,8 @@ export async function startTargets(directory: string): Promise<Targets> {
   }
 }
 
-/** A gateway as anybody would configure it, with the shipped example policies; answers the token of one caller. */
-async function writeConfiguration(directory: string, port: number, upstream: string): Promise<string> {
+/** A gateway as anybody would configure it, with the shipped example policies; answers the tokens of its callers: as many as there are workers, each on another. */
+async function writeConfiguration(directory: string, port: number, upstream: string, workers: number): Promise<readonly string[]> {
   const keys = await generateKeyPair('ES256', { extractable: true })
   const url = `http://127.0.0.1:${port}`
   const issuer = 'https://people.example'
@@ -60,16 +61,23 @@ async function writeConfiguration(directory: string, port: number, upstream: str
   write('sallyport.yaml', stringify({
     listen: { host: '127.0.0.1', port },
     public_url: url,
+    workers,
     store: { kind: 'sqlite', path: 'sallyport.db', key_from: { file: 'store.key' } },
     policy: { source: { kind: 'directory', path: at('../rego') } },
     identity: { issuers: [{ name: 'people', issuer, kind: 'person', trusted_groups: ['support'], jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }] },
     limits: { sessions_per_person: 2000 },
     upstreams: { crm: { url: upstream, credentials: { kind: 'bearer', token_from: { file: 'store.key' } }, labels: { tier: 'bench' } } },
   }))
-  return new SignJWT({ groups: ['support'], email: 'sam@example.com', email_verified: true })
-    .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
-    .setIssuer(issuer).setSubject('sam').setAudience(`${url}/mcp/crm`).setIssuedAt().setExpirationTime('1h')
-    .sign(keys.privateKey)
+  const tokenOf = (subject: string) =>
+    new SignJWT({ groups: ['support'], email: 'sam@example.com', email_verified: true })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setIssuer(issuer).setSubject(subject).setAudience(`${url}/mcp/crm`).setIssuedAt().setExpirationTime('1h')
+      .sign(keys.privateKey)
+  return Promise.all(Array.from({ length: workers }, (_, worker) => tokenOf(subjectOn(worker, issuer, workers))))
+}
+
+function subjectOn(worker: number, issuer: string, workers: number): string {
+  for (let n = 0; ; n += 1) if (ownerOf(issuer, `sam-${n}`, workers) === worker) return `sam-${n}`
 }
 
 const freePort = (): Promise<number> =>
