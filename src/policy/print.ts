@@ -1,7 +1,13 @@
 import type { Json, JsonObject } from '../model.ts'
 
+interface Member {
+  readonly name: string
+  /** The name as it is printed, with its colon. */
+  readonly label: string
+  wanted: Wanted
+}
 interface Members {
-  readonly named: Map<string, Wanted>
+  readonly named: Member[]
   /** Of elements of an array; of an object with other than named members everything is kept. */
   every: Wanted | undefined
 }
@@ -13,11 +19,11 @@ type Wanted = true | Members
  */
 export function createPrinter(pointers: readonly string[]): (input: JsonObject) => string {
   const wanted = treeOf(pointers)
-  return (input) => print(input, wanted)
+  return (input) => (wanted === true ? JSON.stringify(input) : printPart(input, wanted))
 }
 
 function treeOf(pointers: readonly string[]): Wanted {
-  const root: Members = { named: new Map(), every: undefined }
+  const root: Members = { named: [], every: undefined }
   for (const pointer of pointers) {
     const steps = pointer.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     const last = steps.pop()
@@ -30,27 +36,45 @@ function treeOf(pointers: readonly string[]): Wanted {
 
 function below(node: Wanted, step: string): Wanted {
   if (node === true) return true
-  const known = step === '*' ? node.every : node.named.get(step)
-  return known ?? put(node, step, { named: new Map(), every: undefined })
+  const known = step === '*' ? node.every : node.named.find(({ name }) => name === step)?.wanted
+  return known ?? put(node, step, { named: [], every: undefined })
 }
 
 function put(node: Members, step: string, wanted: Wanted): Wanted {
+  const known = node.named.find(({ name }) => name === step)
   if (step === '*') node.every = wanted
-  else node.named.set(step, wanted)
+  else if (known !== undefined) known.wanted = wanted
+  else node.named.push({ name: step, label: `${JSON.stringify(step)}:`, wanted })
   return wanted
 }
 
 function print(value: Json, wanted: Wanted): string {
-  if (wanted === true || typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (Array.isArray(value)) {
-    const { every } = wanted
-    return every === undefined ? JSON.stringify(value) : `[${value.map((element: Json) => print(element, every)).join(',')}]`
+  switch (typeof value) {
+    case 'string':
+      return printText(value)
+    case 'object':
+      return wanted === true || value === null ? JSON.stringify(value) : printPart(value, wanted)
+    default:
+      return JSON.stringify(value)
   }
-  if (wanted.every !== undefined || JSON.isRawJSON(value)) return JSON.stringify(value)
-  let printed = ''
-  for (const [name, inner] of wanted.named) {
-    const member = Object.hasOwn(value, name) ? (value as JsonObject)[name] : undefined
-    if (member !== undefined) printed += `${printed === '' ? '' : ','}${JSON.stringify(name)}:${print(member, inner)}`
+}
+
+function printPart(value: JsonObject | readonly Json[], { named, every }: Members): string {
+  if (Array.isArray(value)) return every === undefined ? JSON.stringify(value) : `[${value.map((element: Json) => print(element, every)).join(',')}]`
+  if (every !== undefined || JSON.isRawJSON(value)) return JSON.stringify(value)
+  let printed = '{'
+  for (const { name, label, wanted } of named) {
+    const member = (value as JsonObject)[name]
+    if (member === undefined || !Object.hasOwn(value, name)) continue
+    printed += (printed.length > 1 ? ',' : '') + label + print(member, wanted)
   }
-  return `{${printed}}`
+  return printed + '}'
+}
+
+/** For a short text the test is several times cheaper than printing it. */
+const longestTested = 64
+const plain = /^[ !#-[\]-~]*$/
+
+function printText(text: string): string {
+  return text.length <= longestTested && plain.test(text) ? `"${text}"` : JSON.stringify(text)
 }
