@@ -59,7 +59,7 @@ function print(value: Json, wanted: Wanted): string {
   }
 }
 
-function printPart(value: JsonObject | readonly Json[], { named, every }: Members): string {
+function printPart(value: Json & object, { named, every }: Members): string {
   if (Array.isArray(value)) return every === undefined ? JSON.stringify(value) : `[${value.map((element: Json) => print(element, every)).join(',')}]`
   if (every !== undefined || JSON.isRawJSON(value)) return JSON.stringify(value)
   let printed = '{'
