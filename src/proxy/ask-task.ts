@@ -47,7 +47,7 @@ async function tell(task: OwnTask, request: Request, about: About, channel: Chan
   }
   const { message } = passage.evaluated
   const told = state.kind === 'asks' ? { inputRequests: keyed(message, state.round) } : outcomeOf(message.envelope)
-  await channel.release(seal(ownAnswer(request, answerTo(request, { ...status, ...told })), passage.judged, about))
+  await channel.release(seal(ownAnswer(request, answerTo(request, { ...status, ...told })), passage.judged, about), about)
 }
 
 /** A task failed if its call was answered with a JSON-RPC error; a tool's own error is a result. */

@@ -6,12 +6,13 @@ import type { Door, Post, WireRefusal } from '../wire/door.ts'
 import type { HeadReading, Visit } from '../wire/head.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { handleNotification, handleReply, handleRequest, type From, type Mirrored } from './calls.ts'
-import { createChannel, type Channel } from './channel.ts'
+import { createChannel, type Channel, type ClientChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { readBody } from './body.ts'
 import { recordOwnDenial } from './own-answers.ts'
-import { takeOver } from './pending.ts'
-import { countBytes, passStream } from './relay.ts'
+import { listen } from './listen.ts'
+import type { StreamLog } from './outbox.ts'
+import { countBytes } from './relay.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -108,7 +109,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const requests = messages.filter((message) => message.kind === 'request')
     const mirrored = parts.door.mirrored(request.rawHeaders)
     const channel = channelFor(response, session, requests.length)
-    if (requests.some(({ method }) => method === 'subscriptions/listen')) endAt(expiresAt, channel, response)
+    if (requests.some(({ method }) => method === 'subscriptions/listen')) endAt(expiresAt, channel.finish, response)
     let unasked = false
     const work = messages.map(async (message) => {
       if (message.kind === 'request') return handleRequest(message, from, channel, mirrored, rooms).catch((cause: unknown) => answerFault(cause, message.id, channel))
@@ -133,50 +134,25 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     return recordOwnDenial(reply, 'unasked_reply', 'a reply to a request that the server did not make', 'dropped', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
   }
 
-  function channelFor(response: ServerResponse, session: ClientSession, answers: number): Channel {
+  function channelFor(response: ServerResponse, session: ClientSession, answers: number, log?: StreamLog): ClientChannel {
+    const resumes = session.era === 'legacy' && session.revision !== '2024-11-05'
     return createChannel({
       response, answers, print: rooms.wire.print, writeEvent: parts.sse.writeEvent, comment: parts.sse.comment, unjudged: rooms.meters.unjudged, released: countBytes(session, rooms),
+      ...(resumes ? { log: (channel: ClientChannel) => log ?? session.outbox.open(channel, answers === 0) } : {}),
+      primes: () => session.revision === '2025-11-25',
       headers: (streams) => (session.transport === undefined || (!streams && session.greeting === undefined) ? {} : { 'mcp-session-id': session.transport }),
     })
   }
 
-  /** The stream of what no request asked for, or the rest of a stream that was cut (MCP 2025-11-25 basic/transports, "Listening", "Resumability"). */
-  async function get(last: string | undefined, response: ServerResponse, session: ClientSession, caller: Caller): Promise<void> {
-    const from = last === undefined ? undefined : session.eventIds.resolve(last)
-    if (last !== undefined && from === undefined) return reject(response, { status: 400, rpc: { id: null, code: -32000, message: 'that Last-Event-ID is not known, or no longer' } })
-    if (from === undefined && session.listening?.isOpen === true) return reject(response, { status: 409, rpc: { id: null, code: -32000, message: 'this session has an open stream already' } })
-    const channel = channelFor(response, session, 0)
-    const abort = new AbortController()
-    channel.left.addEventListener('abort', () => abort.abort(), { once: true })
-    const owner = from?.request === undefined ? undefined : session.pending.get(from.request)
-    if (owner !== undefined) takeOver(owner)
-    if (from?.request === undefined) session.listening = channel
-    endAt(caller.expiresAt, channel, response)
-    try {
-      const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from: from.upstreamId }) })
-      if (reply.kind === 'status' || reply.kind === 'json') {
-        const told = reply.kind === 'status' || reply.status !== 200 ? reply.status : 502
-        if (told === 404 && session.link.hasSession) session.closed = true
-        // To the client a 404 would mean that the gateway's session is gone; of a server without sessions it means that there is no stream.
-        const status = told === 404 && !session.closed ? 405 : told
-        return reject(response, { status, ...(status === 405 ? { headers: { allow: 'POST, DELETE' } } : {}), rpc: { id: null, code: -32000, message: status === 405 ? 'the server offers no stream' : 'the server refused the stream' } })
-      }
-      channel.stream()
-      if (reply.kind === 'stream') await passStream(reply.arrivals, { pending: owner, channel }, session, rooms)
-    } catch (cause) {
-      if (abort.signal.aborted) return
-      if (!response.headersSent) return fail(cause, response, null)
-      rooms.logger.warn('a stream of a server broke', { upstream: session.upstream.name, session: session.id, cause: String(cause) })
-    } finally {
-      abort.abort()
-      channel.finish()
-      if (session.listening === channel) session.listening = undefined
-    }
+  async function get(last: string | undefined, response: ServerResponse, session: ClientSession, { actor, expiresAt }: Caller): Promise<void> {
+    const endsBy = (end: () => void) => endAt(expiresAt, end, response)
+    const refused = await listen({ session, actor, response, last, endsBy, open: (log) => channelFor(response, session, 0, log) }, rooms)
+    if (refused !== undefined) reject(response, refused)
   }
 
   /** A stream without an end of its own ends with the token that opened it. */
-  function endAt(expiresAt: number, channel: Channel, response: ServerResponse): void {
-    const expiry = setTimeout(() => channel.finish(), Math.min(Math.max(expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
+  function endAt(expiresAt: number, end: () => void, response: ServerResponse): void {
+    const expiry = setTimeout(end, Math.min(Math.max(expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
     response.once('close', () => clearTimeout(expiry))
   }
 

@@ -74,7 +74,7 @@ export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
     forget: (task) => void tasks.delete(task.id),
     change,
     channelOf: (task) => ({
-      isOpen: true,
+      reaches: true,
       left: task.cancel.signal,
       async release(evaluated) {
         if (!isEvaluated(evaluated)) return unjudged()
@@ -84,7 +84,9 @@ export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
       answer: async ({ envelope }) => change(task, { kind: 'own', envelope }),
       notify: async () => undefined,
       stream: () => undefined,
-      mark: async () => undefined,
+      prime: async () => undefined,
+      retry: async () => undefined,
+      pause: () => false,
       finish: () => undefined,
     }),
   }

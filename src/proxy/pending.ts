@@ -30,7 +30,8 @@ export function track(request: Request, channel: Channel, { session, actor }: Fr
     sent: false,
     answered: false,
     cancelled: false,
-    resumable: false,
+    heard: undefined,
+    retry: undefined,
     detached: false,
     internal: options.internal,
     mirror: options.mirror,
@@ -61,18 +62,6 @@ async function tellCancelled(params: JsonObject, pending: Pending, session: Clie
   if (passage.kind === 'forward') await sendOnly(passage.evaluated, session, { cancelledId: pending.upstreamId })
 }
 
-/** The stream of a request goes on elsewhere: it is read no more where it was, and what the client missed comes again. */
-export function takeOver(pending: Pending): void {
-  const reading = !pending.answered && !pending.detached
-  pending.detached = true
-  pending.answered = false
-  pending.channel.finish()
-  if (reading) pending.abort.abort()
-}
-
-/** A request stays known where its answer can still come on a resumed stream. */
 export function forget(pending: Pending, session: ClientSession): void {
-  if (!pending.resumable) session.pending.delete(pending.upstreamId)
-  const resumable = [...session.pending.values()].filter((other) => other.resumable)
-  for (const old of resumable.slice(0, -100)) session.pending.delete(old.upstreamId)
+  session.pending.delete(pending.upstreamId)
 }

@@ -33,9 +33,8 @@ export function receive(bytes: Uint8Array, session: ClientSession, { own, shared
   if (rpc.kind === 'result' || rpc.kind === 'error') {
     const named = typeof rpc.id === 'string' ? session.pending.get(rpc.id) : undefined
     const owner = rpc.id === null && !shared ? current : named
-    // An answer belongs on the stream of its request, or on one that was resumed (MCP 2025-11-25 basic/transports).
-    const isElsewhere = owner !== current && !(current === undefined && owner?.resumable === true)
-    if (owner === undefined || isElsewhere || (owner.answered && !owner.resumable)) {
+    // An answer belongs on the stream of its request (MCP 2025-11-25 basic/transports).
+    if (owner === undefined || owner !== current || owner.answered) {
       const request = current?.request ?? unaskedRequest(session)
       return { kind: 'stray', message: { ...base, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }, detail: 'an answer that nobody waits for' }
     }
@@ -51,9 +50,8 @@ export function receive(bytes: Uint8Array, session: ClientSession, { own, shared
     // MCP 2026-07-28 basic/transports/streamable-http: servers send no requests.
     if (session.era === 'modern') return { kind: 'stray', message, detail: 'a request, which servers of this revision must not send' }
     const before = session.asked.get(idKey(rpc.id))
-    const isRepeated = before !== undefined && current?.detached === true && before.exchange === current.exchange // redelivered on a resumed stream
-    if (before !== undefined && !isRepeated) return { kind: 'stray', message, detail: 'a request under an id that is still in use' }
-    if (before === undefined && session.asked.size >= mostAsked) return { kind: 'stray', message, detail: 'one request more than a client can be asked at once' }
+    if (before !== undefined) return { kind: 'stray', message, detail: 'a request under an id that is still in use' }
+    if (session.asked.size >= mostAsked) return { kind: 'stray', message, detail: 'one request more than a client can be asked at once' }
     return { kind: 'request', message, exchange: current?.exchange ?? rooms.ids.exchange() }
   }
   const message: Notification = { ...base, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }

@@ -8,6 +8,7 @@ import { keepLeg } from './legs.ts'
 import { recordOwnDenial } from './own-answers.ts'
 import { forget } from './pending.ts'
 import { passMessage } from './pipeline.ts'
+import { readOn } from './read-on.ts'
 import { isObject, receive } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
@@ -51,17 +52,11 @@ async function passReply(reply: Reply, pending: Pending, silence: Silence | unde
     return
   }
   if (reply.streams) pending.channel.stream()
-  await passStream(reply.arrivals, { pending, channel: pending.channel, shared: !reply.streams, silence }, session, rooms)
-  if (pending.answered) return
-  const fault = gaveUp(pending)
-  if (fault !== undefined) throw fault
-  if (!pending.resumable) throw new GatewayError('upstream_broken', { detail: 'the stream ended without an answer' })
-  // MCP 2025-11-25 basic/transports: the server may close the connection; the client comes back with GET and Last-Event-ID.
-  pending.detached = true
-  pending.channel.finish()
+  await readOn(reply.arrivals, { pending, channel: pending.channel, shared: !reply.streams, silence }, session, rooms)
 }
 
-interface Where {
+
+export interface Where {
   readonly pending: Pending | undefined
   readonly channel: Channel
   readonly status?: number
@@ -74,12 +69,13 @@ interface Where {
 export async function passStream(arrivals: AsyncIterable<Arrival | StreamMark>, where: Where, session: ClientSession, rooms: Judge): Promise<void> {
   for await (const item of arrivals) {
     where.silence?.heard()
+    if (item.event_id !== undefined) hear(item.event_id, where, session)
     if ('mark' in item) {
-      await passMark(item, where, session)
+      if (item.mark === 'priming') await where.channel.prime()
+      if (item.retry !== undefined) await passRetry(item.retry, where)
       where.silence?.waiting()
       continue
     }
-    if (item.event_id !== undefined) mayResume(where.pending, session)
     const goesOn = await passArrival(item, where, session, rooms)
     if (!goesOn || where.pending?.answered === true) return
     where.silence?.waiting()
@@ -87,17 +83,17 @@ export async function passStream(arrivals: AsyncIterable<Arrival | StreamMark>, 
 }
 
 // MCP 2026-07-28 basic/transports/streamable-http: a stream that breaks has lost its request, whatever ids its events had.
-function mayResume(pending: Pending | undefined, session: ClientSession): void {
-  if (pending !== undefined && session.era === 'legacy') pending.resumable = true
+function hear(id: string, { pending }: Where, session: ClientSession): void {
+  if (session.era !== 'legacy') return
+  if (pending === undefined) session.heard = id
+  else pending.heard = id
 }
 
-// Framing is the gateway's own: its priming event, and a `retry` between a tenth of a second and half a minute.
-async function passMark(mark: StreamMark, { pending, channel }: Where, session: ClientSession): Promise<void> {
-  if (mark.event_id !== undefined) mayResume(pending, session)
-  await channel.mark({
-    ...(mark.event_id === undefined ? {} : { eventId: session.eventIds.assign(mark.event_id, pending?.upstreamId) }),
-    ...(mark.retry === undefined ? {} : { retry: Math.min(Math.max(mark.retry, 100), 30_000) }),
-  })
+// Framing is the gateway's own: of the server's, only how long to wait is passed on, between a tenth of a second and half a minute.
+async function passRetry(retry: number, { pending, channel }: Where): Promise<void> {
+  const after = Math.min(Math.max(retry, 100), 30_000)
+  if (pending !== undefined) pending.retry = after
+  await channel.retry(after)
 }
 
 /** Puts one message of a server to the policy and passes it on. False where the stream must not be read on. */
@@ -110,19 +106,13 @@ async function passArrival(arrival: Arrival, where: Where, session: ClientSessio
     rooms.logger.warn('a server broke the protocol', { upstream: session.upstream.name, session: session.id, detail: inbound.detail })
     return where.shared === true || (session.era === 'legacy' && where.status === undefined)
   }
-  const options = {
-    ...(where.status === undefined ? {} : { status: where.status }),
-    ...(arrival.event_id === undefined ? {} : { eventId: session.eventIds.assign(arrival.event_id, where.pending?.upstreamId) }),
-  }
-  if (inbound.kind === 'answer') await passAnswer(inbound.message, inbound.owner, where.channel, options, session, rooms)
-  else if (inbound.kind === 'request') await passServerRequest(inbound.message, inbound.exchange, where, options, session, rooms)
-  else await passNotification(inbound.message, inbound.owner, inbound.exchange, where, options, session, rooms)
+  if (inbound.kind === 'answer') await passAnswer(inbound.message, inbound.owner, where, session, rooms)
+  else if (inbound.kind === 'request') await passServerRequest(inbound.message, inbound.exchange, where, session, rooms)
+  else await passNotification(inbound.message, inbound.owner, inbound.exchange, where, session, rooms)
   return true
 }
 
-type Framing = { readonly status?: number; readonly eventId?: string }
-
-async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, channel: Channel, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
+async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { channel, status }: Where, session: ClientSession, rooms: Judge): Promise<void> {
   learn(arrived, session, rooms)
   const message = keepLeg(arrived, owner, session, rooms)
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
@@ -132,7 +122,7 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, channel
   owner.answered = true
   if (passage.kind === 'forward') {
     if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session)
-    return channel.release(passage.evaluated, framing)
+    return channel.release(passage.evaluated, about, status)
   }
   const { decision } = passage.judged
   await channel.answer({ envelope: rooms.answers.refusal(owner.request, decision, { decisionId: owner.exchange, executed: true }) })
@@ -165,22 +155,20 @@ function learn(message: Result | ErrorAnswer, session: ClientSession, rooms: Jud
 }
 const legacyRevisions = new Set(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])
 
-async function passServerRequest(message: Request, exchange: ExchangeId, where: Where, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
+async function passServerRequest(message: Request, exchange: ExchangeId, where: Where, session: ClientSession, rooms: Judge): Promise<void> {
   const about: About = { session, exchange, actor: where.pending?.actor ?? session.actor, approval: where.pending?.approval }
   const passage = await passMessage(message, about, { closes: false }, rooms)
-  // A client that is away may come back for what it missed, where the server's stream can be resumed.
-  const reaches = where.channel.isOpen || (where.pending?.resumable === true && where.pending.internal === undefined)
-  if (passage.kind === 'forward' && reaches) {
+  if (passage.kind === 'forward' && where.channel.reaches) {
     session.asked.set(idKey(message.id), { request: passage.evaluated.message, exchange })
-    return where.channel.release(passage.evaluated, framing)
+    return where.channel.release(passage.evaluated, about)
   }
   await answerServer(message, passage.judged, about, rooms)
 }
 
-async function passNotification(message: Notification, owner: Pending | undefined, exchange: ExchangeId | undefined, where: Where, framing: Framing, session: ClientSession, rooms: Judge): Promise<void> {
+async function passNotification(message: Notification, owner: Pending | undefined, exchange: ExchangeId | undefined, where: Where, session: ClientSession, rooms: Judge): Promise<void> {
   const about: About = { session, exchange: exchange ?? rooms.ids.exchange(), actor: (owner ?? where.pending)?.actor ?? session.actor, approval: owner?.approval, request: owner?.request }
   const passage = await passMessage(message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, rooms)
-  if (passage.kind === 'forward') await where.channel.release(passage.evaluated, framing)
+  if (passage.kind === 'forward') await where.channel.release(passage.evaluated, about)
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))
 }
 

@@ -1,8 +1,8 @@
 import type { ClientName, Era, ExchangeId, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Revision, SessionId } from '../model.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
-import type { Channel } from './channel.ts'
-import type { EventIds } from './event-ids.ts'
+import type { Channel, ClientChannel } from './channel.ts'
 import type { Earlier } from './legs.ts'
+import type { Outbox } from './outbox.ts'
 
 /** A request of the client that a server is working on, or may still answer. */
 export interface Pending {
@@ -30,9 +30,11 @@ export interface Pending {
   answered: boolean
   /** The client took it back: it waits for no answer. */
   cancelled: boolean
-  /** True where the server gave event ids: the answer may come, or come again, on a resumed stream. */
-  resumable: boolean
-  /** Its stream was cut: only a resumed one can still bring the answer, if the client comes back for it. */
+  /** The server's id of the last event of its stream: from there it can be asked for the rest. */
+  heard: string | undefined
+  /** Milliseconds to wait before that, as the server said. */
+  retry: number | undefined
+  /** The server has ended its stream before the answer: it may take as long as it likes, and nothing is lost with the wait. */
   detached: boolean
   /** Set where the gateway itself asks, to learn a server's definitions: the answer is read and not released; told the next cursor. */
   readonly internal: ((nextCursor: string | undefined) => void) | undefined
@@ -69,8 +71,10 @@ export interface ClientSession {
   readonly asked: Map<string, Asked>
   /** Calls that made a task, by task id, with the approval that released them. */
   readonly tasks: Map<string, { readonly request: Request; readonly approval: GrantedApproval | undefined }>
-  readonly eventIds: EventIds
-  listening: Channel | undefined
+  readonly outbox: Outbox
+  listening: ClientChannel | undefined
+  /** The server's id of the last event that no request asked for. */
+  heard: string | undefined
   /** What greeted the server, to greet it again when it was restarted. */
   greeting: { readonly initialize: Request; initialized: Notification | undefined } | undefined
   greeted: number

@@ -1,9 +1,9 @@
 import { GatewayError } from '../errors.ts'
 import type { ClientName, KnownActor, Revision } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { createEventIds } from './event-ids.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
+import { createOutboxes } from './outbox.ts'
 import { isWaiting, principalOf, type ClientSession, type Pending } from './session.ts'
 
 export interface Sessions {
@@ -30,11 +30,11 @@ export interface OpenInput {
 }
 
 /** What was not sent yet is not sent any more. Its approval stays open for the same call, made again. */
-const endWaits = (session: ClientSession, mayEnd = ({ sent }: Pending): boolean => !sent): void => {
+export const endWaits = (session: ClientSession, mayEnd = ({ sent, detached }: Pending): boolean => !sent || detached): void => {
   for (const pending of session.pending.values()) if (mayEnd(pending)) pending.abort.abort(stopping)
 }
-/** Its caller is told to call again; what is being judged goes on. */
-const isPaused = ({ paused }: Pending): boolean => paused
+/** Its caller is told to call again, or is away; what is being judged goes on. */
+const isPaused = ({ paused, detached }: Pending): boolean => paused || detached
 
 const modernIdle = 30 * 60_000
 // Many clients of the older era do not greet again when their session is gone, so theirs lives through a working day.
@@ -52,6 +52,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
   const legacy = new Map<string, ClientSession>()
   const modern = new Map<string, ClientSession>()
   const perPrincipal = new Map<string, number>()
+  const outboxes = createOutboxes(rooms.clock)
   const countOf = (principal: string) => perPrincipal.get(principal) ?? 0
 
   const open = ({ actor, upstream, revision, client }: OpenInput, transport: string | undefined): ClientSession => {
@@ -61,7 +62,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     const now = rooms.clock()
     const session: ClientSession = {
       id: rooms.ids.session(), startedAt: now, principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
-      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), eventIds: createEventIds(), listening: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
+      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret), listening: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
     perPrincipal.set(principal, countOf(principal) + 1)
     rooms.record.openSession({ id: session.id, started_at: now, actor, upstream: upstream.name, revision, client })
@@ -78,6 +79,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     if (left > 0) perPrincipal.set(session.principal, left)
     else perPrincipal.delete(session.principal)
     session.listening?.finish()
+    session.outbox.close()
     endWaits(session)
     await session.link.close()
     rooms.record.endSession(session.id)
@@ -127,6 +129,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
       }
     },
     async sweep() {
+      outboxes.sweep()
       const gone = [...legacy.values()].filter((session) => session.closed || idle(session, legacyIdle))
       const quiet = [...modern.values()].filter((session) => session.closed || idle(session, modernIdle))
       await Promise.all([...gone, ...quiet].map(end))

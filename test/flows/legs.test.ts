@@ -42,9 +42,12 @@ const approve = async (verdict: 'approve' | 'deny' = 'approve') => {
   }
 }
 const firstLeg = async (to: number) => {
-  const asked = client.request('tools/call', { name: 'change', arguments: { to }, _meta: { progressToken: 'p' } })
+  const ask = async (state: object) => (await client.request('tools/call', { name: 'change', arguments: { to }, ...state })).result as { requestState: string; resultType: string; inputRequests?: object }
+  const asked = ask({})
   await approve()
-  return (await asked).result as { requestState: string; resultType: string }
+  let leg = await asked
+  while (leg.resultType === 'input_required' && leg.inputRequests === undefined) leg = await ask({ requestState: leg.requestState })
+  return leg
 }
 const answers = { inputResponses: { sure: { action: 'accept', content: {} } } }
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
-import { messagesIn, readEvents } from '../support/events.ts'
+import { messagesIn, readEvents, readMessages } from '../support/events.ts'
 import { events, mcpAnswers, startStubServer, type Received, type StubServer } from '../support/stub-server.ts'
 
 const policy = `package policies.test
@@ -63,15 +63,22 @@ const open = async (revision: string) => {
     client,
     call: () => client.send(call),
     /** A call whose caller loses the connection once it has seen an event. */
-    async callAndLeave() {
+    async callAndLeave(after = 0) {
       const abort = new AbortController()
       const response = await fetch(gateway.mcp('stub'), {
         method: 'POST', headers: { ...headers, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }, body: JSON.stringify(call), signal: abort.signal,
       })
-      const { value } = await readEvents(response).next()
+      let seen = 0
+      let last = ''
+      for await (const { id, data } of readEvents(response)) {
+        last = id ?? last
+        seen += data === '' ? 0 : 1
+        if (seen === after && last !== '') break
+      }
       abort.abort()
-      return value?.id ?? ''
+      return last
     },
+    listen: (signal: AbortSignal) => fetch(gateway.mcp('stub'), { headers: { ...headers, accept: 'text/event-stream' }, signal }),
     resume: (last: string) => fetch(gateway.mcp('stub'), { headers: { ...headers, accept: 'text/event-stream', 'last-event-id': last } }),
   }
 }
@@ -81,17 +88,13 @@ test.each(legacy)('%s: a greeting answered on a stream carries the session id of
   expect((await open(revision)).client.session).toMatch(/^[\x21-\x7e]{20,}$/)
 })
 
-test('a priming event stays one event, with an id and a clamped retry of the gateway', async () => {
+test('a stream of 2025-11-25 begins with an id of the gateway, and a retry of the server is clamped', async () => {
   onCall = cut('id: up-1\nretry: 5\ndata: \n\n')
-  expect(await (await (await open('2025-11-25')).call()).text()).toMatch(/^id: e\d+\nretry: 100\ndata: \n\n$/)
+  onResume = replay
+  expect(await (await (await open('2025-11-25')).call()).text()).toMatch(/^id: [\w-]+\.\d+\.1\ndata: \n\nretry: 100\n\n$/)
 })
 
-test('a retry alone is passed on and is no event', async () => {
-  onCall = cut('id: up-1\ndata: \n\n', 'retry: 900000\n\n')
-  expect(await (await (await open('2025-11-25')).call()).text()).toMatch(/^id: e\d+\ndata: \n\nretry: 30000\n\n$/)
-})
-
-test.each(legacy)('%s: a stream that the server cut is read on by GET, and its answer is judged as that of the call', async (revision) => {
+test.each(legacy)('%s: a stream that the server ends is ended for the client, read on by the gateway, and fetched by GET', async (revision) => {
   onCall = cut('id: up-1\nretry: 200\ndata: \n\n')
   onResume = replay
   const { call, resume } = await open(revision)
@@ -103,45 +106,140 @@ test.each(legacy)('%s: a stream that the server cut is read on by GET, and its a
   expect(idIn(text)).not.toBe(last)
 })
 
-test('a caller who lost the connection takes the stream over: the old one is read no more, and the answer comes once', async () => {
-  let left: () => void = () => undefined
-  const gone = new Promise<void>((resolve) => (left = resolve))
+test('a connection to the server that breaks is read on where the server can resume it, and the client sees one stream', async () => {
   onCall = (_id, response) => {
-    response.once('close', left)
-    events(response, ['id: up-1\ndata: \n\n'])
+    events(response, ['id: up-1\nretry: 100\ndata: \n\n', frame({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'before' } }, 'up-2')])
+    setImmediate(() => response.destroy())
   }
   onResume = replay
-  const { callAndLeave, resume } = await open('2025-11-25')
-  const resumed = await resume(await callAndLeave())
-  expect(await messagesIn(resumed)).toEqual([answer(7, 'card [CARD], after up-1')])
-  await gone
+  const messages = await messagesIn(await (await open('2025-11-25')).call())
+  expect(messages).toMatchObject([{ params: { data: 'before' } }, answer(7, 'card [CARD], after up-2')])
 })
 
-test('an answer that the caller missed comes again on the resumed stream', async () => {
-  let finish: () => void = () => undefined
-  onCall = (id, response) => {
-    events(response, ['id: up-1\ndata: \n\n'])
-    finish = () => void response.end(frame(answer(id, 'missed'), 'up-2'))
+const news = (text: string) => ({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: text } })
+
+test.each(legacy)('%s: a client that lost its connection comes back for what it missed, of a server that cannot resume, and sees the rest as it comes', async (revision) => {
+  const server = Promise.withResolvers<ServerResponse>()
+  onCall = (_id, response) => {
+    events(response, [frame(news('one'))])
+    server.resolve(response)
   }
-  onResume = (id, response) => cut(frame(answer(id, 'missed'), 'up-2'))(id, response, { method: 'GET', headers: {}, rawHeaders: [], body: '' })
+  const { callAndLeave, resume } = await open(revision)
+  const before = stub.received.filter(({ method }) => method === 'GET').length
+  const last = await callAndLeave(1)
+  const stream = await server.promise
+  stream.write(frame(news('two')))
+  const resumed = readMessages(await resume(last))
+  expect((await resumed.next()).value).toEqual(news('two'))
+  stream.write(frame(news('three')))
+  expect((await resumed.next()).value).toEqual(news('three'))
+  stream.end(frame(answer(callId, 'card 4111 1111 1111 1111')))
+  expect((await resumed.next()).value).toEqual(answer(7, 'card [CARD]'))
+  expect((await resumed.next()).done).toBe(true)
+  expect(stub.received.filter(({ method }) => method === 'GET').length).toBe(before)
+})
+
+test('an answer that came while the caller was away is fetched, and again if it is lost again', async () => {
+  const server = Promise.withResolvers<ServerResponse>()
+  onCall = (_id, response) => {
+    events(response, [])
+    response.flushHeaders()
+    server.resolve(response)
+  }
   const { callAndLeave, resume } = await open('2025-11-25')
   const last = await callAndLeave()
-  finish()
+  ;(await server.promise).end(frame(answer(callId, 'missed')))
+  expect(await messagesIn(await resume(last))).toEqual([answer(7, 'missed')])
   expect(await messagesIn(await resume(last))).toEqual([answer(7, 'missed')])
 })
 
-test('a question of the server that the caller missed comes again, and can be answered', async () => {
+test('what comes again is judged by the bundle that is active then: masked further, left out, or told as withheld', async () => {
+  onCall = (id, response) => {
+    events(response, [frame(news('for all')), frame(news('not any more')), frame(answer(id, 'code 4711'))])
+    response.end()
+  }
+  const { call, resume } = await open('2025-11-25')
+  const text = await (await call()).text()
+  expect(text).toContain('4711')
+  const last = idIn(text)
+  gateway.writePolicy('policies/test/test.rego', `${policy}
+deny contains {"code": "withdrawn"} if input.message.body.data == "not any more"
+
+mask contains {"path": "/content/0/text", "with": "[GONE]"} if input.message.kind == "result"
+`)
+  await gateway.gateway.pipeline.run()
+  expect(await messagesIn(await resume(last))).toEqual([news('for all'), answer(7, '[GONE]')])
+  gateway.writePolicy('policies/test/test.rego', `${policy}
+deny contains {"code": "withdrawn"} if input.message.direction == "to_client"
+`)
+  await gateway.gateway.pipeline.run()
+  expect(await messagesIn(await resume(last))).toMatchObject([{ id: 7, result: { isError: true, _meta: { 'sallyport/decision': { executed: true } } } }])
+  const audit = await gateway.token({ subject: 'ada', groups: ['audit'] }, 'api')
+  const get = async (path: string) => (await fetch(`${gateway.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${audit}` } })).json() as Promise<{ items: Record<string, unknown>[] }>
+  const [session] = (await get('sessions')).items
+  const results = (await get(`sessions/${String(session?.['id'])}/events`)).items.filter(({ method, kind }) => method === 'tools/call' && kind === 'result')
+  expect(results.map(({ outcome }) => outcome)).toEqual(['forwarded', 'forwarded', 'denied'])
+  gateway.writePolicy('policies/test/test.rego', policy)
+  await gateway.gateway.pipeline.run()
+})
+
+test('an event id is of no use in another session, of the same caller or of another', async () => {
+  onCall = (id, response) => void (events(response, [frame(answer(id, 'mine'))]), response.end())
+  const [one, other] = [await open('2025-11-25'), await open('2025-11-25')]
+  const last = idIn(await (await one.call()).text())
+  await (await other.call()).text()
+  expect((await other.resume(last)).status).toBe(400)
+  const eve = await gateway.token({ subject: 'eve', groups: [] }, 'stub')
+  const stolen = { 'mcp-session-id': one.client.session ?? '', 'mcp-protocol-version': '2025-11-25', authorization: `Bearer ${eve}`, accept: 'text/event-stream', 'last-event-id': last }
+  expect((await fetch(gateway.mcp('stub'), { headers: stolen })).status).toBe(404)
+  expect(await messagesIn(await one.resume(last))).toEqual([answer(7, 'mine')])
+})
+
+test('a question of the server that the caller missed comes again, and can be answered once', async () => {
   const question = { jsonrpc: '2.0', id: 'q', method: 'sampling/createMessage', params: { messages: [], maxTokens: 5 } }
-  onCall = (_id, response) => events(response, ['id: up-1\ndata: \n\n', frame(question, 'up-2')])
-  onResume = (_id, response) => events(response, [frame(question, 'up-2')])
+  const server = Promise.withResolvers<ServerResponse>()
+  onCall = (_id, response) => {
+    events(response, [])
+    response.flushHeaders()
+    server.resolve(response)
+  }
   const { client, callAndLeave, resume } = await open('2025-11-25')
-  const stream = readEvents(await resume(await callAndLeave()))
-  expect(JSON.parse((await stream.next()).value?.data ?? '{}')).toEqual(question)
+  const last = await callAndLeave()
+  const stream = await server.promise
+  stream.write(frame(question))
+  const resumed = readMessages(await resume(last))
+  expect((await resumed.next()).value).toEqual(question)
   const reply = { jsonrpc: '2.0', id: 'q', result: { role: 'assistant', content: { type: 'text', text: 'here' }, model: 'm' } }
   expect((await client.send(reply)).status).toBe(202)
   expect(stub.messages().at(-1)).toEqual(reply)
   expect(stub.messages().filter((message) => 'error' in message)).toEqual([])
-  await stream.return(undefined)
+  stream.end(frame(answer(callId, 'done')))
+  expect((await resumed.next()).value).toEqual(answer(7, 'done'))
+  expect(await messagesIn(await resume(last))).toEqual([answer(7, 'done')])
+})
+
+test('the stream that no request asked for is taken up again after a loss, with what came meanwhile', async () => {
+  const server = Promise.withResolvers<ServerResponse>()
+  onResume = (_id, response) => {
+    events(response, [frame(news('first'))])
+    server.resolve(response)
+  }
+  const { listen, resume } = await open('2025-11-25')
+  const abort = new AbortController()
+  const events_ = readEvents(await listen(abort.signal))
+  await events_.next()
+  const last = (await events_.next()).value?.id ?? ''
+  const before = stub.received.filter(({ method }) => method === 'GET').length
+  abort.abort()
+  await events_.next().catch(() => undefined)
+  const stream = await server.promise
+  stream.write(frame(news('missed')))
+  const resumed = readMessages(await resume(last))
+  expect((await resumed.next()).value).toEqual(news('missed'))
+  stream.write(frame(news('live')))
+  expect((await resumed.next()).value).toEqual(news('live'))
+  expect(stub.received.filter(({ method }) => method === 'GET').length).toBe(before)
+  await resumed.return(undefined)
 })
 
 test('a Last-Event-ID that this session never gave out is refused', async () => {

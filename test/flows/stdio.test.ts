@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from '../../src/model.ts'
 import { allowAll, connect, modernMeta, quiet, startGateway, type TestGateway } from '../support/gateway.ts'
-import { readEvents } from '../support/events.ts'
+import { readMessages } from '../support/events.ts'
 
 const secret = 'very-secret-key-of-the-child'
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-stdio-'))
@@ -110,14 +110,14 @@ test('what the child asks goes to the stream of the call, and to the open stream
   const { client, token } = await open('2025-11-25')
   const reply = { jsonrpc: '2.0', id: 'q1', result: { role: 'assistant', content: { type: 'text', text: 'hi' }, model: 'm' } }
   const ask = () => client.send({ jsonrpc: '2.0', id: 9, method: 'tools/call', params: { name: 'ask', arguments: {} } })
-  const stream = readEvents(await ask())
-  expect(JSON.parse((await stream.next()).value?.data ?? '{}')).toMatchObject({ id: 'q1', method: 'sampling/createMessage' })
+  const stream = readMessages(await ask())
+  expect((await stream.next()).value).toMatchObject({ id: 'q1', method: 'sampling/createMessage' })
   expect((await client.send(reply)).status).toBe(202)
-  expect((await stream.next()).value?.data).toContain('assistant')
+  expect(JSON.stringify((await stream.next()).value)).toContain('assistant')
 
   const get = await fetch(gateway.mcp('child'), { headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream', 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25' } })
   const asked = ask()
-  expect(JSON.parse((await readEvents(get).next()).value?.data ?? '{}')).toMatchObject({ id: 'q1' })
+  expect((await readMessages(get).next()).value).toMatchObject({ id: 'q1' })
   await client.send(reply)
   expect(await (await asked).text()).toContain('assistant')
 })

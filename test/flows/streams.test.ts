@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
-import { messagesIn, readEvents } from '../support/events.ts'
+import { messagesIn, readMessages } from '../support/events.ts'
 import { events, mcpAnswers, startStubServer, type Received, type StubServer } from '../support/stub-server.ts'
 
 const policy = `package policies.test
@@ -71,9 +71,9 @@ test('events are passed on while the server still works, each judged and masked'
   const response = await client.send(call(5, { _meta: { progressToken: 'mine' } }))
   const at: number[] = []
   const seen: Record<string, unknown>[] = []
-  for await (const { data } of readEvents(response)) {
+  for await (const message of readMessages(response)) {
     at.push(performance.now() - started)
-    seen.push(JSON.parse(data))
+    seen.push(message)
   }
   expect(seen).toHaveLength(4)
   expect(seen[0]).toMatchObject({ params: { progressToken: 'mine', progress: 1, message: 'card [MASKED]' } })
@@ -90,13 +90,13 @@ test('what a server asks of the client is judged, and so is the reply', async ()
     response.end(frame(answer(id)))
   }
   const client = await connect(gateway.mcp('stub'), token, '2025-11-25', { sampling: {} })
-  const stream = readEvents(await client.send(call(6)))
-  const question = JSON.parse((await stream.next()).value?.data ?? '{}')
+  const stream = readMessages(await client.send(call(6)))
+  const question = (await stream.next()).value
   expect(question).toMatchObject({ method: 'sampling/createMessage', id: 'q1' })
   expect((await client.send({ jsonrpc: '2.0', id: 'q1', result: { role: 'assistant', content: { type: 'text', text: 'hi' }, model: 'm' } })).status).toBe(202)
   expect(replies).toEqual([{ jsonrpc: '2.0', id: 'q1', result: { role: 'assistant', content: { type: 'text', text: 'hi' }, model: 'm' } }])
   asked(undefined)
-  expect(JSON.parse((await stream.next()).value?.data ?? '{}')).toMatchObject({ id: 6, result: {} })
+  expect((await stream.next()).value).toMatchObject({ id: 6, result: {} })
   expect((await client.send({ jsonrpc: '2.0', id: 'q1', result: {} })).status).toBe(400)
   expect(replies).toHaveLength(1)
 })
@@ -108,10 +108,10 @@ test('a refused request of the server is answered on the client\'s behalf; a ref
     response.end(frame(answer(id)))
   }
   const client = await connect(gateway.mcp('stub'), token, '2025-11-25', { elicitation: {}, roots: {} })
-  const stream = readEvents(await client.send(call(7)))
-  expect(JSON.parse((await stream.next()).value?.data ?? '{}')).toMatchObject({ id: 'r2' })
+  const stream = readMessages(await client.send(call(7)))
+  expect((await stream.next()).value).toMatchObject({ id: 'r2' })
   await client.send({ jsonrpc: '2.0', id: 'r2', result: { text: 'forbidden' } })
-  expect(JSON.parse((await stream.next()).value?.data ?? '{}')).toMatchObject({ id: 7 })
+  expect((await stream.next()).value).toMatchObject({ id: 7 })
   expect(replies).toMatchObject([{ id: 'r1', error: { code: -32601 } }, { id: 'r2', error: {} }])
 })
 
@@ -140,8 +140,8 @@ test('the GET stream carries what no request asked for, judged too', async () =>
   expect(response.status).toBe(200)
   expect((await fetch(gateway.mcp('stub'), { headers })).status).toBe(409)
   listening?.write(frame({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'ssn and card 5555555555554444' } }))
-  const stream = readEvents(response)
-  expect(JSON.parse((await stream.next()).value?.data ?? '{}')).toEqual({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'ssn and card [MASKED]' } })
+  const stream = readMessages(response)
+  expect((await stream.next()).value).toEqual({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'ssn and card [MASKED]' } })
   await stream.return(undefined)
   expect((await fetch(gateway.mcp('stub'), { method: 'DELETE', headers })).status).toBe(200)
   expect((await client.request('tools/list')).status).toBe(404)

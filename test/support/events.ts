@@ -17,3 +17,8 @@ export const messagesIn = async (response: Response): Promise<Record<string, unk
   for await (const { data } of readEvents(response)) if (data !== '') seen.push(JSON.parse(data))
   return seen
 }
+
+/** The messages on a stream, as they arrive; events that say nothing are left out. */
+export async function* readMessages(response: Response): AsyncGenerator<Record<string, unknown>> {
+  for await (const { data } of readEvents(response)) if (data !== '') yield JSON.parse(data)
+}
