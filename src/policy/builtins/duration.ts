@@ -17,7 +17,7 @@ function rewrite(text: string): string | undefined {
   const segments = [...rest.matchAll(/([\d.]+)(ms|us|µs|ns|[a-z])/g)].map(([whole, digits = '', unit = '']) => {
     const factor = Object.hasOwn(hours, unit) ? hours[unit] : undefined
     if (factor === undefined) return whole
-    return /^(?:\d+\.?\d*|\.\d+)$/.test(digits) ? decimal(Number(digits) * factor) : undefined
+    return /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(digits) ? decimal(Number(digits) * factor) : undefined
   })
   return segments.includes(undefined) ? undefined : sign + segments.join('')
 }
@@ -30,7 +30,7 @@ function decimal(value: number): string {
 function parse(text: string): bigint | undefined {
   const [, sign, rest = ''] = /^([+-]?)(.*)$/s.exec(text) ?? []
   if (rest === '0') return 0n
-  if (!/^(?:(?:\d+\.?\d*|\.\d+)[^\d.]+)+$/.test(rest)) return undefined
+  if (!/^(?:(?:\d+(?:\.\d*)?|\.\d+)[^\d.]+)+$/.test(rest)) return undefined
   let sum = 0n
   for (const [, whole = '', fraction = '', unit = ''] of rest.matchAll(/(\d*)\.?(\d*)([^\d.]+)/g)) {
     const size = Object.hasOwn(units, unit) ? units[unit] : undefined

@@ -13,7 +13,7 @@ interface Chars {
   at: number
 }
 
-const maxSet = 4096
+const maxSet = 1024
 
 /** The next character and whether a backslash stood before it. */
 function next(from: Chars): { readonly char: string; readonly escaped: boolean } | undefined {
@@ -26,13 +26,13 @@ function next(from: Chars): { readonly char: string; readonly escaped: boolean }
   return { char: escaped, escaped: true }
 }
 
-function tokens(text: string): readonly Token[] {
+function tokens(text: string, charge: Charge): readonly Token[] {
   const from: Chars = { all: [...text], at: 0 }
   const found: Token[] = []
   for (let one = next(from); one !== undefined; one = next(from)) {
     const special = one.escaped ? '' : one.char
     if (special === ']' || special === '+' || special === '*') noAnswer()
-    const chars = special === '.' ? undefined : special === '[' ? setOf(from) : new Set([codeOf(one.char)])
+    const chars = special === '.' ? undefined : special === '[' ? setOf(from, charge) : new Set([codeOf(one.char)])
     const mark = from.all[from.at]
     const flag: Flag = mark === '+' || mark === '*' ? mark : ''
     if (flag !== '') from.at += 1
@@ -44,7 +44,7 @@ function tokens(text: string): readonly Token[] {
 
 const codeOf = (char: string): number => char.codePointAt(0) ?? 0
 
-function setOf(from: Chars): ReadonlySet<number> {
+function setOf(from: Chars, charge: Charge): ReadonlySet<number> {
   const chars = new Set<number>()
   let before: string | undefined
   for (let one = next(from); one !== undefined; one = next(from)) {
@@ -60,6 +60,7 @@ function setOf(from: Chars): ReadonlySet<number> {
     const [low, high] = [codeOf(before), codeOf(end.char)]
     if (high < low) noAnswer()
     if (high - low > maxSet) throw new Error(`a range of more than ${maxSet} characters`)
+    charge(20 * (high - low))
     for (let code = low; code <= high; code += 1) chars.add(code)
     before = undefined
   }
@@ -90,7 +91,7 @@ function fits(a: Token | undefined, b: Token | undefined): boolean {
 }
 
 function overlap(a: readonly Token[], b: readonly Token[], charge: Charge): boolean {
-  charge(50 + a.length + b.length)
+  charge(50 + 1000 * (a.length + b.length))
   for (let at = 0; at < a.length && at < b.length; at += 1) {
     if (a[at]?.flag === '' && b[at]?.flag === '') {
       if (!fits(a[at], b[at])) return false
@@ -132,7 +133,7 @@ function trimmed(a: readonly Token[], b: readonly Token[]): readonly (readonly T
 }
 
 const globsMatch = builtin(([a, b], charge) => {
-  const [one, other] = trimmed(tokens(asText(a)), tokens(asText(b))) ?? []
+  const [one, other] = trimmed(tokens(asText(a), charge), tokens(asText(b), charge)) ?? []
   return one !== undefined && other !== undefined && overlap(one, other, charge)
 }, 4096)
 

@@ -19,6 +19,7 @@ import { timeBuiltins } from './time.ts'
 import { unitBuiltins } from './units.ts'
 import { uriBuiltins } from './uri.ts'
 import { versionBuiltins } from './version.ts'
+import { x509Builtins } from './x509/index.ts'
 import { yamlBuiltins } from './yaml.ts'
 
 export type { HostBuiltin } from './builtin.ts'
@@ -39,6 +40,7 @@ export const hostBuiltins: Readonly<Record<string, HostBuiltin>> = {
   ...unitBuiltins,
   ...uriBuiltins,
   ...versionBuiltins,
+  ...x509Builtins,
   ...yamlBuiltins,
   sprintf,
 }

@@ -42,8 +42,16 @@ function decodeToken(text: string, depth = 0): Value {
   if (header.get('enc') !== undefined) noAnswer()
   const body = decode(payload).toString()
   const content = header.get('cty')
-  if (content !== undefined && asText(content) === 'JWT') return decodeToken(body.replace(/^["']+|["']+$/g, ''), depth + 1)
+  if (content !== undefined && asText(content) === 'JWT') return decodeToken(withoutQuotes(body), depth + 1)
   return [header, jsonObject(body), decode(sign).toString('hex')]
+}
+
+function withoutQuotes(text: string): string {
+  const isQuote = (char: string | undefined): boolean => char === '"' || char === "'"
+  let [from, to] = [0, text.length]
+  while (from < to && isQuote(text[from])) from += 1
+  while (to > from && isQuote(text[to - 1])) to -= 1
+  return text.slice(from, to)
 }
 
 interface Header {

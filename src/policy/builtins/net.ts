@@ -72,6 +72,12 @@ function printAddress(value: bigint, bits: Bits): string {
   return new ipaddr.IPv6(bytes).toRFC5952String()
 }
 
+/** Undefined for what is no address of 4 or 16 bytes. */
+export function printAddressBytes(bytes: Buffer): string | undefined {
+  if (bytes.length !== 4 && bytes.length !== 16) return undefined
+  return printAddress(BigInt(`0x${bytes.toString('hex')}`), bytes.length === 4 ? 32 : 128)
+}
+
 function expand(value: Value | undefined, charge: Charge): Value {
   const net = asNetwork(value)
   const count = lastOf(net) - net.first + 1n

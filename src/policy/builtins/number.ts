@@ -16,7 +16,9 @@ export function decimalOf(text: string): Decimal | undefined {
   const [, sign = '', whole = '', fraction = '', power = '0'] = found
   const written = (whole + fraction).replace(/^0+(?=\d)/, '')
   if (written === '') return undefined
-  const kept = written.replace(/0+$/, '')
+  let end = written.length
+  while (written[end - 1] === '0') end -= 1
+  const kept = written.slice(0, end)
   if (kept === '') return { digits: 0n, exponent: 0 }
   const exponent = Number(power) - fraction.length + (written.length - kept.length)
   return { digits: BigInt(kept) * (sign === '-' ? -1n : 1n), exponent }

@@ -16,7 +16,7 @@ export function readPem(text: string): PemBlock | undefined {
     if (found === null) return undefined
     const [whole, type = '', body = '', end] = found
     from += found.index + whole.length
-    const bytes = type === end ? decodeBase64(body.replace(/^(?:[^\n]*:[^\n]*\n)+\s*/, '').replace(/\s/g, '')) : undefined
+    const bytes = type === end ? decodeBase64(body.replace(/^(?:[^\n:]*:[^\n]*\n)+/, '').replace(/\s/g, '')) : undefined
     if (bytes !== undefined) return { type, bytes, rest: text.slice(from) }
   }
 }

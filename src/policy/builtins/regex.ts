@@ -141,12 +141,12 @@ function groupOf(match: Match, name: string): string {
 
 const templateMatch: HostBuiltin = builtin(([template, text, start, end], charge) => {
   const [open, close] = [asText(start), asText(end)]
+  if (asText(template).length > maxPattern) throw new Error(`a template of more than ${maxPattern} characters`)
   if (Buffer.byteLength(open) !== 1 || Buffer.byteLength(close) !== 1) return undefined
   const pattern = patternOf(asText(template), open, close, charge)
   const regex = pattern === undefined ? undefined : compilePattern(pattern, charge)
   if (regex === undefined) return undefined
-  charge(regex.programSize() * (asText(text).length + 1))
-  return regex.test(asText(text))
+  return isFound(regex, asText(text), charge)
 })
 
 /** Between the delimiters stand patterns, each sound by itself; all else is literal. */

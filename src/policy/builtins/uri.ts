@@ -91,6 +91,14 @@ export function isUri(text: string): boolean {
   return text !== '' && orElse(false, () => parse(text) !== undefined) === true
 }
 
+/** Go's structure; of addresses with a user, an opaque part or escapes it says more than is kept here. */
+export function uriParts(text: string): Value {
+  const { scheme, host, path, query, fragment } = parse(text)
+  if (/[%@?#]/.test(text) || !text.includes('//')) throw new Error('an address of a rare form')
+  const none = { Opaque: '', RawFragment: '', RawPath: '', ForceQuery: false, OmitHost: false, User: null }
+  return objectOf({ ...none, Scheme: scheme, Host: host, Path: path, RawQuery: query, Fragment: fragment })
+}
+
 export function schemeOf(text: string): string {
   return parse(text).scheme
 }

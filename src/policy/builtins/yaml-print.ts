@@ -73,7 +73,9 @@ function quoted(text: string): string {
 
 /** A block that keeps its lines; its mark says what becomes of the last line's end. */
 function printLines(text: string, indent: string): string {
-  const body = text.replace(/\n+$/, '')
+  let end = text.length
+  while (text[end - 1] === '\n') end -= 1
+  const body = text.slice(0, end)
   const ends = text.length - body.length
   if (body === '' || /^[ \t]|[ \t]$|[ \t]\n|\t|[\ud800-\udfff]/.test(text)) throw new Error('lines that are rare in YAML')
   const mark = ends === 0 ? '|-' : ends === 1 ? '|' : '|+'

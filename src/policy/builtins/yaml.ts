@@ -9,6 +9,7 @@ import { asJson, isArray, RegoNumber, RegoObject, type Pair, type Value } from '
 const require = createRequire(import.meta.url)
 const library = (): typeof Yaml => require('yaml') as typeof Yaml
 
+const maxBytes = 32 * 1024
 const maxNodes = 20_000
 const maxDepth = 200
 
@@ -73,7 +74,7 @@ function keyOf(key: Value): string {
 }
 
 export const yamlBuiltins = {
-  'yaml.is_valid': builtin(([text], charge) => orElse(false, () => read(asText(text), charge) !== undefined)),
-  'yaml.marshal': builtin(([value], charge) => printYaml(asJson(value ?? null), charge)),
-  'yaml.unmarshal': builtin(([text], charge) => read(asText(text), charge)),
+  'yaml.is_valid': builtin(([text], charge) => orElse(false, () => read(asText(text), charge) !== undefined), maxBytes),
+  'yaml.marshal': builtin(([value], charge) => printYaml(asJson(value ?? null), charge), maxBytes),
+  'yaml.unmarshal': builtin(([text], charge) => read(asText(text), charge), maxBytes),
 } satisfies Record<string, HostBuiltin>

@@ -54,6 +54,7 @@ interface Reading {
 }
 
 const typeNames = ['array', 'boolean', 'integer', 'number', 'null', 'object', 'string']
+const perPattern = 5_000
 const drafts: Readonly<Record<string, Draft>> = { '4': 4, '6': 6, '7': 7 }
 
 export function compileSchema(root: Value, charge: Charge): Schema {
@@ -159,6 +160,7 @@ function readObject(node: RegoObject, schema: Schema, from: Reading): void {
   const patterns = node.get('patternProperties')
   if (patterns !== undefined && !(patterns instanceof RegoObject)) wrongType('valid schema', 'patternProperties')
   for (const [key, value] of patterns instanceof RegoObject ? patterns.pairs : []) {
+    from.charge(perPattern)
     const regex = compilePattern(String(key), from.charge)
     if (regex === undefined) throw new SchemaError(`Invalid regex pattern '${String(key)}'`)
     schema.patternProperties.push([regex, read(value, from)])
@@ -241,6 +243,7 @@ function readCounts(node: RegoObject, schema: Schema): void {
 function readText(node: RegoObject, schema: Schema, from: Reading): void {
   const source = text(node, 'pattern')
   if (source !== undefined) {
+    from.charge(perPattern)
     const regex = compilePattern(source, from.charge)
     if (regex === undefined) throw new SchemaError('pattern must be a valid regex')
     schema.pattern = [source, regex]

@@ -20,6 +20,8 @@ function isAddress(text: string): boolean {
   return plainAddress.test(text)
 }
 
+const isClosed = (path: string): boolean => path.lastIndexOf('{') <= path.lastIndexOf('}')
+
 type Check = (text: string, charge: Charge) => boolean
 
 const pointer = /^(?:\/(?:[^~/]|~0|~1)*)*$/
@@ -27,7 +29,7 @@ const checks: Readonly<Record<string, Check>> = {
   date: isTime('2006-01-02'),
   time: isTime('15:04:05Z07:00', '15:04:05'),
   'date-time': isTime('15:04:05', '15:04:05Z07:00', '2006-01-02', rfc3339),
-  hostname: (text) => hostname.test(text) && text.length < 256,
+  hostname: (text) => text.length < 256 && hostname.test(text),
   email: isAddress,
   'idn-email': isAddress,
   ipv4: (text) => !text.includes('%') && isIP(text) !== 0 && text.includes('.'),
@@ -36,7 +38,7 @@ const checks: Readonly<Record<string, Check>> = {
   iri: isAbsolute,
   'uri-reference': isReference,
   'iri-reference': isReference,
-  'uri-template': (text) => isReference(text) && !/\{[^}]*$/.test(text.split(/[?#]/, 1)[0] ?? ''),
+  'uri-template': (text) => isReference(text) && isClosed(text.split(/[?#]/, 1)[0] ?? ''),
   uuid: (text) => /^[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}$/i.test(text),
   regex: (text, charge) => text === '' || compilePattern(text, charge) !== undefined,
   'json-pointer': (text) => pointer.test(text),
