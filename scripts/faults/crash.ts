@@ -112,7 +112,7 @@ const atEachStep: Way['kill'] = async (world, caller, round) => {
 
 export const crash = crashes({
   title: 'what reached the server is recorded, whenever the gateway is killed',
-  needs: [], normally: 200, delay: 2, kill: underLoad(1_000, 200, 3_000),
+  needs: [], normally: 200, delay: 20, kill: underLoad(1_000, 200, 3_000),
 })
 export const workers = crashes({
   title: 'with several processes on one store, too, whichever of them is killed',

@@ -1,0 +1,17 @@
+import { jest } from '@jest/globals'
+import { campaigns } from '../../scripts/faults/index.ts'
+import { missing } from '../../scripts/faults/needs.ts'
+
+// One round of the campaigns that take seconds; `npm run test:faults` runs them, and the others, at full size.
+
+jest.setTimeout(180_000)
+
+describe.each(['P1', 'P3', 'P6', 'P8'])('%s', (promise) => {
+  const { title, needs, run } = campaigns[promise]!
+  const onThisMachine = missing(needs).length === 0 ? test : test.skip
+  onThisMachine(title, async () => {
+    const report = await run({ rounds: 1, messages: 40, say: () => undefined })
+    expect(report).toMatchObject({ violations: 0 })
+    expect(report.checked).toBeGreaterThan(0)
+  })
+})
