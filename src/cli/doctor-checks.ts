@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Settings } from '../config/schema.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Environment } from '../config/env.ts'
+import { countOf } from '../open.ts'
+import { socketIn } from '../workers/words.ts'
 import { credentialsOf } from '../config/credentials.ts'
 import { tlsOf } from '../config/tls.ts'
 import type { Check } from './doctor.ts'
@@ -120,6 +123,27 @@ const earliest = Date.parse('2026-01-01T00:00:00Z')
 const latest = Date.parse('2100-01-01T00:00:00Z')
 
 /** Tokens, approvals and records live by the clock. */
+/** Several processes talk over Unix sockets, whose paths are short. */
+export const checkWorkers = async (settings: Settings): Promise<readonly Check[]> => {
+  const count = countOf(settings)
+  if (count === 1) return []
+  const cores = availableParallelism()
+  const many: Check = { check: 'workers', state: 'warning', says: `${count} workers share ${cores} ${cores === 1 ? 'core' : 'cores'}`, remedy: 'more workers than cores make nothing faster; `workers: auto` is one for each core' }
+  try {
+    const directory = await mkdtemp(join(tmpdir(), 'sallyport-'))
+    try {
+      const server = createServer().listen(socketIn(directory, count - 1))
+      await once(server, 'listening')
+      server.close()
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+    return [{ check: 'workers', state: 'ok', says: `${count} workers can be run` }, ...(count > cores ? [many] : [])]
+  } catch (error) {
+    return [{ check: 'workers', state: 'failed', says: `${tmpdir()} cannot hold the sockets between workers: ${say(error)}`, remedy: 'set TMPDIR to a directory of a short path that the gateway\'s user can write to, or workers: 1' }]
+  }
+}
+
 export const checkClock = (now: number): readonly Check[] =>
   now > earliest && now < latest
     ? [{ check: 'clock', state: 'ok', says: new Date(now).toISOString() }]

@@ -1,6 +1,6 @@
 import type { Loaded } from '../config/load.ts'
 import { showProblem } from '../config/problem.ts'
-import { checkClock, checkIssuers, checkPolicy, checkPort, checkStore, checkUpstreams } from './doctor-checks.ts'
+import { checkClock, checkIssuers, checkPolicy, checkPort, checkStore, checkUpstreams, checkWorkers } from './doctor-checks.ts'
 import type { Register } from './main.ts'
 import { exitCode, printable } from './output.ts'
 import { load } from './settings-file.ts'
@@ -46,6 +46,7 @@ export const registerDoctor: Register = (program, { output, env, exit }) => {
         show(await checkUpstreams(settings, secrets, env))
         show(await checkPort('port', settings.listen.host, settings.listen.port))
         if (settings.metrics !== undefined) show(await checkPort('metrics port', settings.metrics.host, settings.metrics.port))
+        show(await checkWorkers(settings))
         show(checkClock(Date.now()))
       }
       const isWell = !checks.some(({ state }) => state === 'failed')

@@ -63,8 +63,12 @@ const tlsNeedsHttps: Check = ({ upstreams }) => overHttp(upstreams).flatMap(({ n
 const ownMetricsPort: Check = ({ listen, metrics }) =>
   metrics !== undefined && listen !== undefined && metrics.port === listen.port && metrics.port !== 0 ? [{ steps: ['metrics', 'port'], found: 'the port of the gateway', expected: 'a port of its own' }] : []
 
+const enoughToShare: Check = ({ workers, limits }) =>
+  typeof workers !== 'number' || limits === undefined ? [] : (['sessions', 'children', 'connections'] as const).flatMap(name =>
+    limits[name] < workers ? [{ steps: ['limits', name], found: `less than the ${workers} workers that share it`, expected: 'at least one for each worker' }] : [])
+
 const checks: readonly Check[] = [
-  plainListening, portZero, someIssuer, distinctIssuers, groupsOfOthers, someUpstream, confidentialCredentials, tlsNeedsHttps, ownMetricsPort,
+  plainListening, portZero, someIssuer, distinctIssuers, groupsOfOthers, someUpstream, confidentialCredentials, tlsNeedsHttps, ownMetricsPort, enoughToShare,
 ]
 
 /** What must not be run with. */

@@ -253,6 +253,7 @@ test('a worker that is killed in the middle of calls takes nothing of the other 
   const [victim, bystander] = [somebodyOn(0), somebodyOn(1)]
   const theirs = await connect(gateway.mcp('stub'), await tokenOf(bystander), '2025-11-25')
   const own = oneConnection()
+  for (let call = 0; call < 5; call += 1) await own.send(await tokenOf(victim), modern('count', {}), modernHeaders('count'))
   const counted = await metric('sallyport_decisions_total{kind="allow",direction="to_server"}'.replace(/[{}"]/g, '\\$&'))
   arrived = Promise.withResolvers()
   const lost = own.send(await tokenOf(victim), modern('wait', { key: 'lost' }), modernHeaders('wait')).then(({ status }) => status, () => 'cut')
@@ -269,10 +270,10 @@ test('a worker that is killed in the middle of calls takes nothing of the other 
   expect(await metric('sallyport_worker_restarts_total')).toBe(1)
   expect(await metric('sallyport_decisions_total{kind="allow",direction="to_server"}'.replace(/[{}"]/g, '\\$&'))).toBeGreaterThanOrEqual(counted + 1)
   const fates = async (who: Who) => (await recordOf(who)).flatMap(({ events }) => events.filter(({ method, kind }) => method === 'tools/call' && kind === 'request').map(({ outcome }) => outcome))
-  expect(await fates(victim)).toEqual(['unknown'])
+  expect(await fates(victim)).toEqual([...Array(5).fill('forwarded'), 'unknown'])
   expect(await fates(bystander)).toEqual(['forwarded', 'forwarded'])
   const again = oneConnection()
-  expect((await again.send(await tokenOf(victim), modern('count', {}), modernHeaders('count'))).status).toBe(200)
+  expect((await again.send(await tokenOf(victim), modern('count', {}), modernHeaders('count'))).body).toContain('too_many') // it was counted before
   expect(stub.messages().filter(({ params }) => JSON.stringify(params)?.includes('"lost"'))).toHaveLength(1)
   own.close()
   again.close()
