@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
+import { Client as ClientV2, SSEClientTransport as SseV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport as SseV1 } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
 
@@ -31,23 +32,42 @@ export const openSdkV1: OpenClient = async (url, token) => {
   // The SDK's own transport has optional members that its interface spells without `undefined`.
   const transport = new HttpV1(new URL(url), withToken(token)) as HttpV1 & TransportV1
   await client.connect(transport)
-  return {
-    revision: transport.protocolVersion,
-    tools: async () => (await client.listTools()).tools.map(({ name }) => name),
-    call: (name, args) => client.callTool({ name, arguments: { ...args } }).then(seenOf, failed),
-    close: () => client.close(),
-  }
+  return { ...clientV1(client), revision: transport.protocolVersion }
 }
+
+const clientV1 = (client: ClientV1): RealClient => ({
+  revision: undefined,
+  tools: async () => (await client.listTools()).tools.map(({ name }) => name),
+  call: (name, args) => client.callTool({ name, arguments: { ...args } }).then(seenOf, failed),
+  close: () => client.close(),
+})
+const clientV2 = (client: ClientV2): RealClient => ({
+  revision: client.getNegotiatedProtocolVersion(),
+  tools: async () => (await client.listTools()).tools.map(({ name }) => name),
+  call: (name, args) => client.callTool({ name, arguments: { ...args } }).then(seenOf, failed),
+  close: () => client.close(),
+})
 
 export const openSdkV2 = (mode: 'legacy' | 'auto' | { readonly pin: string }): OpenClient => async (url, token) => {
   const client = new ClientV2(info, { versionNegotiation: { mode } })
   await client.connect(new HttpV2(new URL(url), withToken(token)))
-  return {
-    revision: client.getNegotiatedProtocolVersion(),
-    tools: async () => (await client.listTools()).tools.map(({ name }) => name),
-    call: (name, args) => client.callTool({ name, arguments: { ...args } }).then(seenOf, failed),
-    close: () => client.close(),
-  }
+  return clientV2(client)
+}
+
+/** Over HTTP+SSE, as a client that has tried Streamable HTTP at that address and was told that it is not spoken there. */
+export const openSseV1: OpenClient = async (url, token) => {
+  const address = new URL(`${url}/sse`)
+  const refused = await new ClientV1(info).connect(new HttpV1(address, withToken(token)) as HttpV1 & TransportV1).then(() => 'connected', (error: { code?: number }) => error.code)
+  if (refused !== 405) throw new Error(`expected 405, got ${refused}`)
+  const client = new ClientV1(info)
+  await client.connect(new SseV1(address, withToken(token)))
+  return clientV1(client)
+}
+
+export const openSseV2 = (mode: 'legacy' | 'auto'): OpenClient => async (url, token) => {
+  const client = new ClientV2(info, { versionNegotiation: { mode } })
+  await client.connect(new SseV2(new URL(`${url}/sse`), withToken(token)))
+  return clientV2(client)
 }
 
 const root = join(import.meta.dirname, '../..')
@@ -55,7 +75,7 @@ const root = join(import.meta.dirname, '../..')
 /** Resolves with what a program printed, whatever its exit code: 5 is the inspector's for a tool's own error. */
 const run = (file: string, args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number; readonly output: string }> =>
   new Promise((resolve) => {
-    const child = execFile(file, args, { timeout: 20_000, env: { ...process.env, ...env } }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout === '' ? stderr : stdout }))
+    const child = execFile(file, args, { timeout: 120_000, env: { ...process.env, ...env } }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout === '' ? stderr : stdout }))
     child.stdin?.end(input)
   })
 
@@ -84,7 +104,7 @@ export const openCurl: OpenClient = async (url, token) => {
   const revision = '2025-11-25'
   const post = async (message: object, session?: string) => {
     const headers = [`Authorization: Bearer ${token}`, 'Content-Type: application/json', 'Accept: application/json, text/event-stream', ...(session === undefined ? [] : [`Mcp-Session-Id: ${session}`, `MCP-Protocol-Version: ${revision}`])]
-    const { output } = await run('curl', ['-sS', '-i', '--max-time', '15', ...headers.flatMap((header) => ['-H', header]), '-d', '@-', url], JSON.stringify({ jsonrpc: '2.0', ...message }))
+    const { output } = await run('curl', ['-sS', '-i', '--max-time', '100', ...headers.flatMap((header) => ['-H', header]), '-d', '@-', url], JSON.stringify({ jsonrpc: '2.0', ...message }))
     const [head = '', body = ''] = output.split('\r\n\r\n')
     const data = body.split('\n').filter((line) => line.startsWith('data: {')).map((line) => line.slice(6))
     return { session: /^mcp-session-id: (\S+)/im.exec(head)?.[1], answer: JSON.parse(data.at(-1) ?? (body === '' ? '{}' : body)) as { result?: Record<string, unknown>; error?: { message: string } } }

@@ -81,7 +81,7 @@ export async function writeGatewayFiles(options: GatewayFilesOptions): Promise<G
   }
 }
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const address = server.address()
