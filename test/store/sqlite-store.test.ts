@@ -34,6 +34,17 @@ test('nobody but the owner can read the files of the store', async () => {
   expect(statSync(dir).mode & 0o777).toBe(0o700)
 })
 
+test('what cannot be read is the fault that what cannot be written is', async () => {
+  const store = await open()
+  const other = new DatabaseSync(place.path)
+  other.exec('ALTER TABLE approval RENAME TO gone; ALTER TABLE event RENAME TO gone_too')
+  other.close()
+  await store.records.putSession(sessionRow('1'))
+  for (const reading of [store.approvals.get('apr_1'), store.approvals.list({}), store.records.listEvents('ses_1', {}), store.records.recentActivity(0)]) {
+    await expect(reading).rejects.toMatchObject({ code: 'record_unavailable' })
+  }
+})
+
 test('one store serves one gateway at a time', async () => {
   const store = await open()
   await expect(open()).rejects.toThrow('in use by another gateway')

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { Kysely, SqliteDialect } from 'kysely'
+import { GatewayError } from '../../errors.ts'
 import type { Tables } from '../schema.ts'
 
 /** Kysely over `node:sqlite`, for queries that only read: its dialect wants the few methods of another library's database. */
@@ -9,16 +10,25 @@ export function createReader(db: DatabaseSync): Kysely<Tables> {
       database: {
         close: () => db.close(),
         prepare(text) {
-          const statement = db.prepare(text)
+          const statement = orUnavailable(() => db.prepare(text))
           const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
           return {
             reader: true,
-            all: (parameters) => statement.all(...values(parameters)),
+            all: (parameters) => orUnavailable(() => statement.all(...values(parameters))),
             iterate: (parameters) => statement.iterate(...values(parameters)),
-            run: (parameters) => statement.run(...values(parameters)),
+            run: (parameters) => orUnavailable(() => statement.run(...values(parameters))),
           }
         },
       },
     }),
   })
+}
+
+/** A disk that cannot be read is the same fault to callers as one that cannot be written. */
+function orUnavailable<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new GatewayError('record_unavailable', { cause, detail: `the store cannot be read: ${(cause as Error).message}` })
+  }
 }

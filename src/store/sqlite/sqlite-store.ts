@@ -88,7 +88,14 @@ async function open(path: string, options: SqliteStoreOptions, release: () => vo
 
 async function start(path: string, run: string, reading: DatabaseSync, { logger, observe, limits, writer }: SqliteStoreOptions, release: () => void): Promise<Store> {
   const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
-  const lastDurable = () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }
+  const nothing = { op: 0, faults: 0 }
+  const lastDurable = () => {
+    try {
+      return (mark.get(run) as typeof nothing | undefined) ?? nothing
+    } catch {
+      return nothing // of what nobody can tell, nothing was promised
+    }
+  }
   const queue = await createWriteQueue({ path, run, writer, lastDurable, logger, ...(observe && { observe }), ...(limits && { limits }) })
   const reader = createReader(reading)
   let closing: Promise<void> | undefined
