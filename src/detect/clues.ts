@@ -1,4 +1,4 @@
-import { digitRun, digitRuns, fewestDigits, type DigitRun } from './detector.ts'
+import { digitRun, digitRuns, fewestDigits, short, type DigitRun } from './detector.ts'
 
 /** What stands in a text, found before any detector looks at it: most texts hold nothing that one of them needs. */
 export interface Clues {
@@ -18,11 +18,10 @@ const wordPattern = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
 /** No key or token that only its letters tell is shorter. */
 const shortestWord = 16
 const anyPattern = new RegExp(['@', hidingPattern.source, digitRun.source, markPattern.source].join('|'), 'i')
-/** A look at each character is faster in texts of at most so many, one pattern for everything in those that are not much longer. */
-const short = 32
+/** One pattern for everything is faster than one for each in texts that are not longer. */
 const middling = 512
 
-const none: Clues = { runs: [], at: false, marks: false, words: false, hiding: false }
+export const noClues: Clues = { runs: [], at: false, marks: false, words: false, hiding: false }
 
 /** Which clues a text may hold. */
 export type Within = { readonly [clue in keyof Clues]: boolean }
@@ -35,7 +34,7 @@ export const anything: Within = { runs: true, at: true, marks: true, words: true
 export function cluesOf(text: string, within = anything): Clues | undefined {
   if (text.length <= short) return fromCharacters(text, within)
   if (within === anything && text.length <= middling && !anyPattern.test(text) && !wordPattern.test(text)) return undefined
-  const runs = within.runs ? digitRuns(text) : none.runs
+  const runs = within.runs ? digitRuns(text) : noClues.runs
   const at = within.at && text.includes('@')
   const marks = within.marks && markPattern.test(text)
   const words = within.words && wordPattern.test(text)
@@ -76,9 +75,9 @@ function fromCharacters(text: string, within: Within): Clues | undefined {
     else seen |= kind
   }
   const words = within.words && text.length >= shortestWord && wordPattern.test(text)
-  if (seen === 0 && digits < fewestDigits) return words ? { ...none, words } : undefined
+  if (seen === 0 && digits < fewestDigits) return words ? { ...noClues, words } : undefined
   return {
-    runs: digits < fewestDigits ? none.runs : digits === text.length ? [{ start: 0, end: digits, digits }] : digitRuns(text),
+    runs: digits < fewestDigits ? noClues.runs : digitRuns(text),
     at: (seen & at) !== 0,
     marks: within.marks && (seen & mark) !== 0 && markPattern.test(text),
     words,

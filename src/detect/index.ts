@@ -1,7 +1,7 @@
 import type { Finding, Span } from '../model.ts'
 import { awsLabel, findApiKeys } from './api-key.ts'
 import { findCardNumbers } from './card-number.ts'
-import { cluesOf, type Clues } from './clues.ts'
+import { cluesOf, noClues, type Clues } from './clues.ts'
 import { joinSpans, type Detector } from './detector.ts'
 import { findEmails } from './email.ts'
 import { findJwts } from './jwt.ts'
@@ -11,8 +11,8 @@ import { findSsns, label as ssnLabel } from './us-ssn.ts'
 
 interface Row {
   readonly find: Detector
-  /** True of every text in which the detector hits without a label. */
-  readonly mayHit: (text: string, clues: Clues) => boolean
+  /** True of every text in which the detector hits. */
+  readonly mayHit: (text: string, clues: Clues, isLabelled: boolean) => boolean
   readonly confidence: Finding['confidence']
 }
 const keyPrefix = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX)-|hooks\.|ya29\.|AQ\.)|AKIA|ASIA|A3T|ABIA|ACCA|AIza|secret/i
@@ -26,7 +26,7 @@ export const builtIn = {
   us_ssn: { find: findSsns, mayHit: digits, confidence: 'medium' },
   email: { find: findEmails, mayHit: (_text, { at }) => at, confidence: 'high' },
   private_key: { find: findPrivateKeys, mayHit: (text, { marks }) => marks && armour.test(text), confidence: 'high' },
-  api_key: { find: findApiKeys, mayHit: (text, { marks, words }) => (marks || words) && keyPrefix.test(text), confidence: 'high' },
+  api_key: { find: findApiKeys, mayHit: (text, { marks, words }, isLabelled) => isLabelled || ((marks || words) && keyPrefix.test(text)), confidence: 'high' },
   jwt: { find: findJwts, mayHit: (text, { words }) => words && tokenStart.test(text), confidence: 'high' },
 } as const satisfies Record<string, Row>
 
@@ -54,6 +54,8 @@ export interface Detectors {
 const none: readonly Found[] = []
 /** Escapes may be escaped: JSON in JSON in JSON. */
 const deepestCopy = 3
+/** An AWS secret has as many characters. */
+const shortestLabelled = 40
 const mostKept = 2000
 const longestKept = 64
 
@@ -67,12 +69,14 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   const confidence = new Map(native.map(({ detector, confidence }) => [detector, confidence]))
 
   const findBy = (clues: Clues | undefined, text: string, label: string | undefined, depth: number): readonly Found[] => {
-    if (clues === undefined && label === undefined && added.length === 0) return none
+    // of what only a label tells, a social security number is a run of digits, and an AWS secret is long
+    const isLabelled = label !== undefined && text.length >= shortestLabelled
+    if (clues === undefined && !isLabelled && added.length === 0) return none
     const found: Found[] = []
-    if (clues !== undefined || label !== undefined) {
+    if (clues !== undefined || isLabelled) {
       for (let index = 0; index < native.length; index++) {
         const { detector, find, mayHit } = native[index]! // in range
-        if (label === undefined && !mayHit(text, clues!)) continue // without a label there are clues
+        if (!mayHit(text, clues ?? noClues, isLabelled)) continue
         const spans = find(text, label, clues?.runs)
         if (spans.length > 0) found.push({ detector, spans })
       }

@@ -15,6 +15,8 @@ export function scan(body: Json, detectors: Detectors): Scan {
 /** The clues of the long texts that a scan saw: what is made of them later holds no others. */
 const longTexts = new WeakMap<Scan, Map<string, Clues | undefined>>()
 const long = 1024
+/** As deep as any body. */
+const all = 2 ** 30
 
 /** Whether every string of the JSON in a text, and of what it is printed as, stands in it letter by letter. */
 const isVerbatim = (text: string, clues: Clues | undefined): boolean => clues?.hiding !== true && text.isWellFormed()
@@ -70,7 +72,6 @@ interface Walk {
 /** `inStrings`: what the strings of the value can hold. */
 function createWalk(detectors: Detectors, inStrings = anything): Walk {
   let within = inStrings
-  const longs = new Map<string, Clues | undefined>()
   const hits: Hit[] = []
   const findings: Finding[] = []
   /** Findings that more than one hit can belong to, by detector and path. */
@@ -81,9 +82,15 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
   const facts: NameFacts[] = []
   /** The pointer to each of `keys`, once it was needed. */
   const paths: string[] = []
+  const scan: Scan = { findings, hits, detectors: detectors.names }
+  const keepClues = (text: string, clues: Clues | undefined): void => {
+    const known = longTexts.get(scan)
+    if (known === undefined) longTexts.set(scan, new Map([[text, clues]]))
+    else known.set(text, clues)
+  }
   let depth = 0
   /** How many of `keys` may be shown: those before the first name that holds a secret. */
-  let shown = Infinity
+  let shown = all
 
   const pathTo = (at: number): string => {
     if (at === 0) return ''
@@ -109,7 +116,7 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     const path = pathTo(shown < depth ? shown : depth)
     const place: string[] = []
     for (let at = 0; at < depth; at++) place.push(String(keys[at]))
-    const alone = where === 'value' && shown === Infinity && encoding === undefined
+    const alone = where === 'value' && shown === all && encoding === undefined
     for (const { detector, spans } of found) {
       hits.push(encoding ? { detector, keys: place, path, where, encoding, spans } : { detector, keys: place, path, where, spans })
       if (alone) findings.push({ detector, path, count: spans.length, confidence: detectors.confidence(detector) })
@@ -119,7 +126,7 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
   /** `key` is entered only where something is found. */
   const visitText = (text: string, label: string | undefined, inText: Within, key?: string | number): void => {
     const clues = cluesOf(text, inText)
-    if (text.length >= long) longs.set(text, clues)
+    if (text.length >= long) keepClues(text, clues)
     const found = detectors.findBy(clues, text, label)
     if (found.length === 0) return
     if (key !== undefined) enter(key)
@@ -134,14 +141,7 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     note(inside, 'value', 'base64')
     depth--
   }
-  /** `index`: the how many-th member it is. Objects like the last one have the same names in the same order. */
-  const visitMember = (holder: JsonObject, name: string, index: number): void => {
-    const member = holder[name] as Json // own
-    if (names[index] !== name) {
-      names[index] = name
-      facts[index] = detectors.factsOf(name)
-    }
-    const { found, telling } = facts[index]! // of this name
+  const visitMember = (holder: JsonObject, name: string, member: Json, { found, telling }: NameFacts): void => {
     const before = shown
     if (found.length > 0) {
       shown = Math.min(shown, depth)
@@ -174,14 +174,24 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     else visitObject(value as JsonObject)
   }
   const visitObject = (value: JsonObject): void => {
-    const own = Object.keys(value)
-    for (let index = 0; index < own.length; index++) visitMember(value, own[index]!, index) // in range
+    let index = 0
+    for (const name in value) {
+      const member = value[name] as Json // own: a JSON value
+      // objects like the last one have the same names in the same order
+      if (names[index] !== name) {
+        names[index] = name
+        facts[index] = detectors.factsOf(name)
+      }
+      const said = facts[index++]! // of this name
+      if (said.found.length > 0 || name === 'data' || name === 'blob') visitMember(value, name, member, said)
+      else visitBelow(member, said.telling ? name : undefined, name)
+    }
   }
   const visitAt = (body: Json, place: readonly string[], inPlace: Within): void => {
     within = inPlace
     let value: Json | undefined = body
     let label: string | undefined
-    shown = Infinity
+    shown = all
     for (const key of place) {
       const holder: Json | undefined = value
       if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key)) break
@@ -199,11 +209,9 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     }
     if (place.length === 0) visit(body, undefined)
     depth = 0
-    shown = Infinity
+    shown = all
     within = inStrings
   }
-  const scan: Scan = { findings, hits, detectors: detectors.names }
-  longTexts.set(scan, longs)
   return {
     visit,
     visitAt,

@@ -65,7 +65,7 @@ export function placesOf(body: Json, segments: Segments, from: Position = startO
         if (Object.hasOwn(value, only)) take(only, value[only] as Json, position.step(only)) // own
         return
       }
-      for (const key of Object.keys(value)) take(key, value[key] as Json, position.step(key)) // own
+      for (const key in value) take(key, value[key] as Json, position.step(key)) // own: a JSON value
     }
   }
   visit(body, from)

@@ -30,13 +30,9 @@ export interface Twins {
   readonly named: boolean
 }
 interface Reading {
-  readonly detectors: readonly string[]
   readonly value: Json
   readonly hits: readonly Hit[]
 }
-/** By body and text: the same body is masked for its reader and once more for the record. */
-const readings = new WeakMap<JsonObject, Map<string, Reading>>()
-
 interface Twin {
   readonly text: string
   readonly like: Likeness
@@ -49,6 +45,7 @@ interface Twin {
 export function maskTwins(context: TwinContext): Twins {
   const { body, edits } = context
   const matched = new Set<MaskRule>()
+  const readings = new Map<string, Reading>()
   let masked = 0
   let named = false
   const take = (place: Place, twin: Twin | undefined, instead: number): void => {
@@ -60,14 +57,14 @@ export function maskTwins(context: TwinContext): Twins {
   }
   for (const holder of holdersOf(body)) {
     for (const text of holder.texts) {
-      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(context, holder.place, text), 1)
+      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(context, holder.place, text, readings), 1)
     }
   }
-  for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(context, text), 1)
+  for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(context, text, readings), 1)
   return { masked, matched, named }
 }
 
-function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPlace): Twin | undefined {
+function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
   const { rules, body } = context
   const root = [...holder, 'structuredContent']
   const around = rules.filter(({ detector, segments }) => detector !== undefined && segments !== undefined && covers(segments, place))
@@ -79,7 +76,7 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
     const same = printedTwin(context, root, text)
     if (same !== 'gone') return same
   }
-  const reading = readingOf(context, text)
+  const reading = readingOf(context, text, readings)
   if (reading === undefined) return undefined
   const target: Target = {
     value: reading.value,
@@ -90,15 +87,13 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
   return rewritten(context, text, target, rules, context.repairs(holder))
 }
 
-function readingOf({ body, detectors, parse, rescan }: TwinContext, text: string): Reading | undefined {
-  const own = readings.get(body) ?? new Map<string, Reading>()
-  readings.set(body, own)
-  const before = own.get(text)
-  if (before?.detectors === detectors) return before
+function readingOf({ parse, rescan }: TwinContext, text: string, readings: Map<string, Reading>): Reading | undefined {
+  const before = readings.get(text)
+  if (before !== undefined) return before
   const value = readText(text, parse)
   if (value === undefined) return undefined
-  const reading = { detectors, value, hits: rescan(text, value).hits }
-  own.set(text, reading)
+  const reading = { value, hits: rescan(text, value).hits }
+  readings.set(text, reading)
   return reading
 }
 
@@ -113,8 +108,8 @@ function printedTwin(context: TwinContext, root: Place, text: string): Twin | un
 const mayBeObject = (text: string): boolean => /^[\s\ufeff]*[[{]/.test(text)
 
 /** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
-function strayTwin(context: TwinContext, { place, text }: TextPlace): Twin | undefined {
-  const reading = readingOf(context, text)
+function strayTwin(context: TwinContext, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
+  const reading = readingOf(context, text, readings)
   if (reading === undefined) return undefined
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
   return rewritten(context, text, { ...reading, position: () => undefined, isInside: () => true }, inside, new Map())

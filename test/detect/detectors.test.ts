@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { builtIn, createDetectors } from '../../src/detect/index.ts'
-import { spansOf } from '../../src/detect/detector.ts'
+import { digitRun, digitRuns, spansOf } from '../../src/detect/detector.ts'
 import { findSsns, grouped } from '../../src/detect/us-ssn.ts'
 import { casesOf, joined } from './cases.ts'
 
@@ -55,6 +55,17 @@ describe.each(Object.keys(builtIn))('%s', (detector) => {
       expect(foundIn(detector, whole.replace(secret, () => escaped))).toEqual([escaped])
     }
   })
+})
+
+test('a run of digits is the same in a short text as in a long one', () => {
+  const text = fc.array(fc.constantFrom('1', '23', '456', '-', ' ', '\u2010', '\u2016', '\u00a0', '--', 'x'), { maxLength: 24 }).map((pieces) => pieces.join('').slice(0, 32))
+  fc.assert(
+    fc.property(text, (whole) => {
+      expect(digitRuns(whole)).toEqual(digitRuns(whole + 'x'.repeat(40)))
+      expect(digitRuns(whole).map(({ start, end }) => ({ start, end }))).toEqual(spansOf(digitRun, whole))
+    }),
+    { numRuns: 3000 },
+  )
 })
 
 test('a social security number is found where one pattern over the whole text finds it', () => {
