@@ -41,7 +41,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   const pool = createPool({
     order: { count, directory, settings, secrets: secrets.reveal() },
     // The number is for whoever looks at the list of processes.
-    fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
     answers: { policy: () => pipeline.status(), missing: () => pool.missing(), metrics: () => metrics.print() },
     logger,
     onRestart: () => workers.restarted(),

@@ -74,7 +74,7 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
     const child = fork(slot)
     const ended = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`))
-      child.once('error', (error) => resolve(error.message))
+      child.on('error', (error) => resolve(error.message))
     })
     const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot) })
     const worker: Worker = { slot, child, line, ended, isReady: false, counted: [] }
