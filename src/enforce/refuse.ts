@@ -35,9 +35,9 @@ export function pendingFor(request: Request, decision: Decision, facts: RefusalF
   return refused(request, decision, facts, `Approval is needed${named}`, `The call has not been executed yet. ${again}${where}`)
 }
 
-/** MCP 2026-07-28 basic/patterns/mrtr: the client sends the same request again, with the state and without asking anybody. */
+/** MCP 2026-07-28 basic/patterns/mrtr: the client sends the same request again, with the state and without asking anybody. The Go SDK takes an answer without `inputRequests` for the last. */
 export const waitingFor = (request: Request, decision: Decision, facts: RefusalFacts, requestState: string): OwnAnswer => ({
-  envelope: { jsonrpc: '2.0', id: request.id, result: { resultType: 'input_required', requestState, _meta: { 'sallyport/decision': decisionOf(decision, facts) } } },
+  envelope: { jsonrpc: '2.0', id: request.id, result: { resultType: 'input_required', inputRequests: {}, requestState, _meta: { 'sallyport/decision': decisionOf(decision, facts) } } },
 })
 
 function refused(request: Request, decision: Decision, facts: RefusalFacts, opening: string, closing: string): OwnAnswer {

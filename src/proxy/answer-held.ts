@@ -10,8 +10,8 @@ import type { RefusalFacts } from './rooms.ts'
 import { answerWithTask } from './run-task.ts'
 import type { Pending } from './session.ts'
 
-/** Clients of the newer era come back by themselves, and the common ones ten times at most: the last is told to call again. */
-const mostRounds = 9
+/** Clients of the newer era come back by themselves, but the Go SDKs give up at the third answer that only asks them to: after two, the caller is told to call again. */
+const mostRounds = 2
 
 /** Waits for the reviewers as long as the client can, and answers: with the server's answer, or with what became of the wait. */
 export async function answerHeld(request: Request, decision: Parameters<typeof holdCall>[1], pending: Pending, about: About, rooms: Judge): Promise<void> {

@@ -106,7 +106,7 @@ test('a client that waits is sent round by round, and what became of it while it
   const call = { name: 'change', arguments: { to: 5 } }
   const first = await client.request('tools/call', call)
   expect(first.result).toMatchObject({ resultType: 'input_required', requestState: expect.stringMatching(/^sp/), _meta: { 'sallyport/decision': { kind: 'require_approval', executed: false } } })
-  expect(first.result).not.toHaveProperty('inputRequests')
+  expect(first.result?.['inputRequests']).toEqual({})
   const second = await client.request('tools/call', { ...call, requestState: first.result?.['requestState'] })
   expect(second.result).toMatchObject({ resultType: 'input_required' })
   await approve()
@@ -123,7 +123,7 @@ test('a client that waits is sent round by round, and what became of it while it
   expect(calls().length).toBe(before + 1)
 })
 
-test('after nine rounds the caller is told to call again, and does not wait in vain', async () => {
+test('after two rounds the caller is told to call again, and does not wait in vain', async () => {
   const call = { name: 'change', arguments: { to: 7 } }
   let requestState: unknown
   let rounds = 0
@@ -132,7 +132,7 @@ test('after nine rounds the caller is told to call again, and does not wait in v
     requestState = result['requestState']
     result = (await client.request('tools/call', { ...call, requestState })).result
   }
-  expect(rounds).toBe(9)
+  expect(rounds).toBe(2)
   expect(result).toMatchObject({ resultType: 'complete', isError: true, content: [{ text: expect.stringContaining('Call the same tool again') }] })
   await approve()
   expect((await client.request('tools/call', call)).result).toMatchObject({ inputRequests: question.inputRequests })
