@@ -10,6 +10,8 @@ const pages = 2_000
 /** Where others write meanwhile, a passive copy never reaches the end of the log: past 32 MiB they are made to wait for the rest. */
 const mostPages = 8_000
 const everyCommits = 8
+/** Milliseconds for those who write to come to their end. */
+const waitForAll = 100
 
 /** Bounds the log by its size. Runs after the commit was answered, so that no caller waits for the copying of others' pages. */
 export function createCheckpoints(db: DatabaseSync): Checkpoints {
@@ -26,7 +28,10 @@ export function createCheckpoints(db: DatabaseSync): Checkpoints {
       if (log - checkpointed < pages) return
       try {
         copy.get()
-        if (log > mostPages) copyAll.get()
+        if (log > mostPages) {
+          db.exec(`PRAGMA busy_timeout = ${waitForAll}`)
+          copyAll.get()
+        }
       } catch {
         // The log still holds everything that was promised; the next commit or checkpoint meets the fault again.
       }
