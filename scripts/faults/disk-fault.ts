@@ -42,8 +42,9 @@ const unwritable: Fault = { name: 'a store that must not be written', begin: cha
 /** Refusals must have begun this long after the fault, and have ended this long after it, in milliseconds. */
 const refusesWithin = 1_000
 const healsWithin = 5_000
+const endsWithin = 40_000
 const lasts = 4_000
-const perSecond = 100
+const perSecond = 50
 
 async function underFault(fault: Fault, tally: Tally, say: (text: string) => void): Promise<void> {
   const disk = createLoopDisk(24)
@@ -54,12 +55,12 @@ async function underFault(fault: Fault, tally: Tally, say: (text: string) => voi
     const stop = new AbortController()
     const load = callers.map((caller) => caller.load(perSecond, stop.signal))
     await wait(1_000)
-    const began = Date.now()
     fault.begin(disk, world.store)
+    const began = Date.now()
     await wait(lasts)
     await ready(world, 503, fault, tally)
-    const ended = Date.now()
     fault.end(disk, world.store)
+    const ended = Date.now()
     await answeredSince(callers, ended)
     await ready(world, 200, fault, tally)
     stop.abort()
@@ -68,10 +69,30 @@ async function underFault(fault: Fault, tally: Tally, say: (text: string) => voi
     check(fault, calls, began, ended, tally, say)
     if (world.gateway().pid !== pid) tally.violation(`${fault.name}: the gateway was started again`)
     await settle(world, callers, tally)
+    await endAndStart(fault, disk, world, tally, say)
   } finally {
     await world.close()
     disk.remove()
   }
+}
+
+/** On such a disk the gateway ends when it is told to, and does not start. */
+async function endAndStart(fault: Fault, disk: LoopDisk, world: World, tally: Tally, say: (text: string) => void): Promise<void> {
+  const caller = await world.caller('t')
+  await caller.call()
+  fault.begin(disk, world.store)
+  while (fateOf(await caller.call()) === 'answered');
+  const began = performance.now()
+  const ended = await Promise.race([world.gateway().kill('SIGTERM'), wait(endsWithin, 'it does not end', { ref: false })])
+  if (ended !== 0) tally.violation(`${fault.name}: told to end, ${ended}`)
+  const took = performance.now() - began
+  const refusal = await world.start().then(() => 'it starts', (error: Error) => error.message)
+  if (!/does not start: [1-9]/.test(refusal)) tally.violation(`${fault.name}: told to start, ${refusal}`)
+  say(`${fault.name}: ended after ${Math.round(took)} ms; does not start: ${refusal.trim().split('\n').at(-1)}`)
+  fault.end(disk, world.store)
+  await world.start()
+  caller.close()
+  tally.checked(2)
 }
 
 async function ready({ files }: World, wanted: number, fault: Fault, tally: Tally): Promise<void> {

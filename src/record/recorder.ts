@@ -126,7 +126,13 @@ export function createRecorder<Scan>({ store, redact, redactText, print, clock, 
       for (const each of late.splice(0)) keep(each).catch(() => undefined)
       if (row.outcome === 'denied' || row.outcome === 'held') tell(row)
     },
-    closeInterrupted: () => store.closeInterrupted(clock()),
+    async closeInterrupted() {
+      try {
+        return await store.closeInterrupted(clock())
+      } catch (cause) {
+        throw new Error(`the store cannot be written: ${detailOf(cause)}`, { cause })
+      }
+    },
   }
 }
 

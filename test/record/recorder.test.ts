@@ -138,3 +138,10 @@ test('a session that began while the store could not be written is recorded once
   await recorder.record(exchange(request('query', 'z')), undefined, [])
   expect(await store.records.getSession('ses_1')).toMatchObject({ events: 1, actor: { subject: 'late' } })
 })
+
+test('a start on a store that cannot be written says why', async () => {
+  const other = new DatabaseSync(place.path)
+  other.exec('BEGIN IMMEDIATE')
+  await expect(recorder.closeInterrupted()).rejects.toThrow('the store cannot be written: record_unavailable: database is locked')
+  other.close()
+})
