@@ -11,6 +11,12 @@ export type Inbound =
   | { readonly kind: 'stray'; readonly message: Message; readonly detail: string }
   | { readonly kind: 'broken'; readonly detail: string }
 
+/** Several messages in one (2025-03-26 basic/index, "Batching"): each is a message of its own. */
+export interface Batch {
+  readonly kind: 'batch'
+  readonly values: readonly Json[]
+}
+
 /** Where a message came: `own` is the request whose stream it is; on a channel that all share, nothing tells whose it is but what it says. */
 export interface Source {
   readonly own: Pending | undefined
@@ -21,12 +27,16 @@ export interface Source {
 const mostAsked = 100
 
 /** Reads what a server sent; ids and tokens are the client's again. */
-export function receive(bytes: Uint8Array, session: ClientSession, { own, shared }: Source, rooms: Judge): Inbound {
-  const current = own
-
+export function receive(bytes: Uint8Array, session: ClientSession, source: Source, rooms: Judge): Inbound | Batch {
   const parsed = rooms.wire.readAnswer(bytes)
   if (!parsed.ok) return { kind: 'broken', detail: parsed.problem.message }
-  const rpc = rooms.wire.readRpc(rooms.enforce.withoutCredentials(session.upstream.name, parsed.value))
+  if (Array.isArray(parsed.value) && session.revision === '2025-03-26') return { kind: 'batch', values: parsed.value as readonly Json[] }
+  return receiveValue(parsed.value, session, source, rooms)
+}
+
+export function receiveValue(value: Json, session: ClientSession, { own, shared }: Source, rooms: Judge): Inbound {
+  const current = own
+  const rpc = rooms.wire.readRpc(rooms.enforce.withoutCredentials(session.upstream.name, value))
   if (rpc.kind === 'problem') return { kind: 'broken', detail: rpc.message }
   const base = { direction: 'to_client', revision: session.revision } as const
 

@@ -9,7 +9,7 @@ import { recordOwnDenial } from './own-answers.ts'
 import { forget } from './pending.ts'
 import { passMessage } from './pipeline.ts'
 import { readOn } from './read-on.ts'
-import { isObject, receive } from './receive.ts'
+import { isObject, receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { counterKey, idKey, type ClientSession, type Pending } from './session.ts'
@@ -98,7 +98,14 @@ async function passRetry(retry: number, { pending, channel }: Where): Promise<vo
 
 /** Puts one message of a server to the policy and passes it on. False where the stream must not be read on. */
 async function passArrival(arrival: Arrival, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
-  const inbound = receive(arrival.data, session, { own: where.pending, shared: where.shared === true }, rooms)
+  const source = { own: where.pending, shared: where.shared === true }
+  const inbound = receive(arrival.data, session, source, rooms)
+  if (inbound.kind !== 'batch') return passInbound(inbound, where, session, rooms)
+  for (const value of inbound.values) if (!(await passInbound(receiveValue(value, session, source, rooms), where, session, rooms))) return false
+  return true
+}
+
+async function passInbound(inbound: Inbound, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
   if (inbound.kind === 'broken') throw new GatewayError('upstream_broken', { detail: inbound.detail })
   if (inbound.kind === 'stray') {
     const exchange = where.pending?.exchange ?? rooms.ids.exchange()
