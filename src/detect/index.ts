@@ -46,6 +46,8 @@ export interface Detectors {
   /** True where a number of any size must be looked at: only the built-in detectors are known to need nine digits. */
   readonly anyNumber: boolean
   factsOf(name: string): NameFacts
+  /** True only of a text in which nothing is found, whatever its label. */
+  isEmpty(text: string): boolean
   find(text: string, label?: string): readonly Found[]
   /** `clues` are those of the text. */
   findBy(clues: Clues | undefined, text: string, label?: string): readonly Found[]
@@ -106,6 +108,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
       known.set(name, facts)
       return facts
     },
+    isEmpty: (text) => added.length === 0 && text.length < shortestLabelled && cluesOf(text) === undefined,
     find,
     findBy: (clues, text, label) => findBy(clues, text, label, 0),
   }

@@ -33,6 +33,8 @@ export function scanText(before: Scan, text: string, value: Json, detectors: Det
 /** A value that another stands for now. */
 export interface Replacement {
   readonly place: readonly string[]
+  /** What stands there now; undefined where nothing does. */
+  readonly value: Json | undefined
   /** It is JSON, printed from what this text holds as JSON, but for some values. */
   readonly like?: { readonly text: string; readonly values: readonly Json[] } | undefined
 }
@@ -49,7 +51,10 @@ export function scanReplaced(before: Scan, body: Json, replaced: Replaced, detec
   if (replaced.changes.some(({ place }) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
   const walk = createWalk(detectors)
   for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.keep(hit)
-  for (const { place, like } of replaced.changes) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
+  for (const { place, value, like } of replaced.changes) {
+    const isEncoded = place.at(-1) === 'data' || place.at(-1) === 'blob'
+    if (isEncoded || typeof value !== 'string' || !detectors.isEmpty(value)) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
+  }
   return walk.scan
 }
 

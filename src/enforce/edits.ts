@@ -40,14 +40,14 @@ export interface Edits {
   /** The texts of a body in which spans are replaced, of those that the test is true of. */
   patchedTexts(body: Json, test: (text: string) => boolean): readonly { readonly place: Place; readonly text: string }[]
   count(): number
-  /** The places whose values are others now. */
+  /** The places whose values are others now, once they were applied. */
   replaced(): Replaced
   /** What stands there now, once it was applied. */
   replacements(): readonly Json[]
   apply(body: Json): Json | undefined
 }
 export interface Replaced {
-  readonly changes: readonly { readonly place: Place; readonly like: Likeness | undefined }[]
+  readonly changes: readonly { readonly place: Place; readonly value: Json | undefined; readonly like: Likeness | undefined }[]
   /** Whether a place, or one around it, is among them. */
   covers(place: Place): boolean
 }
@@ -134,8 +134,8 @@ export function createEdits(): Edits {
       return sum
     },
     replaced() {
-      const changes: { place: Place; like: Likeness | undefined }[] = []
-      eachChange(root, [], (place, change) => changes.push({ place: [...place], like: change.kind === 'value' ? change.like : undefined }))
+      const changes: { place: Place; value: Json | undefined; like: Likeness | undefined }[] = []
+      eachChange(root, [], (place, change, node) => changes.push({ place: [...place], value: standing(change, node), like: change.kind === 'value' ? change.like : undefined }))
       return {
         changes,
         covers(place) {
@@ -151,8 +151,8 @@ export function createEdits(): Edits {
     },
     replacements() {
       const values: Json[] = []
-      eachChange(root, [], (_place, change, { done }) => {
-        const value = change.kind === 'value' ? change.value : done?.to
+      eachChange(root, [], (_place, change, node) => {
+        const value = standing(change, node)
         if (value !== undefined) values.push(value)
       })
       return values
@@ -160,6 +160,8 @@ export function createEdits(): Edits {
     apply: (body) => applied(body, root),
   }
 }
+
+const standing = (change: Change, { done }: Node): Json | undefined => (change.kind === 'value' ? change.value : done?.to)
 
 function memberOf(node: Node, key: string): Node {
   const members = (node.members ??= new Map<string, Node>())

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { createDetectors } from '../../src/detect/index.ts'
 import { scan, scanReplaced } from '../../src/detect/scan.ts'
+import { valueAt } from '../../src/enforce/pointer.ts'
 import type { Json, Scan } from '../../src/model.ts'
 
 const detectors = createDetectors({})
@@ -141,7 +142,7 @@ describe('a scan after values were replaced', () => {
         const places: string[][] = []
         const after = replaceSome(before, () => choices[next++ % choices.length] as number, places) // in range
         const covers = (keys: readonly string[]) => places.some((place) => place.every((key, at) => keys[at] === key))
-        expect(ordered(scanReplaced(scan(before, detectors), after, { changes: places.map((place) => ({ place })), covers }, detectors))).toEqual(ordered(scan(after, detectors)))
+        expect(ordered(scanReplaced(scan(before, detectors), after, { changes: places.map((place) => ({ place, value: valueAt(after, place) })), covers }, detectors))).toEqual(ordered(scan(after, detectors)))
       }),
       { numRuns: 1000 },
     )
