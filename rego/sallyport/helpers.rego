@@ -37,11 +37,7 @@ only(pattern, value) if {
 # METADATA
 # title: exceeds
 # description: A number above the bound; so is anything that is no number. For `deny`, `require_approval` and `risk`; never under `not`.
-exceeds(value, _) if not is_number(value)
-
-exceeds(_, bound) if not is_number(bound)
-
-exceeds(value, bound) if value > bound
+exceeds(value, bound) if not within(value, bound)
 
 # METADATA
 # title: within

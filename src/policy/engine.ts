@@ -63,11 +63,11 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     return policyError(bundle)
   }
 
-  const judge = async (loaded: LoadedBundle | undefined, question: Question, seen: (bytes: number) => void): Promise<Decision> => {
-    if (loaded === undefined) return fail('none', 'no bundle is active')
+  const judge = async (loaded: LoadedBundle, question: Question, seen: (bytes: number) => void): Promise<Decision> => {
     try {
-      const judged = await loaded.judge(question, seen)
-      return judged.ok ? judged.decision : fail(loaded.bundle.digest, judged.detail)
+      const judged = loaded.judge(question, seen)
+      const verdict = 'ok' in judged ? judged : await judged
+      return verdict.ok ? verdict.decision : fail(loaded.bundle.digest, verdict.detail)
     } catch (cause) {
       // Its message may quote the question.
       return fail(loaded.bundle.digest, cause instanceof Error ? cause.name : 'unknown fault')
@@ -88,9 +88,10 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     async decide(question) {
       const began = performance.now()
       let bytes = 0
-      const decision = await judge(current, question, (length) => {
+      const seen = (length: number): void => {
         bytes = length
-      })
+      }
+      const decision = current === undefined ? fail('none', 'no bundle is active') : await judge(current, question, seen)
       const failed = decision.reasons.some(({ rule }) => rule === 'sallyport/policy_error')
       observe?.({ micros: (performance.now() - began) * 1000, outcome: failed ? 'policy_error' : 'ok', bytes })
       return decision

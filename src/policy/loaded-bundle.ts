@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { JsonObject, Question } from '../model.ts'
 import { deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
 import { decisionEntrypoint, varyingEntrypoint, type BuiltBundle } from './bundle.ts'
-import { instantiate, type EvalOutcome, type PolicyInstance, type PrintOutcome } from './host.ts'
+import { instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
 import { createPrinter } from './print.ts'
 import { createRecollection, type Place } from './recollection.ts'
 import { createThreads } from './threads.ts'
@@ -21,10 +21,18 @@ export interface LoadOptions {
 /** A bundle with everything it needs to judge; what was begun on it is finished on it. */
 export interface LoadedBundle {
   readonly bundle: BuiltBundle
-  judge(question: Question, seen: (bytes: number) => void): Promise<Verdict>
+  /** At once where one like it was judged before. */
+  judge(question: Question, seen: (bytes: number) => void): Verdict | Promise<Verdict>
   /** Closes once the last judgement has ended. */
   retire(): Promise<void>
   close(): Promise<void>
+}
+
+/** Where a decision was looked for, and the one that was found. */
+interface Looked {
+  readonly place: Place
+  readonly said: string
+  readonly verdict: Verdict | undefined
 }
 
 /** Rejects when the module does not compile, or does not give exactly one sound verdict on a question of no importance. */
@@ -71,8 +79,6 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
     }
     const judgeHere = (input: string, bytes: number): EvalOutcome =>
       withInstance((instance) => instance.evaluate(decisionEntrypoint, input, fuelHere(bytes)))
-    const askVarying = ({ varying }: Place): PrintOutcome =>
-      withInstance((instance) => instance.print(varyingEntrypoint, varying, fuelHere(0)))
     const judgeAside = (input: string, bytes: number, long: boolean): Promise<EvalOutcome> => {
       const task = { entrypoint: decisionEntrypoint, input, fuel: fuelFor(bytes) }
       return threads.judge(task, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
@@ -90,46 +96,44 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
       if (entries === 0) verdicts.set(results, verdict)
       return verdict
     }
-    const judgeWhole = async (question: Question, seen: (bytes: number) => void, made: (verdict: Verdict, fuel: number) => void): Promise<Verdict> => {
-      const input = print(question as unknown as JsonObject) // a question is plain JSON (model.ts)
-      const bytes = Buffer.byteLength(input)
-      seen(bytes)
-      const outcome = await judgeText(input, bytes)
-      if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
-      const verdict = readOnce(outcome.results, question.entries.length)
-      made(verdict, outcome.fuel)
-      return verdict
-    }
-    const judgeOrRecall = (question: Question, seen: (bytes: number) => void): Verdict | Promise<Verdict> => {
-      const place = recollection?.placeOf(question)
-      if (recollection === undefined || place === undefined) return judgeWhole(question, seen, () => {})
-      const said = askVarying(place)
-      if (!said.ok) {
-        recollection.failed()
-        return judgeWhole(question, seen, () => {})
-      }
-      const before = recollection.find(place, said.text)
-      // Whether the fuel suffices must not depend on what was judged before: the whole judgement takes no more than both together.
-      if (before !== undefined && before.fuel + said.fuel <= fuelHere(0)) {
-        seen(place.settled.length + place.varying.length)
-        return before.verdict
-      }
-      return judgeWhole(question, seen, (verdict, fuel) => {
-        if (verdict.ok) recollection.keep(place, said.text, { verdict, fuel })
-      })
-    }
-    const judge = async (question: Question, seen: (bytes: number) => void): Promise<Verdict> => {
+    const judgeWhole = async (question: Question, seen: (bytes: number) => void, looked?: Looked): Promise<Verdict> => {
       running += 1
       try {
-        return await judgeOrRecall(question, seen)
+        const input = print(question as unknown as JsonObject) // a question is plain JSON (model.ts)
+        const bytes = Buffer.byteLength(input)
+        seen(bytes)
+        const outcome = await judgeText(input, bytes)
+        if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
+        const verdict = readOnce(outcome.results, question.entries.length)
+        if (verdict.ok && looked !== undefined) recollection?.keep(looked.place, looked.said, { verdict, fuel: outcome.fuel })
+        return verdict
       } finally {
         running -= 1
         void closeIfDone()
       }
     }
+    const look = (question: Question): Looked | undefined => {
+      const place = recollection?.placeOf(question)
+      if (recollection === undefined || place === undefined) return undefined
+      const said = withInstance((instance) => instance.print(varyingEntrypoint, place.varying, fuelHere(0)))
+      if (!said.ok) {
+        recollection.failed()
+        return undefined
+      }
+      const before = recollection.find(place, said.text)
+      // Whether the fuel suffices must not depend on what was judged before: the whole judgement takes no more than both together.
+      const suffices = before !== undefined && before.fuel + said.fuel <= fuelHere(0)
+      return { place, said: said.text, verdict: suffices ? before.verdict : undefined }
+    }
+    const judge = (question: Question, seen: (bytes: number) => void): Verdict | Promise<Verdict> => {
+      const looked = look(question)
+      if (looked?.verdict === undefined) return judgeWhole(question, seen, looked)
+      seen(looked.place.settled.length + looked.place.varying.length)
+      return looked.verdict
+    }
     refill()
     for (let time = 0; time < warmUps; time += 1) {
-      assertSound(await judgeWhole(trivialQuestion, () => {}, () => {}))
+      assertSound(await judgeWhole(trivialQuestion, () => {}))
       await nextTurn()
     }
     return {

@@ -53,10 +53,24 @@ function print(value: Json, wanted: Wanted): string {
     case 'string':
       return printText(value)
     case 'object':
-      return wanted === true || value === null ? JSON.stringify(value) : printPart(value, wanted)
+      if (value === null) return 'null'
+      return wanted === true ? printWhole(value) : printPart(value, wanted)
     default:
       return JSON.stringify(value)
   }
+}
+
+/** Most lists are empty or of a few words. */
+const mostWords = 8
+
+function printWhole(value: Json & object): string {
+  if (!Array.isArray(value) || value.length > mostWords) return JSON.stringify(value)
+  let printed = '['
+  for (const element of value as readonly Json[]) {
+    if (typeof element !== 'string') return JSON.stringify(value)
+    printed += (printed.length > 1 ? ',' : '') + printText(element)
+  }
+  return printed + ']'
 }
 
 function printPart(value: Json & object, { named, every }: Members): string {
