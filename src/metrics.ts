@@ -17,6 +17,9 @@ export type Snapshot = readonly { readonly name: string; readonly type: string }
 export interface Metrics {
   readonly meters: Meters
   readonly committed: (batch: { readonly size: number; readonly seconds: number }) => void
+  /** Records that could not be kept: what they were of was refused, or withheld. */
+  readonly recordsRefused: (reason: string, count: number) => void
+  readonly watchStore: (isWritable: () => boolean) => void
   readonly policyRun: (ok: boolean) => void
   readonly watch: (gauges: Gauges) => void
   readonly watchReplicas: (replicas: () => readonly ReplicaGauge[]) => void
@@ -44,6 +47,7 @@ export function createMetrics(): Metrics {
   const total = new Histogram({ name: 'sallyport_request_seconds', help: 'Time of a forwarded request, server included', buckets: seconds, registers })
   const commit = new Histogram({ name: 'sallyport_commit_seconds', help: 'Time of one group commit', buckets: seconds, registers })
   const batch = new Histogram({ name: 'sallyport_commit_records', help: 'Records in one group commit', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers })
+  const refused = new Counter({ name: 'sallyport_records_refused_total', help: 'Records that could not be kept, by reason; what they were of was refused', labelNames: ['reason'], registers })
   const runs = new Counter({ name: 'sallyport_policy_runs_total', help: 'Policy builds by result', labelNames: ['result'], registers })
   unjudged.inc(0)
 
@@ -67,6 +71,10 @@ export function createMetrics(): Metrics {
     committed({ size, seconds: value }) {
       commit.observe(value)
       batch.observe(size)
+    },
+    recordsRefused: (reason, count) => refused.inc({ reason }, count),
+    watchStore(isWritable) {
+      new Gauge({ name: 'sallyport_store_writable', help: '0 while nothing can be recorded', registers, aggregator: 'min', collect() { this.set(Number(isWritable())) } })
     },
     policyRun: (ok) => runs.inc({ result: ok ? 'activated' : 'failed' }),
     watch({ queued, sessions }) {
