@@ -42,8 +42,8 @@ export function addFuel(wasm: Uint8Array): Uint8Array {
       write(section.global, withGlobal(id === section.global ? body : Uint8Array.of(0)))
       if (id === section.global) continue
     }
-    if (id === section.export) write(id, withExports(body, [[fuelExport, 3, global], ...(detours === undefined ? [] : [[matchExport, 0, detours.match.index] as const])]))
-    else if (id === section.code) write(id, withCounters(body, sections, global, detours?.all ?? []))
+    if (id === section.export) write(id, withExports(body, [[fuelExport, 3, global], ...(detours.match === undefined ? [] : [[matchExport, 0, detours.match.index] as const])]))
+    else if (id === section.code) write(id, withCounters(body, sections, global, detours.all))
     else write(id, body)
   }
   return out.done()

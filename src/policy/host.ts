@@ -5,12 +5,13 @@
  */
 import * as opaWasm from '@open-policy-agent/opa-wasm'
 import { hostBuiltins, type HostBuiltin } from './builtins/index.ts'
+import { isAnswered, repairedBuiltins } from './builtins/repaired.ts'
 import { readValue, RegoSet } from './builtins/value.ts'
 import { addFuel, fuelExport } from './fuel.ts'
 import { HostFault, type EvalFault } from './host-fault.ts'
 import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
 import { createModuleMemory, type ModuleMemory } from './module-memory.ts'
-import { detourIds } from './regex-detour.ts'
+import { detourIds, undefinedAnswer } from './regex-detour.ts'
 import { createRegexHost, createValues, type RegexHost } from './regex-host.ts'
 
 // Its types tell of named exports that its ES module has only on the default one.
@@ -230,11 +231,19 @@ interface ImportParts {
   readonly regex: () => RegexHost
 }
 
+/** Whole builtins by the id of their detour. */
+const repaired: ReadonlyMap<number, string> = new Map([
+  [detourIds.isBase64, 'base64.is_valid'],
+  [detourIds.contains, 'net.cidr_contains'],
+  [detourIds.intersects, 'net.cidr_intersects'],
+])
+
 function createImports({ memory, names, charge, exports: exportsOf, regex }: ImportParts): WebAssembly.Imports {
   const call = (id: number, _context: number, ...addresses: number[]): number => {
     const exports = exportsOf()
-    const name = names.get(id) ?? String(id)
-    const builtin: HostBuiltin | undefined = Object.hasOwn(hostBuiltins, name) ? hostBuiltins[name] : undefined
+    const name = repaired.get(id) ?? names.get(id) ?? String(id)
+    const table = repaired.has(id) ? repairedBuiltins : hostBuiltins
+    const builtin: HostBuiltin | undefined = Object.hasOwn(table, name) ? table[name] : undefined
     if (builtin === undefined) throw new HostFault('builtin', `the host has no builtin ${name}`)
     const texts = addresses.map((address) => {
       return memory.readText(builtin.reads === 'rego' ? exports.opa_value_dump(address) : exports.opa_json_dump(address))
@@ -243,13 +252,19 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
     if (bytes > builtin.maxBytes) throw new HostFault('builtin', `${name} is given more than ${builtin.maxBytes} bytes`)
     charge(builtinCallFuel + bytes)
     const answer = runBuiltin(name, builtin, texts, charge)
-    if (answer === undefined) return 0
+    if (answer === undefined) return repaired.has(id) ? undefinedAnswer : 0
     const printed = encoder.encode(answer)
     const at = exports.opa_malloc(printed.length)
     memory.bytes().set(printed, at)
     const value = builtin.reads === 'rego' ? exports.opa_value_parse(at, printed.length) : exports.opa_json_parse(at, printed.length)
     if (value === 0) throw new HostFault('builtin', `${name} answered what is no value`)
     return value
+  }
+  const askOne = (id: number, context: number, one: number): number => {
+    if (id === detourIds.isValid) return regex().isValid(one)
+    if (id === detourIds.decode) return regex().decode(one, isAnswered.decode)
+    if (id === detourIds.decodeUrl) return regex().decode(one, isAnswered.decodeUrl)
+    return id === detourIds.unmarshal ? regex().guard(one, isAnswered.unmarshal) : call(id, context, one)
   }
   return {
     env: {
@@ -261,7 +276,7 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
       // What a policy prints may hold anything of the message: it goes nowhere.
       opa_println(): void {},
       opa_builtin0: call,
-      opa_builtin1: (id: number, context: number, one: number) => (id === detourIds.isValid ? regex().isValid(one) : call(id, context, one)),
+      opa_builtin1: askOne,
       opa_builtin2: (id: number, context: number, one: number, other: number) => (id === detourIds.match ? regex().match(one, other) : call(id, context, one, other)),
       opa_builtin3: call,
       opa_builtin4: call,

@@ -1,11 +1,15 @@
 /**
- * OPA's runtime compiles a pattern anew at each `regex.match`, which costs more than all the rest of a small judgement. The two
- * functions get a detour at their entry: the host is asked first, and where it has no answer (0) the module goes on as it was.
+ * Functions of OPA's runtime that get a detour at their entry: the host is asked first. It answers with the address of a value, with
+ * 1 for undefined, or with 0, and then the module goes on as it was. Two of them are slow (a pattern is compiled anew at each
+ * `regex.match`, which costs more than all the rest of a small judgement), the others differ from OPA's own evaluator.
  */
 import { readByte, readSlice, readU32, signed, u32, type Reader } from './module-bytes.ts'
 
 /** Ids of no builtin of OPA's, which count from 0. */
-export const detourIds = { isValid: 1_000_001, match: 1_000_002 } as const
+export const detourIds = {
+  isValid: 1_000_001, match: 1_000_002, unmarshal: 1_000_003, decode: 1_000_004, decodeUrl: 1_000_005, isBase64: 1_000_006, contains: 1_000_007, intersects: 1_000_008,
+} as const
+export const undefinedAnswer = 1
 export const matchExport = 'regex_match'
 
 export interface Detour {
@@ -20,32 +24,46 @@ interface Section {
 }
 
 const i32 = 0x7f
-const wanted = { opa_regex_is_valid: { parameters: 1, id: detourIds.isValid, asks: 'opa_builtin1' }, opa_regex_match: { parameters: 2, id: detourIds.match, asks: 'opa_builtin2' } } as const
+const wanted = {
+  opa_regex_match: { parameters: 2, id: detourIds.match },
+  opa_regex_is_valid: { parameters: 1, id: detourIds.isValid },
+  opa_json_unmarshal: { parameters: 1, id: detourIds.unmarshal },
+  opa_base64_decode: { parameters: 1, id: detourIds.decode },
+  opa_base64_url_decode: { parameters: 1, id: detourIds.decodeUrl },
+  opa_base64_is_valid: { parameters: 1, id: detourIds.isBase64 },
+  opa_cidr_contains: { parameters: 2, id: detourIds.contains },
+  opa_cidr_intersects: { parameters: 2, id: detourIds.intersects },
+} as const
 
 /**
  * The detours of the functions that the module has; a function that is not as OPA's compiler leaves it has none. Without the one
- * for `regex.match`, by which a module is asked about a pattern, there are none at all.
+ * for `regex.match`, by which a module is asked about a pattern, there is none for `regex.is_valid` either.
  */
-export function detoursOf(sections: readonly Section[]): { readonly match: Detour; readonly all: readonly Detour[] } | undefined {
-  const names = functionNames(sections)
+export function detoursOf(sections: readonly Section[]): { readonly match: Detour | undefined; readonly all: readonly Detour[] } {
+  const functions = functionNames(sections)
   const imports = importedFunctions(sections)
   const typeOf = typesOfFunctions(sections, imports)
   const detour = (name: keyof typeof wanted): Detour | undefined => {
-    const { parameters, id, asks } = wanted[name]
-    const index = names.get(name)
-    const asked = imports.findIndex((imported) => imported.name === asks)
+    const { parameters, id } = wanted[name]
+    const index = functions.get(name)
+    const asked = imports.findIndex((imported) => imported.name === `opa_builtin${parameters}`)
     const type = index === undefined ? undefined : typeOf(index)
     if (index === undefined || index < imports.length || asked < 0 || type !== `${parameters}:${`${i32},`.repeat(parameters)}1:${i32},`) return undefined
     const operands = Array.from({ length: parameters }, (_, at) => [0x20, at]).flat()
     return {
       index,
-      // i32.const id, i32.const 0, the operands, call, local.tee, if, local.get, return, end
-      code: (local) => [0x41, ...signed(id), 0x41, 0, ...operands, 0x10, ...u32(asked), 0x22, ...u32(local), 0x04, 0x40, 0x20, ...u32(local), 0x0f, 0x0b],
+      // i32.const id, i32.const 0, the operands, call, local.tee, if, then 0 where the answer is 1 and else the answer, return, end
+      code: (local) => {
+        const answer = [0x20, ...u32(local)]
+        const undefinedOr = [0x41, 0, ...answer, ...answer, 0x41, undefinedAnswer, 0x46, 0x1b]
+        return [0x41, ...signed(id), 0x41, 0, ...operands, 0x10, ...u32(asked), 0x22, ...u32(local), 0x04, 0x40, ...undefinedOr, 0x0f, 0x0b]
+      },
     }
   }
   const match = detour('opa_regex_match')
-  const isValid = detour('opa_regex_is_valid')
-  return match === undefined ? undefined : { match, all: isValid === undefined ? [match] : [match, isValid] }
+  const names = Object.keys(wanted) as (keyof typeof wanted)[] // its own keys
+  const found = names.filter((name) => name !== 'opa_regex_is_valid' || match !== undefined).map(detour)
+  return { match, all: found.filter((one) => one !== undefined) }
 }
 
 /** From the custom section "name" (core specification, appendix "Name Section"); a name that stands twice names nothing. */

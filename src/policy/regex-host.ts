@@ -1,6 +1,7 @@
-/** The host's end of the detour of `regex.match` and `regex.is_valid`: see `regex-detour.ts`. */
+/** The host's end of the detours that read texts where they lie: see `regex-detour.ts`. */
 import type { KnownPattern, KnownPatterns } from './known-patterns.ts'
 import { isAscii, type ModuleMemory } from './module-memory.ts'
+import { undefinedAnswer } from './regex-detour.ts'
 
 export interface ValueExports {
   opa_malloc(size: number): number
@@ -10,12 +11,18 @@ export interface RegexHost {
   /** The address of the answer, or 0 where the module must find it. */
   isValid(pattern: number): number
   match(pattern: number, text: number): number
+  /** An empty text is what it decodes to, which the module does not find; else as `guard`. */
+  decode(text: number, holds: (text: string) => boolean): number
+  /** 0 where the module may answer, which it may not where the text does not hold; then there is no answer. */
+  guard(text: number, holds: (text: string) => boolean): number
   /** Values below this address stay as they are: a pattern there is read once. */
   keepBelow(address: number): void
 }
 /** Values as they lie in a module's memory. */
 export interface Values {
   parse(json: string): number
+  /** The bytes of a text, where they lie; undefined for what is no text. */
+  bytesAt(address: number): Buffer | undefined
   /** Undefined for what is no text, is long, or is not ASCII: how such texts are searched is the module's affair. */
   textAt(address: number): string | undefined
   isTrue(address: number): boolean
@@ -42,6 +49,12 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
       const text = all.toString('latin1', from, from + length)
       return isAscii(text) ? text : undefined
     },
+    bytesAt(address) {
+      const all = bytes()
+      if (!isOf(layout.strings, all[address])) return undefined
+      const from = all.readUInt32LE(address + layout.bytes)
+      return all.subarray(from, from + all.readUInt32LE(address + layout.length))
+    },
     isTrue: (address) => isOf(layout.booleans, bytes()[address]) && bytes()[address + layout.truth] === 1,
   }
 }
@@ -50,10 +63,10 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
  * Made before anything else takes memory, so that its two answers stay where they are. Where values do not lie as they should,
  * the module answers everything itself.
  */
-export function createRegexHost({ parse, textAt, isTrue }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
+export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
   const yes = parse('true')
   const no = parse('false')
-  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, keepBelow: () => {} }
+  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, decode: () => 0, guard: () => 0, keepBelow: () => {} }
   const kept = new Map<number, KnownPattern | undefined>()
   let stable = 0
   const patternAt = (address: number): KnownPattern | undefined => {
@@ -63,7 +76,15 @@ export function createRegexHost({ parse, textAt, isTrue }: Values, patterns: Kno
     if (address < stable) kept.set(address, pattern)
     return pattern
   }
+  const guard: RegexHost['guard'] = (address, holds) => {
+    const bytes = bytesAt(address)
+    if (bytes === undefined) return 0
+    charge(bytes.length / 4)
+    return holds(bytes.toString('latin1')) ? 0 : undefinedAnswer
+  }
   return {
+    guard,
+    decode: (address, holds) => (bytesAt(address)?.length === 0 ? address : guard(address, holds)),
     keepBelow(address) {
       stable = address
     },

@@ -28,6 +28,7 @@ function next(from: Chars): { readonly char: string; readonly escaped: boolean }
 
 function tokens(text: string, charge: Charge): readonly Token[] {
   const from: Chars = { all: [...text], at: 0 }
+  charge(200 * text.length)
   const found: Token[] = []
   for (let one = next(from); one !== undefined; one = next(from)) {
     const special = one.escaped ? '' : one.char

@@ -40,7 +40,7 @@ function read(from: Cursor, depth: number): Value {
   }
   if (token === 'set()') return { kind: 'set', elements: [] }
   if (token.startsWith('"')) return { kind: 'string', text: String(JSON.parse(token)) }
-  return /^-?\d/.test(token) ? { kind: 'number', text: token } : { kind: 'word', text: token }
+  return /^-?\.?\d/.test(token) ? { kind: 'number', text: token } : { kind: 'word', text: token }
 }
 
 function readElements(from: Cursor, end: string, depth: number): { readonly elements: Value[]; readonly pairs: boolean } {

@@ -207,8 +207,8 @@ function readWord(from: Cursor): Value {
   from.at += found.length
   if (found === 'null') return null
   if (found === 'true' || found === 'false') return found === 'true'
-  if (!/^-?\d/.test(found)) throw new Error('a value that cannot be read')
-  return new RegoNumber(found)
+  if (!/^-?\.?\d/.test(found)) throw new Error('a value that cannot be read')
+  return new RegoNumber(found.replace(/^(-?)\./, '$10.'))
 }
 
 function readAll<T>(from: Cursor, end: string, depth: number, each: (element: Value) => T): T[] {

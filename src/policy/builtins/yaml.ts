@@ -9,24 +9,27 @@ import { asJson, isArray, RegoNumber, RegoObject, type Pair, type Value } from '
 const require = createRequire(import.meta.url)
 const library = (): typeof Yaml => require('yaml') as typeof Yaml
 
-const maxBytes = 32 * 1024
-const maxNodes = 20_000
+/** The library's work grows with the square of the depth. */
+const maxBytes = 8 * 1024
+const maxNodes = 10_000
+const maxAliases = 100
 const maxDepth = 200
 
 interface Reading {
   readonly document: Yaml.Document.Parsed
   readonly charge: Charge
   nodes: number
+  aliases: number
 }
 
 /** The first document, or null; none where anything in the text is not YAML. */
 function read(text: string, charge: Charge): Value {
-  charge(10_000 + 100 * text.length)
+  charge(10_000 + 400 * text.length)
   const documents = library().parseAllDocuments(text, { schema: 'failsafe', merge: false, uniqueKeys: false, logLevel: 'silent' })
   if (!Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0)) return noAnswer()
   const [document] = documents
   if (document === undefined) return null
-  return valueOf(document.contents, { document, charge, nodes: 0 }, 0)
+  return valueOf(document.contents, { document, charge, nodes: 0, aliases: 0 }, 0)
 }
 
 function valueOf(node: unknown, from: Reading, depth: number): Value {
@@ -35,6 +38,7 @@ function valueOf(node: unknown, from: Reading, depth: number): Value {
   if (from.nodes > maxNodes || depth > maxDepth) throw new Error('a YAML document that is too large')
   from.charge(50)
   if (node === null || node === undefined) return null
+  if (isAlias(node) && (from.aliases += 1) > maxAliases) throw new Error(`more than ${maxAliases} aliases`)
   if (isAlias(node)) return valueOf(node.resolve(from.document) ?? noAnswer(), from, depth + 1)
   if (isScalar(node)) return scalarOf(node)
   if (isSeq(node)) return node.items.map((item) => valueOf(item, from, depth + 1))

@@ -5,8 +5,8 @@ import type { GraphQL } from './library.ts'
 import { printQuery, printSchema } from './print.ts'
 import { isValid, schemaOf } from './validate.ts'
 
-const maxBytes = 32 * 1024
-const parseFuel = 50
+const maxBytes = 16 * 1024
+const parseFuel = 100
 /** Building and checking a schema, and comparing the fields of a query with each other. */
 const schemaFuel = 300
 const pairFuel = 20

@@ -29,7 +29,7 @@ export function validate(schema: Schema, value: Value, charge: Charge): readonly
 }
 
 function fail(result: Result, { field }: Place, type: string, description: string): void {
-  result.failures.push({ type, field: field === '' ? '(root)' : field, description })
+  result.failures.push({ type, field: field === '' ? '(Root)' : field, description })
   result.score -= 2
 }
 
@@ -127,7 +127,7 @@ function checkDependencies(schema: Schema, value: RegoObject, result: Result, pl
 const isList = (value: readonly string[] | Schema): value is readonly string[] => Array.isArray(value)
 
 function checkValue(schema: Schema, value: Value, result: Result, place: Place): void {
-  const field = place.field === '' ? '(root)' : place.field
+  const field = place.field === '' ? '(Root)' : place.field
   const text = schema.constant === undefined && schema.enum === undefined ? '' : normal(value)
   place.charge(text.length * (1 + (schema.enum?.length ?? 0)))
   if (schema.constant !== undefined && text !== schema.constant) fail(result, place, 'const', `${field} does not match: ${schema.constant}`)
