@@ -95,7 +95,7 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
       connections += 1
       socket.once('close', () => (connections -= 1))
       ofThePort.add(socket)
-      // As on a server's own connections: a client that has said all it has to say still gets its answer.
+      // As on a server's own connections: what a client's end of writing means is for the HTTP server to say.
       socket.allowHalfOpen = true
       socket.unshift(head)
       server.emit('connection', socket)

@@ -11,6 +11,8 @@ const bearer = /\r\nauthorization:[ \t]*bearer +[\w-]+\.([\w-]+)\./i
 /** Looks at the beginning of a connection: `more` until it holds the head of a request, `nobody` where that claims nothing that can be read. */
 export function peek(bytes: Buffer): Claimed | 'more' | 'nobody' {
   const end = bytes.indexOf('\r\n\r\n')
+  // What begins like no request, such as the greeting of TLS, is for a worker to refuse at once.
+  if (end < 0 && /^[^A-Z\r\n]/.test(bytes.toString('latin1', 0, 1))) return 'nobody'
   if (end < 0) return bytes.length < longestHead ? 'more' : 'nobody'
   const payload = bearer.exec(bytes.toString('latin1', 0, end + 2))?.[1]
   return payload === undefined ? 'nobody' : readClaims(Buffer.from(payload, 'base64url').toString())

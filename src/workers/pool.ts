@@ -74,7 +74,8 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
     const child = fork(slot)
     const ended = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`))
-      child.on('error', (error) => resolve(error.message))
+      // Of a process that runs, only its exit says that it has ended: its place must not be taken before.
+      child.on('error', (error) => child.pid === undefined && resolve(error.message))
     })
     const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot) })
     const worker: Worker = { slot, child, line, ended, isReady: false, counted: [] }

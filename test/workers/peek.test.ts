@@ -31,7 +31,11 @@ test.each([
   expect(peek(Buffer.from(head(authorization)))).toBe('nobody')
 })
 
+test('what begins like no request is nobody\'s at once', () => {
+  expect(peek(Buffer.from([0x16, 3, 1]))).toBe('nobody')
+})
+
 test('a head that does not end is given up', () => {
-  expect(peek(Buffer.alloc(16 * 1024 - 1, 'x'))).toBe('more')
-  expect(peek(Buffer.alloc(16 * 1024, 'x'))).toBe('nobody')
+  expect(peek(Buffer.alloc(16 * 1024 - 1, 'X'))).toBe('more')
+  expect(peek(Buffer.alloc(16 * 1024, 'X'))).toBe('nobody')
 })
