@@ -10,7 +10,7 @@ import type { Secrets } from './config/secrets.ts'
 import { createDetectors, type Detectors } from './detect/index.ts'
 import { createPatternDetector } from './detect/pattern.ts'
 import { scan } from './detect/scan.ts'
-import { redact, redactText } from './enforce/redact.ts'
+import { redact, redactText, redactTexts } from './enforce/redact.ts'
 import { createHostGuard } from './identity/host-guard.ts'
 import { createIdentity } from './identity/identity.ts'
 import { createIdentityRoutes } from './identity/routes.ts'
@@ -88,7 +88,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   const metrics = createMetrics()
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }) } })
-  const recorder = createRecorder<Scan>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, print: printJson, clock, logger })
+  const recorder = createRecorder<Scan>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
   const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
   const engine = createPolicyEngine({ detectors: detectors.names, logger })
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }

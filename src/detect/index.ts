@@ -46,6 +46,8 @@ export interface Detectors {
   /** True where a number of any size must be looked at: only the built-in detectors are known to need nine digits. */
   readonly anyNumber: boolean
   factsOf(name: string): NameFacts
+  /** True only of a text in which nothing is found without a label, nor in any part of it. */
+  isPlain(text: string): boolean
   /** True only of a text in which nothing is found, whatever its label. */
   isEmpty(text: string): boolean
   find(text: string, label?: string): readonly Found[]
@@ -94,6 +96,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     return hidden.length === 0 ? found : merge([...found, ...hidden.map(({ detector, spans }) => ({ detector, spans: spans.map(copy.sourceOf) }))])
   }
   const find = (text: string, label?: string): readonly Found[] => findBy(cluesOf(text), text, label, 0)
+  const isPlain = (text: string): boolean => added.length === 0 && cluesOf(text) === undefined
   return {
     names: [...native.map(({ detector }) => detector), ...added.map(([name]) => name)],
     confidence: (detector) => confidence.get(detector) ?? 'medium',
@@ -108,7 +111,8 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
       known.set(name, facts)
       return facts
     },
-    isEmpty: (text) => added.length === 0 && text.length < shortestLabelled && cluesOf(text) === undefined,
+    isPlain,
+    isEmpty: (text) => text.length < shortestLabelled && isPlain(text),
     find,
     findBy: (clues, text, label) => findBy(clues, text, label, 0),
   }

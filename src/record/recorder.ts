@@ -14,6 +14,8 @@ export interface RecorderOptions<Scan> {
   readonly redact: (message: Message, scan: Scan, masks: readonly Mask[]) => Redacted
   /** Replaces what detectors find in a text. */
   readonly redactText: (text: string) => string
+  /** … in each of many. The same array where there is nothing to replace. */
+  readonly redactTexts: (texts: readonly string[]) => readonly string[]
   /** As the message is printed for whoever gets it. */
   readonly print: (envelope: JsonObject) => string
   readonly clock: Clock
@@ -33,7 +35,7 @@ export interface Recorder<Scan> {
 const mostLate = 10_000
 
 /** Turns exchanges into rows. Nothing that was detected or masked passes here unreplaced, whatever the decision. */
-export function createRecorder<Scan>({ store, redact, redactText, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
+export function createRecorder<Scan>({ store, redact, redactText, redactTexts, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
   /** Sessions whose row could not be kept: it is put again ahead of their next event. */
   const unkept = new Map<SessionId, SessionRow>()
   /** Ends of calls that could not be recorded when they came. */
@@ -61,10 +63,9 @@ export function createRecorder<Scan>({ store, redact, redactText, print, clock, 
 
   function redactFindings(findings: readonly Finding[]): readonly Finding[] {
     // A path names members, and a member's name may itself be what was found.
-    return findings.map((finding) => {
-      const path = redactText(finding.path)
-      return path === finding.path ? finding : { ...finding, path }
-    })
+    const shown = findings.map(({ path }) => path)
+    const paths = redactTexts(shown)
+    return paths === shown ? findings : findings.map((finding, index) => ({ ...finding, path: paths[index]! })) // one for each
   }
 
   function decisionToKeep(decision: Decision): Decision {

@@ -31,6 +31,7 @@ beforeEach(async () => {
       method: redactText(message.method),
     }),
     redactText,
+    redactTexts: (texts) => texts.map(redactText),
     print: JSON.stringify,
     clock: () => 5_000,
     logger: { ...silent, info: (_, fields) => told.push(fields) },
@@ -116,7 +117,7 @@ test('what was detected is in no file of the store: not by message, name, method
 
 test('a message that cannot be made fit to be kept is not recorded, and its exchange refused', async () => {
   const strict = createRecorder({
-    store: store.records, redactText, print: JSON.stringify, clock: () => 1, logger: silent,
+    store: store.records, redactText, redactTexts: (texts) => texts.map(redactText), print: JSON.stringify, clock: () => 1, logger: silent,
     redact: () => {
       throw new Error('no')
     },
