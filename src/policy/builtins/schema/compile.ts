@@ -94,7 +94,7 @@ function read(node: Value, from: Reading, isRoot = false): Schema {
   from.charge(200)
   const schema = empty()
   if (typeof node === 'boolean' && from.draft !== 4) return { ...schema, pass: node }
-  if (!(node instanceof RegoObject)) throw new SchemaError('Expected: valid schema, given: Invalid JSON')
+  if (!(node instanceof RegoObject)) throw new SchemaError('Expected: Valid Schema, given: Invalid JSON')
   const id = text(node, from.draft === 4 || (from.draft === 'any' && node.get('id') !== undefined) ? 'id' : '$id')
   if (id !== undefined && !isRoot) throw new Error('a schema with an id of its own inside another')
   readDefinitions(node, from)
@@ -119,7 +119,7 @@ function read(node: Value, from: Reading, isRoot = false): Schema {
 function readDefinitions(node: RegoObject, from: Reading): void {
   const found = node.get('definitions')
   if (found === undefined) return
-  if (!(found instanceof RegoObject) || !found.pairs.every(([, value]) => isSchema(value))) return wrongType('array of schemas', 'definitions')
+  if (!(found instanceof RegoObject) || !found.pairs.every(([, value]) => isSchema(value))) return wrongType('Array Of Schemas', 'definitions')
   for (const [, value] of found.pairs) read(value, from)
 }
 
@@ -142,9 +142,9 @@ function refer(reference: string, from: Reading): Schema {
 function readTypes(node: RegoObject, schema: Schema): void {
   const found = node.get('type')
   if (found === undefined) return
-  const names = isArray(found) ? found : typeof found === 'string' ? [found] : wrongType('type', 'string/array of strings')
+  const names = isArray(found) ? found : typeof found === 'string' ? [found] : wrongType('type', 'string/Array Of Strings')
   for (const name of names) {
-    if (typeof name !== 'string') return wrongType('type', 'string/array of strings')
+    if (typeof name !== 'string') return wrongType('type', 'string/Array Of Strings')
     if (!typeNames.includes(name)) throw new SchemaError(`has a primitive type that is NOT VALID -- given: /${name}/ Expected valid values are:[${typeNames.join(' ')}]`)
     if (schema.types.includes(name)) throw new SchemaError(`${name} type is duplicated`)
     schema.types.push(name)
@@ -153,12 +153,12 @@ function readTypes(node: RegoObject, schema: Schema): void {
 
 function readObject(node: RegoObject, schema: Schema, from: Reading): void {
   const properties = node.get('properties') ?? new RegoObject([])
-  if (!(properties instanceof RegoObject)) throw new SchemaError('properties must be of type object')
+  if (!(properties instanceof RegoObject)) throw new SchemaError('Properties must be of type object')
   for (const [key, value] of properties.pairs) schema.properties.set(String(key), read(value, from))
   const additional = node.get('additionalProperties')
   if (additional !== undefined) schema.additionalProperties = booleanOr(additional, 'additionalProperties', from)
   const patterns = node.get('patternProperties')
-  if (patterns !== undefined && !(patterns instanceof RegoObject)) wrongType('valid schema', 'patternProperties')
+  if (patterns !== undefined && !(patterns instanceof RegoObject)) wrongType('Valid Schema', 'patternProperties')
   for (const [key, value] of patterns instanceof RegoObject ? patterns.pairs : []) {
     from.charge(perPattern)
     const regex = compilePattern(String(key), from.charge)
@@ -166,20 +166,20 @@ function readObject(node: RegoObject, schema: Schema, from: Reading): void {
     schema.patternProperties.push([regex, read(value, from)])
   }
   const names = node.get('propertyNames')
-  if (names !== undefined && from.draft !== 4) schema.propertyNames = isSchema(names) ? read(names, from) : wrongType('valid schema', 'patternProperties')
+  if (names !== undefined && from.draft !== 4) schema.propertyNames = isSchema(names) ? read(names, from) : wrongType('Valid Schema', 'patternProperties')
   readDependencies(node, schema, from)
 }
 
 function booleanOr(value: Value, key: string, from: Reading): boolean | Schema {
   if (typeof value === 'boolean') return value
-  return value instanceof RegoObject ? read(value, from) : wrongType('boolean/valid schema', key)
+  return value instanceof RegoObject ? read(value, from) : wrongType('boolean/Valid Schema', key)
 }
 
 function readDependencies(node: RegoObject, schema: Schema, from: Reading): void {
   const found = node.get('dependencies')
   if (found === undefined) return
   const wrong = (): never => {
-    throw new SchemaError('dependency must be of type schema or array of strings')
+    throw new SchemaError('Dependency must be of type Schema Or Array Of Strings')
   }
   if (!(found instanceof RegoObject)) throw new SchemaError('dependencies must be of type object')
   for (const [key, value] of found.pairs) {
@@ -190,7 +190,7 @@ function readDependencies(node: RegoObject, schema: Schema, from: Reading): void
 
 function readArray(node: RegoObject, schema: Schema, from: Reading): void {
   const items = node.get('items')
-  const wrong = (): never => wrongType('valid schema/array of schemas', 'items')
+  const wrong = (): never => wrongType('Valid Schema/Array Of Schemas', 'items')
   if (items !== undefined) {
     schema.items = isArray(items) ? items.map((one) => (isSchema(one) ? read(one, from) : wrong())) : isSchema(items) ? read(items, from) : wrong()
   }
@@ -203,13 +203,13 @@ function readArray(node: RegoObject, schema: Schema, from: Reading): void {
 function readNumbers(node: RegoObject, schema: Schema, draft: Draft): void {
   const multiple = node.get('multipleOf')
   if (multiple !== undefined) {
-    if (!(multiple instanceof RegoNumber)) return wrongType('number', 'multipleOf')
+    if (!(multiple instanceof RegoNumber)) return wrongType('Number', 'multipleOf')
     if (Number(multiple.text) <= 0) throw new SchemaError('multipleOf must be strictly greater than 0')
     schema.multipleOf = multiple
   }
   for (const [plain, exclusive] of [['minimum', 'exclusiveMinimum'], ['maximum', 'exclusiveMaximum']] as const) {
     const bound = node.get(plain)
-    if (bound !== undefined) schema.bounds.set(plain, bound instanceof RegoNumber ? bound : mustBe(plain, 'a', 'number'))
+    if (bound !== undefined) schema.bounds.set(plain, bound instanceof RegoNumber ? bound : mustBe(plain, 'a', 'Number'))
     const strict = node.get(exclusive)
     if (strict === undefined) continue
     if (strict instanceof RegoNumber && draft !== 4) schema.bounds.set(exclusive, strict)

@@ -232,8 +232,9 @@ function isMultiple(value: string, of: string): boolean {
   return apart >= 0 ? (one.digits * scale) % other.digits === 0n : one.digits % (other.digits * scale) === 0n
 }
 
-/** As Go prints a big.Float. */
+/** As Go prints a big.Float: the fewest digits that tell it apart. */
 function printed({ text }: RegoNumber): string {
+  if (text.replace(/[eE].*|\D/g, '').length > 15) throw new Error('a bound of more than 15 digits')
   const value = Number(text)
-  return `${value < 0 ? '-' : ''}${formatFloat(Math.abs(value), 'g', 10)}`
+  return `${value < 0 ? '-' : ''}${formatFloat(Math.abs(value), 'g', undefined)}`
 }
