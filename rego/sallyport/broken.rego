@@ -100,18 +100,28 @@ is_lifetime(ttl) if {
 is_mask(entry) if {
 	is_object(entry)
 	is_place(entry)
-	is_scalar(object.get(entry, "with", ""))
-	is_boolean(object.get(entry, "must", false))
-	is_string(object.get(entry, "message", ""))
-	object.get(entry, "code", "masked") != ""
-	is_string(object.get(entry, "code", "masked"))
-	every key, _ in entry { key in ["path", "detector", "with", "must", "code", "message"] }
+	every name, value in entry { is_mask_member(name, value) }
+}
+
+is_mask_member("path", _)
+
+is_mask_member("detector", _)
+
+is_mask_member("with", value) if not is_collection(value)
+
+is_mask_member("must", value) if is_boolean(value)
+
+is_mask_member("message", value) if is_string(value)
+
+is_mask_member("code", value) if {
+	is_string(value)
+	value != ""
 }
 
 is_place(entry) if {
 	is_pointer(entry.path)
 	entry.path != ""
-	every key, _ in entry { key != "detector" }
+	every name, _ in entry { name != "detector" }
 }
 
 is_place(entry) if {
@@ -119,15 +129,8 @@ is_place(entry) if {
 	is_pointer(object.get(entry, "path", ""))
 }
 
-is_pointer("")
-
 # RFC 6901 section 3, with `~2` for a literal `*`.
-is_pointer(path) if {
-	startswith(path, "/")
-	not contains(strings.replace_n({"~0": "-", "~1": "-", "~2": "-"}, path), "~")
-}
-
-is_scalar(value) if not is_collection(value)
+is_pointer(path) if regex.match(`^(?:/(?:[^~/]|~[012])*)*$`, path)
 
 is_collection(value) if is_object(value)
 
