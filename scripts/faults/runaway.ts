@@ -40,8 +40,10 @@ export const runaway: Campaign = {
       const all: Round[] = []
       for (let round = 1; round <= rounds; round += 1) {
         const calm = await measure(world, pid, tally, async () => wait(phase))
-        const stormy = await measure(world, pid, tally, () => unleash(calls, calm, tally))
+        const took = new Map<string, number[]>()
+        const stormy = await measure(world, pid, tally, () => unleash(calls, took, tally))
         all.push({ calm, stormy })
+        for (const [name, times] of took) if (medianOf(times) > deniedWithin + stormy.p99) tally.violation(`${name} is denied after ${medianOf(times).toFixed(0)} ms`)
         say(`round ${round} of ${rounds}: p99 ${calm.p99.toFixed(1)} → ${stormy.p99.toFixed(1)} ms, loop lag p99 ${calm.lag.toFixed(1)} → ${stormy.lag.toFixed(1)} ms, memory ${mebibytes(calm.rss)} → ${mebibytes(stormy.rss)} MiB`)
       }
       compare(all, tally)
@@ -83,9 +85,8 @@ async function measure(world: World, pid: number, tally: Tally, beside: () => Pr
   return { p99: percentile(caller, 0.99), lag, rss: rssOf(pid) }
 }
 
-async function unleash(calls: PlainCalls, calm: Phase, tally: Tally): Promise<void> {
+async function unleash(calls: PlainCalls, took: Map<string, number[]>, tally: Tally): Promise<void> {
   const until = performance.now() + phase
-  const took = new Map<string, number[]>()
   for (let count = 0; performance.now() < until; count += 1) {
     const { name, pad } = runaways[count % runaways.length] ?? { name: '', pad: '' }
     const started = performance.now()
@@ -97,23 +98,21 @@ async function unleash(calls: PlainCalls, calm: Phase, tally: Tally): Promise<vo
     await wait(1_000 / (perSecond * share))
   }
   await wait(2_000)
-  for (const [name, times] of took) {
-    const middle = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Infinity
-    if (middle > deniedWithin + calm.p99) tally.violation(`${name} is denied after ${middle.toFixed(0)} ms`)
-  }
 }
 
 /** By the median of the rounds: what else a machine does meanwhile falls on single ones. */
 function compare(rounds: readonly Round[], tally: Tally): void {
-  const median = (of: (round: Round) => number) => rounds.map(of).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? NaN
+  const median = (of: (round: Round) => number) => medianOf(rounds.map(of))
   const ratio = median(({ calm, stormy }) => stormy.p99 / Math.max(calm.p99, 10))
   const lag = median(({ calm, stormy }) => stormy.lag / Math.max(calm.lag, lagAllowed / 2))
   const growth = median(({ calm, stormy }) => stormy.rss - calm.rss)
   tally.note(`p99 of others: ${ratio.toFixed(2)} times what it is without; loop lag: ${lag.toFixed(2)} times; memory: ${mebibytes(growth)} MiB more`)
   if (!(ratio <= 2)) tally.violation(`p99 of others is ${ratio.toFixed(2)} times what it is without`)
-  if (!(lag <= 2)) tally.violation(`loop lag is ${lag.toFixed(2)} times what it is without`)
+  if (!(lag <= 3)) tally.violation(`loop lag is ${lag.toFixed(2)} times what it is without`)
   if (!(growth <= growthAllowed)) tally.violation(`${mebibytes(growth)} MiB more memory`)
 }
+
+const medianOf = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 
 function percentile({ calls }: Caller, part: number): number {
   const times = calls.map(({ took }) => took ?? Infinity).sort((a, b) => a - b)
