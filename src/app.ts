@@ -8,6 +8,8 @@ export interface AppParts {
   readonly mayPass: (request: IncomingMessage, response: ServerResponse) => boolean
   readonly identityRoutes: Router
   readonly endpoint: (request: IncomingMessage, response: ServerResponse, upstream: string) => Promise<void>
+  /** HTTP+SSE of 2024-11-05; without a key, the stream is opened. */
+  readonly sseEndpoint: (request: IncomingMessage, response: ServerResponse, upstream: string, key: string | undefined) => Promise<void>
   readonly admin: Router
   /** Absent where `/metrics` has a port of its own. */
   readonly metrics: RequestHandler | undefined
@@ -21,9 +23,12 @@ export function createApp(parts: AppParts): RequestListener {
   return (request, response) => {
     cutStalled(response)
     if (!parts.mayPass(request, response)) return
-    const upstream = endpointPath.exec(request.url ?? '')?.[1]
-    if (upstream === undefined) return others(request, response)
-    parts.endpoint(request, response, upstream).catch((error: unknown) => {
+    const url = request.url ?? ''
+    const upstream = endpointPath.exec(url)?.[1]
+    const [, older, key] = upstream === undefined ? (ssePath.exec(url) ?? []) : []
+    if (upstream === undefined && older === undefined) return others(request, response)
+    const answered = upstream === undefined ? parts.sseEndpoint(request, response, older ?? '', key) : parts.endpoint(request, response, upstream)
+    answered.catch((error: unknown) => {
       parts.logger.error('a request failed', { error: error instanceof Error ? error.stack : String(error) })
       response.destroy()
     })
@@ -31,6 +36,7 @@ export function createApp(parts: AppParts): RequestListener {
 }
 
 const endpointPath = /^\/mcp\/([^/?#]+)(?:\?|$)/
+const ssePath = /^\/mcp\/([^/?#]+)\/sse(?:\/([^/?#]+))?(?:\?|$)/
 
 function createOthers(parts: AppParts) {
   const app = express()

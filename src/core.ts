@@ -17,19 +17,21 @@ import { createIdentityRoutes } from './identity/routes.ts'
 import { closeServer } from './listening.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Scan } from './model.ts'
+import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Sighting } from './model.ts'
 import { createPolicyEngine, type PolicyEngine } from './policy/engine.ts'
 import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
-import { createEndpoint } from './proxy/endpoint.ts'
+import { createEndpoint, type Resolved as ResolvedCaller } from './proxy/endpoint.ts'
 import { principalOf } from './proxy/session.ts'
 import { createSessions } from './proxy/sessions.ts'
+import { createSseEndpoint } from './proxy/sse-endpoint.ts'
 import { createOwnTasks } from './proxy/own-tasks.ts'
 import { createTurns } from './proxy/turns.ts'
 import { createRecorder } from './record/recorder.ts'
 import { createRooms } from './rooms.ts'
 import { stores } from './store/index.ts'
 import { createUpstreams } from './upstreams.ts'
+import { readSseMessage } from './wire/2024-11-05/message.ts'
 import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readPost, readVisit } from './wire/door.ts'
 import { printJson } from './wire/json.ts'
 import { sseComment, writeSseEvent } from './wire/sse.ts'
@@ -87,8 +89,8 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   const logger = options.logger ?? createLogger({ level: settings.logging.level, ...(member === undefined ? {} : { fields: { worker: member.slot } }) }, clean)
   const metrics = createMetrics()
 
-  const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }) } })
-  const recorder = createRecorder<Scan>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
+  const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
+  const recorder = createRecorder<Sighting>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
   const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
   const engine = createPolicyEngine({ detectors: detectors.names, logger })
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
@@ -105,18 +107,25 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   }
   const sessions = createSessions(rooms, { all: limits.sessions, perPrincipal: limits.sessions_per_person })
   metrics.watchReplicas(() => [...upstreams].flatMap(([upstream, server]) => (server.replicas?.() ?? []).map((state) => ({ upstream, ...state }))))
+  metrics.watchStore(() => store.state().writable)
   metrics.watch({ queued: () => store.state().queued, sessions: sessions.count })
 
   let closing = false
-  const endpoint = createEndpoint({
+  const doors = {
     rooms, sessions, limits,
-    upstream: (name) => upstreams.get(name),
-    resolve: async (rawHeaders, upstream, url) => {
+    upstream: (name: string) => upstreams.get(name),
+    resolve: async (rawHeaders: readonly string[], upstream: string, url: string): Promise<ResolvedCaller> => {
       const resolved = await identity.resolve({ rawHeaders, audience: `${settings.public_url}/mcp/${upstream}`, url })
       if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at } }
       return { ok: false, ...resolved.refusal }
     },
     ...(member === undefined ? {} : { isElsewhere: member.isElsewhere }),
+    sse: { writeEvent: writeSseEvent, comment: sseComment() },
+    isClosing: () => closing,
+  }
+  const sseEndpoint = createSseEndpoint({ ...doors, door: { readHead, readMessage: readSseMessage } })
+  const endpoint = createEndpoint({
+    ...doors,
     door: {
       readHead, readVisit, readPost,
       mirrored: (rawHeaders) => ({
@@ -124,8 +133,6 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
         remake: (schema, args) => mirrorParams(schema, args, paramHeaders(rawHeaders)),
       }),
     },
-    sse: { writeEvent: writeSseEvent, comment: sseComment() },
-    isClosing: () => closing,
   })
   const resolveAdmin = async (rawHeaders: readonly string[], url: string) => {
     const resolved = await identity.resolve({ rawHeaders, audience: `${settings.public_url}/api/v1`, url })
@@ -149,7 +156,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   const app = createApp({
     mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins }),
     identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
-    endpoint, admin, logger,
+    endpoint, sseEndpoint, admin, logger,
     metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,
     readiness: async () => surroundings.missing(missing),
   })

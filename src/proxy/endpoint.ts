@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { errorTable, GatewayError } from '../errors.ts'
-import type { ClientName, Json, JsonObject, KnownActor, Request as McpRequest } from '../model.ts'
+import { GatewayError } from '../errors.ts'
+import type { Json, JsonObject, KnownActor, Request as McpRequest } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Door, Post, WireRefusal } from '../wire/door.ts'
 import type { HeadReading, Visit } from '../wire/head.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { handleNotification, handleReply, handleRequest, type From, type Mirrored } from './calls.ts'
-import { createChannel, type Channel, type ClientChannel } from './channel.ts'
+import { createChannel, type ClientChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { readBody } from './body.ts'
-import { recordOwnDenial } from './own-answers.ts'
 import { listen } from './listen.ts'
 import type { StreamLog } from './outbox.ts'
 import { countBytes } from './relay.ts'
+import { clientOf, createReplies, recordUnasked } from './replies.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -44,42 +44,43 @@ export interface EndpointParts {
 /** `/mcp/<upstream>`: Streamable HTTP of every served revision. */
 export function createEndpoint(parts: EndpointParts): (request: IncomingMessage, response: ServerResponse, upstream: string) => Promise<void> {
   const { rooms, sessions } = parts
+  const replies = createReplies(rooms)
 
   return async (request, response, name) => {
     try {
       const { method } = request
       if (parts.isClosing() && method !== 'POST') throw new GatewayError('shutting_down')
-      if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') return reject(response, { status: 405, headers: { allow: 'GET, POST, DELETE' }, rpc: { id: null, code: -32000, message: 'use POST, GET or DELETE' } })
+      if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') return replies.reject(response, { status: 405, headers: { allow: 'GET, POST, DELETE' }, rpc: { id: null, code: -32000, message: 'use POST, GET or DELETE' } })
       const upstream = parts.upstream(name)
-      if (upstream === undefined) return reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
+      if (upstream === undefined) return replies.reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
       const resolved = await parts.resolve(request.rawHeaders, name, request.url ?? '')
       if (!resolved.ok) {
         rooms.meters.rejected(String(resolved.status))
-        return write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
+        return replies.write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
       }
       if (parts.isElsewhere?.(request, response, resolved.caller.actor) === true) return
       if (method === 'POST') return await post(request, response, upstream, resolved.caller)
       const visit = parts.door.readVisit(request.rawHeaders, method)
-      if (!visit.ok) return reject(response, visit.refusal)
+      if (!visit.ok) return replies.reject(response, visit.refusal)
       const session = visitedSession(visit.session, response, upstream, resolved.caller.actor)
       if (session === undefined) return
       if (method === 'GET') return await get(visit.lastEventId, response, session, resolved.caller)
       await sessions.end(session)
       response.writeHead(200).end()
     } catch (cause) {
-      fail(cause, response, null)
+      replies.fail(cause, response, null)
     }
   }
 
   async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'POST')
-    if (!head.ok) return reject(response, head.refusal)
+    if (!head.ok) return replies.reject(response, head.refusal)
     const transport = head.head.get('mcp-session-id')
     const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
     const body = await readBody(request, parts.limits.request)
-    if (!body.ok) return reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
+    if (!body.ok) return replies.reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
     const door = parts.door.readPost({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
-    if (!door.ok) return reject(response, door.refusal)
+    if (!door.ok) return replies.reject(response, door.refusal)
     const { messages } = door
     const first = messages[0]
     if (first === undefined) return
@@ -87,10 +88,10 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       // What runs may still be answered by its client; nothing new begins.
       if (parts.isClosing() && messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
       const opened = openFor(door, first, session, transport, upstream, actor)
-      if ('refusal' in opened) return reject(response, opened.refusal)
+      if ('refusal' in opened) return replies.reject(response, opened.refusal)
       await pass(messages, { session: opened.session, actor }, opened.fresh, request, response, expiresAt)
     } catch (cause) {
-      fail(cause, response, first.kind === 'request' ? first.id : null)
+      replies.fail(cause, response, first.kind === 'request' ? first.id : null)
     }
   }
 
@@ -112,26 +113,19 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     if (requests.some(({ method }) => method === 'subscriptions/listen')) endAt(expiresAt, channel.finish, response)
     let unasked = false
     const work = messages.map(async (message) => {
-      if (message.kind === 'request') return handleRequest(message, from, channel, mirrored, rooms).catch((cause: unknown) => answerFault(cause, message.id, channel))
+      if (message.kind === 'request') return handleRequest(message, from, channel, mirrored, rooms).catch((cause: unknown) => replies.answerFault(cause, message.id, channel))
       if (message.kind === 'notification') return handleNotification(message, from, rooms)
       if (!(await handleReply(message, from, rooms))) {
         unasked = true
-        await recordUnasked(message, from)
+        await recordUnasked(message, from, rooms)
       }
     })
     const faults = (await Promise.allSettled(work)).filter((outcome) => outcome.status === 'rejected')
     // Where nothing else is answered, the fault is; in a batch the answers of the others are awaited.
     if (faults[0] !== undefined && requests.length === 0) throw faults[0].reason
-    for (const { reason } of faults) logFault(reason)
+    for (const { reason } of faults) replies.logFault(reason)
     if (requests.length === 0 && !response.headersSent) response.writeHead(unasked ? 400 : 202).end()
     if (session.closed || (fresh && session.greeting === undefined)) await sessions.end(session)
-  }
-
-  function recordUnasked(message: Extract<RpcMessage, { kind: 'result' | 'error' }>, { session, actor }: From): Promise<void> {
-    rooms.meters.rejected('unasked_reply')
-    const request: McpRequest = { direction: 'to_client', revision: session.revision, kind: 'request', id: message.id ?? 0, method: 'unknown', envelope: {}, body: {} }
-    const reply = { direction: 'to_server', revision: session.revision, kind: message.kind, id: request.id, method: 'unknown', request, envelope: message.envelope, body: message.body } as const
-    return recordOwnDenial(reply, 'unasked_reply', 'a reply to a request that the server did not make', 'dropped', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
   }
 
   function channelFor(response: ServerResponse, session: ClientSession, answers: number, log?: StreamLog): ClientChannel {
@@ -147,7 +141,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
   async function get(last: string | undefined, response: ServerResponse, session: ClientSession, { actor, expiresAt }: Caller): Promise<void> {
     const endsBy = (end: () => void) => endAt(expiresAt, end, response)
     const refused = await listen({ session, actor, response, last, endsBy, open: (log) => channelFor(response, session, 0, log) }, rooms)
-    if (refused !== undefined) reject(response, refused)
+    if (refused !== undefined) replies.reject(response, refused)
   }
 
   /** A stream without an end of its own ends with the token that opened it. */
@@ -158,44 +152,8 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
 
   function visitedSession(transport: string | undefined, response: ServerResponse, upstream: Upstream, actor: KnownActor): ClientSession | undefined {
     const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
-    if (session === undefined) reject(response, noSession(transport, null))
+    if (session === undefined) replies.reject(response, noSession(transport, null))
     return session
-  }
-
-  function reject(response: ServerResponse, refusal: WireRefusal): void {
-    rooms.meters.rejected(String(refusal.rpc?.code ?? refusal.status))
-    const { rpc } = refusal
-    const envelope = rpc === undefined ? undefined : rooms.answers.error(rpc.id, rpc.code, rpc.message, rpc.data)
-    write(response, refusal.status, envelope, refusal.headers ?? {})
-  }
-
-  function write(response: ServerResponse, status: number, envelope: JsonObject | undefined, headers: { readonly [name: string]: string }): void {
-    if (response.headersSent || response.destroyed) return void response.end()
-    const text = envelope === undefined ? '' : rooms.wire.print(envelope)
-    response.writeHead(status, { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text)
-  }
-
-  function fail(cause: unknown, response: ServerResponse, id: McpRequest['id'] | null): void {
-    const { row, envelope } = faultOf(cause, id)
-    write(response, row.status, envelope, row.status === 503 ? { 'retry-after': '1' } : {})
-  }
-
-  async function answerFault(cause: unknown, id: McpRequest['id'], channel: Channel): Promise<void> {
-    const { row, envelope } = faultOf(cause, id)
-    await channel.answer({ envelope, status: row.status, ...(row.status === 503 ? { headers: { 'retry-after': '1' } } : {}) })
-  }
-
-  function logFault(cause: unknown): GatewayError {
-    const fault = cause instanceof GatewayError ? cause : new GatewayError('internal', { cause })
-    rooms.meters.rejected(fault.code)
-    rooms.logger[fault.code === 'internal' ? 'error' : 'warn']('a message was refused by a fault', { code: fault.code, detail: fault.detail, cause: cause instanceof Error ? cause.stack : String(cause) })
-    return fault
-  }
-
-  function faultOf(cause: unknown, id: McpRequest['id'] | null) {
-    const fault = logFault(cause)
-    const row = errorTable[fault.code]
-    return { row, envelope: rooms.answers.error(id, row.rpc, row.public) }
   }
 }
 
@@ -208,11 +166,4 @@ const noSession = (transport: string | undefined, id: McpRequest['id'] | null): 
 const metaClient = (body: JsonObject): Json | undefined => {
   const meta = body['_meta']
   return typeof meta === 'object' && meta !== null && !Array.isArray(meta) ? (meta as JsonObject)['io.modelcontextprotocol/clientInfo'] : undefined
-}
-
-// Self-reported: kept short, and only what is text.
-function clientOf(info: Json | undefined): ClientName {
-  if (typeof info !== 'object' || info === null || Array.isArray(info)) return {}
-  const { name, version } = info as JsonObject
-  return { ...(typeof name === 'string' ? { name: name.slice(0, 200) } : {}), ...(typeof version === 'string' ? { version: version.slice(0, 100) } : {}) }
 }

@@ -17,7 +17,7 @@ const MIRROR = /^mcp-(?:method|name|param-)/
 const INVALID_VALUE = /[^\t\x20-\x7e]/
 
 /** What can be told before the body is read. */
-export function readHead(rawHeaders: readonly string[], httpMethod: 'POST' | 'GET' | 'DELETE'): HeadReading {
+export function readHead(rawHeaders: readonly string[], httpMethod: 'POST' | 'GET' | 'DELETE' | 'MESSAGE'): HeadReading {
   const values = new Map<string, string>()
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase()
@@ -36,7 +36,8 @@ export function readHead(rawHeaders: readonly string[], httpMethod: 'POST' | 'GE
   if (httpMethod === 'GET') {
     return accepts('text', 'event-stream') ? { ok: true, head } : no(406, TRANSPORT, 'expected Accept to list text/event-stream')
   }
-  if (!accepts('application', 'json') || !accepts('text', 'event-stream')) {
+  // 2024-11-05 basic/transports: the answer to a MESSAGE, a POST of HTTP+SSE, comes on a stream of its own.
+  if (httpMethod === 'POST' && (!accepts('application', 'json') || !accepts('text', 'event-stream'))) {
     return no(406, TRANSPORT, 'expected Accept to list application/json and text/event-stream')
   }
   if (!JSON_TYPE.test(head.get('content-type') ?? '')) {

@@ -8,7 +8,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { startFixture, type Fixture } from '../conformance/http.ts'
-import { openCurl, openInspector, openSdkV1, openSdkV2, type OpenClient } from '../support/clients.ts'
+import { openCurl, openInspector, openSdkV1, openSdkV2, openSseV1, openSseV2, type OpenClient } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 
 const policy = `package policies.clients
@@ -38,6 +38,7 @@ const script = (name: string, ...args: string[]) => ({ command: process.execPath
 let gateway: TestGateway
 let fixture: Fixture
 const everything: ChildProcess[] = []
+let users = 0
 
 beforeAll(async () => {
   writeFileSync(join(directory, 'order.txt'), `paid with ${card}`)
@@ -102,6 +103,8 @@ const clients: Readonly<Record<string, OpenClient>> = {
   'SDK v2, auto': openSdkV2('auto'),
   'Inspector': openInspector,
   'curl': openCurl,
+  'SDK v1, HTTP+SSE': openSseV1,
+  'SDK v2, HTTP+SSE': openSseV2('auto'),
 }
 const rows = Object.entries(servers).flatMap(([upstream, server]) => Object.entries(clients).map(([client, open]) => ({ client, upstream, open, server })))
 const modern = [
@@ -111,7 +114,7 @@ const modern = [
 ]
 
 async function uses(open: OpenClient, upstream: string, server: Server): Promise<string | undefined> {
-  const client = await open(gateway.mcp(upstream), await gateway.token({ subject: 'sam', groups: ['support'] }, upstream))
+  const client = await open(gateway.mcp(upstream), await gateway.token({ subject: `sam ${(users += 1)}`, groups: ['support'] }, upstream))
   try {
     const tools = await client.tools()
     expect(tools).toContain(server.lists)

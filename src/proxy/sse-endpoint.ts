@@ -1,0 +1,174 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GatewayError } from '../errors.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Door, Post } from '../wire/door.ts'
+import type { HeadReading } from '../wire/head.ts'
+import type { RpcMessage } from '../wire/rpc.ts'
+import { readBody } from './body.ts'
+import { handleNotification, handleReply, handleRequest, type Mirrored } from './calls.ts'
+import { createChannel } from './channel.ts'
+import type { Caller, EndpointParts } from './endpoint.ts'
+import { countBytes } from './relay.ts'
+import { clientOf, createReplies, recordUnasked } from './replies.ts'
+import { principalOf, type ClientSession } from './session.ts'
+import { endWaits } from './sessions.ts'
+import { createSseConnection, hearUnasked, type SseConnection } from './sse-connection.ts'
+
+export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'isClosing' | 'isElsewhere'> {
+  readonly door: {
+    readonly readHead: (rawHeaders: readonly string[], method: 'MESSAGE' | 'GET') => HeadReading
+    readonly readMessage: (post: Post) => Door
+  }
+  readonly limits: { readonly request: number; readonly depth: number; readonly sessions: number; readonly sessions_per_person: number }
+  readonly sse: { readonly writeEvent: (event: { event?: string; data?: string; retry?: number }) => string; readonly comment: string }
+}
+
+// The newer era's headers; its messages are not taken here.
+const unmirrored: Mirrored = { check: () => undefined, remake: () => ({}) }
+
+/**
+ * `/mcp/<upstream>/sse`: HTTP+SSE of 2024-11-05 (basic/transports) in front of any server. The client's stream is its session: it opens
+ * one with GET, is told where to post, and when it leaves, what runs is finished and recorded, and nothing new begins.
+ */
+export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMessage, response: ServerResponse, upstream: string, key: string | undefined) => Promise<void> {
+  const { rooms, sessions } = parts
+  const replies = createReplies(rooms)
+  const connections = new Map<string, SseConnection>()
+  const heard = new WeakSet<ClientSession>()
+
+  return async (request, response, name, key) => {
+    try {
+      // A client that first tries Streamable HTTP learns by 405 that it is not spoken here (2025-11-25 basic/transports, "Backwards Compatibility").
+      const method = key === undefined ? 'GET' : 'POST'
+      if (request.method !== method) return replies.reject(response, { status: 405, headers: { allow: method }, rpc: { id: null, code: -32000, message: `use ${method}` } })
+      const upstream = parts.upstream(name)
+      if (upstream === undefined) return replies.reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
+      const resolved = await parts.resolve(request.rawHeaders, name, request.url ?? '')
+      if (!resolved.ok) {
+        rooms.meters.rejected(String(resolved.status))
+        return replies.write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
+      }
+      const { caller } = resolved
+      if (parts.isElsewhere?.(request, response, caller.actor) === true) return
+      if (key === undefined) open(request, response, upstream, caller)
+      else await post(request, response, upstream, caller, key)
+    } catch (cause) {
+      replies.fail(cause, response, null)
+    }
+  }
+
+  function open(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller): void {
+    if (parts.isClosing()) throw new GatewayError('shutting_down')
+    const head = parts.door.readHead(request.rawHeaders, 'GET')
+    if (!head.ok) return replies.reject(response, head.refusal)
+    const principal = principalOf(actor)
+    const own = [...connections.values()].filter((other) => other.principal === principal)
+    if (own.length >= parts.limits.sessions_per_person || connections.size >= parts.limits.sessions) throw new GatewayError('capacity', { detail: `${own.length} open streams of one caller, ${connections.size} in all` })
+    const key = rooms.ids.secret()
+    const base = createChannel({
+      response, answers: 0, print: rooms.wire.print, comment: parts.sse.comment, unjudged: rooms.meters.unjudged,
+      writeEvent: ({ data, retry }) => parts.sse.writeEvent({ event: 'message', ...(data === undefined ? {} : { data }), ...(retry === undefined ? {} : { retry }) }),
+      released: (bytes) => {
+        if (connection.session !== undefined) countBytes(connection.session, rooms)(bytes)
+      },
+    })
+    const connection = createSseConnection({ principal, upstream: upstream.name }, base)
+    connections.set(key, connection)
+    connection.lastFor(expiresAt - rooms.clock())
+    response.once('close', () => {
+      connections.delete(key)
+      void leave(connection).catch((cause: unknown) => replies.logFault(cause))
+    })
+    base.stream()
+    response.write(parts.sse.writeEvent({ event: 'endpoint', data: `/mcp/${upstream.name}/sse/${key}` }))
+  }
+
+  /** Without its stream a session can say nothing more; calls that were sent run on to their record, those that wait are let go. */
+  async function leave(connection: SseConnection): Promise<void> {
+    const { session } = connection
+    if (session === undefined) return
+    endWaits(session)
+    await connection.settled()
+    await sessions.end(session)
+  }
+
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller, key: string): Promise<void> {
+    const head = parts.door.readHead(request.rawHeaders, 'MESSAGE')
+    if (!head.ok) return replies.reject(response, head.refusal)
+    const connection = connections.get(key)
+    // The key is never authentication: it works for the caller and the server that it was made for.
+    if (connection === undefined || connection.principal !== principalOf(actor) || connection.upstream !== upstream.name) {
+      return replies.reject(response, { status: 404, rpc: { id: null, code: -32001, message: 'Session not found: open the stream again' } })
+    }
+    const body = await readBody(request, parts.limits.request)
+    if (!body.ok) return replies.reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
+    const { session } = connection
+    const door = parts.door.readMessage({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
+    if (!door.ok) return refuse(door.refusal, connection, response)
+    // A stream ends with the newest token that its caller has shown.
+    connection.lastFor(expiresAt - rooms.clock())
+    if (parts.isClosing() && door.messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
+    const opened = openSession(door, connection, upstream, actor)
+    if (opened === undefined) return replies.reject(response, { status: 400, rpc: { id: null, code: -32000, message: 'Bad Request: send initialize first, and once' } })
+    opened.actor = actor
+    opened.lastUsed = rooms.clock()
+    await pass(door.messages, connection, opened, actor, response)
+  }
+
+  /** A request that can be named is answered where its client listens for answers. */
+  function refuse(refusal: Extract<Door, { ok: false }>['refusal'], connection: SseConnection, response: ServerResponse): void {
+    const { rpc } = refusal
+    if (rpc === undefined || rpc.id === null) return replies.reject(response, refusal)
+    rooms.meters.rejected(String(rpc.code))
+    response.writeHead(202).end()
+    connection.during(connection.channel.answer({ envelope: rooms.answers.error(rpc.id, rpc.code, rpc.message, rpc.data) }))
+  }
+
+  function openSession(door: Extract<Door, { ok: true }>, connection: SseConnection, upstream: Upstream, actor: Caller['actor']): ClientSession | undefined {
+    const [first] = door.messages
+    const greets = first?.kind === 'request' && first.method === 'initialize'
+    if (!greets) return connection.session
+    if (connection.session !== undefined) return undefined
+    const session = sessions.openLegacy({ actor, upstream, revision: door.revision, client: clientOf(first.body['clientInfo']) })
+    session.listening = connection.listening
+    connection.session = session
+    return session
+  }
+
+  async function pass(messages: readonly RpcMessage[], connection: SseConnection, session: ClientSession, actor: Caller['actor'], response: ServerResponse): Promise<void> {
+    const from = { session, actor }
+    const { channel } = connection
+    let unasked = false
+    for (const message of messages) {
+      if (message.kind === 'request') {
+        const work = handleRequest(message, from, channel, unmirrored, rooms)
+          .catch((cause: unknown) => replies.answerFault(cause, message.id, channel))
+          .then(() => afterRequest(message.method === 'initialize', connection, session))
+        connection.during(work.catch((cause: unknown) => replies.logFault(cause)))
+      } else if (message.kind === 'notification') {
+        await handleNotification(message, from, rooms)
+        if (message.method === 'notifications/initialized') hearOnce(connection, session)
+      } else if (!(await handleReply(message, from, rooms))) {
+        unasked = true
+        await recordUnasked(message, from, rooms)
+      }
+    }
+    response.writeHead(unasked ? 400 : 202).end()
+  }
+
+  /** Where the server took no greeting there is no session yet; where it forgot the session there is none any more. */
+  async function afterRequest(greeted: boolean, connection: SseConnection, session: ClientSession): Promise<void> {
+    if (session.closed) connection.listening.finish()
+    else if (greeted && session.greeting === undefined) {
+      connection.session = undefined
+      session.listening = undefined
+      await sessions.end(session)
+    }
+  }
+
+  function hearOnce(connection: SseConnection, session: ClientSession): void {
+    if (heard.has(session) || session.greeting?.initialized === undefined) return
+    heard.add(session)
+    void hearUnasked(session, connection, rooms).catch((cause: unknown) => replies.logFault(cause))
+  }
+}
