@@ -129,19 +129,20 @@ export interface Hit {
   readonly detector: string
   /** From the body down to the value; for a `name`, down to the member that bears it. */
   readonly keys: readonly string[]
-  /** As in the finding: names that hold a secret are cut off. */
-  readonly path: string
   readonly where: 'value' | 'name'
   /** `base64`: the spans count in the decoded text. */
   readonly encoding?: 'base64'
   readonly spans: readonly Span[]
 }
-/** What the detectors saw in one body. */
-export interface Scan {
-  readonly findings: readonly Finding[]
+/** Where the detectors hit in one body. */
+export interface Sighting {
   readonly hits: readonly Hit[]
   /** The names of the detectors that looked. */
   readonly detectors: readonly string[]
+}
+/** … with what a policy is told of it. */
+export interface Scan extends Sighting {
+  readonly findings: readonly Finding[]
 }
 
 /** One entry of a list answer, or what a completion or subscription is about. */

@@ -6,7 +6,7 @@ import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
 import { redact, redactText } from './enforce/redact.ts'
 import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, waitingFor } from './enforce/refuse.ts'
-import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan } from './model.ts'
+import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan, Sighting } from './model.ts'
 import type { PolicyEngine } from './policy/engine.ts'
 import { withEnvelope } from './proxy/pipeline.ts'
 import type { AnswerRoom, ApprovalRoom, EnforceRoom, Meters, Patience, RecordRoom, Rooms, WireRoom } from './proxy/rooms.ts'
@@ -25,7 +25,7 @@ export interface RoomParts {
   readonly detectors: Detectors
   readonly upstreams: ReadonlyMap<string, Upstream>
   readonly engine: PolicyEngine
-  readonly recorder: Recorder<Scan>
+  readonly recorder: Recorder<Sighting>
   readonly approvals: Approvals
   readonly meters: Meters
   readonly patience: Patience

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Finding, Hit, Json, JsonObject, Scan } from '../model.ts'
+import type { Finding, Hit, Json, JsonObject, Scan, Sighting } from '../model.ts'
 import { anything, cluesOf, withinParts, type Clues, type Within } from './clues.ts'
 import type { Detectors, Found, NameFacts } from './index.ts'
 
@@ -7,13 +7,14 @@ export type { Scan }
 
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
 export function scan(body: Json, detectors: Detectors): Scan {
-  const walk = createWalk(detectors)
+  const findings = createFindings(detectors)
+  const walk = createWalk(detectors, anything, findings)
   walk.visit(body, undefined)
-  return walk.scan
+  return Object.assign(walk.sighting, { findings: findings.all })
 }
 
 /** The clues of the long texts that a scan saw: what is made of them later holds no others. */
-const longTexts = new WeakMap<Scan, Map<string, Clues | undefined>>()
+const longTexts = new WeakMap<Sighting, Map<string, Clues | undefined>>()
 const long = 1024
 /** As deep as any body. */
 const all = 2 ** 30
@@ -21,13 +22,13 @@ const all = 2 ** 30
 /** Whether every string of the JSON in a text, and of what it is printed as, stands in it letter by letter. */
 const isVerbatim = (text: string, clues: Clues | undefined): boolean => clues?.hiding !== true && text.isWellFormed()
 
-/** As `scan(value)`, of the value of a text that is JSON and was part of what was scanned before. */
-export function scanText(before: Scan, text: string, value: Json, detectors: Detectors): Scan {
+/** The hits in the value of a text that is JSON and was part of what was scanned before. */
+export function scanText(before: Sighting, text: string, value: Json, detectors: Detectors): Sighting {
   const known = longTexts.get(before)
   const clues = known?.get(text)
   const walk = createWalk(detectors, known?.has(text) === true && isVerbatim(text, clues) ? withinParts([clues]) : anything)
   walk.visit(value, undefined)
-  return walk.scan
+  return walk.sighting
 }
 
 /** A value that another stands for now. */
@@ -45,20 +46,20 @@ export interface Replaced {
   covers(keys: readonly string[]): boolean
 }
 
-/** As `scan(body)`, in another order, given the scan before values were replaced: only what stands there now is looked at. */
-export function scanReplaced(before: Scan, body: Json, replaced: Replaced, detectors: Detectors): Scan {
+/** The hits in a body, in any order, given those before values were replaced: only what stands there now is looked at. */
+export function scanReplaced(before: Sighting, body: Json, replaced: Replaced, detectors: Detectors): Sighting {
   // whether data is read decoded depends on the members beside it
   if (replaced.changes.some(({ place }) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
-  const walk = createWalk(detectors)
-  for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.keep(hit)
+  const walk = createWalk(detectors, anything)
+  for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.hits.push(hit)
   for (const { place, value, like } of replaced.changes) {
     const isEncoded = place.at(-1) === 'data' || place.at(-1) === 'blob'
     if (isEncoded || typeof value !== 'string' || !detectors.isEmpty(value)) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
   }
-  return walk.scan
+  return walk.sighting
 }
 
-function withinLike(before: Scan, { text, values }: NonNullable<Replacement['like']>): Within {
+function withinLike(before: Sighting, { text, values }: NonNullable<Replacement['like']>): Within {
   const known = longTexts.get(before)
   const clues = known?.get(text)
   if (known?.has(text) !== true || !isVerbatim(text, clues)) return anything
@@ -70,27 +71,48 @@ interface Walk {
   visit(value: Json, label: string | undefined): void
   /** `inStrings`: what the strings at the place can hold. */
   visitAt(body: Json, place: readonly string[], inStrings: Within): void
-  keep(hit: Hit): void
-  readonly scan: Scan
+  readonly hits: Hit[]
+  readonly sighting: Sighting
+}
+
+interface Findings {
+  readonly all: Finding[]
+  /** `alone`: no other hit can belong to it. */
+  add(detector: string, path: string, count: number, alone: boolean): void
+}
+
+function createFindings(detectors: Detectors): Findings {
+  const all: Finding[] = []
+  /** Those that more than one hit can belong to, by detector and path. */
+  const shared = new Map<string, number>()
+  return {
+    all,
+    add(detector, path, count, alone) {
+      const id = alone ? '' : `${detector} ${path}`
+      const known = alone ? undefined : shared.get(id)
+      if (known !== undefined) all[known] = { ...all[known]!, count: all[known]!.count + count } // an index it was given
+      else {
+        if (!alone) shared.set(id, all.length)
+        all.push({ detector, path, count, confidence: detectors.confidence(detector) })
+      }
+    },
+  }
 }
 
 /** `inStrings`: what the strings of the value can hold. */
-function createWalk(detectors: Detectors, inStrings = anything): Walk {
+function createWalk(detectors: Detectors, inStrings: Within, findings?: Findings): Walk {
   let within = inStrings
   const hits: Hit[] = []
-  const findings: Finding[] = []
-  /** Findings that more than one hit can belong to, by detector and path. */
-  const shared = new Map<string, number>()
   /** The way from the body down, up to `depth`. */
   const keys: (string | number)[] = []
   const names: string[] = []
   const facts: NameFacts[] = []
   /** The pointer to each of `keys`, once it was needed. */
   const paths: string[] = []
-  const scan: Scan = { findings, hits, detectors: detectors.names }
+  const sighting: Sighting = { hits, detectors: detectors.names }
   const keepClues = (text: string, clues: Clues | undefined): void => {
-    const known = longTexts.get(scan)
-    if (known === undefined) longTexts.set(scan, new Map([[text, clues]]))
+    const known = longTexts.get(sighting)
+    if (known === undefined) longTexts.set(sighting, new Map([[text, clues]]))
     else known.set(text, clues)
   }
   let depth = 0
@@ -109,23 +131,14 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
     paths[depth] = ''
     depth++
   }
-  const addFinding = (detector: string, path: string, count: number): void => {
-    const id = `${detector} ${path}`
-    const known = shared.get(id)
-    if (known === undefined) {
-      shared.set(id, findings.length)
-      findings.push({ detector, path, count, confidence: detectors.confidence(detector) })
-    } else findings[known] = { ...findings[known]!, count: findings[known]!.count + count } // an index it was given
-  }
   const note = (found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void => {
-    const path = pathTo(shown < depth ? shown : depth)
+    const path = findings === undefined ? '' : pathTo(shown < depth ? shown : depth)
     const place: string[] = []
     for (let at = 0; at < depth; at++) place.push(String(keys[at]))
     const alone = where === 'value' && shown === all && encoding === undefined
     for (const { detector, spans } of found) {
-      hits.push(encoding ? { detector, keys: place, path, where, encoding, spans } : { detector, keys: place, path, where, spans })
-      if (alone) findings.push({ detector, path, count: spans.length, confidence: detectors.confidence(detector) })
-      else addFinding(detector, path, spans.length)
+      hits.push(encoding ? { detector, keys: place, where, encoding, spans } : { detector, keys: place, where, spans })
+      findings?.add(detector, path, spans.length, alone)
     }
   }
   /** `key` is entered only where something is found. */
@@ -220,11 +233,8 @@ function createWalk(detectors: Detectors, inStrings = anything): Walk {
   return {
     visit,
     visitAt,
-    keep(hit) {
-      hits.push(hit)
-      addFinding(hit.detector, hit.path, hit.spans.length)
-    },
-    scan,
+    hits,
+    sighting,
   }
 }
 

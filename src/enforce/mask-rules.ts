@@ -1,4 +1,4 @@
-import type { Hit, Json, Mask, Scalar, Scan } from '../model.ts'
+import type { Hit, Json, Mask, Scalar, Sighting } from '../model.ts'
 import { createEdits, type Edits } from './edits.ts'
 import { covers, parsePointer, placesOf, type Place, type Segments } from './pointer.ts'
 import { startOf, type Position } from './position.ts'
@@ -124,7 +124,7 @@ function isCovered(target: Target, rule: MaskRule, keys: readonly string[]): boo
 }
 
 /** The body of a message as a target. */
-export const bodyTarget = (value: Json, scan: Scan): Target => ({
+export const bodyTarget = (value: Json, scan: Sighting): Target => ({
   value,
   hits: scan.hits,
   position: startOf,

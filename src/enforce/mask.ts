@@ -1,4 +1,4 @@
-import type { Json, JsonObject, Mask, Message, Scan } from '../model.ts'
+import type { Json, JsonObject, Mask, Message, Sighting } from '../model.ts'
 import type { Edits, Replaced } from './edits.ts'
 import { holdersOf, type Holder } from './json-text.ts'
 import { bodyTarget, mark, readMasks, type MaskRule } from './mask-rules.ts'
@@ -13,13 +13,13 @@ export interface MaskInput {
   readonly message: Message
   readonly masks: readonly Mask[]
   /** Of `message.body`. */
-  readonly scan: Scan
+  readonly scan: Sighting
   /** Of the tool that answered. The same object each time it is the same schema: its check is compiled once. */
   readonly outputSchema?: Json
   /** Of the value of a text that is JSON and part of what was scanned before. */
-  readonly rescanText: (before: Scan, text: string, value: Json) => Scan
+  readonly rescanText: (before: Sighting, text: string, value: Json) => Sighting
   /** … of a body in which only some values were replaced since it was scanned. */
-  readonly rescanReplaced: (before: Scan, body: Json, replaced: Replaced) => Scan
+  readonly rescanReplaced: (before: Sighting, body: Json, replaced: Replaced) => Sighting
   /** As the most lenient reader takes it. */
   readonly parse: (text: string) => Json | undefined
   readonly print: (value: Json) => string
@@ -32,7 +32,7 @@ interface Refused {
 }
 export type Masked =
   /** `scan`: of the body as it is now. */
-  { readonly ok: true; readonly message: Message; readonly masked: number; readonly scan: Scan } | Refused
+  { readonly ok: true; readonly message: Message; readonly masked: number; readonly scan: Sighting } | Refused
 
 const refuse = (code: MaskCode, detail: string): Refused => ({ ok: false, code, detail })
 
@@ -123,9 +123,9 @@ function repairHolder(input: MaskInput, holder: Holder, edits: Edits): Repairs |
 }
 
 /** Drops the hits that are nothing but a placeholder, such as a made-up address. */
-function withoutPlaceholders(scan: Scan, body: Json, rules: readonly MaskRule[]): Scan {
+function withoutPlaceholders(scan: Sighting, body: Json, rules: readonly MaskRule[]): Sighting {
   const placeholders = rules.map(({ text }) => text)
-  const isPlaceholder = (hit: Scan['hits'][number]): boolean => {
+  const isPlaceholder = (hit: Sighting['hits'][number]): boolean => {
     const value = hit.where === 'name' ? hit.keys.at(-1) : valueAt(body, hit.keys)
     if (value === undefined || isList(value) || isObject(value)) return false
     const text = typeof value === 'string' ? value : JSON.stringify(value)

@@ -1,7 +1,7 @@
 // What is stored or logged: everything detected and every masked place is replaced, whatever was decided. Nothing
 // here refuses: what cannot be replaced exactly goes as a whole.
 import { parseExactJson } from '../exact-json.ts'
-import type { Hit, Json, JsonObject, Mask, Message, Reason, Scan, Span } from '../model.ts'
+import type { Hit, Json, JsonObject, Mask, Message, Reason, Sighting, Span } from '../model.ts'
 import { createEdits, patchText } from './edits.ts'
 import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
 import { omitLargeBlobs } from './omit.ts'
@@ -21,7 +21,7 @@ export interface Redacted {
 }
 
 /** `scan` is that of `message.body`; `rescan` looks at everything else, and once more at what is left. */
-export function redact(message: Message, scan: Scan, masks: readonly Mask[], rescan: (value: Json) => Scan): Redacted {
+export function redact(message: Message, scan: Sighting, masks: readonly Mask[], rescan: (value: Json) => Sighting): Redacted {
   const name = callOf(message)
   const [call, method] = cleanPair(name ?? '', message.method, rescan)
   const member = bodyMember(message)
@@ -35,20 +35,20 @@ export function redact(message: Message, scan: Scan, masks: readonly Mask[], res
 const callOf = (message: Message): string | null =>
   (message.kind === 'result' || message.kind === 'error' ? message.request.call : message.call)?.name ?? null
 
-function cleanPair(call: string, method: string, rescan: (value: Json) => Scan): readonly [string, string] {
+function cleanPair(call: string, method: string, rescan: (value: Json) => Sighting): readonly [string, string] {
   const clean = cleanse([call, method], rescan([call, method]), rescan)
   return Array.isArray(clean) ? [String(clean[0]), String(clean[1])] : [masked, masked]
 }
 
 /** Everything around the body; the body's place in the order of members is kept. */
-function cleanEnvelope(message: Message, member: string, rescan: (value: Json) => Scan): JsonObject {
+function cleanEnvelope(message: Message, member: string, rescan: (value: Json) => Sighting): JsonObject {
   const around: JsonObject = Object.hasOwn(message.envelope, member) ? { ...message.envelope, [member]: null } : message.envelope
   const clean = cleanse(around, rescan(around), rescan)
   if (clean === around) return message.envelope
   return isObject(clean) ? clean : { jsonrpc: '2.0', id: masked }
 }
 
-function redactBody(body: JsonObject, scan: Scan, masks: readonly Mask[], rescan: (value: Json) => Scan): Json {
+function redactBody(body: JsonObject, scan: Sighting, masks: readonly Mask[], rescan: (value: Json) => Sighting): Json {
   const paths = placeMasks(masks)
   const read = readMasks(paths, scan.detectors)
   // a mask that cannot be read covers nobody knows what
@@ -65,10 +65,10 @@ function redactBody(body: JsonObject, scan: Scan, masks: readonly Mask[], rescan
   }
 }
 
-const everyDetector = (scan: Scan): readonly MaskRule[] => scan.detectors.map((detector) => ({ ...whole, detector }))
+const everyDetector = (scan: Sighting): readonly MaskRule[] => scan.detectors.map((detector) => ({ ...whole, detector }))
 
 /** One pass of rules over a body, its member names and its JSON texts. */
-function pass(body: JsonObject, scan: Scan, rules: readonly MaskRule[], rescan: (value: Json) => Scan): Json {
+function pass(body: JsonObject, scan: Sighting, rules: readonly MaskRule[], rescan: (value: Json) => Sighting): Json {
   const { edits, names } = mark(bodyTarget(body, scan), rules)
   for (const { hit, rule } of names) renameHit(edits, hit, rule)
   maskTwins({ body, rules, edits, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
@@ -76,7 +76,7 @@ function pass(body: JsonObject, scan: Scan, rules: readonly MaskRule[], rescan: 
 }
 
 /** Replaces spans, then whole values and names, then everything, until nothing is found any more. */
-function cleanse(value: Json, scan: Scan, rescan: (value: Json) => Scan): Json {
+function cleanse(value: Json, scan: Sighting, rescan: (value: Json) => Sighting): Json {
   let clean = value
   let left = scan
   for (let round = 0; left.hits.length > 0; round++) {

@@ -1,6 +1,6 @@
 // The same secret often stands twice: in `structuredContent` and in a text block that is the same JSON printed. What a mask
 // covers in the one it covers in the other, or a client that reads the other sees it.
-import type { Hit, Json, JsonObject, Scan } from '../model.ts'
+import type { Hit, Json, JsonObject, Sighting } from '../model.ts'
 import { patchText, type Edits, type Likeness } from './edits.ts'
 import { holdersOf, readText, type TextPlace } from './json-text.ts'
 import { mark, positionAfter, type MaskRule, type Target } from './mask-rules.ts'
@@ -14,7 +14,7 @@ export interface TwinContext {
   readonly edits: Edits
   /** By the place of the holder. */
   readonly repairs: (holder: Place) => Repairs
-  readonly rescan: (text: string, value: Json) => Scan
+  readonly rescan: (text: string, value: Json) => Sighting
   /** The names of those that rescan. */
   readonly detectors: readonly string[]
   readonly parse: (text: string) => Json | undefined

@@ -1,4 +1,4 @@
-import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, KnownActor, Mask, Message, Outcome, Request, Scan } from '../model.ts'
+import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, KnownActor, Mask, Message, Outcome, Request, Scan, Sighting } from '../model.ts'
 import type { Definitions } from './definitions.ts'
 import { questionOf } from './question.ts'
 import type { Rooms } from './rooms.ts'
@@ -74,7 +74,7 @@ export const masksOf = (decision: Decision): readonly Mask[] => (decision.kind =
 /** A message to keep, with its own scan, and the masks that are still to be carried out on it. */
 export interface Copy {
   readonly message: Message
-  readonly scan: Scan
+  readonly scan: Sighting
   readonly masks: readonly Mask[]
 }
 

@@ -2,7 +2,7 @@ import type { ApprovalRow } from '../approval/approval-store.ts'
 import type { Tickets } from '../approval/tickets.ts'
 import type {
   ApprovalId, BundleDigest, Clock, Decision, Direction, Entry, Exchange, Finding, GrantedApproval, Ids, Json, JsonObject, KnownActor, Logger, Mask, Message, Question, Request,
-  RequestId, Revision, Scan, SessionId,
+  RequestId, Revision, Scan, SessionId, Sighting,
 } from '../model.ts'
 import type { MethodFacts } from '../wire/methods.ts'
 import type { RpcMessage, RpcProblem } from '../wire/rpc.ts'
@@ -40,14 +40,14 @@ export interface MaskOutcome {
   readonly message: Message
   readonly masked: number
   /** Of the masked body. */
-  readonly scan: Scan
+  readonly scan: Sighting
 }
 
 /** Findings and what is done to a message. */
 export interface EnforceRoom {
   scan(body: Json): Scan
   omitLargeBlobs(body: JsonObject): JsonObject
-  applyMasks(input: { readonly message: Message; readonly masks: readonly Mask[]; readonly scan: Scan; readonly outputSchema?: Json }):
+  applyMasks(input: { readonly message: Message; readonly masks: readonly Mask[]; readonly scan: Sighting; readonly outputSchema?: Json }):
     | ({ readonly ok: true } & MaskOutcome)
     | { readonly ok: false; readonly code: string; readonly detail: string }
   redactText(text: string): string
@@ -92,7 +92,7 @@ export interface RecordRoom {
   }): void
   endSession(id: SessionId): void
   /** Durable when it resolves. */
-  record(exchange: Exchange, scan: Scan, masks: readonly Mask[]): Promise<void>
+  record(exchange: Exchange, scan: Sighting, masks: readonly Mask[]): Promise<void>
 }
 
 export interface ApprovalRoom {
