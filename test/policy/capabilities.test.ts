@@ -15,7 +15,7 @@ test('the committed capabilities are what the host was seen to run', async () =>
 })
 
 test('nothing that depends on clock, network, chance or environment is among them', () => {
-  const out = ['http.send', 'net.lookup_ip_addr', 'opa.runtime', 'rand.intn', 'time.now_ns', 'trace', 'uuid.rfc4122', 'io.jwt.decode_verify', 'yaml.unmarshal']
+  const out = ['http.send', 'net.lookup_ip_addr', 'opa.runtime', 'rand.intn', 'time.now_ns', 'uuid.rfc4122', 'crypto.x509.parse_and_verify_certificates', 'providers.aws.sign_req']
   expect(names.filter((name) => out.includes(name))).toEqual([])
   expect(capabilities.allow_net).toEqual([])
 })

@@ -25,11 +25,23 @@ interface Reading {
 /** The first document, or null; none where anything in the text is not YAML. */
 function read(text: string, charge: Charge): Value {
   charge(10_000 + 400 * text.length)
+  if (isDeep(text)) throw new Error('a YAML document that is too deep')
   const documents = library().parseAllDocuments(text, { schema: 'failsafe', merge: false, uniqueKeys: false, logLevel: 'silent' })
   if (!Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0)) return noAnswer()
   const [document] = documents
   if (document === undefined) return null
   return valueOf(document.contents, { document, charge, nodes: 0, aliases: 0 }, 0)
+}
+
+/** Nesting by brackets, or by marks on one line; by indentation it takes a text as long as the square of its depth. */
+function isDeep(text: string): boolean {
+  let depth = 0
+  for (const char of text) {
+    if (char === '[' || char === '{') depth += 1
+    else if ((char === ']' || char === '}') && depth > 0) depth -= 1
+    if (depth > maxDepth) return true
+  }
+  return /(?:[-?:][ \t]+){100}/.test(text)
 }
 
 function valueOf(node: unknown, from: Reading, depth: number): Value {
