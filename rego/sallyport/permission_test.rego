@@ -40,6 +40,16 @@ test_an_answer_without_its_request_is_for_nobody if {
 	codes(decide(question(message("to_client", "result", "x", {}), {"request": server_request("ping")}), {})) == ["not_allowed"]
 }
 
+test_what_lacks_a_member_that_every_message_has_is_for_nobody if {
+	every member in ["direction", "method", "revision"] {
+		news := question(message("to_client", "notification", "notifications/message", {}), {"request": object.remove(tool_call, [member])})
+		decision := decide(news, {"allow_server": true, "allow_other": true})
+		codes(decision) == ["not_allowed"]
+	}
+	nameless := object.remove(object.union(modern_call, {"body": {"inputResponses": {"a": {"action": "accept"}}}}), ["method"])
+	codes(decide(question(nameless, {}), {"allow_server": true})) == ["not_allowed"]
+}
+
 test_what_is_sent_while_a_request_runs_is_asked_about_both if {
 	news := question(message("to_client", "notification", "notifications/message", {}), {"request": tool_call})
 	methods_asked(news) == ["allow notifications/message", "allow tools/call"]

@@ -31,7 +31,7 @@ export interface Recollection {
 
 /** Inputs hold what people wrote: no more of them is kept than this, in UTF-16 units, and none for longer than its bundle. */
 const mostKept = 1024 * 1024
-const longestSettled = 4096
+const longestSettled = 32 * 1024
 const longestSaid = 4096
 /** Above this the sets themselves are the work. */
 const longestVarying = 16 * 1024
