@@ -9,7 +9,7 @@ export async function runCases(cases: readonly OpaCase[], capabilities: unknown)
   const opa = createOpa()
   const outcomes = new Map<string, Judged>()
   const chunks = Array.from({ length: Math.ceil(cases.length / atOnce) }, (_, index) => cases.slice(index * atOnce, (index + 1) * atOnce))
-  const compile = (chunk: readonly OpaCase[] | undefined) => opa.cases((chunk ?? []).map(({ query, modules = [] }) => ({ query, modules })), capabilities)
+  const compile = (chunk: readonly OpaCase[] | undefined) => opa.cases((chunk ?? []).map(({ query, modules = [], data }) => ({ query, modules, data })), capabilities)
   try {
     let builds = compile(chunks[0])
     for (const [index, chunk] of chunks.entries()) {

@@ -74,6 +74,7 @@ export interface OpaTestReport {
 export interface SmallPolicy {
   readonly query: string
   readonly modules: readonly string[]
+  readonly data?: unknown
 }
 export type SmallBuild = { readonly ok: true; readonly wasm: Uint8Array } | { readonly ok: false; readonly error: string }
 export type ResultSet = readonly { readonly expressions: readonly { readonly value: Json; readonly text: string }[] }[]

@@ -10,8 +10,9 @@ import (
 
 // Case is a policy and a query that are compiled by themselves, as OPA does it with its own evaluation cases.
 type Case struct {
-	Query   string   `json:"query"`
-	Modules []string `json:"modules"`
+	Query   string         `json:"query"`
+	Modules []string       `json:"modules"`
+	Data    map[string]any `json:"data"`
 }
 
 // CaseResult has a module whose one entrypoint, eval, gives the bindings of the query, or why there is none.
@@ -31,8 +32,14 @@ func cases(request *Request) (any, []Problem) {
 
 func (c Case) compile(allowed *ast.Capabilities) CaseResult {
 	options := []func(*rego.Rego){rego.Query(c.Query), rego.SetRegoVersion(ast.RegoV1), rego.Capabilities(allowed)}
-	for index, module := range c.Modules {
-		options = append(options, rego.Module(fmt.Sprintf("module%d.rego", index), module))
+	for index, text := range c.Modules {
+		name := fmt.Sprintf("module%d.rego", index)
+		options = append(options, rego.Module(name, text))
+		if module, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV1}); err == nil {
+			for _, problem := range numberKeys(module, c.Data) {
+				return CaseResult{Error: problem.Message}
+			}
+		}
 	}
 	built, err := rego.New(options...).Compile(context.Background())
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -106,7 +105,11 @@ func (r *Request) compile() (*ast.Compiler, map[string]*ast.Module, []Problem) {
 	if compiler.Compile(parsed); compiler.Failed() {
 		return nil, parsed, problemsOf(compiler.Errors)
 	}
-	return compiler, parsed, forbidden(compiler, r.allowed)
+	problems = forbidden(compiler, r.allowed)
+	for _, path := range r.paths() {
+		problems = append(problems, numberKeys(parsed[path], r.Data)...)
+	}
+	return compiler, parsed, problems
 }
 
 func (r *Request) schemaSet() *ast.SchemaSet {
@@ -134,41 +137,4 @@ func (r *Request) dataAt(path []string) (bool, error) {
 		}
 	}
 	return len(path) > 0, nil
-}
-
-func forbidden(compiler *ast.Compiler, allowed *ast.Capabilities) []Problem {
-	names := map[string]bool{}
-	for _, builtin := range allowed.Builtins {
-		names[builtin.Name] = true
-	}
-	var problems []Problem
-	report := func(ref ast.Ref, loc *ast.Location) {
-		builtin, known := ast.BuiltinMap[ref.String()]
-		// A test's print goes to its report; the bundle is built without it.
-		if !known || names[builtin.Name] || builtin.Name == ast.Print.Name || builtin.Name == ast.InternalPrint.Name {
-			return
-		}
-		message := fmt.Sprintf("%s cannot be used in a policy: the engine that judges does not run this builtin", builtin.Name)
-		problem := problemAt(loc, "forbidden_builtin", message, "decide from the input and the data alone; `data` may carry what the builtin would have fetched")
-		if !slices.Contains(problems, problem) {
-			problems = append(problems, problem)
-		}
-	}
-	for _, module := range compiler.Modules {
-		ast.WalkExprs(module, func(expr *ast.Expr) bool {
-			if expr.IsCall() {
-				report(expr.Operator(), expr.Location)
-			}
-			return false
-		})
-		ast.WalkTerms(module, func(term *ast.Term) bool {
-			if call, isCall := term.Value.(ast.Call); isCall {
-				if ref, isRef := call[0].Value.(ast.Ref); isRef {
-					report(ref, term.Location)
-				}
-			}
-			return false
-		})
-	}
-	return sorted(problems)
 }
