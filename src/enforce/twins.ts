@@ -72,7 +72,7 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
     segments === undefined ? detector !== undefined : positionAfter(segments, root) !== undefined || covers(segments, root)
   if (around.length === 0 && !rules.some(reaches)) return undefined
   const structured = valueAt(body, root)
-  if (around.length === 0 && structured !== undefined && text === context.print(structured)) {
+  if (around.length === 0 && structured !== undefined && mayBeObject(text) && text === context.print(structured)) {
     const same = printedTwin(context, root, text)
     if (same !== 'gone') return same
   }
