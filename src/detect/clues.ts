@@ -59,9 +59,11 @@ const mark = 2
 /** Something that may hide, or a character beyond ASCII. */
 const wide = 4
 const digit = 8
+const letter = 16
 
 const kinds = new Uint8Array(128)
-for (const [characters, kind] of [['@', at], ['-_.', mark], ['\\%', wide], ['0123456789', digit]] as const) {
+const letters = 'abcdefghijklmnopqrstuvwxyz'
+for (const [characters, kind] of [['@', at], ['-_.', mark], ['\\%', wide], ['0123456789', digit], [letters + letters.toUpperCase(), letter]] as const) {
   for (const character of characters) kinds[character.charCodeAt(0)] = kind
 }
 
@@ -74,8 +76,8 @@ function fromCharacters(text: string, within: Within): Clues | undefined {
     if (kind === digit) digits++
     else seen |= kind
   }
-  const words = within.words && text.length >= shortestWord && wordPattern.test(text)
-  if (seen === 0 && digits < fewestDigits) return words ? { ...noClues, words } : undefined
+  const words = within.words && (seen & letter) !== 0 && text.length >= shortestWord && wordPattern.test(text)
+  if ((seen & ~letter) === 0 && digits < fewestDigits) return words ? { ...noClues, words } : undefined
   return {
     runs: digits < fewestDigits ? noClues.runs : digitRuns(text),
     at: (seen & at) !== 0,

@@ -39,6 +39,8 @@ export interface NameFacts {
   readonly found: readonly Found[]
   /** It tells what its value is, so that it is worth handing on as `label`. */
   readonly telling: boolean
+  /** Its step in a JSON Pointer (RFC 6901 section 3). */
+  readonly step: string
 }
 export interface Detectors {
   readonly names: readonly string[]
@@ -104,7 +106,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     factsOf(name) {
       const before = known.get(name)
       if (before !== undefined) return before
-      const facts = { found: find(name), telling: ssnLabel.test(name) || awsLabel.test(name) }
+      const facts = { found: find(name), telling: ssnLabel.test(name) || awsLabel.test(name), step: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` }
       // a name that is itself a secret is not kept
       if (facts.found.length > 0 || name.length > longestKept) return facts
       if (known.size >= mostKept) known.clear()

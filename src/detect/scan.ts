@@ -124,7 +124,7 @@ function createWalk(detectors: Detectors, inStrings: Within, findings?: Findings
     const known = paths[at - 1]
     if (known !== undefined && known !== '') return known
     const key = keys[at - 1]! // depth counts existing keys
-    return (paths[at - 1] = `${pathTo(at - 1)}/${typeof key === 'number' ? key : escaped(key)}`)
+    return (paths[at - 1] = pathTo(at - 1) + (typeof key === 'number' ? `/${key}` : detectors.factsOf(key).step))
   }
   const enter = (key: string | number): void => {
     keys[depth] = key
@@ -239,9 +239,6 @@ function createWalk(detectors: Detectors, inStrings: Within, findings?: Findings
 }
 
 const isArray = (value: object): value is readonly Json[] => Array.isArray(value)
-
-/** RFC 6901 section 3. */
-const escaped = (key: string): string => (/[~/]/.test(key) ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key)
 
 /** A number in scientific notation is looked at with its digits written out. */
 function written(source: string): string {
