@@ -29,6 +29,8 @@ export function track(request: Request, channel: Channel, { session, actor }: Fr
     paused: false,
     sent: false,
     answered: false,
+    judgedBy: undefined,
+    acknowledged: false,
     cancelled: false,
     heard: undefined,
     retry: undefined,
@@ -55,7 +57,7 @@ function cancelWithClient(pending: Pending, session: ClientSession, rooms: Judge
   if (pending.channel.left.aborted) cancel()
 }
 
-async function tellCancelled(params: JsonObject, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+export async function tellCancelled(params: JsonObject, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   const envelope = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
   const message: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: 'notifications/cancelled', envelope, body: params }
   const passage = await passMessage(message, { session, actor: pending.actor, exchange: pending.exchange }, { closes: false }, rooms)

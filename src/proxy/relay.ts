@@ -12,6 +12,8 @@ import { readOn } from './read-on.ts'
 import { isObject, receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
+import { endIfRefused, isOutdated, isTooEarly } from './subscriptions.ts'
+import { unfoldTask } from './task-results.ts'
 import { counterKey, idKey, type ClientSession, type Pending } from './session.ts'
 
 /** Made once: an abort without a reason makes an error with a stack trace each time. */
@@ -22,6 +24,7 @@ export async function relayRequest(evaluated: Evaluated<Request>, pending: Pendi
   const silence = watchSilence(pending, rooms.patience.silence)
   try {
     pending.sent = true
+    pending.judgedBy = evaluated.bundle
     const reply = await session.link.send(evaluated, sendOptions(evaluated.message, pending))
     await passReply(reply, pending, silence, session, rooms)
   } catch (cause) {
@@ -125,7 +128,8 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
   const outcome = owner.internal === undefined ? {} : { outcome: 'dropped' as const }
   if (message.kind === 'result') owner.internal?.(nextCursor(message.body))
-  const passage = await passMessage(message, about, { closes: true, ...outcome }, rooms)
+  const unfolded = session.tasks.size === 0 ? undefined : await unfoldTask(message, about, session, rooms)
+  const passage = unfolded?.kind === 'refused' ? unfolded : await passMessage(unfolded?.message ?? message, about, { closes: true, ...outcome }, rooms)
   owner.answered = true
   if (passage.kind === 'forward') {
     if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session)
@@ -174,8 +178,15 @@ async function passServerRequest(message: Request, exchange: ExchangeId, where: 
 
 async function passNotification(message: Notification, owner: Pending | undefined, exchange: ExchangeId | undefined, where: Where, session: ClientSession, rooms: Judge): Promise<void> {
   const about: About = { session, exchange: exchange ?? rooms.ids.exchange(), actor: (owner ?? where.pending)?.actor ?? session.actor, approval: owner?.approval, request: owner?.request }
-  const passage = await passMessage(message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, rooms)
+  if (isTooEarly(message, owner)) return recordOwnDenial(message, 'unexpected_message', 'news of a subscription before its acknowledgement', 'dropped', about, false, rooms)
+  if (isOutdated(owner, rooms)) {
+    await endIfRefused(owner, session, rooms)
+    if (owner.answered) return recordOwnDenial(message, 'subscription_ended', 'its subscription is not allowed any more', 'dropped', about, true, rooms)
+  }
+  const unfolded = session.tasks.size === 0 ? undefined : await unfoldTask(message, about, session, rooms)
+  const passage = unfolded?.kind === 'refused' ? unfolded : await passMessage(unfolded?.message ?? message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, rooms)
   if (passage.kind === 'forward') await where.channel.release(passage.evaluated, about)
+  else if (owner !== undefined) await endIfRefused(owner, session, rooms)
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))
 }
 

@@ -1,4 +1,4 @@
-import type { ClientName, Era, ExchangeId, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Revision, SessionId } from '../model.ts'
+import type { BundleDigest, ClientName, Era, ExchangeId, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Revision, SessionId } from '../model.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel, ClientChannel } from './channel.ts'
 import type { Earlier } from './legs.ts'
@@ -28,6 +28,10 @@ export interface Pending {
   /** True from the moment its bytes may have reached the server. */
   sent: boolean
   answered: boolean
+  /** The bundle that let it pass. */
+  judgedBy: BundleDigest | undefined
+  /** Of a subscription: its acknowledgement has come. */
+  acknowledged: boolean
   /** The client took it back: it waits for no answer. */
   cancelled: boolean
   /** The server's id of the last event of its stream: from there it can be asked for the rest. */
