@@ -23,6 +23,7 @@ import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
 import { createEndpoint, type Resolved as ResolvedCaller } from './proxy/endpoint.ts'
 import { principalOf } from './proxy/session.ts'
+import { createRejections } from './proxy/rejections.ts'
 import { createSessions } from './proxy/sessions.ts'
 import { createSseEndpoint } from './proxy/sse-endpoint.ts'
 import { createOwnTasks } from './proxy/own-tasks.ts'
@@ -110,6 +111,10 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   metrics.watchStore(() => store.state().writable)
   metrics.watch({ queued: () => store.state().queued, sessions: sessions.count })
 
+  const rejections = createRejections(rooms)
+  const turnedAway = (upstream: string, { socket }: IncomingMessage, { status, code, message }: { readonly status: number; readonly code: string; readonly message: string }) =>
+    rejections.tell({ upstream, from: socket.remoteAddress ?? 'unknown', status, code, message })
+
   let closing = false
   const doors = {
     rooms, sessions, limits,
@@ -121,6 +126,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     },
     ...(member === undefined ? {} : { isElsewhere: member.isElsewhere }),
     sse: { writeEvent: writeSseEvent, comment: sseComment() },
+    rejections,
     isClosing: () => closing,
   }
   const sseEndpoint = createSseEndpoint({ ...doors, door: { readHead, readMessage: readSseMessage } })
@@ -141,7 +147,11 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     return { ok: false, status, code, message, ...(headers['WWW-Authenticate'] === undefined ? {} : { www_authenticate: headers['WWW-Authenticate'] }) } as const
   }
   const admin = createAdminRouter({
-    resolve: (request) => resolveAdmin(request.rawHeaders, request.originalUrl),
+    async resolve(request) {
+      const resolved = await resolveAdmin(request.rawHeaders, request.originalUrl)
+      if (!resolved.ok) turnedAway('/api/v1', request, resolved)
+      return resolved
+    },
     roles: settings.admin.roles, sessions: store.records, approvals, logger,
     policy: surroundings.policy,
     upstreams: () => Object.entries(settings.upstreams).map(([name, own]) => ({ name, kind: 'url' in own ? 'http' : 'stdio', labels: own.labels, endpoint: `${settings.public_url}/mcp/${name}` })),
@@ -154,13 +164,16 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   ]
   const printMetrics: RequestHandler = async (_request, response) => void response.type(metrics.contentType).send(await surroundings.printMetrics(metrics))
   const app = createApp({
-    mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins }),
+    mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins, tell: (request, refusal) => turnedAway('/', request, refusal) }),
     identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
     endpoint, sseEndpoint, admin, logger,
     metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,
     readiness: async () => surroundings.missing(missing),
   })
-  const sweeper = setInterval(() => void sessions.sweep(), sweepEvery).unref()
+  const sweeper = setInterval(() => {
+    rejections.sweep()
+    void sessions.sweep()
+  }, sweepEvery).unref()
 
   return {
     app, engine, metrics, logger, missing,
@@ -178,6 +191,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
       sessions.endStreams()
       await settle(() => sessions.isBusy() || member?.isBusy() === true, clock)
       await sessions.close()
+      rejections.close()
       for (const server of servers) server.closeAllConnections()
       await ended
     },

@@ -1,4 +1,4 @@
-import type { KnownActor } from '../model.ts'
+import type { Actor, KnownActor } from '../model.ts'
 import type { PersonView } from './contract/common.ts'
 import type { Operation } from './contract/index.ts'
 import type { Role } from './contract/me.ts'
@@ -23,7 +23,7 @@ export const mayUse = (caller: Caller, operation: Operation): boolean =>
   operation.roles === 'anyone' || operation.roles.some((role) => caller.roles.includes(role))
 
 /** Claims stay out: they may hold what nobody asked to see. */
-export const showActor = (actor: KnownActor): PersonView => ({
+export const showActor = (actor: Actor): PersonView => (actor.kind === 'nobody' ? showNobody : {
   kind: actor.kind,
   subject: actor.subject,
   issuer: actor.issuer,
@@ -32,3 +32,4 @@ export const showActor = (actor: KnownActor): PersonView => ({
   groups_known: actor.groups_known,
   ...(actor.email === undefined ? {} : { email: actor.email }),
 })
+const showNobody: PersonView = { kind: 'nobody', subject: '', issuer: '', provider: '', groups: [], groups_known: true }

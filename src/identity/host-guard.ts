@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { headerValues } from './bearer.ts'
 
-const refuse = (response: ServerResponse, status: 400 | 403, code: string, detail: string): false => {
+/** Told of a request that was not let in. */
+export type TellRefused = (request: IncomingMessage, refusal: { readonly status: number; readonly code: string; readonly message: string }) => void
+
+const answer = (response: ServerResponse, status: 400 | 403, code: string, detail: string): false => {
   const title = status === 400 ? 'Bad Request' : 'Forbidden'
   response.writeHead(status, { 'content-type': 'application/problem+json; charset=utf-8' }).end(JSON.stringify({ type: 'about:blank', title, status, detail, code }))
   return false
@@ -14,11 +17,15 @@ export type HostGuard = (request: IncomingMessage, response: ServerResponse) => 
  * Answers only requests that were meant for this gateway and, where a browser sends them, come from a page that may.
  * A page whose name was pointed at a loopback address brings its own name as host and origin (DNS rebinding).
  */
-export const createHostGuard = ({ hosts, origins }: { readonly hosts: readonly string[]; readonly origins: readonly string[] }): HostGuard => {
+export const createHostGuard = ({ hosts, origins, tell }: { readonly hosts: readonly string[]; readonly origins: readonly string[]; readonly tell?: TellRefused }): HostGuard => {
   // RFC 9110 section 4.2.1 and 4.2.2: a default port may be written or left out.
   const allowedHosts = new Set(hosts.flatMap(host => [host.toLowerCase(), ...(/^[^:]+$|\]$/.test(host) ? [`${host}:80`, `${host}:443`].map(one => one.toLowerCase()) : [])]))
   const allowedOrigins = new Set(origins.map(origin => origin.toLowerCase()))
   return (request, response) => {
+    const refuse: typeof answer = (to, status, code, message) => {
+      tell?.(request, { status, code, message })
+      return answer(to, status, code, message)
+    }
     const given = headerValues(request.rawHeaders, 'host')
     const from = headerValues(request.rawHeaders, 'origin')
     const [host] = given

@@ -52,6 +52,7 @@ export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: Fro
   const mismatch = mirrors ? mirrored.check(schema, call?.arguments ?? {}, request.id) : undefined
   if (mismatch?.rpc !== undefined) {
     rooms.meters.rejected('header_mismatch')
+    await recordOwnDenial(request, 'header_mismatch', mismatch.rpc.message, 'answered', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
     return channel.answer({ envelope: rooms.answers.error(request.id, mismatch.rpc.code, mismatch.rpc.message), status: mismatch.status })
   }
   if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')

@@ -12,6 +12,7 @@ import { readBody } from './body.ts'
 import { listen } from './listen.ts'
 import type { StreamLog } from './outbox.ts'
 import { countBytes } from './relay.ts'
+import type { Rejections } from './rejections.ts'
 import { clientOf, createReplies, recordUnasked } from './replies.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -21,7 +22,7 @@ export interface Caller {
   /** Milliseconds since the epoch; streams end then. */
   readonly expiresAt: number
 }
-export type Resolved = { readonly ok: true; readonly caller: Caller } | { readonly ok: false; readonly status: number; readonly headers: { readonly [name: string]: string }; readonly message: string }
+export type Resolved = { readonly ok: true; readonly caller: Caller } | { readonly ok: false; readonly status: number; readonly headers: { readonly [name: string]: string }; readonly code: string; readonly message: string }
 
 export interface EndpointParts {
   readonly rooms: Judge
@@ -36,6 +37,7 @@ export interface EndpointParts {
   }
   readonly limits: { readonly request: number; readonly depth: number }
   readonly sse: { readonly writeEvent: (event: { id?: string; data?: string; retry?: number }) => string; readonly comment: string }
+  readonly rejections: Rejections
   readonly isClosing: () => boolean
   /** True where another process serves the caller: it is answering the request. Asked before anything of the body is read. */
   readonly isElsewhere?: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
@@ -44,7 +46,7 @@ export interface EndpointParts {
 /** `/mcp/<upstream>`: Streamable HTTP of every served revision. */
 export function createEndpoint(parts: EndpointParts): (request: IncomingMessage, response: ServerResponse, upstream: string) => Promise<void> {
   const { rooms, sessions } = parts
-  const replies = createReplies(rooms)
+  const replies = createReplies(rooms, parts.rejections)
 
   return async (request, response, name) => {
     try {
@@ -54,10 +56,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       const upstream = parts.upstream(name)
       if (upstream === undefined) return replies.reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
       const resolved = await parts.resolve(request.rawHeaders, name, request.url ?? '')
-      if (!resolved.ok) {
-        rooms.meters.rejected(String(resolved.status))
-        return replies.write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
-      }
+      if (!resolved.ok) return replies.challenge(response, resolved, name)
       if (parts.isElsewhere?.(request, response, resolved.caller.actor) === true) return
       if (method === 'POST') return await post(request, response, upstream, resolved.caller)
       const visit = parts.door.readVisit(request.rawHeaders, method)
@@ -74,13 +73,14 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
 
   async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'POST')
-    if (!head.ok) return replies.reject(response, head.refusal)
+    const meant = { upstream: upstream.name, actor }
+    if (!head.ok) return replies.turnAway(response, head.refusal, meant)
     const transport = head.head.get('mcp-session-id')
     const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
     const body = await readBody(request, parts.limits.request)
-    if (!body.ok) return replies.reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
+    if (!body.ok) return replies.turnAway(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } }, meant)
     const door = parts.door.readPost({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
-    if (!door.ok) return replies.reject(response, door.refusal)
+    if (!door.ok) return replies.turnAway(response, door.refusal, meant)
     const { messages } = door
     const first = messages[0]
     if (first === undefined) return

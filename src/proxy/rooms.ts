@@ -1,7 +1,7 @@
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import type { Tickets } from '../approval/tickets.ts'
 import type {
-  ApprovalId, BundleDigest, Clock, Decision, Direction, Entry, Exchange, Finding, GrantedApproval, Ids, Json, JsonObject, KnownActor, Logger, Mask, Message, Question, Request,
+  Actor, ApprovalId, BundleDigest, Clock, Decision, Direction, Entry, Exchange, Finding, GrantedApproval, Ids, Json, JsonObject, KnownActor, Logger, Mask, Message, Question, Request,
   RequestId, Revision, Scan, SessionId, Sighting,
 } from '../model.ts'
 import type { MethodFacts } from '../wire/methods.ts'
@@ -85,9 +85,9 @@ export interface RecordRoom {
   openSession(session: {
     readonly id: SessionId
     readonly started_at: number
-    readonly actor: KnownActor
+    readonly actor: Actor
     readonly upstream: string
-    readonly revision: Revision
+    readonly revision: Revision | 'none'
     readonly client: { readonly name?: string; readonly version?: string }
   }): void
   endSession(id: SessionId): void

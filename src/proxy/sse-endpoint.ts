@@ -9,12 +9,12 @@ import { handleNotification, handleReply, handleRequest, type Mirrored } from '.
 import { createChannel } from './channel.ts'
 import type { Caller, EndpointParts } from './endpoint.ts'
 import { countBytes } from './relay.ts'
-import { clientOf, createReplies, recordUnasked } from './replies.ts'
+import { clientOf, createReplies, recordUnasked, type Meant } from './replies.ts'
 import { principalOf, type ClientSession } from './session.ts'
 import { endWaits } from './sessions.ts'
 import { createSseConnection, hearUnasked, type SseConnection } from './sse-connection.ts'
 
-export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'isClosing' | 'isElsewhere'> {
+export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'rejections' | 'isClosing' | 'isElsewhere'> {
   readonly door: {
     readonly readHead: (rawHeaders: readonly string[], method: 'MESSAGE' | 'GET') => HeadReading
     readonly readMessage: (post: Post) => Door
@@ -32,7 +32,7 @@ const unmirrored: Mirrored = { check: () => undefined, remake: () => ({}) }
  */
 export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMessage, response: ServerResponse, upstream: string, key: string | undefined) => Promise<void> {
   const { rooms, sessions } = parts
-  const replies = createReplies(rooms)
+  const replies = createReplies(rooms, parts.rejections)
   const connections = new Map<string, SseConnection>()
   const heard = new WeakSet<ClientSession>()
 
@@ -44,10 +44,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
       const upstream = parts.upstream(name)
       if (upstream === undefined) return replies.reject(response, { status: 404, rpc: { id: null, code: -32000, message: `no MCP server is called ${JSON.stringify(name)} here` } })
       const resolved = await parts.resolve(request.rawHeaders, name, request.url ?? '')
-      if (!resolved.ok) {
-        rooms.meters.rejected(String(resolved.status))
-        return replies.write(response, resolved.status, rooms.answers.error(null, -32000, resolved.message), resolved.headers)
-      }
+      if (!resolved.ok) return replies.challenge(response, resolved, name)
       const { caller } = resolved
       if (parts.isElsewhere?.(request, response, caller.actor) === true) return
       if (key === undefined) open(request, response, upstream, caller)
@@ -94,17 +91,18 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
 
   async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller, key: string): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'MESSAGE')
-    if (!head.ok) return replies.reject(response, head.refusal)
+    const meant = { upstream: upstream.name, actor }
+    if (!head.ok) return replies.turnAway(response, head.refusal, meant)
     const connection = connections.get(key)
     // The key is never authentication: it works for the caller and the server that it was made for.
     if (connection === undefined || connection.principal !== principalOf(actor) || connection.upstream !== upstream.name) {
       return replies.reject(response, { status: 404, rpc: { id: null, code: -32001, message: 'Session not found: open the stream again' } })
     }
     const body = await readBody(request, parts.limits.request)
-    if (!body.ok) return replies.reject(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } })
+    if (!body.ok) return replies.turnAway(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } }, meant)
     const { session } = connection
     const door = parts.door.readMessage({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
-    if (!door.ok) return refuse(door.refusal, connection, response)
+    if (!door.ok) return refuse(door.refusal, connection, response, meant)
     // A stream ends with the newest token that its caller has shown.
     connection.lastFor(expiresAt - rooms.clock())
     if (parts.isClosing() && door.messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
@@ -116,10 +114,10 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
   }
 
   /** A request that can be named is answered where its client listens for answers. */
-  function refuse(refusal: Extract<Door, { ok: false }>['refusal'], connection: SseConnection, response: ServerResponse): void {
+  function refuse(refusal: Extract<Door, { ok: false }>['refusal'], connection: SseConnection, response: ServerResponse, meant: Meant): void {
     const { rpc } = refusal
-    if (rpc === undefined || rpc.id === null) return replies.reject(response, refusal)
-    rooms.meters.rejected(String(rpc.code))
+    if (rpc === undefined || rpc.id === null) return replies.turnAway(response, refusal, meant)
+    replies.note(response, refusal, meant)
     response.writeHead(202).end()
     connection.during(connection.channel.answer({ envelope: rooms.answers.error(rpc.id, rpc.code, rpc.message, rpc.data) }))
   }

@@ -1,13 +1,15 @@
-import type { BundleDigest, ClientName, Decision, Direction, ExchangeId, Finding, KnownActor, Outcome, Revision, SessionId } from '../model.ts'
+import type { Actor, BundleDigest, ClientName, Decision, Direction, ExchangeId, Finding, KnownActor, Outcome, Revision, SessionId } from '../model.ts'
 
 /** A recorded session. `ended_at` is null while it is open. Times are milliseconds since the epoch. */
 export interface SessionRow {
   readonly id: SessionId
   readonly started_at: number
   readonly ended_at: number | null
-  readonly actor: KnownActor
+  /** Nobody, where requests without a good token were turned away. */
+  readonly actor: Actor
   readonly upstream: string
-  readonly revision: Revision
+  /** None, where what was sent was turned away unread. */
+  readonly revision: Revision | 'none'
   readonly client: ClientName
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Decision, KnownActor } from '../model.ts'
+import type { Actor, Decision } from '../model.ts'
 import type { SessionFilter } from '../record/record-store.ts'
 
 const longest = 200
@@ -14,7 +14,8 @@ export const callTerm = (name: string): string => term('call', name)
 export const decisionTerm = (kind: Decision['kind']): string => term('decision', kind)
 
 /** The terms that are known when a session begins; calls and decisions join as events come. */
-export function openingTerms(actor: KnownActor, upstream: string): string[] {
+export function openingTerms(actor: Actor, upstream: string): string[] {
+  if (actor.kind === 'nobody') return [term('upstream', upstream)]
   const terms = new Set([actorTerm(actor.subject), term('upstream', upstream)])
   if (actor.email !== undefined) terms.add(actorTerm(actor.email))
   for (const group of actor.groups) terms.add(term('group', group))

@@ -14,7 +14,7 @@ export const page = <T extends z.ZodType>(item: T) =>
 
 /** Who somebody is, without the claims of the token. */
 export const person = z.object({
-  kind: z.enum(['person', 'service', 'agent']),
+  kind: z.enum(['person', 'service', 'agent', 'nobody']).describe('nobody: requests without a good token, which were turned away'),
   subject: z.string(),
   issuer: z.string(),
   provider: z.string(),

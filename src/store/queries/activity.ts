@@ -64,8 +64,9 @@ async function heldOf(db: Kysely<Tables>, first: number, since: number): Promise
 }
 
 const atOnce = 500
+// What was turned away unread was no call of anybody.
 async function sessionsOf(db: Kysely<Tables>, ids: readonly number[]): Promise<readonly { readonly n: number; readonly actor: string; readonly upstream: string }[]> {
   const found = []
-  for (let at = 0; at < ids.length; at += atOnce) found.push(...(await db.selectFrom('session').select(['n', 'actor', 'upstream']).where('n', 'in', ids.slice(at, at + atOnce)).execute()))
+  for (let at = 0; at < ids.length; at += atOnce) found.push(...(await db.selectFrom('session').select(['n', 'actor', 'upstream']).where('n', 'in', ids.slice(at, at + atOnce)).where('revision', '!=', 'none').execute()))
   return found
 }
