@@ -4,8 +4,8 @@
  * builtins cannot be replaced (`regex.split` backtracks).
  */
 import * as opaWasm from '@open-policy-agent/opa-wasm'
-import { hostBuiltins, type HostBuiltin } from './builtins/index.ts'
-import { isAnswered, repairedBuiltins } from './builtins/repaired.ts'
+import { builtinNamed, familiesIn, loadFamilies, type HostBuiltin } from './builtins/index.ts'
+import { isAnswered } from './builtins/repaired.ts'
 import { readValue, RegoSet } from './builtins/value.ts'
 import { addFuel, fuelExport } from './fuel.ts'
 import { HostFault, type EvalFault } from './host-fault.ts'
@@ -74,7 +74,9 @@ interface Exports {
   opa_eval(reserved: number, entrypoint: number, data: number, input: number, inputLength: number, heap: number, format: number): number
 }
 
+/** What it compiled runs where the builtins that it names are loaded (`loadFamilies`), as they are here. */
 export async function compileModule(wasm: Uint8Array): Promise<WebAssembly.Module> {
+  await loadFamilies(familiesIn(wasm))
   return WebAssembly.compile(addFuel(wasm))
 }
 
@@ -242,8 +244,7 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
   const call = (id: number, _context: number, ...addresses: number[]): number => {
     const exports = exportsOf()
     const name = repaired.get(id) ?? names.get(id) ?? String(id)
-    const table = repaired.has(id) ? repairedBuiltins : hostBuiltins
-    const builtin: HostBuiltin | undefined = Object.hasOwn(table, name) ? table[name] : undefined
+    const builtin = builtinNamed(name)
     if (builtin === undefined) throw new HostFault('builtin', `the host has no builtin ${name}`)
     const texts = addresses.map((address) => {
       return memory.readText(builtin.reads === 'rego' ? exports.opa_value_dump(address) : exports.opa_json_dump(address))

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { JsonObject, Question } from '../model.ts'
 import { deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
 import { decisionEntrypoint, varyingEntrypoint, type BuiltBundle } from './bundle.ts'
+import { familiesIn, loadFamilies } from './builtins/index.ts'
 import { instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
 import { createPrinter } from './print.ts'
 import { createRecollection, type Place } from './recollection.ts'
@@ -59,6 +60,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
 
   try {
     const module = await threads.start()
+    await loadFamilies(familiesIn(bundle.wasm))
     const spare = (): PolicyInstance => instantiate(module, { data })
     // One in a turn of the loop: loading a megabyte of data takes some milliseconds each time.
     const refill = (): void => {

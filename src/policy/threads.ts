@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { familiesIn } from './builtins/index.ts'
 import type { EvalOutcome } from './host.ts'
 import type { ThreadReply, ThreadSetup, ThreadTask } from './worker.ts'
 
@@ -45,6 +46,7 @@ function lost(detail: string): EvalOutcome {
 
 /** Threads of one bundle. They are started when there is work for them, and a lost one is replaced by the next job. */
 export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
+  const families = familiesIn(wasm)
   const threads = new Set<Thread>()
   const waiting: Job[] = []
   let waitingLength = 0
@@ -52,7 +54,7 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
   let closed = false
 
   const spawn = (onReady?: (module: WebAssembly.Module) => void, onRefused?: (detail: string) => void): Thread => {
-    const setup: ThreadSetup = { module: module ?? wasm, data }
+    const setup: ThreadSetup = { module: module ?? wasm, data, families }
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, env: {}, stdout: false, stderr: false })
     worker.unref()
     const thread: Thread = { worker, ready: false, job: undefined, timer: undefined }

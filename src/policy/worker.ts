@@ -1,11 +1,14 @@
 /** A thread that judges large inputs. Given bytes it also compiles them, so that no call waits for that either. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { loadFamilies, type FamilyName } from './builtins/index.ts'
 import { compileModule, instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
 
 export interface ThreadSetup {
   /** OPA's own bytes to put fuel into and compile, or a module that was compiled so. */
   readonly module: Uint8Array | WebAssembly.Module
   readonly data: string
+  /** The builtins that it needs. */
+  readonly families: readonly FamilyName[]
 }
 export interface ThreadTask {
   readonly entrypoint: string
@@ -23,6 +26,7 @@ const setup = workerData as ThreadSetup
 const reply = (message: ThreadReply): void => port.postMessage(message)
 
 try {
+  await loadFamilies(setup.families)
   const module = setup.module instanceof WebAssembly.Module ? setup.module : await compileModule(setup.module)
   let instance: PolicyInstance = instantiate(module, { data: setup.data })
   port.on('message', ({ entrypoint, input, fuel }: ThreadTask) => {

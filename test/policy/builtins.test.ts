@@ -1,4 +1,4 @@
-import { hostBuiltins } from '../../src/policy/builtins/index.ts'
+import { allBuiltins } from '../../src/policy/builtins/index.ts'
 import { compileModule, instantiate } from '../../src/policy/host.ts'
 import { expectSame as expectSameOf, modulesOf, run as runOf } from './agree.ts'
 import { build, openCompiler } from './support.ts'
@@ -62,7 +62,8 @@ test('every builtin of the host refuses more than its bytes', async () => {
   const calls = ['regex.split("a", LONG)', 'regex.find_n("a", LONG, -1)', 'regex.replace(LONG, "a", "b")', 'sprintf("%s", [LONG])', 'hex.encode(LONG)', 'time.parse_rfc3339_ns(LONG)', 'strings.count(LONG, "a")']
   const outcomes = await run(calls.map((call) => call.replace('LONG', long)), 50_000_000)
   expect(outcomes.map((outcome) => outcome.ok || outcome.fault)).toEqual(calls.map(() => 'builtin'))
-  expect(Object.values(hostBuiltins).every(({ maxBytes }) => maxBytes <= 256 * 1024)).toBe(true)
+  const large = Object.entries(await allBuiltins()).filter(([, { maxBytes }]) => maxBytes > 256 * 1024)
+  expect(large.map(([name]) => name)).toEqual(['base64.is_valid'])
 })
 
 test('a pattern that made a backtracking engine run for seconds is answered, or stopped by its fuel, at once', async () => {

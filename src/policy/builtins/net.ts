@@ -162,15 +162,17 @@ function split({ first, last }: Range): string[] {
   return found
 }
 
-/** An address or a network. */
-export const cidrContains = builtin(([net, text]) => containsText(asNetwork(net), asText(text)), 4096)
+/** The other is an address or a network. */
+const cidrContains = builtin(([net, text]) => containsText(asNetwork(net), asText(text)), 4096)
 
-export const cidrIntersects = builtin(([a, b]) => {
+const cidrIntersects = builtin(([a, b]) => {
   const [one, other] = [asNetwork(a), asNetwork(b)]
   return one.bits === other.bits && one.first <= lastOf(other) && other.first <= lastOf(one)
 }, 4096)
 
 export const netBuiltins = {
+  'net.cidr_contains': cidrContains,
+  'net.cidr_intersects': cidrIntersects,
   'net.cidr_contains_matches': builtin(([nets, texts], charge) => containsMatches(nets ?? null, texts ?? null, charge)),
   'net.cidr_expand': builtin(([value], charge) => expand(value, charge)),
   'net.cidr_is_valid': builtin(([value]) => typeof value === 'string' && networkOf(value) !== undefined),

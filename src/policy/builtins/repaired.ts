@@ -1,20 +1,9 @@
 /**
- * Builtins that OPA compiles into the module and that answer otherwise there than its own evaluator does: networks that map IPv4
- * into IPv6, base 64 without padding, and JSON numbers without measure. The host is asked first (`regex-detour.ts`).
+ * Builtins that the module has and does not always answer as OPA's own evaluator does: JSON numbers without measure, and base 64
+ * without padding. The host is asked first whether there is an answer (`regex-detour.ts`); where there is one it is the same.
  */
 import { decodeBase64, decodeBase64Url } from './base64.ts'
-import { builtin, type HostBuiltin } from './builtin.ts'
-import { cidrContains, cidrIntersects } from './net.ts'
 
-const maxBytes = 16 * 1024 * 1024
-
-export const repairedBuiltins: Readonly<Record<string, HostBuiltin>> = {
-  'base64.is_valid': builtin(([text]) => typeof text === 'string' && decodeBase64(text) !== undefined, maxBytes),
-  'net.cidr_contains': cidrContains,
-  'net.cidr_intersects': cidrIntersects,
-}
-
-/** Whether OPA's own evaluator gives an answer; what the module answers then is the same. */
 export const isAnswered: Readonly<Record<'decode' | 'decodeUrl' | 'unmarshal', (text: string) => boolean>> = {
   decode: (text) => decodeBase64(text) !== undefined,
   decodeUrl: (text) => decodeBase64Url(text) !== undefined,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { textOf, type HostBuiltin } from './builtin.ts'
+import { decodeBase64 } from './base64.ts'
+import { builtin, textOf, type HostBuiltin } from './builtin.ts'
 
 const maxBytes = 256 * 1024
 
@@ -51,7 +52,11 @@ const count: HostBuiltin = {
   },
 }
 
+/** The module's own takes what is not padded. */
+const isBase64 = builtin(([text]) => typeof text === 'string' && decodeBase64(text) !== undefined, 16 * 1024 * 1024)
+
 export const textBuiltins = {
+  'base64.is_valid': isBase64,
   'crypto.sha256': ofOneText((text) => createHash('sha256').update(text).digest('hex')),
   'hex.encode': ofOneText((text) => Buffer.from(text).toString('hex')),
   'base64url.encode_no_pad': ofOneText((text) => Buffer.from(text).toString('base64url')),
