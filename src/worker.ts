@@ -47,7 +47,7 @@ process.once('disconnect', () => {
 })
 
 async function run({ slot, count, directory, settings, secrets }: Order) {
-  const handOver = createHandOver((other) => socketIn(directory, other))
+  const handOver = createHandOver({ socketOf: (other) => socketIn(directory, other), mostBody: settings.limits.request })
   const core: Core = await createCore({
     settings,
     secrets: createSecrets(secrets.values, secrets.storeKey),
@@ -61,7 +61,8 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
         isElsewhere(request, response, { issuer, subject }) {
           const owner = ownerOf(issuer, subject, count)
-          if (owner === slot) return false
+          // What says itself that it is too large is refused before anything of its caller is looked at, here as well as there.
+          if (owner === slot || Number(request.headers['content-length'] ?? 0) > settings.limits.request) return false
           // All count alike, so what was handed over is never handed on.
           if (!ofThePort.has(request.socket)) throw new Error('a request was handed to a worker that does not own it')
           handOver.handOver(request, response, owner)

@@ -1,4 +1,4 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 
 export interface HandOver {
@@ -17,7 +17,7 @@ const retryLater = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -33
  * To the worker that a caller belongs to, over its socket in a directory that only this user can enter. The request goes as it came,
  * token and all, and is checked there like any other: nothing is believed for having come this way.
  */
-export function createHandOver(socketOf: (slot: number) => string): HandOver {
+export function createHandOver({ socketOf, mostBody }: { readonly socketOf: (slot: number) => string; readonly mostBody: number }): HandOver {
   const agent = new http.Agent({ keepAlive: true, keepAliveMsecs: 60_000 })
   let open = 0
 
@@ -28,7 +28,7 @@ export function createHandOver(socketOf: (slot: number) => string): HandOver {
       let isConnected = false
       const send = () => {
         isConnected = true
-        pipeline(request, onward, () => undefined)
+        passBody(request, onward, mostBody)
       }
       onward.once('socket', (socket) => void (socket.connecting ? socket.once('connect', send) : send()))
       onward.on('error', () => {
@@ -38,7 +38,8 @@ export function createHandOver(socketOf: (slot: number) => string): HandOver {
         response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1', 'content-length': Buffer.byteLength(retryLater), connection: 'close' }).end(retryLater)
       })
       onward.on('response', (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders) as string[])
+        const closes = answer.headers.connection === 'close' ? ['connection', 'close'] : []
+        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, [...endToEnd(answer.rawHeaders), ...closes])
         response.flushHeaders()
         pipeline(answer, response, () => undefined)
       })
@@ -51,6 +52,21 @@ export function createHandOver(socketOf: (slot: number) => string): HandOver {
     isBusy: () => open > 0,
     close: () => agent.destroy(),
   }
+}
+
+/** One that is too large is passed on until it is; the rest is read and thrown away, so that the refusal is not lost to a broken pipe. */
+function passBody(request: IncomingMessage, onward: ClientRequest, most: number): void {
+  let passed = 0
+  request.on('data', (chunk: Buffer) => {
+    if (passed > most || onward.destroyed) return
+    passed += chunk.length
+    if (onward.write(chunk)) return
+    request.pause()
+    onward.once('drain', () => request.resume())
+  })
+  request.on('end', () => {
+    if (passed <= most) onward.end()
+  })
 }
 
 const endToEnd = (rawHeaders: readonly string[]): readonly string[] => {

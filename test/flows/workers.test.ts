@@ -191,6 +191,22 @@ test('nothing of a request is lost between the processes, however its bytes arri
   }))
 })
 
+test.each(['with its length', 'in chunks'])('what is too large is refused by whatever connection it comes: %s', async (way) => {
+  const [owner, other] = [await tokenOf(somebodyOn(0)), await tokenOf(somebodyOn(1))]
+  for (const first of [owner, other]) {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    const post = (token: string, body: Buffer) =>
+      new Promise<number>((resolve, reject) => {
+        const headers = { ...modernHeaders('echo'), 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}`, ...(way === 'in chunks' ? {} : { 'content-length': body.length }) }
+        const request = http.request(gateway.mcp('stub'), { agent, method: 'POST', headers }, (response) => resolve(response.resume().statusCode ?? 0))
+        request.on('error', reject).end(body)
+      })
+    expect(await post(first, Buffer.from(JSON.stringify(modern('echo', {}))))).toBe(200)
+    expect(await post(owner, Buffer.alloc(1024 * 1024 + 1, ' '))).toBe(413)
+    agent.destroy()
+  }
+})
+
 test.each(['by a connection of its own', 'by a connection of another worker'])('a stream flows as it comes, and ends with its client: %s', async (way) => {
   const [owner, other] = [somebodyOn(1), somebodyOn(0)]
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
