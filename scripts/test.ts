@@ -1,4 +1,4 @@
-// The whole test command: types, the committed OPA module, every suite, the shipped policies, conformance.
+// The whole test command: types, the committed OPA module, every suite, OPA's own cases, the shipped policies, conformance.
 //   node scripts/test.ts            everything
 //   node scripts/test.ts STEP …     only the steps named
 import { spawn } from 'node:child_process'
@@ -19,6 +19,7 @@ const steps: readonly Step[] = [
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '-p', '.'] },
   { name: 'opa', args: ['scripts/build-opa.ts', '--check'] },
   { name: 'suites', args: ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`] },
+  { name: 'opa-cases', args: ['scripts/opa-cases.ts'] },
   { name: 'policies', args: ['src/cli/main.ts', 'policy', 'test', '--dir', 'rego', '--threshold', '100'] },
   { name: 'conformance', args: ['scripts/conformance.ts'] },
 ]
