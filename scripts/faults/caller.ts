@@ -74,13 +74,14 @@ export function createCaller(url: string, tokens: readonly string[], prefix: str
 }
 
 /** What a call came to, as far as its caller can tell. */
-export type Fate = 'answered' | 'refused' | 'withheld' | 'lost' | 'odd'
+export type Fate = 'answered' | 'refused' | 'withheld' | 'unreached' | 'lost' | 'odd'
 export function fateOf({ nonce, status, body }: Call): Fate {
   if (body.includes(`did ${nonce}.`)) return 'answered'
   if (status === 408) return 'refused' // the server was too busy to read it
   if (status === undefined || body === '') return 'lost'
   const error = parse(body)?.error
   if (error === undefined) return 'lost'
+  if (status === 502 && error.code === -33003) return 'unreached' // on a machine too busy to connect
   if (status !== 503 || error.code !== -33002) return 'odd'
   return error.data?.executed === true ? 'withheld' : 'refused'
 }

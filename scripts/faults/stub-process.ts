@@ -29,4 +29,6 @@ const server = http.createServer(async (request, response) => {
   if (message.method === 'tools/call') await wait(Number(delay))
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: resultOf(message.method, message.params ?? {}) }))
 })
+// It is the gateway that dies here, never an idle connection under a request.
+server.keepAliveTimeout = 600_000
 server.listen(0, '127.0.0.1', () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`))
