@@ -3,6 +3,7 @@
  *   node scripts/opa-cases.ts                what passes, what is listed, what is wrong
  *   node scripts/opa-cases.ts --json         `{total, passed, listed, wrong}`
  *   node scripts/opa-cases.ts --only TEXT    the cases whose name holds the text, and what each gave
+ *   node scripts/opa-cases.ts --all          with all of OPA's builtins allowed, so that those that are not here show as faults
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

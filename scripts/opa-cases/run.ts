@@ -4,9 +4,11 @@ import type { OpaCase } from './case.ts'
 import { judge, type Judged } from './judge.ts'
 
 const atOnce = 80
+/** Milliseconds for so many; a busy machine must not decide. */
+const timeout = 600_000
 
 export async function runCases(cases: readonly OpaCase[], capabilities: unknown): Promise<ReadonlyMap<string, Judged>> {
-  const opa = createOpa()
+  const opa = createOpa({ timeout })
   const outcomes = new Map<string, Judged>()
   const chunks = Array.from({ length: Math.ceil(cases.length / atOnce) }, (_, index) => cases.slice(index * atOnce, (index + 1) * atOnce))
   const compile = (chunk: readonly OpaCase[] | undefined) => opa.cases((chunk ?? []).map(({ query, modules = [], data }) => ({ query, modules, data })), capabilities)
