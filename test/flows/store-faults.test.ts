@@ -22,7 +22,7 @@ const unlock = () => {
   locked = undefined
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   const base = mcpAnswers({ 'tools/list': () => ({ tools: [{ name: 't', inputSchema: { type: 'object' } }] }), 'tools/call': () => ({ content: [] }) })
   stub = await startStubServer((request, response) => (play !== undefined && request.body.includes('tools/call') ? play(JSON.parse(request.body).id, response) : base(request, response)))
   gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll } })
@@ -31,27 +31,35 @@ beforeEach(async () => {
 afterEach(async () => {
   play = undefined
   unlock()
-  await gateway.close()
-  await stub.close()
+  while (!(await metrics()).includes('sallyport_store_writable 1')) await new Promise(setImmediate)
+})
+afterAll(async () => {
+  await gateway?.close()
+  await stub?.close()
 })
 
 const call = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 't', arguments: {} } })
+const metrics = () => gateway.gateway.metrics.print()
 const calls = () => stub.received.filter(({ body }) => body.includes('tools/call')).length
 
 test('a call that cannot be recorded is refused with 503 and reaches no server', async () => {
   const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
   await client.request('tools/list')
+  const before = calls()
   lock()
   const response = await client.send(call('mine'))
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
   expect(await response.json()).toMatchObject({ id: 'mine', error: { code: -33002 } })
   expect((await client.send({ jsonrpc: '2.0', method: 'notifications/roots/list_changed' })).status).toBe(503)
-  expect(calls()).toBe(0)
+  expect(calls()).toBe(before)
+  expect(await metrics()).toMatch(/^sallyport_store_writable 0$/m)
+  expect(await metrics()).toMatch(/^sallyport_records_refused_total\{reason="record_unavailable"\} [1-9]/m)
 })
 
 test('an answer that cannot be recorded is withheld, and the caller is told that the call ran', async () => {
   const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
   await client.request('tools/list')
+  const before = calls()
   play = (id, response) => {
     lock()
     json(response, { jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: 'not to be told' }] } })
@@ -61,7 +69,7 @@ test('an answer that cannot be recorded is withheld, and the caller is told that
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
   expect(JSON.parse(text)).toMatchObject({ id: 7, error: { code: -33002, data: { executed: true } } })
   expect(text).not.toContain('not to be told')
-  expect(calls()).toBe(1)
+  expect(calls()).toBe(before + 1)
 })
 
 test('a call whose end could not be recorded is told as unknown as soon as it can be', async () => {
@@ -71,14 +79,15 @@ test('a call whose end could not be recorded is told as unknown as soon as it ca
     lock()
     json(response, { jsonrpc: '2.0', id, result: { content: [] } })
   }
-  expect((await client.send(call(7))).status).toBe(503)
+  const { error } = (await (await client.send(call(7))).json()) as { error: { data: { executed: boolean; decision_id: string } } }
+  expect(error.data.executed).toBe(true)
   play = undefined
   unlock()
-  while ((await client.send(call(8))).status !== 200);
+  while ((await client.request('tools/call', { name: 't', arguments: {} })).status !== 200);
   const reading = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { readOnly: true })
-  const open = reading.prepare('SELECT count(*) AS n FROM open_exchange')
-  while (open.get()?.['n'] !== 0) await new Promise(setImmediate)
-  const outcomes = reading.prepare("SELECT outcome FROM event WHERE exchange = (SELECT exchange FROM event WHERE call = 't' ORDER BY n LIMIT 1) ORDER BY n").all()
+  const open = reading.prepare('SELECT count(*) AS n FROM open_exchange WHERE exchange = ?')
+  while (open.get(error.data.decision_id)?.['n'] !== 0) await new Promise(setImmediate)
+  const outcomes = reading.prepare('SELECT outcome FROM event WHERE exchange = ? ORDER BY n').all(error.data.decision_id)
   expect(outcomes.map(({ outcome }) => outcome)).toEqual(['forwarded', 'unknown'])
   reading.close()
 })
