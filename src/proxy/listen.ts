@@ -68,7 +68,8 @@ async function hearServer({ session, response, actor, open, endsBy }: Listener, 
     return undefined
   } finally {
     abort.abort()
-    if (!channel.pause()) channel.finish()
+    // Where no stream was begun, whoever asked for it is told something else.
+    if (response.headersSent && !channel.pause()) channel.finish()
     if (session.listening === channel) session.listening = undefined
   }
 }
