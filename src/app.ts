@@ -14,6 +14,8 @@ export interface AppParts {
   /** Absent where `/metrics` has a port of its own. */
   readonly metrics: RequestHandler | undefined
   readonly readiness: () => Promise<readonly string[]>
+  /** A reader is looked at so often, in milliseconds, and cut off the first time that nothing moved since. */
+  readonly readerPatience: number
   readonly logger: Logger
 }
 
@@ -21,7 +23,7 @@ export interface AppParts {
 export function createApp(parts: AppParts): RequestListener {
   const others = createOthers(parts)
   return (request, response) => {
-    cutStalled(response)
+    cutStalled(response, parts.readerPatience)
     if (!parts.mayPass(request, response)) return
     const url = request.url ?? ''
     const upstream = endpointPath.exec(url)?.[1]
@@ -55,12 +57,9 @@ function createOthers(parts: AppParts) {
   return app
 }
 
-/** A reader that takes nothing of what waits for it in memory is looked at this often, and cut off the first time that nothing moved since. */
-const readerPatience = 20_000
-
-/** A call that waits for its server has nothing to be read, and may wait on. */
-const cutStalled = (response: ServerResponse): void => {
-  response.setTimeout(readerPatience, () => {
+/** Whoever takes nothing of what waits for it in memory is cut off. A call that waits for its server has nothing to be read, and may wait on. */
+const cutStalled = (response: ServerResponse, patience: number): void => {
+  response.setTimeout(patience, () => {
     if (response.socket !== null && response.socket.writableLength > 0) response.socket.destroy()
   })
 }

@@ -169,6 +169,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     endpoint, sseEndpoint, admin, logger,
     metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,
     readiness: async () => surroundings.missing(missing),
+    readerPatience: settings.limits.client_stall,
   })
   const sweeper = setInterval(() => {
     rejections.sweep()

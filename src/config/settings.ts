@@ -39,6 +39,7 @@ export const limitSettings = z.strictObject({
   children_per_person: whole(1, 1000).default(8).meta({ description: 'Running stdio servers of one caller.' }),
   upstream_wait: duration('1s', '1h').prefault('5m').meta({ description: 'How long a server may take to begin its answer.' }),
   upstream_idle: duration('1s', '24h').prefault('1h').meta({ description: 'How long a server may work on a call without sending a whole message. What only keeps a connection open does not count.' }),
+  client_stall: duration('1s', '10m').prefault('20s').meta({ description: 'How long a client may take nothing of what waits for it; at most twice as long, and its connection is closed.' }),
 })
 
 export const metricsSettings = z.strictObject({

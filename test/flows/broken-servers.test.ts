@@ -41,7 +41,7 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
   })
   await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { limits: { upstream_wait: '2s', upstream_idle: '3s', answer: '64KiB' } } })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { limits: { upstream_wait: '2s', upstream_idle: '3s', client_stall: '1s', answer: '64KiB' } } })
 })
 afterAll(async () => {
   await gateway?.close()
@@ -183,6 +183,26 @@ test('a server of the newer era that asks at all is not read on', async () => {
   const text = await (await ask(7, 'asks modern')).text()
   expect(text).toContain('"code":-33003')
   expect(text).not.toMatch(/LEAK|q2/)
+})
+
+test('a client that takes nothing of what it is sent is cut off, and so is the server behind it', async () => {
+  const token = await gateway.token({ subject: 'stalled', groups: [] }, 'stub')
+  const left = new Promise<void>((resolve) => {
+    plays.set('flood', (_message, response) => {
+      events(response, [])
+      response.once('close', () => resolve())
+      const more = () => {
+        while (!response.destroyed) if (!response.write(frame({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'x'.repeat(50_000) } }))) return void response.once('drain', more)
+      }
+      more()
+    })
+  })
+  const body = JSON.stringify({ ...call(7, 'flood'), params: { ...call(7, 'flood').params, _meta: modernMeta } })
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'content-length': Buffer.byteLength(body), ...modernHeaders }
+  const request = http.request(gateway.mcp('stub'), { method: 'POST', headers }, (response) => void response.pause()).on('error', () => undefined)
+  request.end(body)
+  await left
+  request.destroy()
 })
 
 test('an answer after the cancellation reaches nobody, and the record says that the outcome is not known', async () => {

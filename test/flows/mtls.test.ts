@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
+import { probeHttp } from '../../src/cli/doctor-probe.ts'
 import { allowAll, connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { createAuthority, type Authority } from '../support/certificates.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -62,6 +63,14 @@ test('a server that wants a certificate is shown the configured one, on calls an
   const stream = await fetch(gateway.mcp('mutual'), { headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream', 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25' } })
   expect(stream.status).toBe(405) // it offers no stream
   expect(presented).toBe('gateway')
+})
+
+test('doctor reaches it with the certificate, and says that it does not without', async () => {
+  const url = String(stubs['mutual']?.url)
+  const { cert, key } = own.issue('doctor')
+  expect(await probeHttp({ url, credential: undefined, tls: { ca: own.cert, cert, key } })).toMatchObject({ ok: true })
+  expect(await probeHttp({ url, credential: undefined, tls: { ca: own.cert } })).toMatchObject({ ok: false })
+  expect(await probeHttp({ url, credential: undefined, tls: undefined })).toMatchObject({ ok: false })
 })
 
 test('without one, the server turns the gateway away, and the caller is told of a fault', async () => {

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { probeHttp, probeSse } from '../../src/cli/doctor-probe.ts'
 import { allowAll, connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { startSseServer, type SseServer, type SseServerOptions } from '../support/sse-server.ts'
 import { readEvents } from '../support/events.ts'
@@ -83,6 +84,13 @@ test('a server that refuses the gateway\'s credential challenges nobody', async 
   expect(response.status).toBe(502)
   expect(response.headers.get('www-authenticate')).toBeNull()
   expect(await response.text()).not.toContain('LEAK')
+})
+
+test('doctor tells a server over HTTP+SSE from one that is none', async () => {
+  const address = (name: string) => ({ url: String(servers[name]?.url), credential: undefined, tls: undefined })
+  expect(await probeSse(address('good'))).toMatchObject({ ok: true })
+  for (const name of ['html', 'redirect', 'locked']) expect(await probeSse(address(name))).toMatchObject({ ok: false })
+  expect(await probeHttp(address('good'))).toMatchObject({ ok: false })
 })
 
 test('a lost stream ends the call as unknown; it is not sent again, and the next call finds a server that was greeted', async () => {
