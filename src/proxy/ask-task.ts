@@ -11,7 +11,7 @@ import { ownAnswer, recordOwnDenial } from './own-answers.ts'
 import type { OwnTask } from './own-tasks.ts'
 import { passMessage } from './pipeline.ts'
 import { isObject } from './receive.ts'
-import { nextLeg, runTask, statusOf, taskOf } from './run-task.ts'
+import { inputRequestsOf, nextLeg, runTask, statusOf, taskOf } from './run-task.ts'
 
 /** `tasks/get`, `tasks/update` and `tasks/cancel` of a task that the gateway made (io.modelcontextprotocol/tasks). */
 export async function handleOwnTask(asked: Request, from: From, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
@@ -62,7 +62,6 @@ async function cancel(task: OwnTask, rooms: Judge): Promise<void> {
 // A key must mean one thing for the whole life of a task, and servers only keep theirs apart within one round.
 const prefixOf = (round: number) => `${round}.`
 const keyed = (message: Message, round: number): JsonObject => Object.fromEntries(Object.entries(inputRequestsOf(message)).map(([key, value]) => [prefixOf(round) + key, value]))
-const inputRequestsOf = ({ body: { inputRequests } }: Message): JsonObject => (isObject(inputRequests) ? inputRequests : {})
 
 /** Replies to what is not asked, or was answered, are ignored; with the last one missing the call goes on. */
 function update(task: OwnTask, request: Request, from: From, mirrored: Mirrored, rooms: Judge): void {

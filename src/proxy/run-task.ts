@@ -1,14 +1,16 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ApprovalRow } from '../approval/approval-store.ts'
-import type { Decision, JsonObject, Request } from '../model.ts'
+import { errorTable, GatewayError } from '../errors.ts'
+import type { Decision, JsonObject, Message, Request } from '../model.ts'
 import { answerOwn, factsOf, runApproved } from './answer-held.ts'
 import type { From } from './calls.ts'
 import type { About, Judge } from './evaluate.ts'
-import { errorTable, GatewayError } from '../errors.ts'
 import { holdCall, holdNow } from './hold.ts'
 import { holderOf, takeLeg, type Earlier } from './legs.ts'
 import type { OwnTask } from './own-tasks.ts'
 import { forget, track } from './pending.ts'
 import { passMessage, withEnvelope } from './pipeline.ts'
+import { isObject } from './receive.ts'
 import { relayRequest } from './relay.ts'
 import type { Pending } from './session.ts'
 
@@ -17,6 +19,7 @@ type NeedsApproval = Parameters<typeof holdCall>[1]
 /** Finished tasks can be asked about for an hour after their approval would have ended. */
 const keptFor = 3_600_000
 const pollEvery = 3_000
+const mostEmptyRounds = 100
 
 /** Answers a held call with a task, where its client can take one and it is not approved yet. False where it is to be held at its stream. */
 export async function answerWithTask(request: Request, decision: NeedsApproval, pending: Pending, about: About, rooms: Judge): Promise<boolean> {
@@ -74,7 +77,10 @@ export async function runTask(task: OwnTask, params: Request, { session, actor }
   const once = earlier.claim ?? claim
   try {
     const passage = decision === undefined ? await passMessage(request, about, { closes: false, ...(once === undefined ? {} : { claim: once }) }, rooms) : undefined
-    if (passage?.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
+    if (passage?.kind === 'forward') {
+      await relayRequest(passage.evaluated, pending, session, rooms)
+      return await goOn(task, { session, actor }, mirror, rooms)
+    }
     if (passage?.kind === 'refused') return tellRefused(task, passage.judged.decision, about, rooms)
     const needed = passage?.judged.decision ?? decision
     if (needed === undefined) return
@@ -84,12 +90,26 @@ export async function runTask(task: OwnTask, params: Request, { session, actor }
     if (held.kind === 'refused') return tellRefused(task, held.decision, about, rooms, held.approval)
     task.grant = held.approval
     await runApproved(held, pending, about, rooms)
+    await goOn(task, { session, actor }, mirror, rooms)
   } catch (cause) {
     tellFault(cause, task, rooms)
   } finally {
     forget(pending, session)
   }
 }
+
+/** A server that only wants to be asked again is asked again (MCP 2026-07-28 basic/patterns/mrtr): the client of a task would have nothing to reply to. */
+async function goOn(task: OwnTask, from: From, mirror: Pending['mirror'], rooms: Judge): Promise<void> {
+  const { state } = task
+  if (state.kind !== 'asks' || Object.keys(inputRequestsOf(state.message)).length > 0) return
+  if (state.round >= mostEmptyRounds) return tellFault(new GatewayError('upstream_broken', { detail: 'the server asks to be asked again for ever' }), task, rooms)
+  rooms.tasks.change(task, { kind: 'working' })
+  await pause(pollEvery / 3, undefined, { signal: task.cancel.signal, ref: false }).catch(() => undefined)
+  if (task.cancel.signal.aborted) return
+  await runTask(task, nextLeg(task, {}, state.message.body['requestState']), from, { mirror }, rooms)
+}
+
+export const inputRequestsOf = ({ body: { inputRequests } }: Message): JsonObject => (isObject(inputRequests) ? inputRequests : {})
 
 const tellRefused = (task: OwnTask, decision: Decision, about: About, rooms: Judge, row?: ApprovalRow): void =>
   rooms.tasks.change(task, { kind: 'own', envelope: rooms.answers.refusal(task.request, decision, factsOf(row, about)) })

@@ -46,7 +46,7 @@ const firstLeg = async (to: number) => {
   const asked = ask({})
   await approve()
   let leg = await asked
-  while (leg.resultType === 'input_required' && leg.inputRequests === undefined) leg = await ask({ requestState: leg.requestState })
+  while (leg.resultType === 'input_required' && Object.keys(leg.inputRequests ?? {}).length === 0) leg = await ask({ requestState: leg.requestState })
   return leg
 }
 const answers = { inputResponses: { sure: { action: 'accept', content: {} } } }

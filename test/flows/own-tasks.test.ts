@@ -15,7 +15,7 @@ allow if {
 
 allow_server if input.message.method == "elicitation/create"
 
-require_approval contains {"code": "change", "reviewers": ["oncall"]} if input.message.call.name in {"change", "asks"}
+require_approval contains {"code": "change", "reviewers": ["oncall"]} if input.message.call.name in {"change", "asks", "waits"}
 
 mask contains {"detector": "card_number", "with": "[CARD]"} if input.message.direction == "to_client"
 ${more}`
@@ -26,7 +26,7 @@ let gateway: TestGateway
 let client: PlainClient
 
 beforeAll(async () => {
-  const tools = ['change', 'asks'].map((name) => ({ name, inputSchema: { type: 'object' } }))
+  const tools = ['change', 'asks', 'waits'].map((name) => ({ name, inputSchema: { type: 'object' } }))
   stub = await startStubServer(
     mcpAnswers({
       'server/discover': () => ({ resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, ttlMs: 0, cacheScope: 'private' }),
@@ -34,6 +34,7 @@ beforeAll(async () => {
       'tools/call': ({ name, arguments: args, requestState, inputResponses }) => {
         if (name === 'asks' && inputResponses === undefined) return question('first')
         if (requestState === 'state of first') return question('second')
+        if (name === 'waits' && requestState === undefined) return { resultType: 'input_required', inputRequests: {}, requestState: 'soon' }
         return { resultType: 'complete', content: [{ type: 'text', text: `changed ${JSON.stringify(args)} 4111 1111 1111 1111 ${JSON.stringify(inputResponses ?? null)}` }] }
       },
     }),
@@ -125,6 +126,13 @@ test('what the server asks on the way is asked of the client by way of the task,
   await about('update', task.taskId, { inputResponses: { '1.second': reply } })
   expect(await until(task.taskId, 'completed')).toMatchObject({ result: { content: [{ text: expect.stringContaining('{"second":{"action":"accept","content":{"sure":true}}}') }] } })
   expect(calls().slice(-2).map(({ params }) => params?.['requestState'])).toEqual(['state of first', 'state of second'])
+})
+
+test('a server that only wants to be asked again is asked again by the gateway', async () => {
+  const task = await call('waits', { to: 12 })
+  await answer(task)
+  expect(await until(task.taskId, 'completed')).toMatchObject({ result: { content: [{ text: expect.stringContaining('changed {"to":12}') }] } })
+  expect(calls().at(-1)?.params).toMatchObject({ requestState: 'soon' })
 })
 
 test('a client that takes no tasks is never given one', async () => {
