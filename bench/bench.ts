@@ -1,5 +1,5 @@
 // Sallyport beside a bare proxy and no proxy at all, in one run:
-//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--workers N] [--profile FILE]
+//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--server sdk|plain] [--workers N] [--profile FILE]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     case: { type: 'string', multiple: true },
     sessions: { type: 'string', multiple: true },
     rounds: { type: 'string' },
+    server: { type: 'string', default: 'sdk' },
     workers: { type: 'string', default: '1' },
     profile: { type: 'string' },
   },
@@ -49,7 +50,7 @@ try {
 
 async function measure(): Promise<void> {
   const commit = measureCommits(directory, values.quick ? 200 : 1000)
-  const targets = await startTargets(directory, Number(values.workers))
+  const targets = await startTargets(directory, values.server === 'plain' ? 'plain' : 'sdk', Number(values.workers))
   const load = await start('the load generator', [fileURLToPath(new URL('load.ts', import.meta.url))], /(ready)/, { cwd: directory })
   try {
     const profiler = values.profile === undefined ? undefined : await inspect(targets.sallyport)

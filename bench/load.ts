@@ -22,13 +22,13 @@ interface Session {
   readonly head: string
 }
 const revision = '2025-11-25'
-const pools = new Map<number, Session[]>()
+const pools = new Map<string, Session[]>()
 let serial = 0
 
-async function open(target: LoadTarget, index: number, shared?: Connection): Promise<Session> {
+async function open(target: LoadTarget, reply: Case['reply'], index: number, shared?: Connection): Promise<Session> {
   const connection = shared ?? (await connect(target.port))
   const head = `POST ${target.path} HTTP/1.1\r\nhost: 127.0.0.1:${target.port}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\nauthorization: Bearer ${target.tokens[index % target.tokens.length]}\r\n`
-  const greeting = { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: revision, capabilities: {}, clientInfo: { name: 'bench', version: '1' } } }
+  const greeting = { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: revision, capabilities: {}, clientInfo: { name: `bench-${reply}`, version: '1' } } }
   const { status, head: answered } = await connection.request(head, JSON.stringify(greeting))
   const id = /\r\nmcp-session-id: *(\S+)/i.exec(answered)?.[1]
   if (status !== 200 || id === undefined) throw new Error(`initialize was answered with ${status}`)
@@ -37,15 +37,16 @@ async function open(target: LoadTarget, index: number, shared?: Connection): Pro
   return { connection, head: own }
 }
 
-async function sessionsOf(target: LoadTarget, count: number): Promise<readonly Session[]> {
-  const pool = pools.get(target.port) ?? []
-  pools.set(target.port, pool)
-  while (pool.length < count) pool.push(await open(target, pool.length))
+async function sessionsOf(target: LoadTarget, reply: Case['reply'], count: number): Promise<readonly Session[]> {
+  const key = `${target.port} ${reply}`
+  const pool = pools.get(key) ?? []
+  pools.set(key, pool)
+  while (pool.length < count) pool.push(await open(target, reply, pool.length))
   return pool.slice(0, count)
 }
 
 async function measure(order: Extract<LoadOrder, { do: 'measure' }>): Promise<LoadReport> {
-  const sessions = await sessionsOf(order.target, order.sessions)
+  const sessions = await sessionsOf(order.target, order.case.reply, order.sessions)
   const latencies: number[] = []
   let errors = 0
   let error: string | undefined
@@ -76,7 +77,7 @@ async function measure(order: Extract<LoadOrder, { do: 'measure' }>): Promise<Lo
 
 async function openIdle({ target, sessions }: Extract<LoadOrder, { do: 'open' }>): Promise<LoadReport> {
   const connection = await connect(target.port)
-  for (let index = 0; index < sessions; index += 1) await open(target, index, connection)
+  for (let index = 0; index < sessions; index += 1) await open(target, 'json', index, connection)
   connection.close()
   return { told: 'opened' }
 }

@@ -27,10 +27,10 @@ export interface Targets {
 const at = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
 /** The upstream, the bare proxy and the gateway, each a process of its own, with keys, token and store in `directory`. */
-export async function startTargets(directory: string, workers: number): Promise<Targets> {
+export async function startTargets(directory: string, server: 'sdk' | 'plain', workers: number): Promise<Targets> {
   const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production' }
   const node = { cwd: directory, env }
-  const upstream = await start('the upstream', [at('upstream.ts')], /^port (\d+)$/, node)
+  const upstream = await start('the upstream', [at(`upstream-${server}.ts`)], /^port (\d+)$/, node)
   const url = `http://127.0.0.1:${upstream.said}/mcp`
   const bare = await start('the bare proxy', [at('bare.ts'), url], /^port (\d+)$/, node)
   const port = await freePort()

@@ -1,11 +1,10 @@
 /**
- * The server behind the gateways: MCP over plain `node:http`, before a database in memory, as many servers are. Every answer is
- * read and printed when it is asked for. It prints its port.
+ * MCP over plain `node:http`, without a library: the cheapest server there could be, so that nothing hides what a gateway costs.
+ * It prints its port.
  */
 import http, { type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { DatabaseSync } from 'node:sqlite'
-import { customers } from './cases.ts'
+import { openDatabase } from './database.ts'
 
 interface Message {
   readonly id?: string | number
@@ -17,17 +16,12 @@ const tools = [
   { name: 'list_customers', description: 'A hundred customers', inputSchema: { type: 'object', properties: { limit: { type: 'integer' } } }, annotations: { readOnlyHint: true } },
 ]
 
-const db = new DatabaseSync(':memory:')
-const columns = Object.keys(customers[0] ?? {})
-db.exec(`CREATE TABLE customers (${columns.join(', ')})`)
-const insert = db.prepare(`INSERT INTO customers VALUES (${columns.map(() => '?').join(', ')})`)
-for (const customer of customers) insert.run(...Object.values(customer).map((value) => (typeof value === 'boolean' ? Number(value) : value)))
-const list = db.prepare('SELECT * FROM customers LIMIT ?')
+const db = openDatabase()
 
 function called({ params }: Message): unknown {
   const args = params?.arguments ?? {}
-  if (params?.name === 'query') return { content: [{ type: 'text', text: JSON.stringify(db.prepare(args['sql'] ?? '').all()) }] }
-  const rows = list.all(args['limit'] ?? 100)
+  if (params?.name === 'query') return { content: [{ type: 'text', text: JSON.stringify(db.query(args['sql'] ?? '')) }] }
+  const rows = db.list(Number(args['limit'] ?? 100))
   // The nonce stands after the rows: whoever cuts an answer off loses it.
   if (args['as'] === 'structured') return { content: [{ type: 'text', text: `${rows.length} rows` }], structuredContent: { rows, nonce: args['nonce'] } }
   return { content: [{ type: 'text', text: JSON.stringify(rows) }, { type: 'text', text: args['nonce'] }] }
