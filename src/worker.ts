@@ -61,8 +61,7 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
         isElsewhere(request, response, { issuer, subject }) {
           const owner = ownerOf(issuer, subject, count)
-          // What says itself that it is too large is refused before anything of its caller is looked at, here as well as there.
-          if (owner === slot || Number(request.headers['content-length'] ?? 0) > settings.limits.request) return false
+          if (owner === slot) return false
           // All count alike, so what was handed over is never handed on.
           if (!ofThePort.has(request.socket)) throw new Error('a request was handed to a worker that does not own it')
           handOver.handOver(request, response, owner)

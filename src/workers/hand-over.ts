@@ -56,6 +56,10 @@ export function createHandOver({ socketOf, mostBody }: { readonly socketOf: (slo
 
 /** One that is too large is passed on until it is; the rest is read and thrown away, so that the refusal is not lost to a broken pipe. */
 function passBody(request: IncomingMessage, onward: ClientRequest, most: number): void {
+  if (Number(request.headers['content-length'] ?? 0) > most) {
+    onward.flushHeaders()
+    return void request.resume()
+  }
   let passed = 0
   request.on('data', (chunk: Buffer) => {
     if (passed > most || onward.destroyed) return
