@@ -119,7 +119,7 @@ async function heldRequest(asked: Request, method: string, params: JsonObject, f
 function endedBefore(task: OwnTask, row: Parameters<typeof taskOf>[1], about: About, rooms: Judge): void {
   if (row.state === 'withdrawn') return rooms.tasks.change(task, { kind: 'cancelled' })
   if (row.state === 'executed') {
-    const envelope = rooms.answers.error(task.request.id, -33002, 'The gateway stopped while the call ran: it may have been executed, and its answer is lost.', { approval_id: row.id })
+    const envelope = rooms.answers.error(task.request.id, -33002, 'The call may have been executed, and its answer is not known any more: the gateway was started again since, or keeps it no longer.', { approval_id: row.id })
     return rooms.tasks.change(task, { kind: 'own', envelope })
   }
   const decision: Decision = ownDenial({ kind: 'deny', reasons: row.reasons, risk: row.risk, listed: [], bundle: rooms.policy.active() ?? 'none' }, `approval_${row.state}`, refusalText(row))

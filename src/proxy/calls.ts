@@ -98,7 +98,9 @@ async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms:
   const task = rpc.method.startsWith('tasks/') ? session.tasks.get(String(rpc.body['taskId'])) : undefined
   if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, earlier: task.approval === undefined ? {} : { approval: task.approval } }
   if (read.kind !== 'call') return { request: base, earlier: {} }
-  const leg = await takeLeg({ ...base, call: { ...read.call, annotations: {} } }, actor, session, rooms)
+  const named: Request = { ...base, call: { ...read.call, annotations: {} } }
+  if (rpc.body['requestState'] === undefined) return { request: named, earlier: {} }
+  const leg = await takeLeg(named, actor, session, rooms)
   return 'refused' in leg ? refuse(base, leg.refused.code, leg.refused.detail, 200, { session, actor }, rooms) : leg
 }
 

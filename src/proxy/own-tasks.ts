@@ -42,16 +42,23 @@ export interface OwnTasks {
 
 const mostOpen = 100
 const mostKept = 1000
+/** Characters of the answers that are kept. */
+const mostSize = 64 * 1024 * 1024
 
 export const isFinished = ({ state: { kind } }: OwnTask): boolean => kind !== 'working' && kind !== 'asks'
 
 /** The tasks that this process works on; one that it does not know is taken up again from its approval. */
 export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
   const tasks = new Map<string, OwnTask>()
+  const sizes = new WeakMap<OwnTask, number>()
+  let size = 0
 
+  const drop = (task: OwnTask) => {
+    if (tasks.delete(task.id)) size -= sizes.get(task) ?? 0
+  }
+  /** The oldest go first, and what has expired. */
   const makeRoom = () => {
-    for (const task of tasks.values()) if (task.expires <= clock() && isFinished(task)) tasks.delete(task.id)
-    for (const task of tasks.values()) if (tasks.size >= mostKept && isFinished(task)) tasks.delete(task.id)
+    for (const task of tasks.values()) if (isFinished(task) && (task.expires <= clock() || tasks.size > mostKept || size > mostSize)) drop(task)
   }
   const change = (task: OwnTask, state: TaskState) => {
     if (isFinished(task)) return
@@ -59,7 +66,14 @@ export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
     task.changed = clock()
   }
   const settle = (task: OwnTask, message: Result | ErrorAnswer) => {
-    if (message.kind === 'error' || message.body['resultType'] !== 'input_required') return change(task, { kind: 'answered', message })
+    if (message.kind === 'error' || message.body['resultType'] !== 'input_required') {
+      if (isFinished(task) || !tasks.has(task.id)) return
+      const own = JSON.stringify(message.body).length
+      sizes.set(task, own)
+      size += own
+      change(task, { kind: 'answered', message })
+      return makeRoom()
+    }
     change(task, { kind: 'asks', message, round: task.rounds, given: {} })
     task.rounds += 1
   }
@@ -68,10 +82,10 @@ export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
     get: (id) => tasks.get(id),
     hasRoom: (principal) => [...tasks.values()].filter((task) => task.principal === principal && !isFinished(task)).length < mostOpen,
     add(task) {
-      makeRoom()
       tasks.set(task.id, task)
+      makeRoom()
     },
-    forget: (task) => void tasks.delete(task.id),
+    forget: drop,
     change,
     channelOf: (task) => ({
       reaches: true,

@@ -126,6 +126,50 @@ test('2025-11-25: who loses the connection while the call is held comes back for
   expect(calls(5)).toBe(1)
 })
 
+/** Loses the connection of the first call's stream after its first piece. */
+const losing = (): typeof fetch => {
+  let lost = false
+  return async (url, init) => {
+    const response = await fetch(url, init)
+    if (lost || !String(init?.body).includes('tools/call') || response.body === null) return response
+    lost = true
+    const reader = response.body.getReader()
+    let pieces = 0
+    const body = new ReadableStream<Uint8Array>({
+      async pull(to) {
+        pieces += 1
+        if (pieces > 1) {
+          await reader.cancel()
+          return to.error(new Error('connection lost'))
+        }
+        const { value } = await reader.read()
+        if (value !== undefined) to.enqueue(value)
+      },
+    })
+    return new Response(body, { status: response.status, headers: response.headers })
+  }
+}
+
+test.each([
+  ['SDK v1', 7, async () => {
+    const client = new ClientV1({ name: 'v1', version: '1.0.0' })
+    await client.connect(new HttpV1(address(), { ...(await bearer('v1')), fetch: losing() }) as HttpV1 & Transport)
+    return client
+  }],
+  ['SDK v2, legacy', 8, async () => {
+    const client = new ClientV2({ name: 'v2', version: '1.0.0' })
+    await client.connect(new HttpV2(address(), { ...(await bearer('v2')), fetch: losing() }))
+    return client
+  }],
+] as const)('%s: a client whose connection breaks while its call is held comes back by itself for the answer', async (_name, to, open) => {
+  const client = await open()
+  const asked = client.callTool({ name: 'change', arguments: { to }, _meta: { progressToken: 'p' } })
+  await answer(to)
+  expect(await asked).toMatchObject({ content: [{ text: `changed {"to":${to}}` }] })
+  expect(calls(to)).toBe(1)
+  await client.close()
+})
+
 test('2026-07-28: who leaves has cancelled; nothing runs, and the approval is there for the same call, made again', async () => {
   const secret = await token('max')
   const abort = new AbortController()
