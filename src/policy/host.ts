@@ -238,6 +238,9 @@ const repaired: ReadonlyMap<number, string> = new Map([
   [detourIds.isBase64, 'base64.is_valid'],
   [detourIds.contains, 'net.cidr_contains'],
   [detourIds.intersects, 'net.cidr_intersects'],
+  [detourIds.marshal, 'json.marshal'],
+  [detourIds.isJson, 'json.is_valid'],
+  [detourIds.concat, 'concat'],
 ])
 
 function createImports({ memory, names, charge, exports: exportsOf, regex }: ImportParts): WebAssembly.Imports {
@@ -261,6 +264,11 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
     if (value === 0) throw new HostFault('builtin', `${name} answered what is no value`)
     return value
   }
+  const askTwo = (id: number, context: number, one: number, other: number): number => {
+    if (id === detourIds.match) return regex().match(one, other)
+    // Only a set has another order there.
+    return id === detourIds.concat && !regex().isSet(other) ? 0 : call(id, context, one, other)
+  }
   const askOne = (id: number, context: number, one: number): number => {
     if (id === detourIds.isValid) return regex().isValid(one)
     if (id === detourIds.decode) return regex().decode(one, isAnswered.decode)
@@ -278,7 +286,7 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
       opa_println(): void {},
       opa_builtin0: call,
       opa_builtin1: askOne,
-      opa_builtin2: (id: number, context: number, one: number, other: number) => (id === detourIds.match ? regex().match(one, other) : call(id, context, one, other)),
+      opa_builtin2: askTwo,
       opa_builtin3: call,
       opa_builtin4: call,
     },

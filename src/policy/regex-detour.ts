@@ -8,6 +8,7 @@ import { readByte, readSlice, readU32, signed, u32, type Reader } from './module
 /** Ids of no builtin of OPA's, which count from 0. */
 export const detourIds = {
   isValid: 1_000_001, match: 1_000_002, unmarshal: 1_000_003, decode: 1_000_004, decodeUrl: 1_000_005, isBase64: 1_000_006, contains: 1_000_007, intersects: 1_000_008,
+  marshal: 1_000_009, isJson: 1_000_010, concat: 1_000_011,
 } as const
 export const undefinedAnswer = 1
 export const matchExport = 'regex_match'
@@ -33,6 +34,9 @@ const wanted = {
   opa_base64_is_valid: { parameters: 1, id: detourIds.isBase64 },
   opa_cidr_contains: { parameters: 2, id: detourIds.contains },
   opa_cidr_intersects: { parameters: 2, id: detourIds.intersects },
+  opa_json_marshal: { parameters: 1, id: detourIds.marshal },
+  opa_json_is_valid: { parameters: 1, id: detourIds.isJson },
+  opa_strings_concat: { parameters: 2, id: detourIds.concat },
 } as const
 
 /**

@@ -11,6 +11,7 @@ export interface RegexHost {
   /** The address of the answer, or 0 where the module must find it. */
   isValid(pattern: number): number
   match(pattern: number, text: number): number
+  isSet(address: number): boolean
   /** An empty text is what it decodes to, which the module does not find; else as `guard`. */
   decode(text: number, holds: (text: string) => boolean): number
   /** 0 where the module may answer, which it may not where the text does not hold; then there is no answer. */
@@ -26,10 +27,11 @@ export interface Values {
   /** Undefined for what is no text, is long, or is not ASCII: how such texts are searched is the module's affair. */
   textAt(address: number): string | undefined
   isTrue(address: number): boolean
+  isSet(address: number): boolean
 }
 
 /** Strings and booleans of OPA's runtime, made by the module or interned: the type in the first byte, then what follows here. */
-const layout = { booleans: [2, 9], strings: [4, 8], truth: 1, length: 4, bytes: 8 } as const
+const layout = { booleans: [2, 9], strings: [4, 8], set: 7, truth: 1, length: 4, bytes: 8 } as const
 const longest = 16 * 1024
 
 export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Values {
@@ -55,6 +57,7 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
       const from = all.readUInt32LE(address + layout.bytes)
       return all.subarray(from, from + all.readUInt32LE(address + layout.length))
     },
+    isSet: (address) => bytes()[address] === layout.set,
     isTrue: (address) => isOf(layout.booleans, bytes()[address]) && bytes()[address + layout.truth] === 1,
   }
 }
@@ -63,10 +66,10 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
  * Made before anything else takes memory, so that its two answers stay where they are. Where values do not lie as they should,
  * the module answers everything itself.
  */
-export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
+export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
   const yes = parse('true')
   const no = parse('false')
-  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, decode: () => 0, guard: () => 0, keepBelow: () => {} }
+  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, isSet: () => false, decode: () => 0, guard: () => 0, keepBelow: () => {} }
   const kept = new Map<number, KnownPattern | undefined>()
   let stable = 0
   const patternAt = (address: number): KnownPattern | undefined => {
@@ -83,6 +86,7 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
     return holds(bytes.toString('latin1')) ? 0 : undefinedAnswer
   }
   return {
+    isSet,
     guard,
     decode: (address, holds) => (bytesAt(address)?.length === 0 ? address : guard(address, holds)),
     keepBelow(address) {

@@ -95,7 +95,7 @@ describe('tests run twice', () => {
   })
 
   test('a difference between evaluator and host is a failure', async () => {
-    // Measured: the evaluator wants the padding of base64, the compiled module does not.
+    // The compiled module does not print integers of more than 64 bits.
     const text = 'package policies.crm_test\n\ntest_large if format_int(12345678901234567890, 16) == "ab54a98ceb1f0ad2"\n'
     const tested = await testBundle(withModule(await exampleSources(), 'policies/crm/more_test.rego', text), { ...(await options()), filter: 'test_large' })
     expect(tested).toMatchObject({ ok: true, report: { failed: 1, differing: 1, tests: [{ name: 'test_large', outcome: 'pass', host: 'error' }] } })

@@ -31,7 +31,7 @@ export function builtin(run: Run, maxBytes = usual): HostBuiltin {
       const answer = answerOf(run, operands, charge)
       if (answer === undefined) return undefined
       const printed = print(answer)
-      if (printed.length > maxAnswer) throw new Error('an answer that is too long')
+      if (printed.length > Math.max(maxAnswer, 2 * maxBytes)) throw new Error('an answer that is too long')
       charge(printed.length)
       return printed
     },

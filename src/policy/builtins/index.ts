@@ -20,7 +20,7 @@ interface Family {
 
 const families = {
   digest: { marks: ['crypto.hmac.', 'crypto.md5', 'crypto.sha1'], load: async () => (await import('./digest.ts')).digestBuiltins },
-  encode: { marks: ['urlquery.', 'hex.decode', 'json.marshal_with_options'], load: async () => (await import('./encode.ts')).encodeBuiltins },
+  encode: { marks: ['urlquery.', 'hex.decode', 'json.marshal_with_options', 'opa_json_marshal', 'opa_json_is_valid'], load: async () => (await import('./encode.ts')).encodeBuiltins },
   globs: { marks: ['regex.globs_match', 'glob.quote_meta'], load: async () => (await import('./globs.ts')).globBuiltins },
   graphql: { marks: ['graphql.'], load: async () => (await import('./graphql/index.ts')).graphqlBuiltins },
   jwt: { marks: ['io.jwt.'], load: async () => (await import('./jwt.ts')).jwtBuiltins },
@@ -28,7 +28,7 @@ const families = {
   patch: { marks: ['json.patch'], load: async () => (await import('./json-patch.ts')).patchBuiltins },
   schema: { marks: ['json.match_schema', 'json.verify_schema'], load: async () => (await import('./schema/index.ts')).schemaBuiltins },
   structure: {
-    marks: ['graph.reachable_paths', 'indexof_n', 'numbers.range_step', 'object.subset', 'strings.split_n', 'trace'],
+    marks: ['graph.reachable_paths', 'indexof_n', 'numbers.range_step', 'object.subset', 'strings.split_n', 'trace', 'opa_strings_concat'],
     load: async () => (await import('./structure.ts')).structureBuiltins,
   },
   units: { marks: ['units.'], load: async () => (await import('./units.ts')).unitBuiltins },

@@ -34,20 +34,39 @@ export const sprintf: HostBuiltin = {
   },
 }
 
-const pattern = /%([-+# 0]*)(\d+|\*)?(?:\.(\d+|\*)?)?(?:\[\d+\])?(.)?/gsu
+const pattern = /%([-+# 0]*)(?:(\[\d+\])?(\d+|\*))?(?:\.(?:(\[\d+\])?(\d+|\*))?)?(\[\d+\])?(.)?/gsu
 
 export function print(format: string, operands: readonly Operand[]): string {
   let used = 0
-  const text = format.replace(pattern, (whole, flags: string, width: string | undefined, precision: string | undefined, letter?: string) => {
+  let reordered = false
+  const jump = (index: string | undefined): void => {
+    if (index === undefined) return
+    reordered = true
+    used = Number(index.slice(1, -1)) - 1
+    if (used < 0 || used >= operands.length) throw new Error('an index beyond the arguments')
+  }
+  /** A number of the format, or taken from the arguments. */
+  const size = (index: string | undefined, written: string | undefined): number | undefined => {
+    jump(index)
+    if (written !== '*') return written === undefined ? undefined : Number(written)
+    const operand = operands[used]
+    used += 1
+    if (operand?.kind !== 'int') throw new Error('a width that is no whole number')
+    return Number(operand.value)
+  }
+  const text = format.replace(pattern, (whole, flags: string, widthIndex?: string, written?: string, pointIndex?: string, digits?: string, index?: string, letter?: string) => {
     if (letter === undefined) return '%!(NOVERB)'
-    if (width === '*' || precision === '*' || whole.includes('[')) throw new Error('a width or index taken from the arguments')
-    if (Number(width ?? 0) > maxWidth || Number(precision ?? 0) > maxWidth) throw new Error('a width that is too large')
+    const width = size(widthIndex, written)
+    const dotted = /\.(?:\[\d+\])?[\d*]*(?:\[\d+\])?.$/su.test(whole) && letter !== '.'
+    const precision = size(pointIndex, digits)
+    if (Math.abs(width ?? 0) > maxWidth || (precision ?? 0) > maxWidth) throw new Error('a width that is too large')
+    jump(index)
     if (letter === '%') return '%'
+    if (whole.includes('[') && letter === '[') throw new Error('an index that is none')
     const operand = operands[used]
     if (operand === undefined) return `%!${letter}(MISSING)`
     used += 1
-    const dotted = whole.includes('.')
-    const minus = flags.includes('-')
+    const minus = flags.includes('-') || (width ?? 0) < 0
     return printVerb(operand, {
       letter,
       minus,
@@ -55,11 +74,12 @@ export function print(format: string, operands: readonly Operand[]): string {
       sharp: flags.includes('#'),
       space: flags.includes(' '),
       zero: flags.includes('0') && !minus,
-      width: width === undefined ? undefined : Number(width),
-      precision: dotted ? Number(precision ?? 0) : undefined,
+      width: width === undefined ? undefined : Math.abs(width),
+      // A negative one that is taken from the arguments counts as none.
+      precision: dotted ? ((precision ?? 0) < 0 ? undefined : (precision ?? 0)) : undefined,
     })
   })
-  if (used >= operands.length) return text
+  if (reordered || used >= operands.length) return text
   const extra = operands.slice(used).map((operand) => `${typeOf(operand)}=${printVerb(operand, plain)}`)
   return `${text}%!(EXTRA ${extra.join(', ')})`
 }
@@ -96,17 +116,30 @@ function printString(operand: Operand & { kind: 'string' }, verb: Verb): string 
     case 's':
       return pad(cut, verb)
     case 'q':
-      return pad(verb.sharp && !/[`\p{Cc}\ufeff]/u.test(cut) ? `\`${cut}\`` : goQuote(cut), verb)
+      return pad(verb.sharp && !/[`\p{Cc}\ufeff]/u.test(cut) ? `\`${cut}\`` : verb.plus ? inAscii(goQuote(cut)) : goQuote(cut), verb)
     case 'x':
     case 'X': {
-      if (verb.sharp || verb.space) throw new Error('a flag for hexadecimal text')
-      const bytes = Buffer.from(operand.value)
-      const hex = (verb.precision === undefined ? bytes : bytes.subarray(0, verb.precision)).toString('hex')
+      const bytes = [...Buffer.from(operand.value)].slice(0, verb.precision).map((byte) => byte.toString(16).padStart(2, '0'))
+      const prefix = verb.sharp && bytes.length > 0 ? '0x' : ''
+      const hex = prefix + bytes.join(verb.space ? ` ${prefix}` : '')
       return pad(verb.letter === 'X' ? hex.toUpperCase() : hex, verb)
     }
     default:
       return bad(operand, verb)
   }
+}
+
+/** Go writes the replacement character for what is no character. */
+function runeOf(value: bigint): string {
+  const isRune = value >= 0n && value <= 0x10ffffn && !(value >= 0xd800n && value <= 0xdfffn)
+  return isRune ? String.fromCodePoint(Number(value)) : '\ufffd'
+}
+
+function inAscii(quoted: string): string {
+  return quoted.replace(/[^\x00-\x7f]/gu, (char) => {
+    const code = char.codePointAt(0) ?? 0
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+  })
 }
 
 const bases: Readonly<Record<string, readonly [base: number, prefix: string]>> = {
@@ -118,7 +151,9 @@ function printInt(operand: Operand & { kind: 'int' }, verb: Verb): string {
     if (verb.letter === 's') return printInt(operand, { ...verb, letter: 'd' })
     if (!Object.hasOwn(bases, verb.letter)) return `%!${verb.letter}(big.Int=${operand.value})`
   }
-  if ('cqU'.includes(verb.letter)) throw new Error(`%${verb.letter} of a number`)
+  if (verb.letter === 'c') return pad(runeOf(operand.value), verb)
+  if (verb.letter === 'U' && !verb.sharp && verb.precision === undefined && operand.value >= 0n) return pad(`U+${operand.value.toString(16).toUpperCase().padStart(4, '0')}`, { ...verb, zero: false })
+  if ('qU'.includes(verb.letter)) throw new Error(`%${verb.letter} of a number`)
   const row = Object.hasOwn(bases, verb.letter) ? bases[verb.letter] : undefined
   if (row === undefined) return bad(operand, verb)
   const [base, prefix] = row

@@ -112,7 +112,11 @@ const indexOfN = builtin(([operand, part], charge) => {
   return text.flatMap((_, at) => (wanted.every((char, index) => text[at + index] === char) ? [number(at)] : []))
 })
 
+/** The module's own takes the elements of a set in the order of their hashes. */
+const concat = builtin(([delimiter, texts]) => asElements(texts).map(asText).join(asText(delimiter)), 8 * 1024 * 1024)
+
 export const structureBuiltins = {
+  concat,
   'graph.reachable_paths': reachablePaths,
   indexof_n: indexOfN,
   'numbers.range_step': rangeStep,
