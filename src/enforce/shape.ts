@@ -68,13 +68,27 @@ const task = members({
   lastUpdatedAt: 'fixed',
 })
 
+/** What a server asks of the client: by a request of its own, or inside of a result. */
+const asked = {
+  messages,
+  systemPrompt: 'text',
+  maxTokens: 'fixed',
+  mode: 'fixed',
+  message: 'text',
+  url: 'fixed',
+  elicitationId: 'fixed',
+  requestedSchema: members({ type: 'fixed', properties: 'object' }),
+} as const satisfies Readonly<Record<string, Shape>>
+/** What the client replies inside of its next request; what a person or a model said stands in `content`. */
+const replied = members({ action: 'fixed', role: 'fixed', roots: each(members({ uri: 'fixed', name: 'text' })) })
+
 const result = members({
   resultType: 'fixed',
   nextCursor: 'fixed',
   cacheScope: 'fixed',
   ttlMs: 'fixed',
   requestState: 'fixed',
-  inputRequests: every(members({ method: 'fixed', params: 'object' })),
+  inputRequests: every(members({ method: 'fixed', params: members({ ...asked, _meta: meta }) })),
   isError: 'fixed',
   content: each(block),
   contents: each(resource),
@@ -114,28 +128,21 @@ const params = members({
   capabilities: 'object',
   clientInfo: implementation,
   requestState: 'fixed',
-  inputResponses: 'object',
+  inputResponses: every(replied),
   progressToken: 'fixed',
   progress: 'fixed',
   total: 'fixed',
-  message: 'text',
   logger: 'text',
   requestId: 'fixed',
   reason: 'text',
   taskId: 'fixed',
   status: 'fixed',
   task: 'object',
-  messages,
-  systemPrompt: 'text',
-  maxTokens: 'fixed',
-  mode: 'fixed',
-  url: 'fixed',
-  elicitationId: 'fixed',
-  requestedSchema: members({ type: 'fixed', properties: 'object' }),
+  ...asked,
   notifications: 'fixed',
   _meta: meta,
 })
-const promptParams = members({ name: 'fixed', arguments: every('text'), requestState: 'fixed', inputResponses: 'object', _meta: meta })
+const promptParams = members({ name: 'fixed', arguments: every('text'), requestState: 'fixed', inputResponses: every(replied), _meta: meta })
 /** The person's own fields stand in `content`. */
 const elicited = members({ action: 'fixed', content: 'object', _meta: meta })
 const error = members({ code: 'fixed', message: 'text' })

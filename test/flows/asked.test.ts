@@ -114,3 +114,11 @@ test('2026-07-28: the same inside of a result, and the reply inside of the next 
   expect((await plain.request('tools/call', { name: 'ask', arguments: {}, inputResponses: { go: { action: 'accept' } } })).result ?? {}).not.toHaveProperty('content.0.text', expect.stringContaining('accept'))
   expect(stub.messages().filter(({ method }) => method === 'tools/call').length).toBe(before)
 })
+
+test.each(['2025-11-25', '2026-07-28'])('%s: a page whose address a mask would change is not shown at all', async (revision) => {
+  ask = { method: 'elicitation/create', params: { mode: 'url', elicitationId: 'e1', url: 'https://bank.example/pay/4111111111111111', message: 'pay' } }
+  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'uma', groups: ['ops'] }, 'stub'), revision, { elicitation: { url: {} } })
+  const { result } = await client.request('tools/call', { name: 'ask', arguments: {} })
+  if (revision === '2025-11-25') expect(replies).toMatchObject([{ id: 'u1', error: { code: -32601 } }])
+  else expect(result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'mask_impossible' }] } } })
+})
