@@ -66,6 +66,14 @@ export function makePrivateFile(path: string): void {
 
 const fleeting: Readonly<Record<number, string>> = { 0x01021994: 'tmpfs', 0x858458f6: 'ramfs', 0x794c7630: 'a container layer (overlayfs)' }
 
+const leastRoom = 1024 * 1024
+
+/** Where there is hardly any, small commits still fit while others fail. A file system that tells no size has room. */
+export function hasRoom(path: string): boolean {
+  const { blocks, bavail, bsize } = statfsSync(dirname(path))
+  return blocks === 0 || bavail * bsize >= leastRoom
+}
+
 /** The name of a file system that does not outlive the machine or container, if the path is on one. */
 export function fleetingFileSystem(path: string): string | undefined {
   return fleeting[statfsSync(dirname(path)).type >>> 0]

@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { createApplier, opRefused } from './apply.ts'
 import type { Applier } from './apply.ts'
-import { beginWriting, openForWriting } from './database.ts'
+import { beginWriting, hasRoom, openForWriting } from './database.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Batch, Command, Op, Report, Result, ThreadOptions } from './ops.ts'
@@ -24,6 +24,7 @@ const longestRetry = 1_000
 const patience = writer === undefined ? 200 : 1_000
 
 let open: Open | undefined
+let hasFailed = false
 let retry = firstRetry
 let retrying: NodeJS.Timeout | undefined
 
@@ -34,6 +35,8 @@ function report(...said: Report): void {
 function reopen(): void {
   let db: DatabaseSync | undefined
   try {
+    // Full or not, a disk takes the small commit below: without this the store would be open and broken by turns.
+    if (hasFailed && !hasRoom(path)) throw new Error('the disk is full')
     db = openForWriting(path)
     const applier = createApplier(db, run, writer)
     // A commit of its own proves that the disk takes writes again, and overwrites what a failed one left in the log.
@@ -101,6 +104,7 @@ function commit([first, ops]: Batch): void {
     db.exec('COMMIT')
   } catch (error) {
     open = undefined
+    hasFailed = true
     closeQuietly(db)
     report('failed', upTo, String((error as Error).message))
     retrying = setTimeout(reopen, retry)
