@@ -1,4 +1,4 @@
-import type { Decision, JsonObject, Message, Request } from '../model.ts'
+import type { Decision, Json, JsonObject, Message, Request } from '../model.ts'
 import { ownDenial, refusalText } from './hold.ts'
 import { factsOf } from './answer-held.ts'
 import { answerRefused } from './answer-refused.ts'
@@ -9,7 +9,7 @@ import { withDefinition } from './learn.ts'
 import { holderOf } from './legs.ts'
 import { ownAnswer, recordOwnDenial } from './own-answers.ts'
 import type { OwnTask } from './own-tasks.ts'
-import { passMessage } from './pipeline.ts'
+import { passMessage, withEnvelope } from './pipeline.ts'
 import { isObject } from './receive.ts'
 import { inputRequestsOf, nextLeg, runTask, statusOf, taskOf } from './run-task.ts'
 
@@ -31,6 +31,16 @@ export async function handleOwnTask(asked: Request, from: From, channel: Channel
   if (request.method === 'tasks/cancel') await cancel(task, rooms)
   else update(task, request, from, mirrored, rooms)
   await channel.answer({ envelope: answerTo(request, { resultType: 'complete' }) })
+}
+
+/** A subscription without the gateway's own tasks, of which its server knows nothing; they are polled. */
+export function withoutOwnTasks(request: Request, { approvals }: Judge): Request {
+  const { notifications } = request.body
+  const ids = isObject(notifications) ? notifications['taskIds'] : undefined
+  const isOwn = (id: Json) => typeof id === 'string' && approvals.tickets.isOwn(id)
+  if (!isObject(notifications) || !Array.isArray(ids) || !ids.some(isOwn)) return request
+  const others = { ...notifications, taskIds: ids.filter((id: Json) => !isOwn(id)) }
+  return withEnvelope(request, { ...request.envelope, params: { ...request.body, notifications: others } })
 }
 
 const answerTo = ({ id }: Request, result: JsonObject): JsonObject => ({ jsonrpc: '2.0', id, result })

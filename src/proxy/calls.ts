@@ -4,7 +4,7 @@ import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { answerHeld } from './answer-held.ts'
 import { answerRefused } from './answer-refused.ts'
-import { handleOwnTask } from './ask-task.ts'
+import { handleOwnTask, withoutOwnTasks } from './ask-task.ts'
 import type { Channel } from './channel.ts'
 import type { About, Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
@@ -97,6 +97,7 @@ async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms:
   }
   const task = rpc.method.startsWith('tasks/') ? session.tasks.get(String(rpc.body['taskId'])) : undefined
   if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, earlier: task.approval === undefined ? {} : { approval: task.approval } }
+  if (rpc.method === 'subscriptions/listen') return { request: withoutOwnTasks(base, rooms), earlier: {} }
   if (read.kind !== 'call') return { request: base, earlier: {} }
   const named: Request = { ...base, call: { ...read.call, annotations: {} } }
   if (rpc.body['requestState'] === undefined) return { request: named, earlier: {} }

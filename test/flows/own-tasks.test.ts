@@ -101,6 +101,13 @@ test('cancelling withdraws the approval', async () => {
   expect(calls()).toHaveLength(1)
 })
 
+test('a server is not asked for news of the gateway\'s own tasks', async () => {
+  const task = await call('change', { to: 13 })
+  await client.request('subscriptions/listen', { notifications: { toolsListChanged: true, taskIds: [task.taskId, 'of the server'] } })
+  expect(stub.messages().at(-1)?.params).toMatchObject({ notifications: { toolsListChanged: true, taskIds: ['of the server'] } })
+  await about('cancel', task.taskId)
+})
+
 test('a task is nobody else\'s, and an id that was changed is unknown', async () => {
   const task = await call('change', { to: 4 })
   const eve = await open('eve')
