@@ -25,8 +25,8 @@ export function openForWriting(path: string): DatabaseSync {
 }
 
 const busy = 5
-const firstPause = 0.05
-const longestPause = 1
+const firstPause = 0.2
+const longestPause = 2
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
 /**
@@ -36,7 +36,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4))
 export function beginWriting(db: DatabaseSync, patience: number): void {
   const until = performance.now() + patience
   db.exec('PRAGMA busy_timeout = 0')
-  for (let pause = firstPause; ; pause = Math.min(pause * 1.5, longestPause)) {
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
     try {
       return db.exec('BEGIN IMMEDIATE')
     } catch (error) {
