@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { createSqliteStore, prepareSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { answerEvent, approvalRow, event, sessionRow, silent } from '../contract/rows.ts'
@@ -36,6 +37,15 @@ test('several writers at once: nothing is refused, and each session has its even
     expect(items.map(({ seq }) => seq)).toEqual(Array.from({ length: 400 }, (_, i) => i + 1))
     expect(items.map(({ exchange }) => exchange)).toEqual(Array.from({ length: 400 }, (_, i) => `exg_${Math.floor(i / 20)}-${i % 20}`))
   }
+})
+
+test('when all have ended, the log is folded into the database and gone', async () => {
+  const both = await Promise.all([writer(0), writer(1)])
+  await Promise.all(both.map((store, index) => store.records.putSession(sessionRow(String(index)))))
+  await Promise.all(open.splice(0).map((store) => store.close()))
+  held?.release()
+  held = undefined
+  expect(existsSync(`${place.path}-wal`)).toBe(false)
 })
 
 test('what one writer left open is unknown; what the other is at stays as it is', async () => {

@@ -45,7 +45,13 @@ export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions
       db.exec('COMMIT')
       return closed
     })
-    return { interrupted, release: lock.release }
+    return {
+      interrupted,
+      release() {
+        foldQuietly(absolute)
+        lock.release()
+      },
+    }
   } catch (error) {
     lock.release()
     throw error
@@ -63,6 +69,15 @@ function takeStore(path: string, logger: Logger): { release(): void } {
   } catch (error) {
     lock.release()
     throw error
+  }
+}
+
+/** None of several writers could fold the whole log back while the others had it open. */
+function foldQuietly(path: string): void {
+  try {
+    withDatabase(path, (db) => db.exec('PRAGMA wal_checkpoint(TRUNCATE)'))
+  } catch {
+    // The log still holds everything that was promised; the next start reads it.
   }
 }
 
