@@ -26,6 +26,8 @@ export function createFlow(source: { pause(): void; resume(): void }, { high, lo
 /** Items from one writer for one reader, in order. What waits to be read is counted in the writer's flow. */
 export interface Queue<T> {
   readonly items: AsyncIterable<T>
+  /** False while anything waits to be read, or is being read. */
+  readonly isEmpty: boolean
   push(item: T, bytes: number, flow: Flow): void
   /** Nothing more comes; what waits is still read. */
   end(): void
@@ -71,6 +73,9 @@ export function createQueue<T>(): Queue<T> {
   }
   return {
     items: items(),
+    get isEmpty() {
+      return waiting.length === 0
+    },
     push(item, bytes, flow) {
       if (ended) return
       waiting.push({ item, bytes, flow })

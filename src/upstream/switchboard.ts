@@ -98,7 +98,11 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
         release(id)
         finish()
       }
-      const silence = setTimeout(() => end(() => queue.fail(new GatewayError('upstream_timeout', { detail: 'nothing came for a request' }))), answerTimeout).unref()
+      const silence = setTimeout(() => {
+        // A server that is held back by a slow reader is not silent.
+        if (!queue.isEmpty) silence.refresh()
+        else end(() => queue.fail(new GatewayError('upstream_timeout', { detail: 'nothing came for a request' })))
+      }, answerTimeout).unref()
       waiting.set(id, { queue, silence, touch, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
       if (signal.aborted) end(queue.close)
       else signal.addEventListener('abort', () => end(queue.close), { once: true })

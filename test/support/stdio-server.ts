@@ -12,7 +12,7 @@ let flooding = false
 
 async function flood(id: unknown): Promise<void> {
   flooding = true
-  for (let count = 1; count <= 1000; count += 1) {
+  for (let count = 1; count <= 400; count += 1) {
     if (!send({ method: 'notifications/message', params: { level: 'info', data: 'x'.repeat(100_000) } })) await new Promise((resolve) => process.stdout.once('drain', resolve))
     note(`flood ${count}`)
   }
