@@ -1,9 +1,26 @@
 import http, { type RequestListener, type Server } from 'node:http'
-import type { AddressInfo, Server as NetServer } from 'node:net'
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net'
 
 // Slow clients are cut off: headers within 10 s, whole requests within 40 s, answered or not; answers may stream for hours.
 export const createServer = (handle: RequestListener): Server =>
-  http.createServer({ headersTimeout: 10_000, requestTimeout: 40_000, keepAliveTimeout: 65_000, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: 5_000 }, handle)
+  http.createServer({ headersTimeout: 10_000, requestTimeout: 40_000, keepAliveTimeout: 65_000, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: 5_000 }, oneAfterAnother(handle))
+
+/** Hardly any client asks again before it is answered (RFC 9112 section 9.3.2), and none of MCP so often: a socket full of requests would keep everybody waiting. */
+const mostUnanswered = 16
+
+function oneAfterAnother(handle: RequestListener): RequestListener {
+  const unanswered = new WeakMap<Socket, number>()
+  return (request, response) => {
+    const { socket } = request
+    // What was read together with one request too many is still handed over.
+    if (socket.destroyed) return
+    const count = (unanswered.get(socket) ?? 0) + 1
+    if (count > mostUnanswered) return void socket.destroy()
+    unanswered.set(socket, count)
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+    handle(request, response)
+  }
+}
 
 /** The port of its own for `/metrics`. */
 export const createMetricsServer = (metrics: { readonly contentType: string; print(): Promise<string> }): Server =>

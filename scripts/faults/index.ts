@@ -5,6 +5,7 @@ import { crash, honest, stepwise, workers } from './crash.ts'
 import { diskFault } from './disk-fault.ts'
 import { failingDisk } from './failing-disk.ts'
 import { failingEvaluator } from './evaluator.ts'
+import { underFloods } from './floods.ts'
 import { gracefulStop } from './graceful-stop.ts'
 import { isolated, judged, same } from './messages.ts'
 import { order } from './order.ts'
@@ -33,4 +34,5 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P28: gracefulStop,
   P29: bootMatrix,
   P32: clockSteps,
+  L13: underFloods,
 }

@@ -88,6 +88,27 @@ async function connectionsOf(socket: Socket): Promise<void> {
   }
 }
 
+test('a socket that asks on and on without an answer is closed, and what it asked last is not done', async () => {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo', arguments: { text: 'piped' }, _meta: modernMeta } })
+  const request = head('/mcp/stub', [`Authorization: Bearer ${token}`, 'MCP-Protocol-Version: 2026-07-28', 'Mcp-Method: tools/call', 'Mcp-Name: echo'], Buffer.byteLength(body)) + body
+  const calls = () => stub.received.filter((one) => one.body.includes('piped')).length
+  const ask = async (times: number, answers: number) => {
+    const socket = dial(port(), '127.0.0.1').on('error', () => undefined)
+    let got = ''
+    socket.on('data', (chunk) => {
+      got += chunk
+      if (got.split('HTTP/1.1 200').length > answers) socket.end()
+    })
+    socket.write(request.repeat(times))
+    await new Promise((resolve) => socket.once('close', resolve)) // cut off is no failure here
+    return got.split('HTTP/1.1 200').length - 1
+  }
+  expect(await ask(5, 5)).toBe(5)
+  expect(calls()).toBe(5)
+  expect(await ask(200, 200)).toBeLessThan(200)
+  expect(calls()).toBeLessThanOrEqual(5 + 16)
+})
+
 test('L13: slow senders are cut off after 10 s of headers and 30 s of body, on every path, and stalled readers too', async () => {
   const stalled = askAndStall('large', 5) // more than the system's own buffers hold
   const flood = askAndStall('flood')
