@@ -1,4 +1,5 @@
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { Distribution } from './distribution.ts'
 import type { Meters } from './proxy/rooms.ts'
 
 export interface Gauges {
@@ -42,35 +43,34 @@ export function createMetrics(): Metrics {
   const errors = new Counter({ name: 'sallyport_policy_errors_total', help: 'Judgements that went wrong and were denied', registers })
   const unjudged = new Counter({ name: 'sallyport_unjudged_total', help: 'Messages that reached a socket unjudged; always 0', registers })
   const rejected = new Counter({ name: 'sallyport_rejected_total', help: 'Requests refused before they were judged, by reason', labelNames: ['reason'], registers })
-  const judging = new Histogram({ name: 'sallyport_judging_seconds', help: 'Time of one judgement', buckets: seconds, registers })
-  const recording = new Histogram({ name: 'sallyport_recording_seconds', help: 'Time until a record was durable', buckets: seconds, registers })
-  const total = new Histogram({ name: 'sallyport_request_seconds', help: 'Time of a forwarded request, server included', buckets: seconds, registers })
-  const commit = new Histogram({ name: 'sallyport_commit_seconds', help: 'Time of one group commit', buckets: seconds, registers })
-  const batch = new Histogram({ name: 'sallyport_commit_records', help: 'Records in one group commit', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers })
+  const judging = new Distribution({ name: 'sallyport_judging_seconds', help: 'Time of one judgement', buckets: seconds, registers })
+  const recording = new Distribution({ name: 'sallyport_recording_seconds', help: 'Time until a record was durable', buckets: seconds, registers })
+  const total = new Distribution({ name: 'sallyport_request_seconds', help: 'Time of a forwarded request, server included', buckets: seconds, registers })
+  const commit = new Distribution({ name: 'sallyport_commit_seconds', help: 'Time of one group commit', buckets: seconds, registers })
+  const batch = new Distribution({ name: 'sallyport_commit_records', help: 'Records in one group commit', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers })
   const refused = new Counter({ name: 'sallyport_records_refused_total', help: 'Records that could not be kept, by reason; what they were of was refused', labelNames: ['reason'], registers })
   const runs = new Counter({ name: 'sallyport_policy_runs_total', help: 'Policy builds by result', labelNames: ['result'], registers })
   unjudged.inc(0)
 
   // Children are looked up once: `labels()` hashes at each call.
-  const byKind = new Map<string, { inc(): void }>()
+  const byKind: Record<string, Record<string, { inc(): void }>> = {}
   return {
     meters: {
       decided({ direction }, decision) {
-        const key = `${decision.kind} ${direction}`
-        const child = byKind.get(key) ?? decisions.labels(decision.kind, direction)
-        byKind.set(key, child)
+        const children = (byKind[decision.kind] ??= {})
+        const child = (children[direction] ??= decisions.labels(decision.kind, direction))
         child.inc()
         if (decision.reasons.some(({ rule }) => rule === 'sallyport/policy_error')) errors.inc()
       },
-      judged: (value) => judging.observe(value),
-      recorded: (value) => recording.observe(value),
-      completed: (value) => total.observe(value),
+      judged: (value) => judging.add(value),
+      recorded: (value) => recording.add(value),
+      completed: (value) => total.add(value),
       unjudged: () => unjudged.inc(),
       rejected: (reason) => rejected.inc({ reason }),
     },
     committed({ size, seconds: value }) {
-      commit.observe(value)
-      batch.observe(size)
+      commit.add(value)
+      batch.add(size)
     },
     recordsRefused: (reason, count) => refused.inc({ reason }, count),
     watchStore(isWritable) {

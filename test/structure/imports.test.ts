@@ -21,7 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
   rooms: [all], upstreams: [all], core: [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
-  app: [], listening: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
+  app: [], listening: [], main: ['type:gateway'], metrics: ['distribution', 'type:proxy'], distribution: [], logging: [],
   model: [], errors: [], fields: [], loopback: [], 'exact-json': [], 'forward-clock': [],
 }
 
