@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { stringify } from 'yaml'
 import { ownerOf } from '../src/workers/owner.ts'
+import { freePort } from '../test/support/free-port.ts'
 import type { LoadTarget } from './load.ts'
 import { start, type Running } from './processes.ts'
 
@@ -79,11 +79,3 @@ async function writeConfiguration(directory: string, port: number, upstream: str
 function subjectOn(worker: number, issuer: string, workers: number): string {
   for (let n = 0; ; n += 1) if (ownerOf(issuer, `sam-${n}`, workers) === worker) return `sam-${n}`
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })

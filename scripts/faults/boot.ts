@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { inParallel } from '../../test/campaigns/client.ts'
 import { createPlace, good, writeConfiguration, type Content } from '../../test/config/configuration.ts'
 import { rows, type Row } from '../../test/config/weak-rows.ts'
+import { freePort } from '../../test/support/free-port.ts'
 import { createTally, type Campaign } from './campaign.ts'
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts')
@@ -50,14 +51,6 @@ const answers = (port: number): Promise<boolean> =>
       resolve(true)
     })
     socket.once('error', () => setTimeout(resolve, 10, false))
-  })
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
   })
 
 /** What is only found once the parts are put together. */

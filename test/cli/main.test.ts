@@ -8,6 +8,7 @@ import { createApiClient } from '../../src/cli/api.ts'
 import { formatTable, printable } from '../../src/cli/output.ts'
 import { createPlace, good, writeConfiguration } from '../config/configuration.ts'
 import { rows } from '../config/weak-rows.ts'
+import { freePort } from '../support/free-port.ts'
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -28,13 +29,6 @@ const listen = async (answer: RequestListener): Promise<{ url: string; server: S
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server }
-}
-
-const freePort = async (): Promise<number> => {
-  const { url, server } = await listen(() => undefined)
-  server.close()
-  await once(server, 'close')
-  return Number(new URL(url).port)
 }
 
 describe('the command', () => {

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
@@ -9,6 +8,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { startFixture, type Fixture } from '../conformance/http.ts'
 import { openCurl, openInspector, openSdkV1, openSdkV2, openSseV1, openSseV2, type OpenClient } from '../support/clients.ts'
+import { freePort } from '../support/free-port.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 
 const policy = `package policies.clients
@@ -71,14 +71,6 @@ async function startEverything(transport: 'streamableHttp' | 'sse'): Promise<num
   await new Promise<void>((resolve) => server.stderr?.on('data', (text) => String(text).includes(String(port)) && resolve()))
   return port
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 
 interface Server {
   readonly lists: string
