@@ -1,3 +1,5 @@
+import type { JsonObject } from './model.ts'
+
 /**
  * `JSON.parse`, with numbers that a double would print differently kept as raw JSON: `1.0`, `1e3`, integers beyond 2^53.
  * For texts that were checked before or that nobody else reads; messages come through `wire/json.ts`.
@@ -13,4 +15,9 @@ export function parseExactJson(text: string): unknown {
 function keepText(_key: string, value: unknown, context: { readonly source?: string }): unknown {
   if (typeof value !== 'number' || context.source === undefined || context.source === JSON.stringify(value)) return value
   return JSON.rawJSON(context.source)
+}
+
+/** An object of JSON: no list, and no number that is kept as raw JSON. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
 }

@@ -1,5 +1,6 @@
+import { isObject } from './exact-json.ts'
 import { createSseReader } from './wire/sse.ts'
-import { isObject, printJson, readJson } from './wire/json.ts'
+import { printJson, readJson } from './wire/json.ts'
 import { subscriptionIdOf } from './wire/envelope.ts'
 import { credentialsOf } from './config/credentials.ts'
 import type { Settings } from './config/schema.ts'

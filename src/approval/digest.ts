@@ -1,5 +1,5 @@
-import { parseExactJson } from '../exact-json.ts'
-import type { Json, JsonObject } from '../model.ts'
+import { isObject, parseExactJson } from '../exact-json.ts'
+import type { JsonObject } from '../model.ts'
 
 /** What differs between two sendings of one and the same call. */
 const passing: readonly string[] = ['_meta', 'requestState', 'inputResponses']
@@ -14,5 +14,5 @@ export function digestText(upstream: string, method: string, params: JsonObject)
 /** Reads params that this gateway printed; numbers keep their text. Undefined if it is no object. */
 export function readParams(text: string): JsonObject | undefined {
   const value = parseExactJson(text)
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { readonly [key: string]: Json }) : undefined
+  return isObject(value) ? value : undefined
 }

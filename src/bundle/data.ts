@@ -1,10 +1,8 @@
 import { parseDocument } from 'yaml'
-import { parseExactJson } from '../exact-json.ts'
+import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import type { Files } from './sources.ts'
 import type { Problem } from './problem.ts'
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const fromYaml = (value: unknown): Json => {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : JSON.rawJSON(String(value))

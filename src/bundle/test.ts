@@ -1,4 +1,5 @@
-import type { Json, JsonObject } from '../model.ts'
+import { isObject } from '../exact-json.ts'
+import type { Json } from '../model.ts'
 import { compileModule, instantiate } from '../policy/host.ts'
 import type { EvalOutcome } from '../policy/host.ts'
 import { opaSources } from './build.ts'
@@ -31,7 +32,6 @@ export type Tested = { readonly ok: true; readonly report: TestReport } | { read
 const fuel = 2_000_000_000
 const entrypointOf = (test: OpaTest): string => `${test.package}/${test.name.replaceAll('.', '/')}`
 
-const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The named cases of a test (`test_x[case]`) in the order OPA's report writes them. */
 const casesOf = (value: Json | undefined, above = ''): readonly [string, boolean][] => {

@@ -1,7 +1,8 @@
 // A server, or an error page in front of it, may repeat the credential that the gateway sent. It must not reach the caller.
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, RawNumber } from '../model.ts'
 import { createProbe } from './probe.ts'
-import { isList, isObject } from './pointer.ts'
+import { isList } from './pointer.ts'
 
 export const credential = '[CREDENTIAL]'
 

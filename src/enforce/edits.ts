@@ -1,5 +1,6 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, Scalar, Span } from '../model.ts'
-import { isList, isObject, type Place } from './pointer.ts'
+import { isList, type Place } from './pointer.ts'
 
 /** A span of a text and what stands there instead. */
 export interface Patch extends Span {

@@ -1,5 +1,6 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import { isList, isObject, type Place } from './pointer.ts'
+import { isList, type Place } from './pointer.ts'
 
 /** A text inside a message, and where it stands. */
 export interface TextPlace {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import { createEdits, type Edits } from './edits.ts'
-import { isList, isObject } from './pointer.ts'
+import { isList } from './pointer.ts'
 
 const most = 64 * 1024
 

@@ -5,9 +5,10 @@ import { Ajv } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import { isPlainSchema } from './plain-schema.ts'
-import { isList, isObject } from './pointer.ts'
+import { isList } from './pointer.ts'
 
 export interface SchemaError {
   /** JSON Pointer to the value refused. */

@@ -1,5 +1,6 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import { isList, isObject, valueAt } from './pointer.ts'
+import { isList, valueAt } from './pointer.ts'
 
 /** How many schemas may be reached, references followed each time they are met. */
 const maxReached = 5_000

@@ -1,4 +1,5 @@
-import type { Json, JsonObject } from '../model.ts'
+import { isObject } from '../exact-json.ts'
+import type { Json } from '../model.ts'
 import { startOf, type Position } from './position.ts'
 
 /** One step of a mask's pointer. */
@@ -76,8 +77,6 @@ export function placesOf(body: Json, segments: Segments, from: Position = startO
 const indexOf = (key: string): number | undefined => (/^(?:0|[1-9]\d{0,14})$/.test(key) ? Number(key) : undefined)
 
 export const isList = (value: Json | undefined): value is readonly Json[] => Array.isArray(value)
-export const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
 
 /** The value at a place, or undefined. */
 export function valueAt(body: Json, place: Place): Json | undefined {

@@ -1,5 +1,5 @@
+import { isObject } from '../exact-json.ts'
 import type { JsonObject, Message } from '../model.ts'
-import { isObject } from './pointer.ts'
 
 /** The member of the envelope that holds the body. */
 export const bodyMember = (message: Message): 'params' | 'result' | 'error' =>

@@ -1,11 +1,10 @@
 // What is stored or logged: everything detected and every masked place is replaced, whatever was decided. Nothing
 // here refuses: what cannot be replaced exactly goes as a whole.
-import { parseExactJson } from '../exact-json.ts'
+import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Hit, Json, JsonObject, Mask, Message, Reason, Sighting, Span } from '../model.ts'
 import { createEdits, patchText } from './edits.ts'
 import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
 import { omitLargeBlobs } from './omit.ts'
-import { isObject } from './pointer.ts'
 import { bodyMember } from './rebuild.ts'
 import { maskTwins, renameHit } from './twins.ts'
 

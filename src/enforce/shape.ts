@@ -1,7 +1,8 @@
 // What the protocol needs of a message, as far as a mask could take it away: a client or server must still be able to read
 // what it gets. Members not named here are content and may become anything (MCP schema of each revision).
+import { isObject } from '../exact-json.ts'
 import type { Json, Message } from '../model.ts'
-import { isList, isObject } from './pointer.ts'
+import { isList } from './pointer.ts'
 
 type Shape =
   /** Must stay as it is. */

@@ -1,7 +1,7 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, KnownActor, Principal } from '../model.ts'
 import type { IssuerSettings } from './settings.ts'
 
-const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 const own = (value: unknown, name: string): Json | undefined => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined)
 
 /** A claim by its name (which may be a URI with dots), or else by a way through objects such as `realm_access.roles`. */

@@ -1,7 +1,7 @@
+import { isObject } from '../exact-json.ts'
 import type { Decision, ExchangeId, Request } from '../model.ts'
 import type { Channel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
-import { isObject } from './receive.ts'
 
 /** Not allowed is answered as unknown; any other refusal says why. An unknown method is 404 in the newer era (2026-07-28 basic/transports, "Status Codes"). */
 export async function answerRefused(request: Request, decision: Decision, { exchange, channel }: { readonly exchange: ExchangeId; readonly channel: Channel }, rooms: Judge): Promise<void> {

@@ -1,3 +1,4 @@
+import { isObject } from '../exact-json.ts'
 import type { Decision, Json, JsonObject, Message, Request } from '../model.ts'
 import { ownDenial, refusalText } from './hold.ts'
 import { factsOf } from './answer-held.ts'
@@ -10,7 +11,6 @@ import { holderOf } from './legs.ts'
 import { ownAnswer, recordOwnDenial } from './own-answers.ts'
 import type { OwnTask } from './own-tasks.ts'
 import { passMessage, withEnvelope } from './pipeline.ts'
-import { isObject } from './receive.ts'
 import { inputRequestsOf, nextLeg, runTask, statusOf, taskOf } from './run-task.ts'
 
 /** `tasks/get`, `tasks/update` and `tasks/cancel` of a task that the gateway made (io.modelcontextprotocol/tasks). */

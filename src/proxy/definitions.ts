@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isObject } from '../exact-json.ts'
 import type { Entry, Json, JsonObject } from '../model.ts'
 
 export interface Definition {
@@ -80,5 +81,3 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
     },
   }
 }
-
-const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)

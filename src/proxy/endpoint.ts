@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, KnownActor, Request as McpRequest } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Door, Post, WireRefusal } from '../wire/door.ts'
@@ -165,5 +166,5 @@ const noSession = (transport: string | undefined, id: McpRequest['id'] | null): 
 
 const metaClient = (body: JsonObject): Json | undefined => {
   const meta = body['_meta']
-  return typeof meta === 'object' && meta !== null && !Array.isArray(meta) ? (meta as JsonObject)['io.modelcontextprotocol/clientInfo'] : undefined
+  return isObject(meta) ? meta['io.modelcontextprotocol/clientInfo'] : undefined
 }

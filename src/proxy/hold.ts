@@ -1,8 +1,8 @@
 import type { ApprovalRow } from '../approval/approval-store.ts'
+import { isObject } from '../exact-json.ts'
 import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../model.ts'
 import type { About, Judge } from './evaluate.ts'
 import { passMessage, withEnvelope, type Passage } from './pipeline.ts'
-import { isObject } from './receive.ts'
 import { counterKey, type Pending } from './session.ts'
 
 type NeedsApproval = Extract<Decision, { kind: 'require_approval' }>

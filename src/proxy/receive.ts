@@ -1,3 +1,4 @@
+import { isObject } from '../exact-json.ts'
 import type { ErrorAnswer, ExchangeId, Json, JsonObject, Message, Notification, Request, RequestId, Result } from '../model.ts'
 import type { Judge } from './evaluate.ts'
 import { idKey, type ClientSession, type Pending } from './session.ts'
@@ -115,8 +116,6 @@ function ownTasks(envelope: JsonObject, request: Request, session: ClientSession
 }
 
 const withParams = (message: Notification, envelope: JsonObject): Notification => ({ ...message, envelope, body: objectAt(envelope, 'params') })
-
-export const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
 
 const objectAt = (envelope: JsonObject, key: string): JsonObject => {
   const value = envelope[key]

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import { isObject } from '../exact-json.ts'
 import type { ErrorAnswer, Evaluated, ExchangeId, GrantedApproval, JsonObject, Notification, Request, Result } from '../model.ts'
 import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
@@ -9,7 +10,7 @@ import { recordOwnDenial } from './own-answers.ts'
 import { forget } from './pending.ts'
 import { passMessage } from './pipeline.ts'
 import { readOn } from './read-on.ts'
-import { isObject, receive, receiveValue, type Inbound } from './receive.ts'
+import { receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { endIfRefused, isOutdated, isTooEarly } from './subscriptions.ts'
@@ -57,7 +58,6 @@ async function passReply(reply: Reply, pending: Pending, silence: Silence | unde
   if (reply.streams) pending.channel.stream()
   await readOn(reply.arrivals, { pending, channel: pending.channel, shared: !reply.streams, silence }, session, rooms)
 }
-
 
 export interface Where {
   readonly pending: Pending | undefined

@@ -1,7 +1,7 @@
+import { isObject } from '../exact-json.ts'
 import type { ErrorAnswer, JsonObject, Notification, Result } from '../model.ts'
 import type { About, Judge, Judged } from './evaluate.ts'
 import { passMessage, withEnvelope } from './pipeline.ts'
-import { isObject } from './receive.ts'
 import type { ClientSession } from './session.ts'
 
 type Bearer = Result | ErrorAnswer | Notification

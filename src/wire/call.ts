@@ -1,6 +1,6 @@
+import { isObject } from '../exact-json.ts'
 import type { Call, JsonObject } from '../model.ts'
 import { own } from './envelope.ts'
-import { isObject } from './json.ts'
 
 export { keepListed, listOf, privateCaching } from './list.ts'
 export type { Listed } from './list.ts'

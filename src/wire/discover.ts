@@ -1,6 +1,6 @@
+import { isObject } from '../exact-json.ts'
 import type { JsonObject } from '../model.ts'
 import { CLIENT_CAPABILITIES, metaOf, own, replace } from './envelope.ts'
-import { isObject } from './json.ts'
 import { isRevision } from './methods.ts'
 
 /** The answer to `server/discover` without the revisions that only the server speaks: nothing judges their messages here. */

@@ -1,6 +1,6 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, RequestId } from '../model.ts'
 import { isId } from './id.ts'
-import { isObject } from './json.ts'
 
 const PREFIX = 'io.modelcontextprotocol/'
 export const PROTOCOL_VERSION = `${PREFIX}protocolVersion`

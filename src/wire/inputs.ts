@@ -1,7 +1,7 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import { own } from './envelope.ts'
 import { knownNames, lookAlike } from './fold.ts'
-import { isObject } from './json.ts'
 
 const requestNames = knownNames(['method', 'params'])
 

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { parseExactJson } from '../exact-json.ts'
-import type { Json, JsonObject, RawNumber } from '../model.ts'
+import type { Json, RawNumber } from '../model.ts'
 import { hasTwins } from './fold.ts'
 import { scanText } from './scan.ts'
 import type { OddNumber } from './scan.ts'
@@ -121,10 +121,6 @@ export function isRawNumber(value: unknown): value is RawNumber {
 export function numberOf(source: string): number | RawNumber {
   const value = Number(source)
   return JSON.stringify(value) === source ? value : JSON.rawJSON(source)
-}
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }
 
 function problem(code: JsonProblemCode, message: string): JsonReading {

@@ -1,8 +1,8 @@
+import { isObject } from '../exact-json.ts'
 import type { Entry, Json, JsonObject } from '../model.ts'
 import { own, replace } from './envelope.ts'
 import type { Listing } from './facts.ts'
 import { knownNames, lookAlike } from './fold.ts'
-import { isObject } from './json.ts'
 
 export interface Listed {
   readonly kind: Entry['kind']

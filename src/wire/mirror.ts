@@ -1,6 +1,7 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, RequestId } from '../model.ts'
 import { own } from './envelope.ts'
-import { isObject, isRawNumber } from './json.ts'
+import { isRawNumber } from './json.ts'
 import { HEADER_MISMATCH, refuse } from './refusal.ts'
 import type { WireRefusal } from './refusal.ts'
 

@@ -1,8 +1,8 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, RequestId } from '../model.ts'
 import { knownNames, lookAlike } from './fold.ts'
 import { isId, isInteger } from './id.ts'
 import { inputRequestsFault, inputResponsesFault } from './inputs.ts'
-import { isObject } from './json.ts'
 import { listFault, subscriptionFault } from './list.ts'
 
 export { isId, idKey } from './id.ts'
