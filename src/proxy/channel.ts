@@ -236,18 +236,15 @@ export function createChannel(options: ChannelOptions): ClientChannel {
 }
 
 /** For requests that the gateway makes itself: what comes back is read, never released. */
-export function createSilentChannel(): Channel {
-  const left = new AbortController()
-  return {
-    reaches: false,
-    left: left.signal,
-    release: async () => undefined,
-    answer: async () => undefined,
-    notify: async () => undefined,
-    stream: () => undefined,
-    prime: async () => undefined,
-    retry: async () => undefined,
-    pause: () => false,
-    finish: () => undefined,
-  }
-}
+export const createSilentChannel = (left: AbortSignal = new AbortController().signal): Channel => ({
+  reaches: false,
+  left,
+  release: async () => undefined,
+  answer: async () => undefined,
+  notify: async () => undefined,
+  stream: () => undefined,
+  prime: async () => undefined,
+  retry: async () => undefined,
+  pause: () => false,
+  finish: () => undefined,
+})

@@ -1,5 +1,5 @@
 import type { ApprovalId, Clock, ErrorAnswer, GrantedApproval, JsonObject, Request, Result } from '../model.ts'
-import type { Channel } from './channel.ts'
+import { createSilentChannel, type Channel } from './channel.ts'
 import { isEvaluated } from './evaluate.ts'
 
 /** How far a task is. What a server said is kept as it was released, and judged again whenever it is told. */
@@ -45,7 +45,7 @@ const mostKept = 1000
 /** Characters of the answers that are kept. */
 const mostSize = 64 * 1024 * 1024
 
-export const isFinished = ({ state: { kind } }: OwnTask): boolean => kind !== 'working' && kind !== 'asks'
+const isFinished = ({ state: { kind } }: OwnTask): boolean => kind !== 'working' && kind !== 'asks'
 
 /** The tasks that this process works on; one that it does not know is taken up again from its approval. */
 export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
@@ -88,20 +88,14 @@ export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
     forget: drop,
     change,
     channelOf: (task) => ({
+      ...createSilentChannel(task.cancel.signal),
       reaches: true,
-      left: task.cancel.signal,
       async release(evaluated) {
         if (!isEvaluated(evaluated)) return unjudged()
         const { message } = evaluated
         if (message.kind === 'result' || message.kind === 'error') settle(task, message)
       },
       answer: async ({ envelope }) => change(task, { kind: 'own', envelope }),
-      notify: async () => undefined,
-      stream: () => undefined,
-      prime: async () => undefined,
-      retry: async () => undefined,
-      pause: () => false,
-      finish: () => undefined,
     }),
   }
 }

@@ -30,30 +30,24 @@ export interface Claim {
  */
 export async function passMessage<M extends Message>(message: M, about: About, options: PassOptions, rooms: Judge): Promise<Passage<M>> {
   const { claim } = options
-  if (claim === undefined) return passOnce(message, about, options, undefined, rooms)
   let taken = false
+  let replaces = false
   let passes = false
   try {
-    const passage = await passOnce(message, about, options, async () => taken || (taken = await claim.take()), rooms)
-    passes = passage.kind === 'forward'
-    return passage
+    for (;;) {
+      const judged = await judge(message, about, rooms)
+      let enforced = enforce(judged, about, rooms)
+      if (enforced.kind === 'forward' && claim !== undefined && !(taken ||= await claim.take())) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
+      const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
+      await recordJudged(replaces ? replacing(enforced.judged) : enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
+      if (enforced.kind === 'refused') rooms.counters.add(counterKey(about.session), 'denied')
+      if (enforced.kind !== 'forward') return enforced
+      passes = rooms.policy.active() === judged.decision.bundle
+      if (passes) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
+      replaces = true
+    }
   } finally {
-    if (taken && !passes) await claim.giveBack()
-  }
-}
-
-async function passOnce<M extends Message>(message: M, about: About, options: PassOptions, take: (() => Promise<boolean>) | undefined, rooms: Judge): Promise<Passage<M>> {
-  let replaces = false
-  for (;;) {
-    const judged = await judge(message, about, rooms)
-    let enforced = enforce(judged, about, rooms)
-    if (enforced.kind === 'forward' && take !== undefined && !(await take())) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
-    const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
-    await recordJudged(replaces ? replacing(enforced.judged) : enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
-    if (enforced.kind === 'refused') rooms.counters.add(counterKey(about.session), 'denied')
-    if (enforced.kind !== 'forward') return enforced
-    if (rooms.policy.active() === judged.decision.bundle) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
-    replaces = true
+    if (taken && !passes) await claim?.giveBack()
   }
 }
 
