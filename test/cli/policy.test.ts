@@ -120,11 +120,11 @@ describe('test', () => {
   })
 
   test('a difference between evaluator and host exits with 1 and says so', async () => {
-    const directory = await copyOf({ 'policies/crm/more_test.rego': 'package policies.crm_test\n\ntest_more if not net.cidr_contains("::ffff:1.0.0.0/104", "1.2.3.4")\n\ntest_padding if not base64.decode("YQ")\n' })
-    const ran = await policy('test', '--dir', directory)
-    // Where the host does not have the builtin at all, the check says no before.
+    // The compiled module does not print integers of more than 64 bits.
+    const text = 'package policies.crm_test\n\ntest_large if format_int(12345678901234567890, 16) == "ab54a98ceb1f0ad2"\n'
+    const ran = await policy('test', '--dir', await copyOf({ 'policies/crm/more_test.rego': text }))
     expect(ran.code).toBe(1)
-    expect(ran.stdout).toMatch(/DIFFERS|cannot be used in a policy/)
+    expect(ran.stdout).toContain('DIFFERS')
   })
 
   test('a pattern that no test has exits with 1', async () => {
