@@ -7,6 +7,7 @@ import type { BundleDigest, JsonObject, Question } from '../../src/model.ts'
 import type { BuiltBundle } from '../../src/policy/bundle.ts'
 import { createPolicyEngine, type PolicyEngine } from '../../src/policy/engine.ts'
 import { createRecollection, type Kept } from '../../src/policy/recollection.ts'
+import { directoryOf } from '../bundle/support.ts'
 import { createLog, createRandom, question } from './support.ts'
 
 const decided: Kept = { verdict: { ok: false, detail: 'a verdict' }, fuel: 1 }
@@ -151,4 +152,33 @@ describe('with the policies of the demo', () => {
     await recalling.activate({ ...built, digest: other })
     expect((await recalling.decide(asked)).bundle).toBe(other)
   })
+})
+
+test('a permission that rests on what a set says of other messages is asked anew when that may differ', async () => {
+  const policy = [
+    'package policies.hours',
+    'allow if count(deny) == 0',
+    'deny contains {"code": "late"} if { input.message.method == "tools/call"; input.message.kind == "request"; sallyport.hour(input.now) > 20 }',
+  ]
+  const root = await directoryOf({ 'hours.rego': [policy[0], 'import data.sallyport', ...policy.slice(1)].join('\n\n') })
+  const read = await readDirectory(root)
+  if (!read.ok) throw new Error(JSON.stringify(read.problems))
+  const opa = createOpa()
+  const result = await buildBundle(read.sources, { opa, ...(await readBuildOptions()) })
+  await opa.close()
+  if (!result.ok) throw new Error(JSON.stringify(result.problems))
+  const engine = createPolicyEngine({ detectors: shippedDetectors, logger: createLog().logger })
+  await engine.activate(result.bundle)
+  const listAt = (now: string): Question => {
+    const list = { method: 'tools/list', revision: '2025-06-18', body: {} } as const
+    return question({}, {
+      now,
+      request: { direction: 'to_server', kind: 'request', ...list },
+      message: { direction: 'to_client', kind: 'result', ...list },
+      entries: [{ kind: 'tool', name: 'query', annotations: {}, template: false }],
+    })
+  }
+  expect((await engine.decide(listAt('2026-11-21T12:00:00.000Z'))).listed).toEqual([0])
+  expect((await engine.decide(listAt('2026-11-21T22:00:00.000Z'))).listed).toEqual([])
+  await engine.close()
 })

@@ -58,6 +58,8 @@ func readsOf(compiler *ast.Compiler) Reads {
 			}
 		}
 	}
+	// A permission is asked about other messages than this one, and what a set says about those nobody has told.
+	maps.Copy(settled, permission)
 	maps.Copy(settled, handedOver(permission))
 	maps.Copy(all, handedOver(permission))
 	reads := Reads{Input: all.sorted(), Settled: settled.sorted(), Sets: map[string][]string{}}
