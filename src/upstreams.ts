@@ -13,6 +13,7 @@ import { createSseUpstream } from './upstream/sse.ts'
 import { createStdioUpstream } from './upstream/stdio.ts'
 import type { Address } from './upstream/switchboard.ts'
 import type { OwnIds, Upstream } from './upstream/upstream.ts'
+import { encodeHeader } from './wire/mirror.ts'
 import { outgoingEnvelope } from './wire/outgoing.ts'
 
 /** Every server of the configuration, by name. */
@@ -26,7 +27,7 @@ export function createUpstreams(settings: Settings, secrets: Secrets, redactText
       if ('urls' in own) {
         const reached = { ...common, ...(header === undefined ? {} : { credential: header }), urls: own.urls, tls: tlsOf(name, own, secrets), createSseReader }
         if (own.transport === 'sse') return [name, createSseUpstream({ ...reached, readAddress, answerTimeout: limits.upstream_wait, logger })]
-        return [name, createHttpUpstream({ ...reached, headersTimeout: limits.upstream_wait })]
+        return [name, createHttpUpstream({ ...reached, headersTimeout: limits.upstream_wait, encodeHeader })]
       }
       const caps = { maxChildren: limits.children, maxChildrenPerOwner: limits.children_per_person }
       const guard = createEchoGuard(known)

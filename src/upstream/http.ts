@@ -1,40 +1,20 @@
 import { GatewayError } from '../errors.ts'
 import type { JsonObject, Message, Revision } from '../model.ts'
-import type { AnswerBody, ExchangeOutput, TlsIdentity } from './exchange.ts'
+import type { AnswerBody, ExchangeOutput } from './exchange.ts'
+import { credentialHeader, credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
 import { createReplicas, isRefusal, type Replica } from './replicas.ts'
-import type { Arrival, OwnIds, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
+import type { Arrival, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
 
-export interface SseEventLike {
-  readonly id?: string
-  readonly event?: string
-  readonly data: string
-  readonly retry?: number
-}
-export interface SseReader {
-  push(chunk: Uint8Array): readonly SseEventLike[]
-  end(): readonly SseEventLike[]
-}
-
-export interface HttpUpstreamOptions {
-  readonly name: string
-  readonly labels: { readonly [label: string]: string }
-  /** Where the server runs; more than one are replicas of it. */
-  readonly urls: readonly string[]
-  readonly tls?: TlsIdentity | undefined
-  /** The header that carries the gateway's credential. */
-  readonly credential?: { readonly header: string; readonly value: string }
-  readonly secrets: readonly string[]
-  /** Bytes of one answer or event. */
-  readonly maxAnswer: number
+export interface HttpUpstreamOptions extends HttpServer {
   readonly headersTimeout: number
-  readonly print: (message: Message, own: OwnIds) => string
-  readonly createSseReader: (options: { maxEvent: number }) => SseReader
+  /** MCP 2026-07-28 basic/transports/streamable-http, "Value Encoding". */
+  readonly encodeHeader: (text: string) => string
 }
 
 /** A server over Streamable HTTP (MCP 2025-11-25 basic/transports, 2026-07-28 basic/transports/streamable-http). */
 export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
   const replicas = createReplicas(options.urls, options.tls)
-  const credential: Record<string, string> = options.credential === undefined ? {} : { [options.credential.header.toLowerCase()]: options.credential.value }
+  const credential = credentialHeader(options)
 
   const open = (): UpstreamLink => {
     let session: string | undefined
@@ -52,7 +32,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
       ...(revision === '2024-11-05' || revision === '2025-03-26' ? {} : { 'mcp-protocol-version': negotiated ?? revision }),
     })
     const revisionHeaders = (message: Message): Record<string, string> => {
-      if (message.revision === '2026-07-28') return modernHeaders(message)
+      if (message.revision === '2026-07-28') return modernHeaders(message, options.encodeHeader)
       return message.method === 'initialize' && message.kind === 'request' ? {} : legacyHeaders(message.revision)
     }
 
@@ -147,12 +127,12 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
 const single = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)
 
 // Routing headers of MCP 2026-07-28, basic/transports/streamable-http, "Standard Headers".
-function modernHeaders(message: Message): Record<string, string> {
+function modernHeaders(message: Message, encodeHeader: (text: string) => string): Record<string, string> {
   const headers: Record<string, string> = { 'mcp-protocol-version': message.revision }
   if (message.kind !== 'request' && message.kind !== 'notification') return headers
   headers['mcp-method'] = message.method
   const name = routedName(message.method, message.body)
-  if (name !== undefined) headers['mcp-name'] = headerValue(name)
+  if (name !== undefined) headers['mcp-name'] = encodeHeader(name)
   return headers
 }
 
@@ -162,31 +142,18 @@ function routedName(method: string, params: JsonObject): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** A header value as it is, or in the base64 sentinel form where it would not survive (same page, "Value Encoding"). */
-export function headerValue(text: string): string {
-  const plain = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !/^=\?base64\?.*\?=$/i.test(text)
-  return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
-}
-
 async function readReply(answer: ExchangeOutput, options: HttpUpstreamOptions): Promise<Reply> {
   const { status, body } = answer
-  const type = answer.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  const type = mediaTypeOf(answer)
   if (status === 202 || status === 204) return await discard(body), { kind: 'accepted' }
   if (type === 'text/event-stream' && status === 200) return { kind: 'stream', streams: true, arrivals: readEvents(body, options) }
   if (status === 401 || status === 403) {
     await discard(body)
-    throw new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
+    throw credentialRefused(status)
   }
   if (type !== 'application/json') return await discard(body), { kind: 'status', status }
   const data = await body.whole(options.maxAnswer, options.headersTimeout)
   return data.length === 0 ? { kind: 'status', status } : { kind: 'json', status, arrival: { data } }
-}
-
-const mostDiscarded = 64 * 1024
-
-/** Reads what nobody needs, so that its socket can be used again; what is long or slow costs the socket. */
-async function discard(body: AnswerBody): Promise<void> {
-  await body.whole(mostDiscarded, 1000).catch(() => undefined)
 }
 
 async function* readEvents(body: AnswerBody, options: HttpUpstreamOptions): AsyncGenerator<Arrival | StreamMark> {

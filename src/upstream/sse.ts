@@ -1,26 +1,16 @@
 import { GatewayError } from '../errors.ts'
-import type { Logger, Message } from '../model.ts'
-import type { AnswerBody, TlsIdentity } from './exchange.ts'
-import type { SseEventLike, SseReader } from './http.ts'
+import type { Logger } from '../model.ts'
+import type { AnswerBody } from './exchange.ts'
+import { credentialHeader, credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike, type SseReader } from './http-server.ts'
 import { createFlow } from './queue.ts'
 import { createReplicas, type Replica } from './replicas.ts'
 import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
-import type { OwnIds, Reply, Upstream, UpstreamLink } from './upstream.ts'
+import type { Reply, Upstream, UpstreamLink } from './upstream.ts'
 
-export interface SseUpstreamOptions {
-  readonly name: string
-  readonly labels: { readonly [label: string]: string }
-  readonly urls: readonly string[]
-  readonly tls?: TlsIdentity | undefined
-  /** The header that carries the gateway's credential, on the stream and on every message. */
-  readonly credential?: { readonly header: string; readonly value: string }
-  readonly secrets: readonly string[]
-  readonly maxAnswer: number
+export interface SseUpstreamOptions extends HttpServer {
   /** Milliseconds until the server's response heads, its endpoint, and the first message about a request. */
   readonly answerTimeout: number
-  readonly print: (message: Message, own: OwnIds) => string
   readonly readAddress: ReadAddress
-  readonly createSseReader: (options: { maxEvent: number }) => SseReader
   readonly logger: Logger
 }
 
@@ -42,7 +32,7 @@ const unread = { high: 1024 * 1024, low: 256 * 1024 }
 /** A server over HTTP+SSE (MCP 2024-11-05 basic/transports): everything that it says comes on one stream. */
 export function createSseUpstream(options: SseUpstreamOptions): Upstream {
   const replicas = createReplicas(options.urls, options.tls)
-  const credential: Record<string, string> = options.credential === undefined ? {} : { [options.credential.header.toLowerCase()]: options.credential.value }
+  const credential = credentialHeader(options)
 
   const open = (): UpstreamLink => {
     let run: Run | undefined
@@ -53,7 +43,7 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
     const openStream = async (replica: Replica, signal: AbortSignal) => {
       const headers = { accept: 'text/event-stream', 'accept-encoding': 'identity', ...credential }
       const answer = await replica.streams({ method: 'GET', headers, signal, headersTimeout: options.answerTimeout })
-      if (answer.status === 200 && mediaType(answer.headers['content-type']) === 'text/event-stream') return { replica, body: answer.body }
+      if (answer.status === 200 && mediaTypeOf(answer) === 'text/event-stream') return { replica, body: answer.body }
       answer.body.destroy()
       throw new GatewayError('upstream_broken', { detail: `the server answered ${answer.status} instead of a stream of events` })
     }
@@ -110,8 +100,8 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
       const { replica, path } = await target.opened
       const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'accept-encoding': 'identity', ...credential }
       const answer = await replica.calls({ method: 'POST', path, headers, body, signal, headersTimeout: options.answerTimeout })
-      await answer.body.whole(64 * 1024, 1000).catch(() => undefined)
-      if (answer.status === 401 || answer.status === 403) throw new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${answer.status})` })
+      await discard(answer.body)
+      if (answer.status === 401 || answer.status === 403) throw credentialRefused(answer.status)
       return answer.status < 300 ? undefined : answer.status
     }
     /** By its 404 the server no longer knows the connection that its stream still seems to be. */
@@ -165,7 +155,7 @@ function take({ event, data }: SseEventLike, tell: (endpoint: string) => void, b
 }
 
 /** The endpoint may be on the server's own origin and nowhere else: whoever names it could else send the credential where it likes. */
-export function endpointPath(endpoint: string, base: string): string {
+function endpointPath(endpoint: string, base: string): string {
   const found = URL.parse(endpoint, base)
   if (found === null || found.origin !== new URL(base).origin || found.username !== '' || found.password !== '') {
     throw new GatewayError('upstream_broken', { detail: 'the server named an endpoint of another origin than its own' })
@@ -213,5 +203,3 @@ async function inTime<T>(promise: Promise<T>, limit: number): Promise<T> {
 }
 
 const detailOf = (cause: unknown): string => (cause instanceof GatewayError ? (cause.detail ?? cause.code) : String((cause as { message?: unknown }).message ?? cause))
-
-const mediaType = (header: string | undefined) => header?.split(';')[0]?.trim().toLowerCase()

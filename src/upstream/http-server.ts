@@ -1,0 +1,46 @@
+import { GatewayError } from '../errors.ts'
+import type { Message } from '../model.ts'
+import type { AnswerBody, ExchangeOutput, TlsIdentity } from './exchange.ts'
+import type { OwnIds } from './upstream.ts'
+
+export interface SseEventLike {
+  readonly id?: string
+  readonly event?: string
+  readonly data: string
+  readonly retry?: number
+}
+export interface SseReader {
+  push(chunk: Uint8Array): readonly SseEventLike[]
+  end(): readonly SseEventLike[]
+}
+
+/** A server that has a URL, whichever of MCP's transports it speaks. */
+export interface HttpServer {
+  readonly name: string
+  readonly labels: { readonly [label: string]: string }
+  /** Where the server runs; more than one are replicas of it. */
+  readonly urls: readonly string[]
+  readonly tls?: TlsIdentity | undefined
+  /** The header that carries the gateway's credential, on every exchange. */
+  readonly credential?: { readonly header: string; readonly value: string }
+  readonly secrets: readonly string[]
+  /** Bytes of one answer or event. */
+  readonly maxAnswer: number
+  readonly print: (message: Message, own: OwnIds) => string
+  readonly createSseReader: (options: { maxEvent: number }) => SseReader
+}
+
+export const credentialHeader = ({ credential }: HttpServer): Record<string, string> =>
+  credential === undefined ? {} : { [credential.header.toLowerCase()]: credential.value }
+
+/** A 401 or 403 is about the gateway, never about its caller. */
+export const credentialRefused = (status: number) => new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
+
+export const mediaTypeOf = ({ headers }: ExchangeOutput) => headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+
+const mostDiscarded = 64 * 1024
+
+/** Reads what nobody needs, so that its socket can be used again; what is long or slow costs the socket. */
+export async function discard(body: AnswerBody): Promise<void> {
+  await body.whole(mostDiscarded, 1000).catch(() => undefined)
+}
