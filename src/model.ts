@@ -30,6 +30,8 @@ export type Era = 'legacy' | 'modern'
 
 export type Direction = 'to_server' | 'to_client'
 export type RequestId = string | number | RawNumber
+/** JSON-RPC ids are compared by type and text: `1` is not `"1"`. */
+export const idKey = (id: Json): string => JSON.stringify(id)
 
 /** The tool, prompt or resource a message is about, named once. */
 export interface Call {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { ErrorAnswer, Json, JsonObject, KnownActor, Notification, Request, RequestId, Result } from '../model.ts'
+import { idKey, type ErrorAnswer, type Json, type JsonObject, type KnownActor, type Notification, type Request, type RequestId, type Result } from '../model.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { answerHeld } from './answer-held.ts'
@@ -16,7 +16,7 @@ import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
 import { relayRequest } from './relay.ts'
 import { answerServer, sendOnly } from './send.ts'
-import { counterKey, idKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
+import { counterKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
 import type { EndTurn } from './turns.ts'
 
 type Rpc<K extends RpcMessage['kind']> = Extract<RpcMessage, { kind: K }>

@@ -1,7 +1,7 @@
 import { isObject } from '../exact-json.ts'
-import type { ErrorAnswer, ExchangeId, Json, JsonObject, Message, Notification, Request, RequestId, Result } from '../model.ts'
+import { idKey, type ErrorAnswer, type ExchangeId, type Json, type JsonObject, type Message, type Notification, type Request, type RequestId, type Result } from '../model.ts'
 import type { Judge } from './evaluate.ts'
-import { idKey, type ClientSession, type Pending } from './session.ts'
+import type { ClientSession, Pending } from './session.ts'
 
 /** One message of a server, told apart: what it is, to whose request it belongs, under whose ids. */
 export type Inbound =

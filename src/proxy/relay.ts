@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
-import type { ErrorAnswer, Evaluated, ExchangeId, GrantedApproval, JsonObject, Notification, Request, Result } from '../model.ts'
+import { idKey, type ErrorAnswer, type Evaluated, type ExchangeId, type GrantedApproval, type JsonObject, type Notification, type Request, type Result } from '../model.ts'
 import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
 import type { Channel } from './channel.ts'
 import type { About, Judge } from './evaluate.ts'
@@ -15,7 +15,7 @@ import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { endIfRefused, isOutdated, isTooEarly } from './subscriptions.ts'
 import { unfoldTask } from './task-results.ts'
-import { counterKey, idKey, type ClientSession, type Pending } from './session.ts'
+import { counterKey, type ClientSession, type Pending } from './session.ts'
 
 /** Made once: an abort without a reason makes an error with a stack trace each time. */
 const over = new Error('the exchange is over')

@@ -1,10 +1,10 @@
-import type { Evaluated, KnownActor } from '../model.ts'
+import { idKey, type Evaluated, type KnownActor } from '../model.ts'
 import type { OwnAnswer, ToClient } from './channel.ts'
 import type { About, Judge } from './evaluate.ts'
 import type { Said } from './outbox.ts'
 import { passMessage } from './pipeline.ts'
 import { answerServer } from './send.ts'
-import { idKey, type ClientSession } from './session.ts'
+import type { ClientSession } from './session.ts'
 
 /**
  * What was said before, as it may be said now: judged by the bundle now active, for the caller who came back. Undefined for what may

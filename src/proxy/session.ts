@@ -1,4 +1,4 @@
-import type { BundleDigest, ClientName, Era, ExchangeId, GrantedApproval, Json, JsonObject, KnownActor, Notification, Request, RequestId, Revision, SessionId } from '../model.ts'
+import { idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Request, type Revision, type SessionId } from '../model.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel, ClientChannel } from './channel.ts'
 import type { Earlier } from './legs.ts'
@@ -88,9 +88,6 @@ export interface ClientSession {
   closed: boolean
   ended: boolean
 }
-
-/** JSON-RPC ids are compared by type and text: `1` is not `"1"`. */
-export const idKey = (id: RequestId | Json): string => JSON.stringify(id)
 
 export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
 

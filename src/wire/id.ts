@@ -9,9 +9,3 @@ export function isInteger(value: Json | undefined): boolean {
 export function isId(value: Json | undefined): value is RequestId {
   return typeof value === 'string' || isInteger(value)
 }
-
-/** The same for equal ids only: 1 and "1" are two ids. */
-export function idKey(id: RequestId): string {
-  if (typeof id === 'string') return `s${id}`
-  return `n${typeof id === 'number' ? id : id.rawJSON}`
-}

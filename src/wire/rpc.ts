@@ -5,7 +5,7 @@ import { isId, isInteger } from './id.ts'
 import { inputRequestsFault, inputResponsesFault } from './inputs.ts'
 import { listFault, subscriptionFault } from './list.ts'
 
-export { isId, idKey } from './id.ts'
+export { isId } from './id.ts'
 export {
   mcpMeta, metaOf, progressTokenOf, relatedTaskOf, subscriptionIdOf, withBody, withId, withProgressToken, withRequestId, withSubscriptionId,
 } from './envelope.ts'

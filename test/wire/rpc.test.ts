@@ -1,8 +1,8 @@
-import type { Json, JsonObject } from '../../src/model.ts'
+import { idKey, type Json, type JsonObject } from '../../src/model.ts'
 import { rpcError } from '../../src/wire/answer.ts'
 import { callOf } from '../../src/wire/call.ts'
 import {
-  idKey, mcpMeta, progressTokenOf, readRpc, relatedTaskOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId,
+  mcpMeta, progressTokenOf, readRpc, relatedTaskOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId,
 } from '../../src/wire/rpc.ts'
 
 const raw = (source: string): Json => JSON.rawJSON(source) as Json
