@@ -1,7 +1,6 @@
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import type { Decision, JsonObject, Request } from '../model.ts'
 import { recordJudged, type About, type Judge } from './evaluate.ts'
-import { greetAgain } from './greet.ts'
 import { holdCall, type Held } from './hold.ts'
 import { holderOf } from './legs.ts'
 import { ownAnswer, recordOwnAnswer } from './own-answers.ts'
@@ -28,7 +27,6 @@ export async function answerHeld(request: Request, decision: Parameters<typeof h
 export async function runApproved(held: Extract<Held, { kind: 'forward' }>, pending: Pending, about: About, rooms: Judge): Promise<void> {
   pending.approval = held.approval
   pending.leg = 0
-  await greetAgain(about, rooms) // the child may have been replaced while the call was held
   return relayRequest(held.passage.evaluated, pending, about.session, rooms)
 }
 

@@ -2,6 +2,7 @@ import type { ApprovalRow } from '../approval/approval-store.ts'
 import { isObject } from '../exact-json.ts'
 import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../model.ts'
 import type { About, Judge } from './evaluate.ts'
+import { greetAgain } from './greet.ts'
 import { passMessage, withEnvelope, type Passage } from './pipeline.ts'
 import { counterKey, type Pending } from './session.ts'
 
@@ -37,6 +38,8 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
     if (row.state === 'pending') return { kind: 'pending', decision, approval: row, round: (waits?.round ?? 0) + 1 }
     if (row.state !== 'granted') return refusedBy(row, decision, rooms)
 
+    // The server may have been replaced meanwhile. It is greeted first: that takes time, and the judgement must be the last before the sending.
+    await greetAgain(about, rooms)
     const stored = storedRequest(row, request, about, rooms)
     if (stored === undefined) {
       await rooms.approvals.end(row.id, 'void')

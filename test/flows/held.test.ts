@@ -1,4 +1,5 @@
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
+import { startSseServer, type SseConnection, type SseServer } from '../support/sse-server.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const policy = `package policies.test
@@ -16,6 +17,9 @@ deny contains {"code": "result_without_approval"} if {
 }
 `
 let stub: StubServer
+let streams: SseServer
+let stream: SseConnection | undefined
+const greeting = { asked: Promise.withResolvers<void>(), given: Promise.withResolvers<void>() }
 let gateway: TestGateway
 let token: string
 let task: object
@@ -24,18 +28,27 @@ beforeAll(async () => {
   const tools = ['export', 'free'].map((name) => ({ name, inputSchema: { type: 'object' } }))
   task = { taskId: 'task-1', status: 'working', ttl: 60_000, createdAt: '2026-01-01T00:00:00Z', lastUpdatedAt: '2026-01-01T00:00:00Z' }
   stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ tools }), 'tools/call': () => ({ task }), 'tasks/get': () => task, 'tasks/list': () => ({ tasks: [task, { ...task, taskId: 'of somebody else' }] }) }))
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '10s', hold_with_progress: '10s' } } })
+  streams = await startSseServer({
+    call: (_message, connection) => ((stream = connection), false),
+    async greets(connection) {
+      if (connection === 1) return
+      greeting.asked.resolve()
+      await greeting.given.promise
+    },
+  })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url }, streams: { url: streams.url, transport: 'sse' } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '10s', hold_with_progress: '10s' } } })
   token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
 })
 afterAll(async () => {
   await gateway?.close()
   await stub?.close()
+  await streams?.close()
 })
 
 const api = async (path: string, body?: object) => {
   const own = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
   const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${own}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  return (await response.json()) as { state?: string; items?: { id: string }[] }
+  return (await response.json()) as { state?: string; items?: { id: string }[]; active?: { digest: string } }
 }
 const pending = async (): Promise<string> => {
   for (;;) {
@@ -74,4 +87,21 @@ test('a task is judged as the call that made it, with its approval; to every oth
   expect((await other.request('tasks/list')).result).toEqual({ tasks: [] })
   expect((await client.request('tasks/list')).result).toEqual({ tasks: [task] })
   expect(sent('tasks/get')).toBe(before)
+})
+
+test('an approved call is judged after its server was greeted anew: by the bundle that is active when it is sent', async () => {
+  const sam = await gateway.token({ subject: 'sam', groups: [] }, 'streams')
+  const client = await connect(gateway.mcp('streams'), sam, '2025-06-18')
+  await client.request('tools/call', { name: 'free', arguments: {} })
+  const held = client.request('tools/call', { name: 'export', arguments: {} })
+  const id = await pending()
+  stream?.cut()
+  await api(`approvals/${id}/approve`, { reason: 'fine' })
+  await greeting.asked.promise
+  const before = (await api('policy')).active?.digest
+  gateway.writePolicy('policies/stop/stop.rego', 'package policies.stop\n\ndeny contains {"code": "stopped"} if input.message.call.name == "export"\n')
+  while ((await api('policy')).active?.digest === before) await new Promise((resolve) => setTimeout(resolve, 10))
+  greeting.given.resolve()
+  expect((await held).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { executed: false, reasons: [{ code: 'stopped' }] } } })
+  expect(streams.posts.map(({ message }) => message.params?.['name']).filter((name) => name === 'export')).toEqual([])
 })

@@ -22,6 +22,8 @@ export interface SseServerOptions {
   /** What the endpoint event says; the server's own path otherwise. */
   readonly endpoint?: (connection: number) => string
   readonly open?: (response: ServerResponse) => boolean
+  /** The server greets when it resolves. */
+  readonly greets?: (connection: number) => Promise<void>
   /** True where the call was dealt with. */
   readonly call?: (message: Message, connection: SseConnection, response: ServerResponse) => boolean
 }
@@ -41,6 +43,7 @@ export async function startSseServer(options: SseServerOptions = {}): Promise<Ss
     const message = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Message
     posts.push({ connection: id, message, headers: request.headers })
     if (message.method === 'tools/call' && options.call?.(message, connection, response) === true) return
+    if (message.method === 'initialize') await options.greets?.(id)
     response.writeHead(202).end('Accepted')
     const result = answerTo(message)
     if (message.id !== undefined && result !== undefined) connection.send({ id: message.id, ...result })
