@@ -13,9 +13,9 @@ export const cases: readonly Case[] = [
   { name: 'rows-text-sse', tool: 'list_customers', reply: 'sse', as: 'text' },
   { name: 'rows-structured-sse', tool: 'list_customers', reply: 'sse', as: 'structured' },
 ]
-export const rowCount = 100
+const rowCount = 100
 /** Every card number begins so, and no other digits of an answer do. */
-export const cardPrefix = '45391488'
+const cardPrefix = '45391488'
 const rowMark = 'CUST-'
 
 /** The arguments of one call. The statement of `query` is 64 characters; every pattern of the policies is put to it. */

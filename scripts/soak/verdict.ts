@@ -21,7 +21,7 @@ export interface Slope {
 }
 
 /** A straight line through the samples, by least squares. */
-export function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): Slope {
+function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): Slope {
   const count = samples.length
   const meanAt = samples.reduce((sum, { at }) => sum + at, 0) / count
   const mean = samples.reduce((sum, sample) => sum + of(sample), 0) / count

@@ -30,7 +30,7 @@ const showAnswer = (answer: Answer): ApprovalView['requirements'][number]['answe
   at: toTime(answer.at),
 })
 
-export const showApproval = (row: ApprovalRow): ApprovalView => ({
+const showApproval = (row: ApprovalRow): ApprovalView => ({
   id: row.id,
   state: row.state,
   requester: showActor(row.requester),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { group } from '../fields.ts'
 
-export const roles = ['viewer', 'reviewer', 'auditor', 'operator'] as const
+const roles = ['viewer', 'reviewer', 'auditor', 'operator'] as const
 export type Role = (typeof roles)[number]
 
 const groups = () => z.array(group(), { error: 'a list of group names' }).readonly().default([])

@@ -4,7 +4,7 @@ import { showProblem, type Problem } from '../config/problem.ts'
 import { printable, type Output } from './output.ts'
 
 /** The file that `--config` names, else `SALLYPORT_CONFIG`, else `./sallyport.yaml`. */
-export const configFile = (given: string | undefined, env: Environment): string => given ?? readEnvironment(env).config ?? './sallyport.yaml'
+const configFile = (given: string | undefined, env: Environment): string => given ?? readEnvironment(env).config ?? './sallyport.yaml'
 
 export const showProblems = (file: string, problems: readonly Problem[], output: Output): void => {
   for (const problem of problems) output.note(printable(showProblem(file, problem)))

@@ -77,11 +77,11 @@ const table = (rows: readonly Row[]): string =>
 
 const toSchema = (schema: z.ZodType): JsonSchema => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema
 
-export const begins = '<!-- made from the schemas: begin -->'
-export const ends = '<!-- made from the schemas: end -->'
+const begins = '<!-- made from the schemas: begin -->'
+const ends = '<!-- made from the schemas: end -->'
 
 /** The tables of `docs/configuration.md`, from the schemas and from nothing else. */
-export const settingsTables = (): string => {
+const settingsTables = (): string => {
   const parts = Object.entries(sections).map(([name, schema]) => {
     const json = toSchema(schema)
     const rows = rowsOf(name, json, !(schema as z.ZodType).safeParse(undefined).success)

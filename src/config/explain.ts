@@ -12,7 +12,7 @@ const kindOf = (value: unknown): string =>
 const mayHoldSecret = (steps: Steps, value: unknown): boolean =>
   steps.some(step => typeof step === 'string' && /(?:_from$|^credentials$|^env$|^args$|token|secret|password|passwd|key)/i.test(step)) || (typeof value === 'string' && /\/\/[^/]*@/.test(value))
 
-export const showFound = (steps: Steps, value: unknown): string => {
+const showFound = (steps: Steps, value: unknown): string => {
   const isScalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
   if (!isScalar || mayHoldSecret(steps, value)) return kindOf(value)
   const shown = JSON.stringify(value)

@@ -22,11 +22,11 @@ const kinds = [
 /** Capitals do not count: a key that was folded is still most of a secret. */
 export const keys = new RegExp(`(?<![A-Za-z0-9])(?:${kinds.join('|')})`, 'gi')
 /** AWS secrets are forty characters of base64: only their company tells them. */
-export const awsNamed = /secret[ _-]?(?:access[ _-]?)?key(?:[ _-]?id)?[^A-Za-z0-9/+]{1,8}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/gi
-export const awsPaired =
+const awsNamed = /secret[ _-]?(?:access[ _-]?)?key(?:[ _-]?id)?[^A-Za-z0-9/+]{1,8}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/gi
+const awsPaired =
   /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}[^A-Za-z0-9/+]{1,8}(?:[A-Za-z_ -]{0,32}[=:"'\s]{1,8})?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/gi
 export const awsLabel = /secret[ _-]?(?:access[ _-]?)?key|aws.{0,16}secret/i
-export const awsBare = /^\s*[A-Za-z0-9/+]{40}\s*$/
+const awsBare = /^\s*[A-Za-z0-9/+]{40}\s*$/
 
 export function findApiKeys(text: string, label?: string): readonly Span[] {
   const spans = spansOf(keys, text)

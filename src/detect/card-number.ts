@@ -2,7 +2,7 @@ import type { Span } from '../model.ts'
 import { digitRuns, isDigit, type DigitRun } from './detector.ts'
 
 /** A long token of hexadecimal digits: a digest, whatever its digits spell. */
-export const hexToken = /^[0-9a-f]{24,}$/i
+const hexToken = /^[0-9a-f]{24,}$/i
 
 interface Group {
   readonly start: number

@@ -2,7 +2,7 @@ import type { Span } from '../model.ts'
 import { spansOf } from './detector.ts'
 
 /** Compact JWS (RFC 7515 3.1) and JWE (RFC 7516 3.1): three or five parts, the first an object in base64url. */
-export const compact = /(?<![\w-])(?:eyJ|ewo|ewk|ew0|eyA)[\w-]{5,}\.[\w-]*\.[\w-]*(?:\.[\w-]+\.[\w-]+)?/gi
+const compact = /(?<![\w-])(?:eyJ|ewo|ewk|ew0|eyA)[\w-]{5,}\.[\w-]*\.[\w-]*(?:\.[\w-]+\.[\w-]+)?/gi
 
 export function findJwts(text: string): readonly Span[] {
   return spansOf(compact, text).filter(({ start, end }) => hasHeader(text.slice(start, end)))

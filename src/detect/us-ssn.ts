@@ -7,7 +7,7 @@ export const grouped =
 /** Nine digits in a row say nothing by themselves; after the number's name they do. */
 export const named = /(?:ssn|social[ _-]?security)[^\d]{0,24}((?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4})(?!\d)/gi
 export const label = /ssn|social[ _-]?sec/i
-export const bare = /^\s*(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}\s*$/
+const bare = /^\s*(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}\s*$/
 
 export function findSsns(text: string, name?: string, runs: readonly DigitRun[] = digitRuns(text)): readonly Span[] {
   const spans: Span[] = []

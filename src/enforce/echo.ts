@@ -4,7 +4,7 @@ import type { Json, JsonObject, RawNumber } from '../model.ts'
 import { createProbe } from './probe.ts'
 import { isList } from './pointer.ts'
 
-export const credential = '[CREDENTIAL]'
+const credential = '[CREDENTIAL]'
 
 export interface EchoGuard {
   /** An object stays an object, an array an array. */

@@ -8,7 +8,7 @@ import { omitLargeBlobs } from './omit.ts'
 import { bodyMember } from './rebuild.ts'
 import { maskTwins, renameHit } from './twins.ts'
 
-export const masked = '[MASKED]'
+const masked = '[MASKED]'
 const whole: MaskRule = { with: masked, text: masked, must: false }
 const maxRounds = 4
 

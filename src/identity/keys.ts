@@ -11,7 +11,7 @@ const shortestAge = 5 * minute
 const usualAge = 60 * minute
 const longestAge = 24 * 60 * minute
 /** An unknown key id makes the keys be fetched again at most this often, however many tokens bring one. */
-export const unknownKeyPause = 5 * minute
+const unknownKeyPause = 5 * minute
 const failurePause = 10 * second
 
 /** `none`: the issuer has no such key. `unavailable`: its keys could not be had, or those at hand are too old. */

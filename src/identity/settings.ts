@@ -3,7 +3,7 @@ import { isConfidential } from '../loopback.ts'
 import { duration, group, name, path, text, url } from '../fields.ts'
 
 /** Signatures that only the issuer can make. Never `none`, and never HS*: there a public key would serve as the shared one. */
-export const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const
 
 /** A claim, or the way to one through objects: `realm_access.roles`. A claim whose own name has dots is found first. */
 const claim = () => text('the name of a claim, or names joined by dots')

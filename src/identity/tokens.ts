@@ -30,7 +30,7 @@ interface Kept {
 const largestToken = 16 * 1024
 const mostKept = 10_000
 /** A signature is checked again after this time, so that a key that was withdrawn does not live on in the cache. */
-export const recheckAfter = 60_000
+const recheckAfter = 60_000
 
 const refused = (code: Reason['code'], message: string): Verification => ({ ok: false, reason: reason(code, message) })
 const invalid = (message: string): Verification => refused('token_invalid', message)

@@ -46,7 +46,7 @@ export interface PolicyInstance {
 }
 
 /** 64 MiB. */
-export const defaultMaxPages = 1024
+const defaultMaxPages = 1024
 const initialPages = 8
 /** What taking a call out of the module and back costs, in fuel, besides what the builtin asks for. */
 const builtinCallFuel = 200

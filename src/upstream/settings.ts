@@ -53,7 +53,7 @@ const tls = z.strictObject({
   if (Object.keys(tls).length === 0) context.addIssue({ code: 'custom', path: [], input: tls, message: 'ca, or certificate and key_from' })
 }).meta({ description: 'TLS towards the server, at least version 1.2. The server is always verified.' })
 
-export const httpUpstreamSettings = z.strictObject({
+const httpUpstreamSettings = z.strictObject({
   url: url().optional().meta({ description: 'The endpoint of an MCP server.' }),
   urls: z.array(url(), { error: 'a list of URLs' }).min(1, { error: 'at least one URL' }).max(64, { error: 'at most 64 URLs' })
     .refine(urls => new Set(urls).size === urls.length, { error: 'URLs that differ' }).optional()
@@ -72,7 +72,7 @@ export const httpUpstreamSettings = z.strictObject({
   return z.NEVER
 })
 
-export const stdioUpstreamSettings = z.strictObject({
+const stdioUpstreamSettings = z.strictObject({
   command: text('a program').meta({ description: 'The program of a stdio server. No shell reads it. One child runs per client session, in the directory of the configuration file.' }),
   args: z.array(z.string({ error: 'a text' }).refine(value => !value.includes('\0'), { error: 'a text without NUL' }), { error: 'a list of texts' }).default([])
     .meta({ description: 'Its arguments, each passed as it stands.' }),
@@ -83,4 +83,3 @@ export const stdioUpstreamSettings = z.strictObject({
 export const upstreamSettings = z.union([httpUpstreamSettings, stdioUpstreamSettings], {
   error: 'either url (a server over HTTP) or command (a server over stdio)',
 })
-export type UpstreamSettings = z.output<typeof upstreamSettings>

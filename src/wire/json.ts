@@ -118,7 +118,7 @@ export function isRawNumber(value: unknown): value is RawNumber {
 }
 
 /** A number that prints as `source`: a plain one wherever that prints the same. */
-export function numberOf(source: string): number | RawNumber {
+function numberOf(source: string): number | RawNumber {
   const value = Number(source)
   return JSON.stringify(value) === source ? value : JSON.rawJSON(source)
 }

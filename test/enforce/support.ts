@@ -54,7 +54,7 @@ export const byPath = (path: string, more: Partial<Mask> = {}): Mask => ({ path,
 export const byDetector = (detector: string, more: Partial<Mask> & { path?: string } = {}): Mask =>
   ({ detector, with: '[MASKED]', must: false, rule: `test/mask/${detector}`, ...more }) as Mask
 
-export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({
+const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({
   message,
   masks,
   scan: rescan(message.body),

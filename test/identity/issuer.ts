@@ -12,7 +12,7 @@ export const api = `${publicUrl}/api/v1`
 export const start = Date.parse('2026-11-21T12:00:00Z')
 
 const quiet = () => undefined
-export const logger: Logger = { debug: quiet, info: quiet, warn: quiet, error: quiet }
+const logger: Logger = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 
 export interface Signer {
   readonly kid: string

@@ -7,7 +7,6 @@ import { writeGatewayFiles, type GatewayFiles, type GatewayFilesOptions } from '
 
 export type { Who } from './gateway-files.ts'
 export const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-export const loud: Logger = { debug: () => undefined, info: () => undefined, warn: (...all) => console.warn(...all), error: (...all) => console.error(...all) }
 
 export interface TestGateway extends GatewayFiles {
   readonly gateway: Gateway

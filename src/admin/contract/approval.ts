@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { cursor, json, limit, page, person, reason, time } from './common.ts'
 
-export const approvalState = z.enum(['pending', 'granted', 'refused', 'expired', 'withdrawn', 'executed', 'void'])
+const approvalState = z.enum(['pending', 'granted', 'refused', 'expired', 'withdrawn', 'executed', 'void'])
 
 export const approvalQuery = z.strictObject({ state: approvalState.optional(), cursor, limit })
 
@@ -12,7 +12,7 @@ export const answer = z.object({
   at: time,
 })
 
-export const requirement = z.object({
+const requirement = z.object({
   rule: z.string(),
   code: z.string(),
   reviewers: z.array(z.string()).readonly().describe('groups of which a reviewer must be a member'),

@@ -17,7 +17,7 @@ export type Charge = (fuel: number) => void
 export type Run = (operands: readonly Value[], charge: Charge) => Value | undefined
 
 /** Where OPA's own evaluator has an error: the call is undefined. Anything else that is thrown is a fault. */
-export class NoAnswer extends Error {}
+class NoAnswer extends Error {}
 
 const usual = 64 * 1024
 /** An answer in Rego's notation, as long as the longest operands may be. */

@@ -14,12 +14,12 @@ export function textOfBytes(bytes: Uint8Array): string {
 }
 
 /** url.QueryEscape. */
-export function queryEscape(text: string): string {
+function queryEscape(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replaceAll('%20', '+').replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** url.QueryUnescape. */
-export function queryUnescape(text: string): string {
+function queryUnescape(text: string): string {
   return percentDecode(text.replaceAll('+', ' '))
 }
 

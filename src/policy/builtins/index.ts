@@ -39,7 +39,7 @@ const families = {
 } satisfies Record<string, Family>
 
 export type FamilyName = keyof typeof families
-export const familyNames = Object.keys(families) as readonly FamilyName[] // its own keys
+const familyNames = Object.keys(families) as readonly FamilyName[] // its own keys
 
 const loaded = new Map<string, HostBuiltin>(Object.entries({ ...regexBuiltins, ...textBuiltins, ...timeBuiltins, sprintf }))
 

@@ -9,7 +9,7 @@ export interface TokenKey {
   readonly key: KeyObject
 }
 
-export const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'HS256', 'HS384', 'HS512', 'EdDSA'] as const
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'HS256', 'HS384', 'HS512', 'EdDSA'] as const
 export type Algorithm = (typeof algorithms)[number]
 
 export function isAlgorithm(name: string): name is Algorithm {

@@ -48,7 +48,7 @@ export function objectOf(members: Readonly<Record<string, Value | undefined>>): 
 }
 
 /** From what `JSON.parse` gives. */
-export function fromJson(value: unknown): Value {
+function fromJson(value: unknown): Value {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'bigint') return number(value)
   if (Array.isArray(value)) return value.map(fromJson)

@@ -53,7 +53,7 @@ function basicConstraints(value: Buffer): Members {
   return { BasicConstraintsValid: true, IsCA: parts[0]?.tag === tags.boolean && parts[0].body[0] === 0xff, MaxPathLen: number(most), MaxPathLenZero: most === 0n }
 }
 
-export function alternativeNames(value: Buffer): Members {
+function alternativeNames(value: Buffer): Members {
   const names = sequenceOf(onlyDer(value))
   const of = (wanted: number): string[] => names.filter(({ tag }) => tag === wanted).map(({ body }) => asciiOf(body))
   const uris = of(generalNames.uri)
