@@ -79,8 +79,15 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, p
   function redactDecision(decision: Decision): Decision {
     const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
     if (decision.kind === 'allow' || decision.mask === undefined) return { ...decision, reasons }
-    const mask = decision.mask.map((each) => (each.path === undefined ? each : { ...each, path: redactText(each.path) }))
+    const mask = decision.mask.map((each) => ({ ...each, with: redactScalar(each.with), ...(each.path === undefined ? {} : { path: redactText(each.path) }) }))
     return { ...decision, reasons, mask }
+  }
+
+  // A policy may put in a place what it found in another.
+  function redactScalar(value: Mask['with']): Mask['with'] {
+    const text = String(value)
+    const clean = redactText(text)
+    return clean === text ? value : clean
   }
 
   function rowOf(exchange: Exchange, scan: Scan, masks: readonly Mask[]): NewEvent {

@@ -99,13 +99,13 @@ test('numbers are kept with the text they were written in', async () => {
   expect(items[0]?.message).toContain('9007199254740993')
 })
 
-test('what was detected is in no file of the store: not by message, name, method, reason, path, mask or client', async () => {
+test('what was detected is in no file of the store: not by message, name, method, reason, path, mask, what a mask puts in place or client', async () => {
   recorder.openSession(opening)
   const asked = request(`tool-${canary}`, canary)
   const reasons = [{ code: 'because', rule: 'crm/deny/because', message: `saw ${canary}` }]
   const findings = [{ detector: 'card_number', path: `/params/${canary}`, count: 1, confidence: 'high' as const }]
   await recorder.record(exchange(asked, { findings, decision: { ...decision('deny'), reasons }, outcome: 'denied', closes: true }), undefined, [])
-  const mask = [{ path: `/x/${canary}`, with: '[X]', must: false, rule: 'crm/mask/x' }]
+  const mask = [{ path: `/x/${canary}`, with: `[X ${canary}]`, must: false, rule: 'crm/mask/x' }]
   await recorder.record(exchange({ ...asked, method: `x/${canary}` }, { decision: { ...decision('mask'), reasons, mask } }), undefined, [])
   await recorder.record(exchange(result(asked, `answer ${canary}`), { decision: { ...decision('require_approval'), reasons, mask } }), undefined, [])
   expect((await store.records.listEvents('ses_1', {})).items).toHaveLength(3)
