@@ -4,16 +4,16 @@ import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { answerHeld } from './answer-held.ts'
 import { answerRefused } from './answer-refused.ts'
-import { handleOwnTask, withoutOwnTasks } from './ask-task.ts'
+import { handleOwnTask } from './ask-task.ts'
 import type { Channel } from './channel.ts'
 import type { About, Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
 import { stopping } from './hold.ts'
 import { withDefinition } from './learn.ts'
-import { takeLeg, type Earlier } from './legs.ts'
 import { recordOwnDenial } from './own-answers.ts'
 import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
+import { fitDefinition, isOwnTask, readRequest } from './read-request.ts'
 import { relayRequest } from './relay.ts'
 import { answerServer, sendOnly } from './send.ts'
 import { counterKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
@@ -35,31 +35,18 @@ export interface From {
 }
 
 /** A request of the client: judged, perhaps held, sent, and answered on its channel. */
-export async function handleRequest(rpc: Rpc<'request'>, { session, actor }: From, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
-  await greetAgain({ session, actor }, rooms)
-  const plain = await readRequest(rpc, { session, actor }, rooms)
-  if ('refusal' in plain) return channel.answer({ envelope: plain.refusal, status: plain.status })
-  const { earlier } = plain
-  if (isOwnTask(plain.request, rooms)) return handleOwnTask(plain.request, { session, actor }, channel, mirrored, rooms)
-  const request = await withDefinition(plain.request, { session, actor }, rooms)
-  const { call } = request
-  if (earlier.definition !== undefined && earlier.definition !== (call?.definition_sha256 ?? null)) {
-    const { refusal, status } = await refuse(request, 'approval_void', 'the tool changed since it was approved: send the request again without requestState', 200, { session, actor }, rooms)
-    return channel.answer({ envelope: refusal, status })
-  }
-  const schema = call?.kind === 'tool' ? rooms.definitions.get(session.upstream.name, 'tool', call.name)?.inputSchema : undefined
-  const mirrors = session.era === 'modern' && request.method === 'tools/call'
-  const mismatch = mirrors ? mirrored.check(schema, call?.arguments ?? {}, request.id) : undefined
-  if (mismatch?.rpc !== undefined) {
-    rooms.meters.rejected('header_mismatch')
-    await recordOwnDenial(request, 'header_mismatch', mismatch.rpc.message, 'answered', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
-    return channel.answer({ envelope: rooms.answers.error(request.id, mismatch.rpc.code, mismatch.rpc.message), status: mismatch.status })
-  }
+export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
+  const { session, actor } = from
+  await greetAgain(from, rooms)
+  const read = await readRequest(rpc, from, rooms)
+  if ('refused' in read) return channel.answer(read.refused)
+  const { earlier } = read
+  if (isOwnTask(read.request, rooms)) return handleOwnTask(read.request, from, channel, mirrored, rooms)
+  const request = await withDefinition(read.request, from, rooms)
+  const fit = await fitDefinition(request, earlier, mirrored, from, rooms)
+  if ('refused' in fit) return channel.answer(fit.refused)
   if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')
-  const pending = track(request, channel, { session, actor }, rooms, mirrors ? { mirror: (args) => mirrored.remake(schema, args) } : {})
-  pending.approval = earlier.approval
-  pending.leg = earlier.leg ?? 0
-  pending.waits = earlier.waits
+  const pending = track(request, channel, from, rooms, { earlier, ...fit })
   const about: About = { session, exchange: pending.exchange, actor, approval: earlier.approval }
   let endTurn: EndTurn | undefined
   try {
@@ -83,33 +70,6 @@ async function answerUnbegun(request: Request, pending: Pending, about: About, r
   if (pending.abort.signal.reason === stopping) throw new GatewayError('shutting_down')
   pending.channel.finish()
   await recordOwnDenial(request, 'cancelled', 'the caller took the call back', 'dropped', about, true, rooms)
-}
-
-const isOwnTask = ({ method, revision, body }: Request, { approvals }: Judge): boolean =>
-  revision === '2026-07-28' && method.startsWith('tasks/') && typeof body['taskId'] === 'string' && approvals.tickets.isOwn(body['taskId'])
-
-async function readRequest(rpc: Rpc<'request'>, { session, actor }: From, rooms: Judge): Promise<{ readonly request: Request; readonly earlier: Earlier } | { readonly refusal: JsonObject; readonly status: number }> {
-  const base: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }
-  const read = rooms.wire.callOf(rpc.method, rpc.body)
-  // Of a method that the revision does not know, nothing is expected: it is answered as unknown.
-  if (read.kind === 'problem' && rooms.wire.methodOf(base.revision, 'to_server', 'request', rpc.method) !== undefined) {
-    return refuse(base, 'bad_params', read.message, session.era === 'modern' ? 400 : 200, { session, actor }, rooms)
-  }
-  const task = rpc.method.startsWith('tasks/') ? session.tasks.get(String(rpc.body['taskId'])) : undefined
-  if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, earlier: task.approval === undefined ? {} : { approval: task.approval } }
-  if (rpc.method === 'subscriptions/listen') return { request: withoutOwnTasks(base, rooms), earlier: {} }
-  if (read.kind !== 'call') return { request: base, earlier: {} }
-  const named: Request = { ...base, call: { ...read.call, annotations: {} } }
-  if (rpc.body['requestState'] === undefined) return { request: named, earlier: {} }
-  const leg = await takeLeg(named, actor, session, rooms)
-  return 'refused' in leg ? refuse(base, leg.refused.code, leg.refused.detail, 200, { session, actor }, rooms) : leg
-}
-
-/** Invalid params (JSON-RPC 2.0 section 5.1): recorded, and told why. */
-async function refuse(request: Request, code: string, detail: string, status: number, { session, actor }: From, rooms: Judge): Promise<{ readonly refusal: JsonObject; readonly status: number }> {
-  rooms.meters.rejected(code)
-  await recordOwnDenial(request, code, detail, 'answered', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
-  return { refusal: rooms.answers.error(request.id, -32602, detail), status }
 }
 
 // A server should not answer what was cancelled, and some do not even end their stream.

@@ -2,11 +2,13 @@ import type { Json, JsonObject, Notification, Request } from '../model.ts'
 import type { From } from './calls.ts'
 import type { Channel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
+import type { Earlier } from './legs.ts'
 import { passMessage } from './pipeline.ts'
 import { sendOnly } from './send.ts'
 import type { ClientSession, Pending } from './session.ts'
 
 export interface TrackOptions {
+  readonly earlier?: Earlier
   readonly mirror?: Pending['mirror']
   readonly internal?: (nextCursor: string | undefined) => void
   readonly isTask?: boolean
@@ -22,9 +24,9 @@ export function track(request: Request, channel: Channel, { session, actor }: Fr
     upstreamToken: rooms.wire.progressTokenOf(request.body) === undefined ? undefined : rooms.ids.secret(),
     abort,
     startedAt: performance.now(),
-    approval: undefined,
-    leg: 0,
-    waits: undefined,
+    approval: options.earlier?.approval,
+    leg: options.earlier?.leg ?? 0,
+    waits: options.earlier?.waits,
     isTask: options.isTask === true,
     paused: false,
     sent: false,

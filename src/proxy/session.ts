@@ -20,7 +20,7 @@ export interface Pending {
   /** How many later legs of the call that approval has let through (MCP 2026-07-28 basic/patterns/mrtr). */
   leg: number
   /** The approval that it came back for. */
-  waits: Earlier['waits']
+  readonly waits: Earlier['waits']
   /** Made a task by the gateway: nobody waits at a stream. */
   readonly isTask: boolean
   /** It waits for its turn or for reviewers: told to call again, its caller loses nothing. */
