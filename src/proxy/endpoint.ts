@@ -76,10 +76,11 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const head = parts.door.readHead(request.rawHeaders, 'POST')
     const meant = { upstream: upstream.name, actor }
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
-    const transport = head.head.get('mcp-session-id')
-    const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
     const body = await readBody(request, parts.limits.request)
     if (!body.ok) return replies.turnAway(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } }, meant)
+    // Only now: a session may end while a message is still arriving.
+    const transport = head.head.get('mcp-session-id')
+    const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
     const door = parts.door.readPost({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
     if (!door.ok) return replies.turnAway(response, door.refusal, meant)
     const { messages } = door

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Door, Post } from '../wire/door.ts'
 import type { HeadReading } from '../wire/head.ts'
+import type { WireRefusal } from '../wire/refusal.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { readBody } from './body.ts'
 import { handleNotification, handleReply, handleRequest, type Mirrored } from './calls.ts'
@@ -25,6 +26,8 @@ export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'session
 
 // The newer era's headers; its messages are not taken here.
 const unmirrored: Mirrored = { check: () => undefined, remake: () => ({}) }
+
+const noStream: WireRefusal = { status: 404, rpc: { id: null, code: -32001, message: 'Session not found: open the stream again' } }
 
 /**
  * `/mcp/<upstream>/sse`: HTTP+SSE of 2024-11-05 (basic/transports) in front of any server. The client's stream is its session: it opens
@@ -95,11 +98,11 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
     const connection = connections.get(key)
     // The key is never authentication: it works for the caller and the server that it was made for.
-    if (connection === undefined || connection.principal !== principalOf(actor) || connection.upstream !== upstream.name) {
-      return replies.reject(response, { status: 404, rpc: { id: null, code: -32001, message: 'Session not found: open the stream again' } })
-    }
+    if (connection === undefined || connection.principal !== principalOf(actor) || connection.upstream !== upstream.name) return replies.reject(response, noStream)
     const body = await readBody(request, parts.limits.request)
     if (!body.ok) return replies.turnAway(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } }, meant)
+    // Its client may have left while the message was still arriving.
+    if (!connections.has(key)) return replies.reject(response, noStream)
     const { session } = connection
     const door = parts.door.readMessage({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
     if (!door.ok) return refuse(door.refusal, connection, response, meant)

@@ -1,3 +1,4 @@
+import http from 'node:http'
 import { allowAll, connect, modernMeta, startGateway, type TestGateway } from '../support/gateway.ts'
 import { json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -71,3 +72,20 @@ async function untilRecorded(events: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
+
+test('a call that was still arriving when its session ended is not sent', async () => {
+  const token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
+  const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
+  const headers = { authorization: `Bearer ${token}`, 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25', 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const late = http.request(gateway.mcp('stub'), { method: 'POST', headers: { ...headers, expect: '100-continue' } })
+  const answered = new Promise<number | undefined>((resolve, reject) => late.on('response', (response) => resolve(response.resume().statusCode)).on('error', reject))
+  const begun = new Promise<void>((resolve) => late.once('continue', resolve))
+  const text = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'slow', arguments: {} } })
+  late.write(text.slice(0, 20))
+  await begun
+  expect((await client.request('ping')).result).toEqual({}) // whatever came before it is being read
+  expect((await fetch(gateway.mcp('stub'), { method: 'DELETE', headers })).status).toBe(200)
+  late.end(text.slice(20))
+  expect(await answered).toBe(404)
+  expect(stub.messages().filter(({ method }) => method === 'tools/call')).toEqual([])
+})

@@ -1,3 +1,4 @@
+import http from 'node:http'
 import { join } from 'node:path'
 import { connect, modernMeta, startGateway, type TestGateway } from '../support/gateway.ts'
 import { openSse, openStream } from '../support/sse-client.ts'
@@ -145,6 +146,24 @@ test('a held call says so while it waits, and runs when it is approved', async (
   await api(`approvals/${String(id)}/approve`, { reason: 'fine' })
   expect(JSON.stringify(await asked)).toContain('export')
   client.leave()
+})
+
+test('a message that was still arriving when its client left begins nothing', async () => {
+  const { subject, token } = await someone('http')
+  const client = await openStream(url('http'), token)
+  const late = http.request(client.endpoint, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', expect: '100-continue' } })
+  const begun = new Promise<void>((resolve) => late.once('continue', resolve))
+  const answered = new Promise<number | undefined>((resolve, reject) => late.on('response', (response) => resolve(response.resume().statusCode)).on('error', reject))
+  const text = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'late', version: '1' } } })
+  late.write(text.slice(0, 20))
+  await begun
+  // Once this one is answered, the gateway reads the other.
+  expect((await client.post('no message')).status).toBe(400)
+  client.leave()
+  while ((await client.post('no message')).status !== 404) await new Promise((resolve) => setTimeout(resolve, 5))
+  late.end(text.slice(20))
+  expect(await answered).toBe(404)
+  expect((await api(`sessions?actor=${subject}`)).items.map(({ revision }) => revision)).toEqual(['none']) // of what was turned away
 })
 
 test('a client that leaves ends its session; a call that was sent runs on to its record, one that waits does not begin', async () => {
