@@ -28,7 +28,7 @@ const file = new URL('../src/policy/capabilities.json', import.meta.url)
 const fuel = 50_000_000
 
 /**
- * Clock, network, randomness and environment: the same question must have the same decision (product 2.4.9); and what only Go has.
+ * Clock, network, randomness and environment: the same question must have the same decision; and what only Go has.
  * OPA also calls those nondeterministic that follow references or read a clock only when they are asked to: here they do neither.
  */
 const out: ReadonlySet<string> = new Set([

@@ -38,7 +38,7 @@ const withoutBuildData = (text: string): string => {
   return JSON.stringify(Object.fromEntries(Object.entries(data).filter(([name]) => name !== buildData)))
 }
 
-/** The sources in a bundle built anywhere: they are built again, its `policy.wasm` is not looked at (product 2.4.10). */
+/** The sources in a bundle built anywhere: they are built again, its `policy.wasm` is not looked at. */
 export const unpackBundle = async (bytes: Uint8Array): Promise<Read> => {
   const files = new Map<string, string>()
   try {

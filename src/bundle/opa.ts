@@ -83,7 +83,7 @@ export type ResultSet = readonly { readonly expressions: readonly { readonly val
 export interface Opa {
   /** What `opa check` says, and which builtins the host would lack. Empty when all is well. */
   check(sources: OpaSources): Promise<readonly Problem[]>
-  /** What compiles but would not mean what it seems to mean (product 2.4). */
+  /** What compiles but would not mean what it seems to mean. */
   semantics(sources: OpaSources): Promise<readonly Problem[]>
   /** Compiles everything it is given, tests too. */
   build(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaAnswer<OpaBuild>>

@@ -36,7 +36,7 @@ const isLibraryPackage = (name: string): boolean => name === 'sallyport' || name
 const protocol = 'policies.protocol'
 
 /**
- * The gateway's own copy of `package sallyport` is the one that is compiled (product 2.4.10), and its `policies.protocol` stands
+ * The gateway's own copy of `package sallyport` is the one that is compiled, and its `policies.protocol` stands
  * unless the source has one (2.4.5).
  */
 export const withLibrary = (own: Modules, shipped: Modules): { modules: Modules; library: string[]; warnings: Problem[]; problems: Problem[] } => {

@@ -49,7 +49,7 @@ const detector = (): Option => new Option('--detector <name>', 'a detector that 
 const json = (): Option => new Option('--json', 'print JSON')
 const placeOf = ({ dir: path, bundle: file }: Common): Place => (file === undefined ? { kind: 'directory', path: path ?? 'rego' } : { kind: 'bundle', path: file })
 
-/** The commands that need no running gateway (product 2.2). */
+/** The commands that need no running gateway. */
 export const registerPolicy = (program: Command, { output, exit }: CommandContext, openOpa: () => Opa = () => createOpa({ timeout: 300_000 })): void => {
   const policy = program.command('policy').description('check, test, build and evaluate policies')
 

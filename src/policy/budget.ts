@@ -1,5 +1,5 @@
 /**
- * How much work a judgement may take: 50 ms and 50 ms per MiB of input (product 2.5), told in fuel so that the same input always
+ * How much work a judgement may take: 50 ms and 50 ms per MiB of input, told in fuel so that the same input always
  * has the same outcome. A unit is 1 to 5 ns of ordinary work and some 20 where fresh memory is touched.
  */
 const mebibyte = 1024 * 1024

@@ -1,5 +1,5 @@
 /**
- * Decisions that were made before. Policies know no clock, network or chance (product 2.4.9): where everything that is read is the
+ * Decisions that were made before. Policies know no clock, network or chance: where everything that is read is the
  * same, so is the decision. Little of what is read is the same twice, but the verdict sets that read the rest mostly say nothing:
  * they are asked of each message, and what they say stands for what they read.
  */

@@ -26,7 +26,7 @@ const rule = z.string().max(500).regex(/^[^/\s]+(?:\/[^/]+)+$/)
 const reasons = z.array(z.strictObject({ code, message: z.string().optional(), rule })).min(1)
 const risk = z.number().min(0)
 const listed = z.array(z.int().min(0))
-/** RFC 6901, with `~2` for a literal `*`; product 2.4.8. */
+/** RFC 6901, with `~2` for a literal `*`. */
 const path = z.string().regex(/^(?:\/(?:[^~/]|~[012])*)*$/)
 const replacement = {
   with: z.union([z.null(), z.boolean(), z.number(), z.string()]),

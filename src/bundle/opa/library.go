@@ -7,7 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// intruders are modules of the source that would add to a package of the gateway's own library (product 2.4.10).
+// intruders are modules of the source that would add to a package of the gateway's own library.
 func intruders(parsed map[string]*ast.Module, library []string) []Problem {
 	if len(library) == 0 {
 		return nil
