@@ -80,7 +80,7 @@ function update(task: OwnTask, request: Request, from: From, mirrored: Mirrored,
   if (state.kind !== 'asks' || !isObject(inputResponses)) return
   const wanted = Object.keys(inputRequestsOf(state.message))
   const replies = wanted.flatMap((key) => {
-    const reply = state.given[key] ?? inputResponses[prefixOf(state.round) + key]
+    const reply = Object.hasOwn(state.given, key) ? state.given[key] : inputResponses[prefixOf(state.round) + key]
     return reply === undefined ? [] : [[key, reply] as const]
   })
   const given = Object.fromEntries(replies)

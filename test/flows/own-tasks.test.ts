@@ -15,7 +15,7 @@ allow if {
 
 allow_server if input.message.method == "elicitation/create"
 
-require_approval contains {"code": "change", "reviewers": ["oncall"]} if input.message.call.name in {"change", "asks", "waits"}
+require_approval contains {"code": "change", "reviewers": ["oncall"]} if input.message.call.name in {"change", "asks", "waits", "odd"}
 
 mask contains {"detector": "card_number", "with": "[CARD]"} if input.message.direction == "to_client"
 ${more}`
@@ -26,13 +26,14 @@ let gateway: TestGateway
 let client: PlainClient
 
 beforeAll(async () => {
-  const tools = ['change', 'asks', 'waits'].map((name) => ({ name, inputSchema: { type: 'object' } }))
+  const tools = ['change', 'asks', 'waits', 'odd'].map((name) => ({ name, inputSchema: { type: 'object' } }))
   stub = await startStubServer(
     mcpAnswers({
       'server/discover': () => ({ resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, ttlMs: 0, cacheScope: 'private' }),
       'tools/list': () => ({ resultType: 'complete', tools, ttlMs: 0, cacheScope: 'private' }),
       'tools/call': ({ name, arguments: args, requestState, inputResponses }) => {
         if (name === 'asks' && inputResponses === undefined) return question('first')
+        if (name === 'odd' && inputResponses === undefined) return question('constructor')
         if (requestState === 'state of first') return question('second')
         if (name === 'waits' && requestState === undefined) return { resultType: 'input_required', inputRequests: {}, requestState: 'soon' }
         return { resultType: 'complete', content: [{ type: 'text', text: `changed ${JSON.stringify(args)} 4111 1111 1111 1111 ${JSON.stringify(inputResponses ?? null)}` }] }
@@ -133,6 +134,16 @@ test('what the server asks on the way is asked of the client by way of the task,
   await about('update', task.taskId, { inputResponses: { '1.second': reply } })
   expect(await until(task.taskId, 'completed')).toMatchObject({ result: { content: [{ text: expect.stringContaining('{"second":{"action":"accept","content":{"sure":true}}}') }] } })
   expect(calls().slice(-2).map(({ params }) => params?.['requestState'])).toEqual(['state of first', 'state of second'])
+})
+
+test('what every object has by its nature is no reply, whatever the server calls its question', async () => {
+  const task = await call('odd', {})
+  await answer(task)
+  expect(Object.keys((await until(task.taskId, 'input_required'))?.['inputRequests'] as object)).toEqual(['0.constructor'])
+  await about('update', task.taskId, { inputResponses: {} })
+  expect((await about('get', task.taskId)).result).toMatchObject({ status: 'input_required' })
+  await about('update', task.taskId, { inputResponses: { '0.constructor': { action: 'accept', content: {} } } })
+  expect(JSON.stringify((await until(task.taskId, 'completed'))?.['result'])).toContain('accept')
 })
 
 test('a server that only wants to be asked again is asked again by the gateway', async () => {
