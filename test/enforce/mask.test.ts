@@ -83,13 +83,13 @@ describe('a mask by path', () => {
 })
 
 describe('a mask by detector', () => {
-  test('D40: covers the text and the structured content alike', () => {
+  test('covers the text and the structured content alike', () => {
     const structured = { note: `ssn ${ssn}` }
     const body = maskedBody(result({ content: [{ type: 'text', text: JSON.stringify(structured) }], structuredContent: structured }), [anySsn])
     expect(body).toEqual({ content: [{ type: 'text', text: '{"note":"ssn [SSN]"}' }], structuredContent: { note: 'ssn [SSN]' } })
   })
 
-  test('D41: covers error message and data, _meta, progress and log messages, completions and descriptions', () => {
+  test('covers error message and data, _meta, progress and log messages, completions and descriptions', () => {
     expect(maskedBody(errorAnswer({ code: 1, message: `no ${ssn}`, data: { deep: [ssn] } }), [anySsn])).toEqual({ code: 1, message: 'no [SSN]', data: { deep: ['[SSN]'] } })
     expect(maskedBody(result({ content: [], _meta: { 'x/y': ssn } }), [anySsn])._meta).toEqual({ 'x/y': '[SSN]' })
     expect(maskedBody(notification('notifications/progress', { progressToken: 1, progress: 1, message: `at ${ssn}` }), [anySsn])['message']).toBe('at [SSN]')
@@ -103,7 +103,7 @@ describe('a mask by detector', () => {
     ).toEqual([{ role: 'user', content: { type: 'text', text: '[SSN]' } }])
   })
 
-  test('D42: a zero-width space inside, a number, and other capitals do not save a secret', () => {
+  test('a zero-width space inside, a number, and other capitals do not save a secret', () => {
     const masks = [anySsn, byDetector('card_number', { with: '[CARD]' }), byDetector('email', { with: '[MAIL]' })]
     const structured = { a: '123-45\u200b-6789', b: 4111111111111111, c: 'ADA@EXAMPLE.COM', ssn: 123456789 }
     expect(maskedBody(result({ content: [], structuredContent: structured }), masks).structuredContent).toEqual({ a: '[SSN]', b: '[CARD]', c: '[MAIL]', ssn: '[SSN]' })
@@ -114,7 +114,7 @@ describe('a mask by detector', () => {
     expect(body['contents']).toEqual([{ uri: 'a://b', text: '{"card":"[MASKED]","id":1.0}' }])
   })
 
-  test('D44: text that looks like framing stays one text', () => {
+  test('text that looks like framing stays one text', () => {
     const text = `a\n\ndata: {"jsonrpc":"2.0"}\n\nid: 9 ${ssn}`
     expect(maskedBody(result({ content: [{ type: 'text', text }] }), [anySsn]).content).toEqual([{ type: 'text', text: text.replace(ssn, '[SSN]') }])
   })

@@ -50,12 +50,12 @@ async function eventually(read: () => Promise<readonly Recorded[]>, count: numbe
 
 const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
 const malformed: readonly (readonly [string, number, string | object, Record<string, string>])[] = [
-  ['D01 a method twice', 400, '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}', {}],
-  ['D04 a method in capitals', 400, '{"jsonrpc":"2.0","id":1,"METHOD":"tools/list"}', {}],
-  ['D14 another content type', 415, ping, { 'content-type': 'text/plain' }],
+  ['a method twice', 400, '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}', {}],
+  ['a method in capitals', 400, '{"jsonrpc":"2.0","id":1,"METHOD":"tools/list"}', {}],
+  ['another content type', 415, ping, { 'content-type': 'text/plain' }],
   ['no acceptable answer', 406, ping, { accept: 'text/html' }],
-  ['D18 too large', 413, { ...ping, params: { x: 'x'.repeat(70_000) } }, {}],
-  ['D20 another name in the header', 400, { ...ping, method: 'tools/call', params: { name: 't', arguments: {}, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'u' }],
+  ['too large', 413, { ...ping, params: { x: 'x'.repeat(70_000) } }, {}],
+  ['another name in the header', 400, { ...ping, method: 'tools/call', params: { name: 't', arguments: {}, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'u' }],
 ]
 test.each(malformed)('%s: one record, by whom it was sent, and the server hears nothing', async (name, status, body, headers) => {
   const subject = `caller of ${name}`
@@ -77,7 +77,7 @@ test('an argument that differs from its header is on record in the caller\'s own
   expect(JSON.stringify((await get(`sessions/${String(session?.['id'])}/events`)).items)).toContain('sallyport/header_mismatch')
 })
 
-test('D29 no token, a token for another server, and one that is none: one record for each reason, with how often, and without the token', async () => {
+test('no token, a token for another server, and one that is none: one record for each reason, with how often, and without the token', async () => {
   const foreign = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
   const attempts = [undefined, foreign, 'no.token.at-all']
   for (let round = 0; round < 10; round += 1) for (const token of attempts) expect((await post(gateway.mcp('other'), token, ping)).status).toBe(401)
@@ -89,7 +89,7 @@ test('D29 no token, a token for another server, and one that is none: one record
   }
 })
 
-test('D24 a host and an origin that may not call, and a stranger at the API', async () => {
+test('a host and an origin that may not call, and a stranger at the API', async () => {
   const ask = (path: string, headers: Record<string, string>) =>
     new Promise<number>((resolve) => http.get(`${gateway.url}${path}`, { headers }, (response) => (response.resume(), resolve(response.statusCode ?? 0))))
   expect(await ask('/mcp/stub', { host: 'evil.example' })).toBe(403)

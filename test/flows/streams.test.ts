@@ -115,7 +115,7 @@ test('a refused request of the server is answered on the client\'s behalf; a ref
   expect(replies).toMatchObject([{ id: 'r1', error: { code: -32601 } }, { id: 'r2', error: {} }])
 })
 
-test('D45: a modern server\'s request and an answer nobody asked for are dropped, and the stream ends', async () => {
+test('a modern server\'s request and an answer nobody asked for are dropped, and the stream ends', async () => {
   play = (id, response) => {
     events(response, [frame({ jsonrpc: '2.0', id: 'q', method: 'sampling/createMessage', params: {} }), frame(answer(id))])
     response.end()

@@ -20,7 +20,7 @@ describe('groups', () => {
     expect(read({})).toMatchObject({ groups: [], groups_known: true })
   })
   test.each<readonly [string, JsonObject]>([
-    ['Entra names a place to ask instead (D33)', { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://graph.example' } } }],
+    ['Entra names a place to ask instead', { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://graph.example' } } }],
     ['Entra says that there are groups', { hasgroups: true }],
     ['the claim holds something else', { groups: { a: 1 } }],
     ['one of them is no text', { groups: ['a', 1] }],

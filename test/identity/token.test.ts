@@ -33,7 +33,7 @@ test('a good token names its actor, its expiry and its hash', async () => {
   })
 })
 
-describe('D29: a token that does not fit is refused with 401, invalid_token and the address of the metadata', () => {
+describe('a token that does not fit is refused with 401, invalid_token and the address of the metadata', () => {
   const hmacWithPublicKey = async () => {
     const pem = await exportSPKI((await importJWK(rsa.jwk, 'RS256', { extractable: true })) as CryptoKey)
     const signed = `${encode({ alg: 'HS256', kid: rsa.kid, typ: 'at+jwt' })}.${encode({ iss: issuer.url, sub: 'job-1', aud: crm, exp: seconds(start) + 600 })}`
@@ -148,7 +148,7 @@ describe('a request brings one bearer token, in its header, or none', () => {
     expect(await ask([], api)).toMatchObject({ refusal: { status: 401, headers: { 'WWW-Authenticate': 'Bearer realm="https://gateway.example"' } } })
   })
   test.each([
-    ['two headers (D23)', async () => [...bearer(await token()), 'authorization', `Bearer ${await token()}`], 'credentials_ambiguous'],
+    ['two headers', async () => [...bearer(await token()), 'authorization', `Bearer ${await token()}`], 'credentials_ambiguous'],
     ['the same header twice', async () => { const one = bearer(await token()); return [...one, ...one.slice(2)] }, 'credentials_ambiguous'],
     ['two tokens in one header', async () => ['Authorization', `Bearer ${await token()}, Bearer ${await token()}`], 'credentials_malformed'],
     ['an empty token', async () => ['Authorization', 'Bearer '], 'credentials_malformed'],

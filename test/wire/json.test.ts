@@ -22,20 +22,20 @@ const bytes = (...parts: (string | number)[]): Uint8Array => Buffer.concat(parts
 
 describe('what is refused', () => {
   test.each([
-    ['a repeated name at the top (D01)', '{"method":"tools/list","id":1,"method":"tools/call"}', 'duplicate_key'],
+    ['a repeated name at the top', '{"method":"tools/list","id":1,"method":"tools/call"}', 'duplicate_key'],
     ['a repeated name with equal values', '{"a":1,"a":1}', 'duplicate_key'],
-    ['a name repeated in another spelling (D02)', '{"params":{"name":"a","\\u006eame":"b"}}', 'duplicate_key'],
-    ['a name repeated deep in arguments (D03)', '{"a":[{"b":[{"c":{"x":1,"y":[],"x":2}}]}]}', 'duplicate_key'],
+    ['a name repeated in another spelling', '{"params":{"name":"a","\\u006eame":"b"}}', 'duplicate_key'],
+    ['a name repeated deep in arguments', '{"a":[{"b":[{"c":{"x":1,"y":[],"x":2}}]}]}', 'duplicate_key'],
     ['a repeated empty name', '{"":1,"":2}', 'duplicate_key'],
     ['a repeated index name', '{"7":1,"a":0,"7":2}', 'duplicate_key'],
-    ['names that differ in case only (D04)', '{"method":"a","Method":"b"}', 'twin_keys'],
+    ['names that differ in case only', '{"method":"a","Method":"b"}', 'twin_keys'],
     ['twins deep down', '{"a":{"b":[{"Sql":1,"sQL":2}]}}', 'twin_keys'],
     ['a long s as an s', '{"name\u017f":1,"names":2}', 'twin_keys'],
     ['a Kelvin sign as a k', '{"to\u212aen":1,"token":2}', 'twin_keys'],
     ['a sharp s as two', '{"stra\u00dfe":1,"STRASSE":2}', 'twin_keys'],
-    ['__proto__ (D13)', '{"params":{"__proto__":{"role":"admin"}}}', 'forbidden_key'],
+    ['__proto__', '{"params":{"__proto__":{"role":"admin"}}}', 'forbidden_key'],
     ['__proto__ in another spelling', '{"a":{"__pr\\u006fto__":1}}', 'forbidden_key'],
-    ['trailing data (D09)', '{"a":1} {"b":2}', 'not_json'],
+    ['trailing data', '{"a":1} {"b":2}', 'not_json'],
     ['trailing garbage', '{"a":1}x', 'not_json'],
     ['two objects by a line end', '{"a":1}\n{"b":2}', 'not_json'],
     ['a trailing NUL', '{"a":1}\u0000', 'not_json'],
@@ -47,7 +47,7 @@ describe('what is refused', () => {
     ['a raw line end in a string', '["a\nb"]', 'not_json'],
     ['an open string', '{"a":"b', 'not_json'],
     ['an open string that ends in a backslash', '{"a":"b\\', 'not_json'],
-    ['a lone high surrogate (D11)', '["\\ud800"]', 'lone_surrogate'],
+    ['a lone high surrogate', '["\\ud800"]', 'lone_surrogate'],
     ['a lone low surrogate after a long text', `["${'x'.repeat(100)}\\uDFFF"]`, 'lone_surrogate'],
     ['a lone surrogate in a name', '{"\\ud800":1}', 'lone_surrogate'],
     ['surrogates in the wrong order', '["\\udc00\\ud800"]', 'lone_surrogate'],
@@ -59,7 +59,7 @@ describe('what is refused', () => {
   })
 
   test.each([
-    ['FF in a string (D07)', bytes('{"a":"', 0xff, '"}')],
+    ['FF in a string', bytes('{"a":"', 0xff, '"}')],
     ['an overlong slash', bytes('{"a":"', 0xc0, 0xaf, '"}')],
     ['a surrogate in UTF-8', bytes('{"a":"', 0xed, 0xa0, 0x80, '"}')],
     ['a cut character', bytes('{"a":"', 0xe4, 0xb8, '"}')],
@@ -68,16 +68,16 @@ describe('what is refused', () => {
     expect(refusalOf(input)).toBe('not_utf8')
   })
 
-  test('a byte order mark (D08)', () => {
+  test('a byte order mark', () => {
     expect(refusalOf(bytes(0xef, 0xbb, 0xbf, '{}'))).toBe('bom')
   })
 
-  test('one byte too many (D18)', () => {
+  test('one byte too many', () => {
     expect(refusalOf('[1234]', { maxBytes: 6 })).toBe('accepted')
     expect(refusalOf('[1234]', { maxBytes: 5 })).toBe('too_large')
   })
 
-  test('one level too many, and a bomb of them in no time (D12)', () => {
+  test('one level too many, and a bomb of them in no time', () => {
     const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
     expect(refusalOf(nested(64))).toBe('accepted')
     expect(refusalOf(nested(65))).toBe('too_deep')
@@ -101,7 +101,7 @@ describe('what is kept', () => {
   test.each([
     '1.0', '1e3', '-0', '9007199254740993', '1E-7', '0.10', '100.00', '-0.0', '0.1e1', '1.7976931348623157e308', '5e-324', '1e-400',
     '12345678901234567890.5', '0', '-1', '1.5', '-0.25', '123456789012345', '0.000001', '0.0000001', '0.1000000000000000055', '1e21', '2E5',
-  ])('the number %s prints as it was written (D10)', (source) => {
+  ])('the number %s prints as it was written', (source) => {
     expect(printed(`[${source}]`)).toBe(`[${source}]`)
     expect(printed(`{"a":{"b":[1,${source}]},"c":${source},"d":2}`)).toBe(`{"a":{"b":[1,${source}]},"c":${source},"d":2}`)
     expect(printed(source)).toBe(source)

@@ -55,7 +55,7 @@ describe('reading', () => {
     expect(reader.push(Buffer.from('\ndata: c\n\n'))).toEqual([{ data: 'c' }])
   })
 
-  test('a character cut in two is whole again (D43)', () => {
+  test('a character cut in two is whole again', () => {
     const bytes = Buffer.from('data: "世界 😀"\n\n')
     for (let at = 0; at <= bytes.length; at++) expect(readAll([bytes.subarray(0, at), bytes.subarray(at)])).toEqual([{ data: '"世界 😀"' }])
   })
@@ -84,7 +84,7 @@ describe('reading', () => {
 })
 
 describe('writing', () => {
-  test('a text with line ends stays one event (D44)', () => {
+  test('a text with line ends stays one event', () => {
     const data = JSON.stringify({ text: 'x\n\ndata: {"jsonrpc":"2.0"}\n\nid: 9\r\u2028' })
     expect(whole(writeSseEvent({ id: '3', data }))).toEqual([{ id: '3', data }])
   })
