@@ -14,7 +14,7 @@ import { receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { endIfRefused, isOutdated, isTooEarly } from './subscriptions.ts'
-import { unfoldTask } from './task-results.ts'
+import { passUnfolded } from './task-results.ts'
 import { counterKey, type ClientSession, type Pending } from './session.ts'
 
 /** Made once: an abort without a reason makes an error with a stack trace each time. */
@@ -128,8 +128,7 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
   const outcome = owner.internal === undefined ? {} : { outcome: 'dropped' as const }
   if (message.kind === 'result') owner.internal?.(nextCursor(message.body))
-  const unfolded = session.tasks.size === 0 ? undefined : await unfoldTask(message, about, session, rooms)
-  const passage = unfolded?.kind === 'refused' ? unfolded : await passMessage(unfolded?.message ?? message, about, { closes: true, ...outcome }, rooms)
+  const passage = await passUnfolded(message, about, { closes: true, ...outcome }, session, rooms)
   owner.answered = true
   if (passage.kind === 'forward') {
     if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session)
@@ -183,8 +182,7 @@ async function passNotification(message: Notification, owner: Pending | undefine
     await endIfRefused(owner, session, rooms)
     if (owner.answered) return recordOwnDenial(message, 'subscription_ended', 'its subscription is not allowed any more', 'dropped', about, true, rooms)
   }
-  const unfolded = session.tasks.size === 0 ? undefined : await unfoldTask(message, about, session, rooms)
-  const passage = unfolded?.kind === 'refused' ? unfolded : await passMessage(unfolded?.message ?? message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, rooms)
+  const passage = await passUnfolded(message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, session, rooms)
   if (passage.kind === 'forward') await where.channel.release(passage.evaluated, about)
   else if (owner !== undefined) await endIfRefused(owner, session, rooms)
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))

@@ -1,17 +1,18 @@
 import { isObject } from '../exact-json.ts'
-import type { ErrorAnswer, JsonObject, Notification, Result } from '../model.ts'
+import type { BundleDigest, ErrorAnswer, JsonObject, Notification, Result } from '../model.ts'
 import type { About, Judge, Judged } from './evaluate.ts'
-import { passMessage, withEnvelope } from './pipeline.ts'
+import { passMessage, withEnvelope, type PassOptions, type Passage } from './pipeline.ts'
 import type { ClientSession } from './session.ts'
 
 type Bearer = Result | ErrorAnswer | Notification
-export type Unfolded<M extends Bearer> = { readonly kind: 'message'; readonly message: M } | { readonly kind: 'refused'; readonly judged: Judged }
+/** `bundle` is the one that judged what was unfolded. */
+type Unfolded<M extends Bearer> = { readonly kind: 'message'; readonly message: M; readonly bundle?: BundleDigest } | { readonly kind: 'refused'; readonly judged: Judged }
 
 /**
  * The result of a task is the result of the call that made it, and is judged as that before the message that brings it: what a
  * policy hides in a call's answer is not to be had by way of a task. Any other message is left as it is.
  */
-export async function unfoldTask<M extends Bearer>(message: M, about: About, session: ClientSession, rooms: Judge): Promise<Unfolded<M>> {
+async function unfoldTask<M extends Bearer>(message: M, about: About, session: ClientSession, rooms: Judge): Promise<Unfolded<M>> {
   const place = placeOf(message)
   const task = place === undefined ? undefined : session.tasks.get(place.taskId)
   if (place === undefined || task === undefined) return { kind: 'message', message }
@@ -22,8 +23,19 @@ export async function unfoldTask<M extends Bearer>(message: M, about: About, ses
   }
   const passage = await passMessage(inner, { ...about, approval }, { closes: false }, rooms)
   if (passage.kind !== 'forward') return { kind: 'refused', judged: passage.judged }
-  const { body } = passage.evaluated.message
-  return { kind: 'message', message: body === place.result ? message : withEnvelope(message, place.put(body)) }
+  const { message: { body }, bundle } = passage.evaluated
+  return { kind: 'message', bundle, message: body === place.result ? message : withEnvelope(message, place.put(body)) }
+}
+
+/** The way of a message that may bring the result of a task: what it brings and what brings it are judged by the same bundle. */
+export async function passUnfolded<M extends Bearer>(message: M, about: About, options: PassOptions, session: ClientSession, rooms: Judge): Promise<Passage<M> | { readonly kind: 'refused'; readonly judged: Judged }> {
+  if (session.tasks.size === 0) return passMessage(message, about, options, rooms)
+  for (;;) {
+    const unfolded = await unfoldTask(message, about, session, rooms)
+    if (unfolded.kind === 'refused') return unfolded
+    const passage = await passMessage(unfolded.message, about, options, rooms)
+    if (passage.kind !== 'forward' || unfolded.bundle === undefined || unfolded.bundle === passage.evaluated.bundle) return passage
+  }
 }
 
 interface Place {

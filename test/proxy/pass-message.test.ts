@@ -5,7 +5,7 @@ import { scan } from '../../src/detect/scan.ts'
 import { redact, redactText, redactTexts } from '../../src/enforce/redact.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createMetrics } from '../../src/metrics.ts'
-import type { Ids, Json, Request } from '../../src/model.ts'
+import type { Ids, Json, Request, Result } from '../../src/model.ts'
 import type { BuiltBundle } from '../../src/policy/bundle.ts'
 import { createPolicyEngine, type PolicyEngine } from '../../src/policy/engine.ts'
 import { createCounters } from '../../src/proxy/counters.ts'
@@ -14,6 +14,7 @@ import type { Judge } from '../../src/proxy/evaluate.ts'
 import { createOwnTasks } from '../../src/proxy/own-tasks.ts'
 import { passMessage } from '../../src/proxy/pipeline.ts'
 import { createSessions } from '../../src/proxy/sessions.ts'
+import { passUnfolded } from '../../src/proxy/task-results.ts'
 import { createTurns } from '../../src/proxy/turns.ts'
 import { createRecorder } from '../../src/record/recorder.ts'
 import { createRooms } from '../../src/rooms.ts'
@@ -122,4 +123,18 @@ test('a call that cannot be recorded gives its approval back', async () => {
   const { passage, approval } = await pass()
   expect(passage).toMatchObject({ code: 'record_unavailable' })
   expect(approval.state).toBe('granted')
+})
+
+test('a bundle that changes after the result of a task was judged, before the message that brings it: both are judged by the new one', async () => {
+  const upstream: Upstream = { name: 'crm', labels: {}, secrets: [], open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
+  const session = createSessions(rooms, { all: 10, perPrincipal: 10 }).modern({ actor, upstream, revision: '2025-11-25', client: {} })
+  session.tasks.set('t1', { request, approval: undefined })
+  const word = (kind: string) => `{"kind": "${kind}", "reasons": [{"code": "said", "rule": "x/${kind}"}], "risk": 0, "listed": []}`
+  const withholding = await bundleOf(await compiler.compile(`decision := ${word('allow')} if { input.message.method == "tasks/result" } else := ${word('deny')}`))
+  let records = 0
+  recorded = async () => void ((records += 1) === 2 && (await engine.activate(withholding)))
+  const asked: Request = { ...request, id: 2, method: 'tasks/result', body: { taskId: 't1' }, envelope: { jsonrpc: '2.0', id: 2, method: 'tasks/result', params: { taskId: 't1' } } }
+  const body = { content: [] }
+  const brought: Result = { direction: 'to_client', revision: '2025-11-25', kind: 'result', id: 2, method: 'tasks/result', request: asked, envelope: { jsonrpc: '2.0', id: 2, result: body }, body }
+  expect(await passUnfolded(brought, { session, exchange: 'exg_1', actor }, { closes: true }, session, rooms)).toMatchObject({ kind: 'refused', judged: { message: { method: 'tools/call' } } })
 })
