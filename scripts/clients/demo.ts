@@ -1,9 +1,7 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { freePort } from '../../test/support/free-port.ts'
+import { startDemo } from '../../test/support/demo-process.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const run = promisify(execFile)
@@ -19,11 +17,7 @@ export interface Demo {
 
 /** A demo of its own in an empty directory. */
 export async function openDemo(cwd: string): Promise<Demo> {
-  const child = spawn(process.execPath, [main, 'demo', '--json', '--port', String(await freePort())], { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
-  const exited = once(child, 'exit')
-  const line = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), exited.then(() => undefined)])
-  if (line === undefined) throw new Error('the demo did not start')
-  const { url } = JSON.parse(String(line[0])) as { url: string }
+  const { url, close } = await startDemo(cwd)
   const tokenOf = async (persona: string, audience: string) => (await run(process.execPath, [main, 'token', persona, '--audience', audience], { cwd })).stdout.trim()
   const [token, reviewer] = await Promise.all([tokenOf('support', 'mcp/crm'), tokenOf('reviewer', 'api')])
   const headers = { authorization: `Bearer ${reviewer}`, 'content-type': 'application/json' }
@@ -44,9 +38,6 @@ export async function openDemo(cwd: string): Promise<Demo> {
       const timer = setInterval(() => void look().catch(() => undefined), 1000)
       return { stop: () => clearInterval(timer) }
     },
-    async close() {
-      child.kill('SIGTERM')
-      await exited
-    },
+    close,
   }
 }

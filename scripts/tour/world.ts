@@ -1,12 +1,10 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { freePort } from '../../test/support/free-port.ts'
+import { startDemo } from '../../test/support/demo-process.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const directory = '.sallyport'
@@ -41,19 +39,7 @@ async function findDemo(): Promise<string | undefined> {
 export async function openWorld(): Promise<World> {
   const running = await findDemo()
   if (running !== undefined) return { url: running, found: true, close: async () => {} }
-  const child = spawn(process.execPath, [main, 'demo', '--json', '--port', String(await freePort())], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const exited = once(child, 'exit')
-  const line = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), exited.then(() => undefined)])
-  if (line === undefined) throw new Error('the demo did not start')
-  const { url } = JSON.parse(String(line[0])) as { url: string }
-  return {
-    url,
-    found: false,
-    async close() {
-      child.kill('SIGTERM')
-      await exited
-    },
-  }
+  return { ...(await startDemo(process.cwd())), found: false }
 }
 
 export async function connect(url: string, persona: string): Promise<Client> {
