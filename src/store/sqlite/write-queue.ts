@@ -219,7 +219,6 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
   const queue: WriteQueue = {
     write(op, size = 256, kind = 'new') {
       const isOutcome = kind === 'outcome'
-
       const now = performance.now()
       if (state === 'broken' || state === 'starting') {
         observe?.refused?.('record_unavailable', 1)
