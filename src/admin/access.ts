@@ -1,5 +1,5 @@
 import type { Actor, KnownActor } from '../model.ts'
-import type { PersonView } from './contract/common.ts'
+import type { PersonView } from './contract/shapes.ts'
 import type { Operation } from './contract/index.ts'
 import type { Role } from './contract/me.ts'
 

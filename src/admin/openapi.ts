@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { problem } from './contract/common.ts'
+import { problem } from './contract/shapes.ts'
 import { operations, type Operation } from './contract/index.ts'
 
 const shape = (schema: z.ZodType, io: 'input' | 'output') => {

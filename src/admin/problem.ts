@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Response } from 'express'
-import type { Problem } from './contract/common.ts'
+import type { Problem } from './contract/shapes.ts'
 
 /** A refusal as a value: a handler returns one instead of an answer. */
 export interface Refused {

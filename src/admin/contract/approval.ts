@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cursor, json, limit, page, person, reason, time } from './common.ts'
+import { cursor, json, limit, page, person, reason, time } from './shapes.ts'
 
 const approvalState = z.enum(['pending', 'granted', 'refused', 'expired', 'withdrawn', 'executed', 'void'])
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { person } from './common.ts'
+import { person } from './shapes.ts'
 
 const role = z.enum(['viewer', 'reviewer', 'auditor', 'operator'])
 export type Role = z.infer<typeof role>

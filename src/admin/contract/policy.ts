@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { time } from './common.ts'
+import { time } from './shapes.ts'
 
 export const policy = z.object({
   active: z

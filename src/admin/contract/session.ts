@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cursor, decisionKind, json, limit, page, person, reason, time } from './common.ts'
+import { cursor, decisionKind, json, limit, page, person, reason, time } from './shapes.ts'
 
 /** A time in a filter: RFC 3339 with any offset. */
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))

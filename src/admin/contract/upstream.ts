@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { page } from './common.ts'
+import { page } from './shapes.ts'
 
 export const upstream = z.object({
   name: z.string(),
