@@ -1,7 +1,7 @@
 // What is stored or logged: everything detected and every masked place is replaced, whatever was decided. Nothing
 // here refuses: what cannot be replaced exactly goes as a whole.
 import { isObject, parseExactJson } from '../exact-json.ts'
-import type { Hit, Json, JsonObject, Mask, Message, Reason, Sighting, Span } from '../model.ts'
+import type { Hit, Json, JsonObject, Mask, Message, Sighting, Span } from '../model.ts'
 import { createEdits, patchText } from './edits.ts'
 import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
 import { omitLargeBlobs } from './omit.ts'
@@ -129,9 +129,4 @@ export function redactTexts(texts: readonly string[], detectors: TextFinder): re
   if (texts.length > 1 && detectors.isPlain(texts.join('\n'))) return texts
   const clean = texts.map((text) => redactText(text, detectors))
   return clean.every((text, index) => text === texts[index]) ? texts : clean
-}
-
-/** A policy's author may quote what was asked in a reason: its texts are masked before anybody sees them. */
-export function redactReasons(reasons: readonly Reason[], detectors: TextFinder): readonly Reason[] {
-  return reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message, detectors) }))
 }
