@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { chosen, findKinds } from './clients/kinds.ts'
+import { chosen, findKinds, type Kind } from './clients/kinds.ts'
 import { walk, type Walk } from './clients/steps.ts'
 import { openDemo } from './clients/demo.ts'
 import { tryServers } from './clients/servers.ts'
@@ -16,25 +16,43 @@ const directory = mkdtempSync(join(tmpdir(), 'sallyport-clients-'))
 const firstLimit = 2000
 
 try {
-  const kinds = await findKinds(directory, chosen(values.only), say)
-  const servers = await tryServers(directory, chosen(values.only), say)
+  process.exitCode = await tryAll()
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}
+
+async function tryAll(): Promise<number> {
+  const isWanted = chosen(values.only)
+  const kinds = await findKinds(directory, isWanted, say)
+  const servers = await tryServers(directory, isWanted, say)
+  if (kinds.length === 0 && servers.length === 0) {
+    say('no client or server has such a name')
+    return 2
+  }
+  const clients = kinds.length === 0 ? [] : await walkAll(kinds)
+  const lines = [
+    ...clients.map(({ name, version, walked }) => `${name} ${version}: ${summaryOf(walked)}`),
+    ...servers.map(({ name, version, ok, told }) => `${name} ${version}: ${ok === undefined ? 'not tried' : ok ? '✓' : '✗'} (${told})`),
+  ]
+  process.stdout.write(values.json ? `${JSON.stringify({ clients, servers })}\n` : `${lines.join('\n')}\n`)
+  const failed = clients.some(({ walked }) => walked !== undefined && !isGood(walked)) || servers.some(({ ok }) => ok === false)
+  return failed ? 1 : 0
+}
+
+async function walkAll(kinds: readonly Kind[]) {
   const demo = await openDemo(directory)
   const approving = demo.approveAfter(Number(values.wait) * 1000)
   say(`approvals take ${values.wait} s`)
-  const rows = await Promise.all(
-    kinds.map(async ({ name, version, open }, index) => {
-      if (open === undefined) return { name, version, walk: undefined }
-      const walked = await walk(open, demo.mcp, demo.token, firstLimit + index).catch((error: unknown) => String(error).slice(0, 300))
-      say(`${name}: ${typeof walked === 'string' ? walked : JSON.stringify(walked)}`)
-      return { name, version, walk: walked }
-    }),
-  )
-  approving.stop()
-  await demo.close()
-  process.stdout.write(values.json ? `${JSON.stringify({ clients: rows, servers })}\n` : `${[...rows.map(({ name, version, walk: walked }) => `${name} ${version}: ${summaryOf(walked)}`), ...servers.map(({ name, version, ok, told }) => `${name} ${version}: ${ok === undefined ? 'not tried' : ok ? '✓' : '✗'} (${told})`)].join('\n')}\n`)
-  process.exitCode = rows.some(({ walk: walked }) => walked !== undefined && !isGood(walked)) || servers.some(({ ok }) => ok === false) ? 1 : 0
-} finally {
-  rmSync(directory, { recursive: true, force: true })
+  const walks = kinds.map(async ({ name, version, open }, index) => {
+    if (open === undefined) return { name, version, walked: undefined }
+    const walked = await walk(open, demo.mcp, demo.token, firstLimit + index).catch((error: unknown) => String(error).slice(0, 300))
+    say(`${name}: ${typeof walked === 'string' ? walked : JSON.stringify(walked)}`)
+    return { name, version, walked }
+  })
+  return Promise.all(walks).finally(async () => {
+    approving.stop()
+    await demo.close()
+  })
 }
 
 function isGood(walked: Walk | string): boolean {
