@@ -33,6 +33,8 @@ export interface Values {
 /** Strings and booleans of OPA's runtime, made by the module or interned: the type in the first byte, then what follows here. */
 const layout = { booleans: [2, 9], strings: [4, 8], set: 7, truth: 1, length: 4, bytes: 8 } as const
 const longest = 16 * 1024
+/** To find out what a pattern means that was put together in this judgement, also where it means nothing; whether it was met before must not tell. */
+const newPatternFuel = 20_000
 
 export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Values {
   return {
@@ -75,6 +77,7 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Value
   const patternAt = (address: number): KnownPattern | undefined => {
     if (kept.has(address)) return kept.get(address)
     const text = textAt(address)
+    if (text !== undefined && address >= stable) charge(newPatternFuel)
     const pattern = text === undefined ? undefined : patterns.find(text)
     if (address < stable) kept.set(address, pattern)
     return pattern
@@ -95,7 +98,7 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Value
     isValid(address) {
       const text = textAt(address)
       if (text === undefined) return 0
-      charge(text.length)
+      charge(text.length + (address < stable ? 0 : newPatternFuel))
       return patterns.find(text) === undefined ? 0 : yes
     },
     match(first, second) {

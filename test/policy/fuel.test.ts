@@ -131,3 +131,12 @@ test('a module that brings its own fuel is refused', async () => {
   const fuelled = addFuel(await compiler.compile(loop))
   expect(() => addFuel(fuelled)).toThrow('already exports fuel')
 })
+
+test('patterns that are put together in a judgement are paid for each time, also those that mean nothing', async () => {
+  const instance = instantiate(await compileModule(await compiler.compile('decision := count([1 | some i in numbers.range(1, input.n); regex.match(sprintf("(x{1,900}){%d}", [i]), "x")])')))
+  const fuelOf = (n: number): number => instance.evaluate(entrypoint, JSON.stringify({ n }), 100_000_000).fuel
+  fuelOf(10)
+  const few = fuelOf(10)
+  expect(fuelOf(10)).toBe(few)
+  expect(fuelOf(110) - few).toBeGreaterThan(100 * 20_000)
+})
