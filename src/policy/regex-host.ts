@@ -33,8 +33,16 @@ export interface Values {
 /** Strings and booleans of OPA's runtime, made by the module or interned: the type in the first byte, then what follows here. */
 const layout = { booleans: [2, 9], strings: [4, 8], set: 7, truth: 1, length: 4, bytes: 8 } as const
 const longest = 16 * 1024
-/** To find out what a pattern means that was put together in this judgement, also where it means nothing; whether it was met before must not tell. */
-const newPatternFuel = 20_000
+const mostRepeats = 1000
+/**
+ * What it takes to find out what a pattern means that was put together in this judgement, also where it means nothing; whether it was
+ * met before must not tell. Repetitions are unrolled, up to a thousand.
+ */
+function newPatternFuel(pattern: string): number {
+  let repeats = 1
+  for (const [, least, most] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g)) repeats = Math.min(mostRepeats, repeats * Math.max(1, Number(least), Number(most ?? 0)))
+  return 1_000 + 20 * (pattern.length + repeats)
+}
 
 export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Values {
   return {
@@ -77,7 +85,7 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Value
   const patternAt = (address: number): KnownPattern | undefined => {
     if (kept.has(address)) return kept.get(address)
     const text = textAt(address)
-    if (text !== undefined && address >= stable) charge(newPatternFuel)
+    if (text !== undefined && address >= stable) charge(newPatternFuel(text))
     const pattern = text === undefined ? undefined : patterns.find(text)
     if (address < stable) kept.set(address, pattern)
     return pattern
@@ -98,7 +106,7 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Value
     isValid(address) {
       const text = textAt(address)
       if (text === undefined) return 0
-      charge(text.length + (address < stable ? 0 : newPatternFuel))
+      charge(text.length + (address < stable ? 0 : newPatternFuel(text)))
       return patterns.find(text) === undefined ? 0 : yes
     },
     match(first, second) {

@@ -1,4 +1,5 @@
 import * as opaWasm from '@open-policy-agent/opa-wasm'
+import { fuelFor } from '../../src/policy/budget.ts'
 import { addFuel } from '../../src/policy/fuel.ts'
 import { compileModule, instantiate } from '../../src/policy/host.ts'
 import { createRandom, entrypoint, openCompiler } from './support.ts'
@@ -139,4 +140,9 @@ test('patterns that are put together in a judgement are paid for each time, also
   const few = fuelOf(10)
   expect(fuelOf(10)).toBe(few)
   expect(fuelOf(110) - few).toBeGreaterThan(100 * 20_000)
+})
+
+test('a list of words as patterns is no runaway', async () => {
+  const instance = instantiate(await compileModule(await compiler.compile('decision := count([1 | some i in numbers.range(1, 1000); regex.match(sprintf(`(?i)\\bword%d\\b`, [i]), "a word7 in a text")])')))
+  expect(instance.evaluate(entrypoint, '{}', fuelFor(100))).toMatchObject({ ok: true })
 })
