@@ -82,8 +82,10 @@ function createReplica(url: string, tls: TlsIdentity | undefined, counts: boolea
   const calls = createPooledExchange(url, tls)
   const streams = createProxiedExchange(url, tls)
   const watched = (exchange: ExchangeWith): ExchangeWith => async (input: ExchangeInput) => {
-    own.inFlight += 1
-    const done = once(() => (own.inFlight -= 1))
+    if (counts) own.inFlight += 1
+    const done = once(() => {
+      if (counts) own.inFlight -= 1
+    })
     try {
       const output = await exchange(input)
       own.downSince = undefined
