@@ -1,5 +1,5 @@
-import { createPipeline, type Pipeline } from './bundle/activate.ts'
-import { createDirectorySource } from './bundle/directory.ts'
+import { createPipeline, type Pipeline } from './bundle/pipeline/activate.ts'
+import { createDirectorySource } from './bundle/source/directory.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
 import { createCore, type CoreOptions } from './core.ts'

@@ -5,8 +5,8 @@ import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
 import type { Modules, Opa, OpaBuild, OpaSources, RuleText, StageRun } from './opa.ts'
 import type { Problem } from './problem.ts'
 import { recallOf } from './recall.ts'
-import { buildData, isTest } from './sources.ts'
-import type { Sources } from './sources.ts'
+import { buildData, isTest } from './source/sources.ts'
+import type { Sources } from './source/sources.ts'
 
 export type { BuiltBundle }
 

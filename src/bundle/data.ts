@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml'
 import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import type { Files } from './sources.ts'
+import type { Files } from './source/sources.ts'
 import type { Problem } from './problem.ts'
 
 const fromYaml = (value: unknown): Json => {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Opa } from './opa.ts'
 import type { Problem } from './problem.ts'
-import { readOwn } from './read-directory.ts'
+import { readOwn } from './source/read-directory.ts'
 
 export type Formatted = { readonly ok: true; readonly changed: readonly string[] } | { readonly ok: false; readonly problems: readonly Problem[] }
 

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { readLibrary, readQuestionSchema } from './read-directory.ts'
+import { readLibrary, readQuestionSchema } from './source/read-directory.ts'
 
 /** Writes the Rego library, and the schema of the input, below a directory of policies. Returns the paths written. */
 export const writeLibrary = async (directory: string): Promise<readonly string[]> => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { BuildOptions } from './build.ts'
-import { readQuestionSchema } from './read-directory.ts'
+import { readQuestionSchema } from './source/read-directory.ts'
 
 /** The detectors that every gateway has; configuration adds others by name. */
 export const shippedDetectors = ['card_number', 'us_ssn', 'email', 'private_key', 'api_key', 'jwt'] as const

@@ -1,5 +1,5 @@
 /** Where in the pipeline something was found. */
-export type Stage = 'read' | 'check' | 'semantics' | 'test' | 'build' | 'activate'
+export type Stage = 'fetch' | 'verify' | 'read' | 'rules' | 'check' | 'semantics' | 'lint' | 'fmt' | 'test' | 'build' | 'cases' | 'sign' | 'order' | 'activate'
 
 /** What keeps a source from becoming the active bundle, or (as a warning) what its author should know. */
 export interface Problem {

@@ -6,8 +6,8 @@ import { opaSources } from './build.ts'
 import type { BuildOptions } from './build.ts'
 import type { OpaTest, OpaTestReport } from './opa.ts'
 import type { Problem } from './problem.ts'
-import { isTest } from './sources.ts'
-import type { Sources } from './sources.ts'
+import { isTest } from './source/sources.ts'
+import type { Sources } from './source/sources.ts'
 
 export interface TestRun extends OpaTest {
   /** What the host that judges made of the same test. */

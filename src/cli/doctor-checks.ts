@@ -63,7 +63,7 @@ export const checkPolicy = async (settings: Settings): Promise<readonly Check[]>
     import('../bundle/opa.ts'),
     import('../bundle/options.ts'),
     import('../bundle/problem.ts'),
-    import('../bundle/read-directory.ts'),
+    import('../bundle/source/read-directory.ts'),
   ])
   const opa = createOpa()
   try {

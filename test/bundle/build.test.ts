@@ -1,8 +1,8 @@
 import { buildBundle, digestOf } from '../../src/bundle/build.ts'
 import { packBundle, unpackBundle } from '../../src/bundle/bundle-file.ts'
 import { createOpa } from '../../src/bundle/opa.ts'
-import { readDirectory } from '../../src/bundle/read-directory.ts'
-import type { Sources } from '../../src/bundle/sources.ts'
+import { readDirectory } from '../../src/bundle/source/read-directory.ts'
+import type { Sources } from '../../src/bundle/source/sources.ts'
 import { testBundle } from '../../src/bundle/test.ts'
 import { capabilitiesWithout, example } from './support.ts'
 

@@ -1,7 +1,7 @@
 import { chmod, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readDirectory, readLibrary } from '../../src/bundle/read-directory.ts'
-import { packageOf } from '../../src/bundle/sources.ts'
+import { readDirectory, readLibrary } from '../../src/bundle/source/read-directory.ts'
+import { packageOf } from '../../src/bundle/source/sources.ts'
 import { directoryOf, example } from './support.ts'
 
 const policy = { 'policies/a/a.rego': 'package policies.a\n\nallow := true\n' }

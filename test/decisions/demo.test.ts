@@ -1,7 +1,7 @@
 import { buildBundle } from '../../src/bundle/build.ts'
 import { createOpa } from '../../src/bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from '../../src/bundle/options.ts'
-import { readDirectory } from '../../src/bundle/read-directory.ts'
+import { readDirectory } from '../../src/bundle/source/read-directory.ts'
 import { fileURLToPath } from 'node:url'
 import type { Decision, Logger } from '../../src/model.ts'
 import { createPolicyEngine } from '../../src/policy/engine.ts'

@@ -1,5 +1,5 @@
 import { createOpa } from '../../src/bundle/opa.ts'
-import { readLibrary } from '../../src/bundle/read-directory.ts'
+import { readLibrary } from '../../src/bundle/source/read-directory.ts'
 import type { Direction } from '../../src/model.ts'
 import { inputMethodOf, methodOf, served } from '../../src/wire/methods.ts'
 

@@ -1,14 +1,14 @@
 import { readFile, readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isData, readData } from './data.ts'
-import type { Modules } from './opa.ts'
-import type { Problem } from './problem.ts'
+import { isData, readData } from '../data.ts'
+import type { Modules } from '../opa.ts'
+import type { Problem } from '../problem.ts'
 import { buildData, isTest, packageOf, withLibrary } from './sources.ts'
 import type { Files, Read } from './sources.ts'
 
 const maximum = 64 * 1024 * 1024
-const shipped = fileURLToPath(new URL('../../rego/', import.meta.url))
+const shipped = fileURLToPath(new URL('../../../rego/', import.meta.url))
 const isSchema = (path: string): boolean => path.startsWith('schemas/') && path.endsWith('.json')
 export const counts = (path: string): boolean => path.endsWith('.rego') || isData(path) || isSchema(path)
 

@@ -1,6 +1,6 @@
-import type { JsonObject } from '../model.ts'
-import type { Modules } from './opa.ts'
-import type { Problem } from './problem.ts'
+import type { JsonObject } from '../../model.ts'
+import type { Modules } from '../opa.ts'
+import type { Problem } from '../problem.ts'
 
 /** Everything a bundle is built from. */
 export interface Sources {
@@ -16,8 +16,20 @@ export interface Sources {
   readonly revision: string
   readonly commit?: string
 }
+/** What a source says to a bundle that it may have to take the place of. */
+export interface Replaced {
+  readonly digest: string
+  readonly revision: string
+  readonly commit?: string
+}
 export type Read =
-  | { readonly ok: true; readonly sources: Sources; readonly warnings: readonly Problem[] }
+  | {
+      readonly ok: true
+      readonly sources: Sources
+      readonly warnings: readonly Problem[]
+      /** Why what was read may not take the place of the active bundle: it is older, or of another history. Undefined where it may. */
+      readonly follows?: (active: Replaced) => Promise<string | undefined>
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** The member of `data` in which the build tells the library what it found out. */

@@ -2,11 +2,8 @@ import { readdirSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { join } from 'node:path'
 import { readDirectory } from './read-directory.ts'
-import type { Read } from './sources.ts'
+import type { Source, Watching } from './source.ts'
 
-export interface Watching {
-  close(): void
-}
 export interface WatchOptions {
   readonly onChange: () => void
   /** Milliseconds of quiet before a change is told: an editor writes a file in several steps. */
@@ -62,12 +59,6 @@ export const watchDirectory = (path: string, { onChange, quiet = 100, interval =
       watcher?.close()
     },
   }
-}
-
-/** Where bundles come from. `watch` tells that `read` may answer something new. */
-export interface Source {
-  read(): Promise<Read>
-  watch?(onChange: () => void): Watching
 }
 
 export const createDirectorySource = (path: string): Source => ({

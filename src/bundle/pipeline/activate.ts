@@ -1,11 +1,11 @@
-import type { BundleDigest, Clock, Logger } from '../model.ts'
-import type { BuiltBundle } from '../policy/bundle.ts'
-import { buildBundle } from './build.ts'
-import type { BuildOptions } from './build.ts'
-import type { Source, Watching } from './directory.ts'
-import type { StageRun } from './opa.ts'
-import { problemText } from './problem.ts'
-import type { Problem, Stage } from './problem.ts'
+import type { BundleDigest, Clock, Logger } from '../../model.ts'
+import type { BuiltBundle } from '../../policy/bundle.ts'
+import { buildBundle } from '../build.ts'
+import type { BuildOptions } from '../build.ts'
+import type { Source, Watching } from './source/source.ts'
+import type { StageRun } from '../opa.ts'
+import { problemText } from '../problem.ts'
+import type { Problem, Stage } from '../problem.ts'
 
 /** What judges. `activate` swaps atomically or throws and changes nothing. */
 export interface Activator {

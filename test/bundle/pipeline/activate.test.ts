@@ -1,13 +1,13 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createPipeline } from '../../src/bundle/activate.ts'
-import type { Pipeline, Run } from '../../src/bundle/activate.ts'
-import { createDirectorySource, watchDirectory } from '../../src/bundle/directory.ts'
-import type { Source } from '../../src/bundle/directory.ts'
-import { createOpa } from '../../src/bundle/opa.ts'
-import type { Logger, Question } from '../../src/model.ts'
-import { createPolicyEngine } from '../../src/policy/engine.ts'
-import { directoryOf, put } from './support.ts'
+import { createPipeline } from '../../../src/bundle/pipeline/activate.ts'
+import type { Pipeline, Run } from '../../../src/bundle/pipeline/activate.ts'
+import { createDirectorySource, watchDirectory } from '../../../src/bundle/source/directory.ts'
+import type { Source } from '../../../src/bundle/source/source.ts'
+import { createOpa } from '../../../src/bundle/opa.ts'
+import type { Logger, Question } from '../../../src/model.ts'
+import { createPolicyEngine } from '../../../src/policy/engine.ts'
+import { directoryOf, put } from '../support.ts'
 
 const opa = createOpa()
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
