@@ -24,7 +24,7 @@ const entries: readonly Entry[] = [
   { name: 'validate', says: 'check the configuration and stop', load: async () => (await import('./validate.ts')).registerValidate },
   { name: 'doctor', says: 'check that the gateway could run here, and say what to do if not', load: async () => (await import('./doctor.ts')).registerDoctor },
   { name: 'token', says: 'print a token for one of the people of the demo', load: async () => (await import('./demo.ts')).registerToken },
-  { name: 'policy', says: 'check, test, build and evaluate policies', load: async () => (await import('./policy.ts')).registerPolicy },
+  { name: 'policy', says: 'check, test, build and evaluate policies', load: async () => (await import('./policy/index.ts')).registerPolicy },
   { name: 'sessions', says: 'list, show and replay recorded sessions', load: async () => (await import('./sessions.ts')).registerSessions },
   { name: 'approvals', says: 'list, show and answer approvals', load: async () => (await import('./approvals.ts')).registerApprovals },
 ]

@@ -1,4 +1,4 @@
-import type { PipelineStatus } from '../bundle/activate.ts'
+import type { PipelineStatus } from '../bundle/pipeline/activate.ts'
 import type { Settings } from '../config/schema.ts'
 import type { SecretValues } from '../config/secrets.ts'
 import type { Snapshot } from '../metrics.ts'

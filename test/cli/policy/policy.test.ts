@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
-import { createOpa } from '../../src/bundle/opa.ts'
-import { createOutput } from '../../src/cli/output.ts'
-import { registerPolicy } from '../../src/cli/policy.ts'
-import type { Json } from '../../src/model.ts'
+import { createOpa } from '../../../src/bundle/opa.ts'
+import { createOutput } from '../../../src/cli/output.ts'
+import { registerPolicy } from '../../../src/cli/policy/index.ts'
+import type { Json } from '../../../src/model.ts'
 
-const example = fileURLToPath(new URL('../bundle/source', import.meta.url))
+const example = fileURLToPath(new URL('../../bundle/source', import.meta.url))
 const scratch = (): Promise<string> => mkdtemp(join(tmpdir(), 'sallyport-test-'))
 const copyOf = async (changes: Readonly<Record<string, string>>): Promise<string> => {
   const root = await scratch()
@@ -198,7 +198,7 @@ describe('library', () => {
 })
 
 test('the command itself runs, prints and exits so', () => {
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
   const ran = spawnSync(process.execPath, [main, 'policy', 'check', '--dir', example, '--json'], { encoding: 'utf8' })
   expect(ran).toMatchObject({ status: 0, stderr: '' })
   expect(JSON.parse(ran.stdout)).toMatchObject({ ok: true })

@@ -1,10 +1,10 @@
-import type { Decision } from '../model.ts'
-import { problemText } from '../bundle/problem.ts'
-import type { Problem } from '../bundle/problem.ts'
-import { agrees } from '../bundle/test.ts'
-import type { TestReport, TestRun } from '../bundle/test.ts'
-import { printable } from './output.ts'
-import type { Output } from './output.ts'
+import type { Decision } from '../../model.ts'
+import { problemText } from '../../bundle/problem.ts'
+import type { Problem } from '../../bundle/problem.ts'
+import { agrees } from '../../bundle/test.ts'
+import type { TestReport, TestRun } from '../../bundle/test.ts'
+import { printable } from '../output.ts'
+import type { Output } from '../output.ts'
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 const shown = (text: string, output: Output): void => printable(text).split('\n').forEach((line) => output.line(line))

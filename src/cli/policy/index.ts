@@ -1,0 +1,27 @@
+import type { Command } from 'commander'
+import { createOpa } from '../../bundle/opa.ts'
+import type { Opa } from '../../bundle/opa.ts'
+import type { CommandContext } from '../main.ts'
+import { addBuild } from './build.ts'
+import { addCheck } from './check.ts'
+import { addEval } from './eval.ts'
+import { addFmt } from './fmt.ts'
+import { addLibrary } from './library.ts'
+import { createTools } from './shared.ts'
+import type { AddCommand } from './shared.ts'
+import { addTest } from './test.ts'
+
+const commands: readonly AddCommand[] = [
+  addCheck,
+  addTest,
+  addBuild,
+  addEval,
+  addFmt,
+  addLibrary,
+]
+
+export const registerPolicy = (program: Command, context: CommandContext, openOpa: () => Opa = () => createOpa({ timeout: 300_000 })): void => {
+  const policy = program.command('policy').description('check, test, build and evaluate policies')
+  const tools = createTools(context, openOpa)
+  for (const add of commands) add(policy, tools)
+}
