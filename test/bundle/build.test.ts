@@ -1,5 +1,5 @@
 import { buildBundle, digestOf } from '../../src/bundle/build.ts'
-import { packBundle, unpackBundle } from '../../src/bundle/bundle-file.ts'
+import { packBundle, unpackBundle } from '../../src/bundle/trust/bundle-file.ts'
 import { createOpa } from '../../src/bundle/opa.ts'
 import { readDirectory } from '../../src/bundle/source/read-directory.ts'
 import type { Sources } from '../../src/bundle/source/sources.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { unpackBundle } from '../bundle-file.ts'
+import { unpackBundle } from '../trust/bundle-file.ts'
 import { readDirectory } from './read-directory.ts'
 import type { Read } from './sources.ts'
 

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { packBundle } from '../../bundle/bundle-file.ts'
+import { packBundle } from '../../bundle/trust/bundle-file.ts'
 import { bundle, detector, dir, json } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
 

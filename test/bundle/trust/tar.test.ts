@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { unpackBundle } from '../../src/bundle/bundle-file.ts'
-import { readTar, writeTar } from '../../src/bundle/tar.ts'
-import { directoryOf } from './support.ts'
+import { unpackBundle } from '../../../src/bundle/trust/bundle-file.ts'
+import { readTar, writeTar } from '../../../src/bundle/trust/tar.ts'
+import { directoryOf } from '../support.ts'
 
 const long = `policies/${'very-'.repeat(15)}/${'long-'.repeat(10)}/é.rego`
 const files = new Map([

@@ -1,10 +1,10 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { BuiltBundle } from '../policy/bundle.ts'
-import { withoutTests } from './build.ts'
-import { parseExactJson } from '../exact-json.ts'
-import { counts, sourcesOf } from './source/read-directory.ts'
-import { buildData } from './source/sources.ts'
-import type { Read, Sources } from './source/sources.ts'
+import type { BuiltBundle } from '../../policy/bundle.ts'
+import { withoutTests } from '../build.ts'
+import { parseExactJson } from '../../exact-json.ts'
+import { counts, sourcesOf } from '../source/read-directory.ts'
+import { buildData } from '../source/sources.ts'
+import type { Read, Sources } from '../source/sources.ts'
 import { readTar, writeTar } from './tar.ts'
 
 const maximum = 64 * 1024 * 1024
