@@ -33,6 +33,8 @@ export interface EventRow {
   readonly message: string
   /** True for the last event of its exchange. */
   readonly closes: boolean
+  /** What a policy was asked beside what the event shows, as `basis.ts` prints it; null where no policy was asked. */
+  readonly basis: string | null
 }
 /** The store gives the `seq` when it writes: the only place that knows which events really lasted. */
 export type NewEvent = Omit<EventRow, 'seq'>

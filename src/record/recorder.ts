@@ -96,7 +96,7 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, p
     const decision = decisionToKeep(exchange.decision)
     return {
       session, at, exchange: exchange.exchange, direction: message.direction, kind: message.kind, method, call, decision, bundle: decision.bundle, outcome,
-      findings: redactFindings(exchange.findings), message: print(envelope), closes,
+      findings: redactFindings(exchange.findings), message: print(envelope), closes, basis: null,
     }
   }
 

@@ -39,6 +39,7 @@ export function readEvent(session: SessionId, row: Selectable<EventTable>): Even
     findings: JSON.parse(row.findings) as EventRow['findings'],
     message: row.message,
     closes: row.closes === 1,
+    basis: row.basis,
   }
 }
 

@@ -47,6 +47,7 @@ export interface EventTable {
   findings: string
   message: string
   closes: number
+  basis: string | null
 }
 
 /** Exchanges whose request went out and whose last message is not recorded: what a crash leaves `unknown`. */

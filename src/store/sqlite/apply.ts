@@ -54,11 +54,11 @@ export function createApplier(db: DatabaseSync, run: string, writer: number | un
   }
 
   function append(op: EventOp): undefined {
-    const [, id, at, exchange, direction, kind, method, call, decisionKind, decision, bundle, outcome, findings, message, closes, callTerm] = op
+    const [, id, at, exchange, direction, kind, method, call, decisionKind, decision, bundle, outcome, findings, message, closes, callTerm, basis] = op
     const session = sessionOf(id)
     wrote = true
     const { lastInsertRowid: n } = sql.addEvent.run(
-      session.n, session.events + 1, at, exchange, direction, kind, method, call, decision, bundle, outcome, findings, message, closes,
+      session.n, session.events + 1, at, exchange, direction, kind, method, call, decision, bundle, outcome, findings, message, closes, basis,
     )
     session.events += 1
     if (decisionKind === 'deny') session.denied += 1
@@ -120,8 +120,8 @@ function prepareAll(db: DatabaseSync) {
     count: db.prepare('UPDATE session SET events = ?, denied = ?, masked = ?, approvals = ? WHERE n = ?'),
     addTerm: db.prepare('INSERT INTO session_term (term, started_at, session) VALUES (?, ?, ?) ON CONFLICT DO NOTHING'),
     addEvent: db.prepare(
-      `INSERT INTO event (session, seq, at, exchange, direction, kind, method, call, decision, bundle, outcome, findings, message, closes)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO event (session, seq, at, exchange, direction, kind, method, call, decision, bundle, outcome, findings, message, closes, basis)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     // What the server asks while it works shares the exchange; only the request that began it can be left unknown.
     openExchange: db.prepare(

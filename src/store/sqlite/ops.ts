@@ -31,6 +31,7 @@ export type EventOp = readonly [
   message: string,
   closes: 0 | 1,
   call_term: string | null,
+  basis: string | null,
 ]
 
 /** The first op's number and the ops, which are numbered one by one. */

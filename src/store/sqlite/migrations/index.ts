@@ -2,6 +2,7 @@ import type { Migration } from '../migrate.ts'
 import { sessionsAndApprovals } from './001-sessions-and-approvals.ts'
 import { legs } from './002-legs.ts'
 import { writers } from './003-writers.ts'
+import { basis } from './004-basis.ts'
 
 /** In order; a migration that was released never changes. */
-export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers]
+export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis]
