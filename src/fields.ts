@@ -74,3 +74,16 @@ export const secret = () => z.union([
 ], { error: 'one of { env: NAME }, { file: PATH }, { command: [PROGRAM, ARGUMENT, …] }' }).meta({ title: 'env, file or command' })
 
 export type SecretSource = z.output<ReturnType<typeof secret>>
+
+/** TLS towards a server that the gateway calls. */
+export const tls = () => z.strictObject({
+  ca: z.strictObject({ file: path('a file with certificates') }).optional()
+    .meta({ description: 'The certificates, as PEM, of the authorities by which this server is verified, in place of the public ones.' }),
+  certificate: z.strictObject({ file: path('a file with a certificate') }).optional()
+    .meta({ description: 'The client certificate, as PEM, that the gateway presents to the server; the certificates of its issuers may follow in the file.' }),
+  key_from: secret().optional().meta({ description: 'The private key of that certificate, as PEM without a passphrase.' }),
+}).superRefine((tls, context) => {
+  if (tls.certificate !== undefined && tls.key_from === undefined) context.addIssue({ code: 'custom', path: ['key_from'], input: undefined, message: 'the private key of the certificate' })
+  if (tls.key_from !== undefined && tls.certificate === undefined) context.addIssue({ code: 'custom', path: ['certificate'], input: undefined, message: 'the certificate of the key' })
+  if (Object.keys(tls).length === 0) context.addIssue({ code: 'custom', path: [], input: tls, message: 'ca, or certificate and key_from' })
+}).meta({ description: 'TLS towards the server, at least version 1.2. The server is always verified.' })

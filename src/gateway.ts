@@ -1,5 +1,5 @@
 import { createPipeline, type Pipeline } from './bundle/pipeline/activate.ts'
-import { createDirectorySource } from './bundle/source/directory.ts'
+import { createSource, nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
 import { createCore, type CoreOptions } from './core.ts'
@@ -28,7 +28,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const opa = createOpa()
   const pipeline = createPipeline({
     ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine, logger, clock,
-    source: createDirectorySource(settings.policy.source.path), onRun: ({ error }) => metrics.policyRun(error === undefined),
+    source: createSource(settings.policy), onRun: ({ error }) => metrics.policyRun(error === undefined),
   })
   metrics.watchBundle(() => ageOf(pipeline, clock))
   const server = createServer(core.app)
@@ -50,7 +50,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       try {
         await core.recover()
         const run = await pipeline.run()
-        if (engine.active() === undefined) throw new Error(`the policies of ${settings.policy.source.path} cannot be used:\n${run.error ?? 'no bundle was built'}`)
+        if (engine.active() === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         const { host, port } = settings.listen
         const bound = await listenOn(server, host, port)
         if (metricsServer !== undefined && settings.metrics !== undefined) await listenOn(metricsServer, settings.metrics.host, settings.metrics.port)

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPipeline } from './bundle/pipeline/activate.ts'
-import { createDirectorySource } from './bundle/source/directory.ts'
+import { createSource, nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
 import { detectorsOf, interrupted } from './core.ts'
@@ -51,7 +51,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   const opa = createOpa()
   const pipeline = createPipeline({
     ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine: pool, logger, clock,
-    source: createDirectorySource(settings.policy.source.path), onRun: ({ error }) => own.policyRun(error === undefined),
+    source: createSource(settings.policy), onRun: ({ error }) => own.policyRun(error === undefined),
   })
   own.watchBundle(() => ageOf(pipeline, clock))
   const front = createFront({ pass: pool.pass, mostWaiting: settings.limits.connections })
@@ -77,7 +77,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
       try {
         const [, run] = await Promise.all([pool.start(), pipeline.run()])
         const { active } = pipeline.status()
-        if (active === undefined) throw new Error(`the policies of ${settings.policy.source.path} cannot be used:\n${run.error ?? 'no bundle was built'}`)
+        if (active === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         await pool.open()
         const { host, port } = settings.listen
         const bound = await listenOn(front.server, host, port)

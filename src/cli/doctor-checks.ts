@@ -58,18 +58,18 @@ export const checkStore = async (settings: Settings): Promise<readonly Check[]> 
 
 /** Builds the policies as the gateway would. */
 export const checkPolicy = async (settings: Settings): Promise<readonly Check[]> => {
-  const [{ buildBundle }, { createOpa }, { readBuildOptions, shippedDetectors }, { problemText }, { readDirectory }] = await Promise.all([
+  const [{ buildBundle }, { createOpa }, { readBuildOptions, shippedDetectors }, { problemText }, { createSource, nameOf }] = await Promise.all([
     import('../bundle/build.ts'),
     import('../bundle/opa.ts'),
     import('../bundle/options.ts'),
     import('../bundle/problem.ts'),
-    import('../bundle/source/read-directory.ts'),
+    import('../bundle/source/create.ts'),
   ])
   const opa = createOpa()
   try {
-    const read = await readDirectory(settings.policy.source.path)
+    const read = await createSource(settings.policy).read()
     const built = read.ok ? await buildBundle(read.sources, { opa, ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])) }) : read
-    if (built.ok) return [{ check: 'policy', state: 'ok', says: `${settings.policy.source.path} builds as ${built.bundle.digest}` }]
+    if (built.ok) return [{ check: 'policy', state: 'ok', says: `${nameOf(settings.policy.source)} builds as ${built.bundle.digest}` }]
     return built.problems.map((problem): Check => ({ check: 'policy', state: 'failed', says: problemText(problem), remedy: 'correct the policy; `sallyport policy check --dir DIRECTORY` says the same' }))
   } catch (error) {
     return [{ check: 'policy', state: 'failed', says: `the policies cannot be built here: ${say(error)}`, remedy: 'see that the installation is complete' }]

@@ -29,6 +29,22 @@ const keyFile = async (file: string): Promise<Found> => {
   }
 }
 
+const readable = async (file: string): Promise<Found> => {
+  const about = await stat(file).catch(codeOf)
+  if (typeof about === 'string') return { found: `a file that cannot be read (${about})`, expected: 'a readable file' }
+  if (!about.isFile() || about.size === 0) return { found: about.isFile() ? 'an empty file' : 'something that is not a file', expected: 'a file with something in it' }
+  return access(file, constants.R_OK).then(() => undefined, error => ({ found: `a file that cannot be read (${codeOf(error)})`, expected: 'a readable file' }))
+}
+
+/** Where a section names files, but not the files that hold secrets. */
+const fileSteps = (value: unknown, steps: Steps): readonly Steps[] => {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = [...steps, Array.isArray(value) ? Number(key) : key]
+    return key.endsWith('_from') ? [] : key === 'file' && typeof inner === 'string' ? [at] : fileSteps(inner, at)
+  })
+}
+
 const databaseFile = async (path: string): Promise<Found> => {
   const expected = 'a file that can be written'
   const file = await stat(path).catch(() => undefined)
@@ -48,6 +64,7 @@ export const findFileProblems = async (content: unknown, directory: string): Pro
     if (problem !== undefined) problems.push({ steps, ...problem })
   }
   if (valueAt(content, ['policy', 'source', 'kind']) === 'directory') await check(['policy', 'source', 'path'], policyDirectory)
+  for (const steps of fileSteps(valueAt(content, ['policy']), ['policy'])) await check(steps, readable)
   if (valueAt(content, ['store', 'kind']) === 'sqlite') await check(['store', 'path'], databaseFile)
   const issuers = valueAt(content, ['identity', 'issuers'])
   for (const index of Array.isArray(issuers) ? issuers.keys() : []) await check(['identity', 'issuers', index, 'jwks', 'file'], keyFile)

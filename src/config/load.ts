@@ -95,13 +95,28 @@ const absoluteTls = (upstream: NonNullable<PartialSettings['upstreams']>[string]
   return { ...upstream, tls }
 }
 
+/** Every file that a section names begins at the configuration; where a secret comes from is read elsewhere. */
+const absoluteFiles = <T>(value: T, directory: string): T => {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(inner => absoluteFiles(inner, directory)) as T
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => {
+    if (key.endsWith('_from')) return [key, inner]
+    return [key, key === 'file' && typeof inner === 'string' ? resolve(directory, inner) : absoluteFiles(inner, directory)]
+  })) as T
+}
+
+const absolutePolicy = (policy: NonNullable<PartialSettings['policy']>, directory: string): typeof policy => {
+  const { source } = policy
+  return { ...absoluteFiles(policy, directory), source: source.kind === 'directory' ? { ...source, path: resolve(directory, source.path) } : absoluteFiles(source, directory) }
+}
+
 const absolute = (settings: PartialSettings, directory: string): PartialSettings => {
   const { store, policy, identity, upstreams } = settings
   return {
     ...settings,
     ...(upstreams === undefined ? {} : { upstreams: Object.fromEntries(Object.entries(upstreams).map(([name, one]) => [name, absoluteTls(one, directory)])) }),
     ...(store === undefined ? {} : { store: { ...store, path: resolve(directory, store.path) } }),
-    ...(policy === undefined ? {} : { policy: { ...policy, source: { ...policy.source, path: resolve(directory, policy.source.path) } } }),
+    ...(policy === undefined ? {} : { policy: absolutePolicy(policy, directory) }),
     ...(identity === undefined ? {} : {
       identity: {
         ...identity,
@@ -132,7 +147,7 @@ const readSecrets = async (content: unknown, directory: string, env: Environment
   const problems: Weakness[] = []
   const warnings: string[] = []
   let storeKey: Uint8Array | undefined
-  await Promise.all(secretPlaces({ store: valueAt(content, ['store']), upstreams: valueAt(content, ['upstreams']) }, []).map(async ({ steps, path, source }) => {
+  await Promise.all(secretPlaces({ store: valueAt(content, ['store']), policy: valueAt(content, ['policy']), upstreams: valueAt(content, ['upstreams']) }, []).map(async ({ steps, path, source }) => {
     const read = await readSecret(source, directory, env)
     if (!read.ok) return void problems.push({ steps, found: read.found, expected: read.expected })
     values.set(path, read.value)
@@ -145,7 +160,7 @@ const readSecrets = async (content: unknown, directory: string, env: Environment
     }
     if (read.exposed) warnings.push(`${path}: the file of this secret can be read or written by others`)
     // RFC 9110 section 5.5: anything else in a header would be another header.
-    if (path.includes('.credentials.') && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(read.value)) problems.push({ steps, found: 'a secret with signs that no header can carry', expected: 'visible ASCII characters' })
+    if (path.includes('.credentials.') && !path.endsWith('.key') && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(read.value)) problems.push({ steps, found: 'a secret with signs that no header can carry', expected: 'visible ASCII characters' })
     if (read.value.includes('\0')) problems.push({ steps, found: 'a secret with NUL', expected: 'a text' })
     return undefined
   }))

@@ -7,6 +7,7 @@ import type { Weakness } from './weak.ts'
 
 type UpstreamSettings = Settings['upstreams'][string]
 type TlsSettings = NonNullable<Extract<UpstreamSettings, { urls: unknown }>['tls']>
+type SourceSettings = Settings['policy']['source']
 
 /** What TLS connections to a server are made with, as PEM. Holds a private key: never print it. */
 export interface UpstreamTls {
@@ -16,16 +17,20 @@ export interface UpstreamTls {
 }
 
 const keyPath = (name: string): string => `upstreams.${name}.tls.key`
+const sourceKeyPath = 'policy.source.tls.key'
+
+const readTls = ({ ca, certificate }: TlsSettings, key: () => string): UpstreamTls => ({
+  ...(ca === undefined ? {} : { ca: readFileSync(ca.file, 'utf8') }),
+  ...(certificate === undefined ? {} : { cert: readFileSync(certificate.file, 'utf8'), key: key() }),
+})
 
 /** Of settings whose files were looked at by `findTlsProblems`. */
-export const tlsOf = (name: string, upstream: UpstreamSettings, secrets: Secrets): UpstreamTls | undefined => {
-  if (!('urls' in upstream) || upstream.tls === undefined) return undefined
-  const { ca, certificate } = upstream.tls
-  return {
-    ...(ca === undefined ? {} : { ca: readFileSync(ca.file, 'utf8') }),
-    ...(certificate === undefined ? {} : { cert: readFileSync(certificate.file, 'utf8'), key: secrets.get(keyPath(name)) }),
-  }
-}
+export const tlsOf = (name: string, upstream: UpstreamSettings, secrets: Secrets): UpstreamTls | undefined =>
+  'urls' in upstream && upstream.tls !== undefined ? readTls(upstream.tls, () => secrets.get(keyPath(name))) : undefined
+
+/** The same for the server that policies come from. */
+export const tlsOfSource = (source: SourceSettings, secrets: Secrets): UpstreamTls | undefined =>
+  source.kind === 'bundle' && source.tls !== undefined ? readTls(source.tls, () => secrets.get(sourceKeyPath)) : undefined
 
 const begin = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
 
@@ -48,8 +53,8 @@ const keyProblem = (certificate: X509Certificate, key: string): string | undefin
   }
 }
 
-const problemsOf = async (name: string, { ca, certificate }: TlsSettings, key: string | undefined): Promise<readonly Weakness[]> => {
-  const at = (...steps: string[]): Weakness['steps'] => ['upstreams', name, 'tls', ...steps]
+const problemsOf = async (whose: Weakness['steps'], { ca, certificate }: TlsSettings, key: string | undefined): Promise<readonly Weakness[]> => {
+  const at = (...steps: string[]): Weakness['steps'] => [...whose, 'tls', ...steps]
   const problems: Weakness[] = []
   if (ca !== undefined) {
     const read = await certificates(ca.file)
@@ -65,8 +70,11 @@ const problemsOf = async (name: string, { ca, certificate }: TlsSettings, key: s
 }
 
 /** Looks at every certificate and key for servers: a gateway that starts can use them. */
-export const findTlsProblems = async ({ upstreams }: PartialSettings, secrets: ReadonlyMap<string, string>): Promise<readonly Weakness[]> => {
-  const found = await Promise.all(Object.entries(upstreams ?? {}).map(([name, upstream]) =>
-    'urls' in upstream && upstream.tls !== undefined ? problemsOf(name, upstream.tls, secrets.get(keyPath(name))) : []))
+export const findTlsProblems = async ({ upstreams, policy }: PartialSettings, secrets: ReadonlyMap<string, string>): Promise<readonly Weakness[]> => {
+  const found = await Promise.all([
+    policy?.source.kind === 'bundle' && policy.source.tls !== undefined ? problemsOf(['policy', 'source'], policy.source.tls, secrets.get(sourceKeyPath)) : [],
+    ...Object.entries(upstreams ?? {}).map(([name, upstream]) =>
+      'urls' in upstream && upstream.tls !== undefined ? problemsOf(['upstreams', name], upstream.tls, secrets.get(keyPath(name))) : []),
+  ])
   return found.flat()
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { path, secret, text, url } from '../fields.ts'
+import { secret, text, tls, url } from '../fields.ts'
 
 // What the gateway or the HTTP client writes itself must not be overwritten by a credential.
 const reserved = /^(?:host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|content-.*|accept.*|expect|mcp-.*|last-event-id|proxy-.*)$/i
@@ -41,18 +41,6 @@ const environment = z.record(
   }
 }).default({})
 
-const tls = z.strictObject({
-  ca: z.strictObject({ file: path('a file with certificates') }).optional()
-    .meta({ description: 'The certificates, as PEM, of the authorities by which this server is verified, in place of the public ones.' }),
-  certificate: z.strictObject({ file: path('a file with a certificate') }).optional()
-    .meta({ description: 'The client certificate, as PEM, that the gateway presents to the server; the certificates of its issuers may follow in the file.' }),
-  key_from: secret().optional().meta({ description: 'The private key of that certificate, as PEM without a passphrase.' }),
-}).superRefine((tls, context) => {
-  if (tls.certificate !== undefined && tls.key_from === undefined) context.addIssue({ code: 'custom', path: ['key_from'], input: undefined, message: 'the private key of the certificate' })
-  if (tls.key_from !== undefined && tls.certificate === undefined) context.addIssue({ code: 'custom', path: ['certificate'], input: undefined, message: 'the certificate of the key' })
-  if (Object.keys(tls).length === 0) context.addIssue({ code: 'custom', path: [], input: tls, message: 'ca, or certificate and key_from' })
-}).meta({ description: 'TLS towards the server, at least version 1.2. The server is always verified.' })
-
 const httpUpstreamSettings = z.strictObject({
   url: url().optional().meta({ description: 'The endpoint of an MCP server.' }),
   urls: z.array(url(), { error: 'a list of URLs' }).min(1, { error: 'at least one URL' }).max(64, { error: 'at most 64 URLs' })
@@ -61,7 +49,7 @@ const httpUpstreamSettings = z.strictObject({
   transport: z.enum(['http', 'sse'], { error: 'http or sse' }).default('http')
     .meta({ description: '`http` is Streamable HTTP; `sse` is HTTP+SSE of 2024-11-05, for servers that offer nothing newer.' }),
   credentials: credentials.optional(),
-  tls: tls.optional(),
+  tls: tls().optional(),
   insecure_http: z.boolean({ error: 'true or false' }).default(false)
     .meta({ description: 'Weakens safety: allows a credential to be sent over plain http to another machine.' }),
   labels,

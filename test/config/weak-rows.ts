@@ -18,6 +18,9 @@ const key = (from: Content): Content => ({ store: { kind: 'sqlite', path: 'a.db'
 const keyOf = (name: string, text: string): Row => row(name, key({ env: 'KEY' }), 'store.key_from', /32 random bytes/, { env: { KEY: text } })
 const crm = (change: Content): Content => ({ upstreams: { crm: { url: 'http://127.0.0.1:9001/mcp', ...change } } })
 const bearer = (from: unknown): Content => ({ credentials: { kind: 'bearer', token_from: from } })
+const git = (name: string, change: Content, at: string, says: RegExp): Row =>
+  row(name, { policy: { source: { kind: 'git', url: 'https://git.example/policies.git', ...change } } }, `policy.source.${at}`, says)
+const deployKey = { credentials: { kind: 'deploy_key', key_from: { file: 'store.key' }, known_hosts: { file: 'store.key' } } }
 
 export const rows: readonly Row[] = [
   row('plain http for others to see', { listen: { host: '0.0.0.0' } }, 'public_url', /https/),
@@ -52,9 +55,31 @@ export const rows: readonly Row[] = [
   row('a store in memory', { store: { kind: 'sqlite', path: ':memory:', key_from: { file: 'store.key' } } }, 'store.path', /disk/),
   row('a store that is a directory', { store: { kind: 'sqlite', path: 'rego', key_from: { file: 'store.key' } } }, 'store.path', /written/),
   row('PostgreSQL', { store: { kind: 'postgres', key_from: { file: 'store.key' } } }, 'store.kind', /not available in this version/),
-  row('policies from Git', { policy: { source: { kind: 'git', url: 'https://git.example' } } }, 'policy.source.kind', /not available in this version/),
+  git('a repository without branch, tag or commit', {}, 'branch', /branch/),
+  git('a branch and a tag', { branch: 'main', tag: 'v1' }, 'tag', /either branch or tag/),
+  git('a repository over plain http', { url: 'http://git.example/p.git', branch: 'main' }, 'url', /https/),
+  git('a repository that is an option', { url: '--upload-pack=touch /tmp/x', branch: 'main' }, 'url', /https/),
+  git('a repository of another transport', { url: 'ext::sh -c touch% /tmp/x', branch: 'main' }, 'url', /https/),
+  git('a host that is an option', { url: 'ssh://-oProxyCommand=touch/x', branch: 'main', ...deployKey }, 'url', /ssh/),
+  git('a host of the short form that is an option', { url: 'git@-oProxyCommand=touch:x', branch: 'main', ...deployKey }, 'url', /ssh/),
+  git('a password in the address of a repository', { url: 'https://u:p@git.example/p.git', branch: 'main' }, 'url', /without a password/),
+  git('a branch that is an option', { branch: '--upload-pack=x' }, 'branch', /name of a branch/),
+  git('a branch that is a range', { branch: 'a..b' }, 'branch', /name of a branch/),
+  git('a branch that is a pattern', { branch: 'feature/*' }, 'branch', /name of a branch/),
+  git('a short commit', { commit: 'abc1234' }, 'commit', /full/),
+  git('a folder that leads out', { branch: 'main', path: '../other' }, 'path', /folder/),
+  git('ssh without known hosts', { url: 'git@git.example:p.git', branch: 'main', credentials: { kind: 'deploy_key', key_from: { file: 'store.key' } } }, 'credentials.known_hosts', /./),
+  git('ssh without a key', { url: 'git@git.example:p.git', branch: 'main' }, 'credentials', /deploy_key/),
+  git('known hosts that are not there', { url: 'git@git.example:p.git', branch: 'main', credentials: { kind: 'deploy_key', key_from: { file: 'store.key' }, known_hosts: { file: 'nowhere' } } }, 'credentials.known_hosts.file', /readable/),
+  git('a deploy key for https', { branch: 'main', ...deployKey }, 'credentials', /token/),
+  git('a repository asked without pause', { branch: 'main', poll: '10ms' }, 'poll', /from 1s/),
+  git('a webhook without secret', { branch: 'main', webhook: {} }, 'webhook.secret_from', /env/),
+  row('bundles over plain http', { policy: { source: { kind: 'bundle', url: 'http://bundles.example/b.tar.gz' } } }, 'policy.source.url', /https/),
+  row('a bundle server with a password in its address', { policy: { source: { kind: 'bundle', url: 'https://u:p@bundles.example/b.tar.gz' } } }, 'policy.source.url', /without user/),
+  row('a bundle server with a broken certificate', { policy: { source: { kind: 'bundle', url: 'https://bundles.example/b.tar.gz', tls: { ca: { file: 'store.key' } } } } }, 'policy.source.tls.ca.file', /PEM/),
+  row('signers of commits without Git', { policy: { source: { kind: 'directory', path: 'rego' }, verify: { commits: { allowed_signers: { file: 'store.key' } } } } }, 'policy.verify.commits', /Git/),
+  row('allowed signers that are not there', { policy: { source: { kind: 'git', url: 'https://git.example/p.git', branch: 'main' }, verify: { commits: { allowed_signers: { file: 'nowhere' } } } } }, 'policy.verify.commits.allowed_signers.file', /readable/),
   row('YAML rules', { policy: { source: { kind: 'directory', path: 'rego' }, rules: 'rules.yaml' } }, 'policy.rules', /not available in this version/),
-  row('signed policies', { policy: { source: { kind: 'directory', path: 'rego' }, verify: {} } }, 'policy.verify', /not available in this version/),
   row('people signing in', { identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }], providers: [] } }, 'identity.providers', /not available in this version/),
   row('a secret from Vault', crm(bearer({ vault: 'a/b' })), 'upstreams.crm.credentials.token_from.vault', /not available in this version/),
   row('policies that are not there', { policy: { source: { kind: 'directory', path: 'nowhere' } } }, 'policy.source.path', /directory/),

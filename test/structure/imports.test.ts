@@ -15,7 +15,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   upstream: [],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
-  config: ['identity', 'store', 'policy', 'upstream', 'admin', 'approval', 'detect', 'workers'],
+  config: ['identity', 'store', 'bundle', 'upstream', 'admin', 'approval', 'detect', 'workers'],
   admin: ['record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],

@@ -21,12 +21,15 @@ export interface Replaced {
   readonly digest: string
   readonly revision: string
   readonly commit?: string
+  readonly order?: number
 }
 export type Read =
   | {
       readonly ok: true
       readonly sources: Sources
       readonly warnings: readonly Problem[]
+      /** Where it stands among what its maker made: higher follows lower. */
+      readonly order?: number
       /** Why what was read may not take the place of the active bundle: it is older, or of another history. Undefined where it may. */
       readonly follows?: (active: Replaced) => Promise<string | undefined>
     }
