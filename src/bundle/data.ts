@@ -12,7 +12,7 @@ const fromYaml = (value: unknown): Json => {
   return value as Json
 }
 
-const parse = (path: string, text: string): unknown => {
+export const parseData = (path: string, text: string): unknown => {
   if (path.endsWith('.json')) return parseExactJson(text)
   const document = parseDocument(text, { intAsBigInt: true, uniqueKeys: true })
   if (document.errors[0]) throw document.errors[0]
@@ -43,7 +43,7 @@ export const readData = (files: Files): { data: JsonObject; problems: Problem[] 
     if (!isData(path)) continue
     const refuse = (code: string, message: string): number => problems.push({ stage: 'read', file: path, code, message })
     try {
-      const read = parse(path, text)
+      const read = parseData(path, text)
       if (!isObject(read)) {
         refuse('data_shape', 'the data must be an object')
         continue

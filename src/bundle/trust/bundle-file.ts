@@ -1,13 +1,14 @@
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
+import { parseExactJson } from '../../exact-json.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { withoutTests } from '../build.ts'
-import { parseExactJson } from '../../exact-json.ts'
 import { counts, sourcesOf } from '../source/read-directory.ts'
 import { buildData } from '../source/sources.ts'
 import type { Read, Sources } from '../source/sources.ts'
-import { readTar, writeTar } from './tar.ts'
-
-const maximum = 64 * 1024 * 1024
+import { openBundle } from './open-bundle.ts'
+import { orderOf } from './order.ts'
+import { writeTar } from './tar.ts'
+import type { Trust } from './verify.ts'
 
 /** A bundle as OPA knows it: module, data, sources and manifest. Tests stay at home. */
 export const packBundle = (sources: Sources, bundle: BuiltBundle): Buffer => {
@@ -26,11 +27,6 @@ export const packBundle = (sources: Sources, bundle: BuiltBundle): Buffer => {
   return gzipSync(writeTar(files), { level: 9 })
 }
 
-const manifestOf = (text: string | undefined): { revision?: unknown; metadata?: { sallyport?: { commit?: unknown } } } => {
-  const read: unknown = text === undefined ? {} : JSON.parse(text)
-  return typeof read === 'object' && read !== null ? read : {}
-}
-
 /** Our own build wrote this member; the next build writes it anew. */
 const withoutBuildData = (text: string): string => {
   const data = parseExactJson(text)
@@ -39,19 +35,22 @@ const withoutBuildData = (text: string): string => {
 }
 
 /** The sources in a bundle built anywhere: they are built again, its `policy.wasm` is not looked at. */
-export const unpackBundle = async (bytes: Uint8Array): Promise<Read> => {
+export const unpackBundle = async (bytes: Uint8Array, trust?: Trust): Promise<Read> => {
+  const opened = await openBundle(bytes, trust)
+  if (!opened.ok) return opened
+  const { bundle } = opened
   const files = new Map<string, string>()
   try {
-    const archive = readTar(gunzipSync(bytes, { maxOutputLength: maximum }))
     const decoder = new TextDecoder('utf-8', { fatal: true })
-    for (const [path, body] of archive) if (counts(path)) files.set(path, decoder.decode(body))
+    for (const [path, body] of bundle.files) if (counts(path)) files.set(path, decoder.decode(body))
     const data = files.get('data.json')
     if (data !== undefined) files.set('data.json', withoutBuildData(data))
-    const { revision, metadata } = manifestOf(archive.get('.manifest')?.toString())
-    const commit = metadata?.sallyport?.commit
-    return await sourcesOf(files, { revision: typeof revision === 'string' ? revision : '', ...(typeof commit === 'string' ? { commit } : {}) })
   } catch (fault) {
     const reason = fault instanceof Error ? fault.message : String(fault)
     return { ok: false, problems: [{ stage: 'read', code: 'not_a_bundle', message: `this is not a bundle: ${reason}` }] }
   }
+  const { revision = '', metadata } = bundle.manifest
+  const commit = metadata?.sallyport?.commit
+  const read = await sourcesOf(files, { revision, ...(commit === undefined ? {} : { commit }) })
+  return read.ok ? { ...read, ...orderOf(bundle) } : read
 }
