@@ -28,13 +28,16 @@ import { createSessions } from './proxy/sessions.ts'
 import { createSseEndpoint } from './proxy/sse-endpoint.ts'
 import { createOwnTasks } from './proxy/own-tasks.ts'
 import { createTurns } from './proxy/turns.ts'
+import { createBasisMaker } from './record/basis.ts'
 import { createRecorder } from './record/recorder.ts'
 import { createRooms } from './rooms.ts'
 import { stores } from './store/index.ts'
 import { createUpstreams } from './upstreams.ts'
 import { readSseMessage } from './wire/2024-11-05/message.ts'
 import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readPost, readVisit } from './wire/door.ts'
+import { namedCall } from './wire/call.ts'
 import { printJson } from './wire/json.ts'
+import { listOf } from './wire/list.ts'
 import { sseComment, writeSseEvent } from './wire/sse.ts'
 
 export interface CoreOptions {
@@ -91,9 +94,18 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   const metrics = createMetrics()
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
-  const recorder = createRecorder<Sighting>({ store: store.records, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
-  const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
   const engine = createPolicyEngine({ detectors: detectors.names, logger })
+  const basis = createBasisMaker({
+    // Between two bundles nobody can tell what the one before read.
+    reads(bundle) {
+      const active = engine.active()
+      return active?.digest === bundle ? active.input_paths : undefined
+    },
+    isClean: (value) => scanBody(value).hits.length === 0,
+    callOf: namedCall, listOf,
+  })
+  const recorder = createRecorder<Sighting>({ store: store.records, basis, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
+  const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
   const upstreams = createUpstreams({ ...settings, limits }, secrets, clean, logger)
   const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger })

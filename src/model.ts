@@ -272,6 +272,9 @@ export interface Exchange {
   readonly outcome: Outcome
   /** True for the last message of the exchange. */
   readonly closes: boolean
+  /** What the policy was asked about it, and what it said; absent where the gateway decided by itself. */
+  readonly question?: Question
+  readonly verdict?: Decision
 }
 
 declare const evaluated: unique symbol

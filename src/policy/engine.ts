@@ -25,6 +25,8 @@ export interface ActiveBundle {
   readonly commit?: string
   readonly rules: Readonly<Record<string, RuleMetadata>>
   readonly reads_groups: boolean
+  /** JSON Pointers of what its rules read; left out where that cannot be told. */
+  readonly input_paths?: readonly string[]
 }
 export interface PolicyEngine {
   /**
@@ -82,8 +84,8 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     },
     active() {
       if (current === undefined) return undefined
-      const { digest, revision, commit, rules, reads_groups } = current.bundle
-      return { digest, revision, ...(commit === undefined ? {} : { commit }), rules, reads_groups }
+      const { digest, revision, commit, rules, reads_groups, input_paths } = current.bundle
+      return { digest, revision, ...(commit === undefined ? {} : { commit }), rules, reads_groups, ...(input_paths === undefined ? {} : { input_paths }) }
     },
     async decide(question) {
       const began = performance.now()

@@ -1,4 +1,4 @@
-import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, KnownActor, Mask, Message, Outcome, Request, Scan, Sighting } from '../model.ts'
+import type { BundleDigest, Decision, Evaluated, Exchange, ExchangeId, GrantedApproval, KnownActor, Mask, Message, Outcome, Question, Request, Scan, Sighting } from '../model.ts'
 import type { Definitions } from './definitions.ts'
 import { questionOf } from './question.ts'
 import type { Rooms } from './rooms.ts'
@@ -28,6 +28,9 @@ export interface Judged<M extends Message = Message> {
   readonly message: M
   readonly scan: Scan
   readonly decision: Decision
+  /** What the policy was asked, and what it said; absent where the gateway decides by itself. */
+  readonly question?: Question
+  readonly verdict?: Decision
 }
 
 class Seal<M extends Message> {
@@ -53,10 +56,12 @@ export const isEvaluated = (value: object): boolean => Seal.made(value)
 export async function judge<M extends Message>(message: M, about: About, rooms: Judge): Promise<Judged<M>> {
   const scan = rooms.enforce.scan(message.body)
   const started = performance.now()
-  const decision = await rooms.policy.decide(questionOf(message, scan.findings, about, rooms))
+  const question = questionOf(message, scan.findings, about, rooms)
+  const decision = await rooms.policy.decide(question)
   rooms.meters.judged((performance.now() - started) / 1000)
   rooms.meters.decided(message, decision)
-  return { message, scan, decision: redactReasons(decision, rooms) }
+  const verdict = redactReasons(decision, rooms)
+  return { message, scan, decision: verdict, question, verdict }
 }
 
 // Reasons may quote what was asked: they are scanned before they are returned or stored.
@@ -90,6 +95,7 @@ export async function recordJudged(judged: Judged, outcome: Outcome, closes: boo
     decision: judged.decision,
     outcome,
     closes,
+    ...(judged.question === undefined || judged.verdict === undefined ? {} : { question: judged.question, verdict: judged.verdict }),
   }
   await rooms.record.record(exchange, copy.scan, copy.masks)
   rooms.meters.recorded((performance.now() - started) / 1000)

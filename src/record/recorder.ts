@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Clock, Decision, Exchange, Finding, JsonObject, Logger, Mask, Message, SessionId } from '../model.ts'
+import type { BasisMaker } from './basis.ts'
 import type { NewEvent, RecordStore, SessionRow } from './record-store.ts'
 
 /** A message as it may be kept: what was detected or masked in it is replaced. */
@@ -16,6 +17,7 @@ export interface RecorderOptions<Scan> {
   readonly redactText: (text: string) => string
   /** … in each of many. The same array where there is nothing to replace. */
   readonly redactTexts: (texts: readonly string[]) => readonly string[]
+  readonly basis: BasisMaker
   /** As the message is printed for whoever gets it. */
   readonly print: (envelope: JsonObject) => string
   readonly clock: Clock
@@ -35,7 +37,7 @@ export interface Recorder<Scan> {
 const mostLate = 10_000
 
 /** Turns exchanges into rows. Nothing that was detected or masked passes here unreplaced, whatever the decision. */
-export function createRecorder<Scan>({ store, redact, redactText, redactTexts, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
+export function createRecorder<Scan>({ store, redact, redactText, redactTexts, basis, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
   /** Sessions whose row could not be kept: it is put again ahead of their next event. */
   const unkept = new Map<SessionId, SessionRow>()
   /** Ends of calls that could not be recorded when they came. */
@@ -94,9 +96,12 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, p
     const { session, at, message, outcome, closes } = exchange
     const { envelope, call, method } = redact(message, scan, masks)
     const decision = decisionToKeep(exchange.decision)
+    const findings = redactFindings(exchange.findings)
+    const { verdict } = exchange
+    const kept = { envelope, method, findingsAsTheyWere: findings === exchange.findings, verdict: verdict === undefined || verdict === exchange.decision ? undefined : decisionToKeep(verdict) }
     return {
       session, at, exchange: exchange.exchange, direction: message.direction, kind: message.kind, method, call, decision, bundle: decision.bundle, outcome,
-      findings: redactFindings(exchange.findings), message: print(envelope), closes, basis: null,
+      findings, message: print(envelope), closes, basis: basis.of(exchange, kept),
     }
   }
 
@@ -112,10 +117,12 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, p
         ...(session.client.name === undefined ? {} : { name: redactText(session.client.name) }),
         ...(session.client.version === undefined ? {} : { version: redactText(session.client.version) }),
       }
+      basis.opened(session, client.name === session.client.name && client.version === session.client.version)
       put({ ...session, client, ended_at: null })
     },
     endSession(id) {
       unkept.delete(id)
+      basis.ended(id)
       store.endSession(id, clock()).catch((error: unknown) => {
         // It stays open on paper until the next start.
         logger.warn('the end of a session could not be recorded', { session: id, why: detailOf(error) })

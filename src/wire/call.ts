@@ -31,6 +31,12 @@ export function callOf(method: string, body: JsonObject): ReadCall {
   return Object.hasOwn(readers, method) ? (readers[method] as (body: JsonObject) => ReadCall)(body) : { kind: 'none' }
 }
 
+/** What a body names by itself, where it is one that its method takes. */
+export function namedCall(method: string, body: JsonObject): NamedCall | undefined {
+  const read = callOf(method, body)
+  return read.kind === 'call' ? read.call : undefined
+}
+
 /** A task stands for the call that made it, which only the session knows. */
 function task(body: JsonObject): ReadCall {
   return typeof own(body, 'taskId') === 'string' ? { kind: 'none' } : problem('expected params.taskId to be a string')

@@ -18,7 +18,7 @@ export function describeRecordStore(name: string, open: () => Promise<{ readonly
     test('a session and its events come back as they were put', async () => {
       const row = sessionRow('1', { actor: person('alice', { email: 'a@b.c', claims: { department: 'x' }, acting_for: { issuer: 'i', subject: 's' } }) })
       await records.putSession(row)
-      const sent = event('1', 'a', { findings: [{ detector: 'us_ssn', path: '/x', count: 1, confidence: 'high' }], message: '{"n":1.0,"t":"\u2028é😀"}', call: null })
+      const sent = event('1', 'a', { findings: [{ detector: 'us_ssn', path: '/x', count: 1, confidence: 'high' }], message: '{"n":1.0,"t":"\u2028é😀"}', call: null, basis: '{"no":1}' })
       await records.append(sent)
       expect(await records.getSession('ses_1')).toEqual({ ...row, events: 1, denied: 0, masked: 0, approvals: 0 })
       expect((await records.listEvents('ses_1', {})).items).toEqual([{ ...sent, seq: 1 }])

@@ -24,6 +24,7 @@ import type { Upstream } from '../../src/upstream/upstream.ts'
 import { printJson } from '../../src/wire/json.ts'
 import { decision, person, silent } from '../contract/rows.ts'
 import { bundleOf, openCompiler } from '../policy/support.ts'
+import { plainBasis } from '../record/basis.ts'
 import { scratch } from '../store/scratch.ts'
 
 // A bundle that changes between the record of a decision and the sending of the message, and a record that cannot be made.
@@ -53,7 +54,7 @@ beforeEach(async () => {
   const clean = (text: string) => redactText(text, detectors)
   engine = createPolicyEngine({ detectors: detectors.names, logger: silent })
   approvals = createApprovals({ store: store.approvals, clock: Date.now, ids, key: randomBytes(32), redactText: clean, logger: silent })
-  const recorder = createRecorder({ store: store.records, redact: (message, found: ReturnType<typeof scanBody>, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock: Date.now, logger: silent })
+  const recorder = createRecorder({ store: store.records, basis: plainBasis(), redact: (message, found: ReturnType<typeof scanBody>, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock: Date.now, logger: silent })
   const { meters } = createMetrics()
   const made = createRooms({ limits: { answer: 1e6, depth: 64 }, detectors, upstreams: new Map(), engine, recorder, approvals, meters, patience: { without: 1, withProgress: 1, silence: 1 }, clock: Date.now, ids, logger: silent })
   const record = async (...args: Parameters<typeof made.record.record>) => {

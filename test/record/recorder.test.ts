@@ -9,6 +9,7 @@ import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { decision, person, sessionRow, silent } from '../contract/rows.ts'
 import { scratch } from '../store/scratch.ts'
+import { plainBasis } from './basis.ts'
 
 const canary = 'canary-4111111111111111'
 const redactText = (text: string): string => text.replaceAll(canary, '[MASKED]')
@@ -25,6 +26,7 @@ beforeEach(async () => {
   store = await createSqliteStore({ path: place.path, logger: silent, observe: { reopened: () => healed.resolve() } })
   recorder = createRecorder({
     store: store.records,
+    basis: plainBasis(),
     redact: (message: Message) => ({
       envelope: readParams(redactText(JSON.stringify(message.envelope)))!,
       call: message.kind === 'request' && message.call !== undefined ? redactText(message.call.name) : null,
@@ -117,7 +119,7 @@ test('what was detected is in no file of the store: not by message, name, method
 
 test('a message that cannot be made fit to be kept is not recorded, and its exchange refused', async () => {
   const strict = createRecorder({
-    store: store.records, redactText, redactTexts: (texts) => texts.map(redactText), print: JSON.stringify, clock: () => 1, logger: silent,
+    store: store.records, basis: plainBasis(), redactText, redactTexts: (texts) => texts.map(redactText), print: JSON.stringify, clock: () => 1, logger: silent,
     redact: () => {
       throw new Error('no')
     },
