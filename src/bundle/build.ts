@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BundleDigest, Json, JsonObject } from '../model.ts'
 import { decisionEntrypoint, varyingEntrypoint } from '../policy/bundle.ts'
 import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
-import type { Modules, Opa, OpaBuild, OpaSources, RuleText, StageRun } from './opa.ts'
+import type { Modules, Opa, OpaBuild, OpaSources, Review, RuleText, StageRun } from './opa.ts'
 import type { Problem } from './problem.ts'
 import { recallOf } from './recall.ts'
 import { buildData, isTest } from './source/sources.ts'
@@ -18,9 +18,10 @@ export interface BuildOptions {
   /** The JSON schema of the input. */
   readonly schema?: unknown
 }
-export type Built =
-  | { readonly ok: true; readonly bundle: BuiltBundle; readonly stages: readonly StageRun[] }
-  | { readonly ok: false; readonly problems: readonly Problem[]; readonly stages: readonly StageRun[] }
+export type Built = (
+  | { readonly ok: true; readonly bundle: BuiltBundle }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+) & { readonly stages: readonly StageRun[]; readonly review?: Review }
 
 /** What OPA is asked about a source, tests included. */
 export const opaSources = (sources: Sources, options: Omit<BuildOptions, 'opa'>): OpaSources => ({
@@ -84,11 +85,11 @@ const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[
   }
 }
 
-/** Check, semantics, build: in this order, and nothing after the first that finds a problem. */
-export const buildBundle = async (sources: Sources, options: BuildOptions): Promise<Built> => {
-  const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint, varyingEntrypoint] }
+/** Check, semantics, build: in this order, and nothing after the first that finds a problem. With `review`, what lint and format check look at is handed out too. */
+export const buildBundle = async (sources: Sources, options: BuildOptions & { readonly review?: boolean }): Promise<Built> => {
+  const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint, varyingEntrypoint], ...(options.review ? { review: true } : {}) }
   const built = await options.opa.bundle(asked)
-  const { stages } = built
-  if (!built.ok) return { ok: false, problems: built.problems, stages }
-  return { ok: true, bundle: bundleOf(sources, built.result, options.detectors), stages }
+  const { stages, review } = built
+  const told = { stages, ...(review === undefined ? {} : { review }) }
+  return built.ok ? { ok: true, bundle: bundleOf(sources, built.result, options.detectors), ...told } : { ok: false, problems: built.problems, ...told }
 }

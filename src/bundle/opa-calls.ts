@@ -12,8 +12,31 @@ export interface Calls {
   close(): Promise<void>
 }
 
+export interface CallOptions {
+  readonly start: () => ChildProcess
+  readonly timeout: number
+  readonly idle: number
+}
+
+/** As many calls at once as there are lanes; one that is not needed has no process. */
+export const createLanes = (count: number, options: CallOptions): Calls => {
+  const lanes = Array.from({ length: count }, () => ({ calls: createCalls(options), waiting: 0 }))
+  return {
+    ask: async (request) => {
+      const lane = lanes.reduce((least, one) => (one.waiting < least.waiting ? one : least))
+      lane.waiting += 1
+      try {
+        return await lane.calls.ask(request)
+      } finally {
+        lane.waiting -= 1
+      }
+    },
+    close: async () => void (await Promise.all(lanes.map(({ calls }) => calls.close()))),
+  }
+}
+
 /** One call at a time in one process, which is started when needed, ended when idle, and replaced when a call takes too long. */
-export const createCalls = (options: { readonly start: () => ChildProcess; readonly timeout: number; readonly idle: number }): Calls => {
+const createCalls = (options: CallOptions): Calls => {
   const queue: Waiting[] = []
   let worker: ChildProcess | undefined
   let current: Waiting | undefined

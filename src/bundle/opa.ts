@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import type { Json, JsonObject } from '../model.ts'
-import { createCalls } from './opa-calls.ts'
+import { createLanes } from './opa-calls.ts'
 import type { Problem, Stage } from './problem.ts'
 
 export type Modules = Readonly<Record<string, string>>
@@ -47,7 +47,18 @@ export interface StageRun {
   readonly ms: number
   readonly ok: boolean
 }
-export type OpaBundle = OpaAnswer<OpaBuild> & { readonly stages: readonly StageRun[] }
+/** The syntax trees of a source's own modules by path, names resolved, with the places of rules, conditions and comments. */
+export type Syntax = Readonly<Record<string, JsonObject>>
+export interface Review {
+  readonly syntax: Syntax
+  /** Modules that `opa fmt` would write otherwise. */
+  readonly unformatted: readonly string[]
+}
+export type OpaBundle = OpaAnswer<OpaBuild> & {
+  readonly stages: readonly StageRun[]
+  /** Where it was asked for and the source got past its semantics. */
+  readonly review?: Review
+}
 export interface OpaTest {
   readonly file: string
   readonly row: number
@@ -69,7 +80,9 @@ export interface FileCoverage {
 }
 export interface OpaTestReport {
   readonly tests: readonly OpaTest[]
-  readonly coverage: { readonly coverage: number; readonly files: Readonly<Record<string, FileCoverage>> }
+  /** Each test that was run as an entrypoint; none where there are several of one name. */
+  readonly wasm?: Uint8Array
+  readonly coverage?: { readonly coverage: number; readonly files: Readonly<Record<string, FileCoverage>> }
 }
 export interface SmallPolicy {
   readonly query: string
@@ -88,9 +101,9 @@ export interface Opa {
   /** Compiles everything it is given, tests too. */
   build(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaAnswer<OpaBuild>>
   /** Check, semantics, build: nothing after the first that finds a problem. Tests are checked and left out of what is built. */
-  bundle(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaBundle>
-  /** `filter` is a regular expression on the full name of a test. */
-  test(sources: OpaSources & { readonly filter?: string }): Promise<OpaAnswer<OpaTestReport>>
+  bundle(sources: OpaSources & { readonly entrypoints: readonly string[]; readonly review?: boolean }): Promise<OpaBundle>
+  /** `filter` is a regular expression on the full name of a test. Coverage takes twice the time again. */
+  test(sources: OpaSources & { readonly filter?: string; readonly coverage?: boolean }): Promise<OpaAnswer<OpaTestReport>>
   fmt(modules: Modules): Promise<OpaAnswer<Modules>>
   /** An absent input is undefined to the query. */
   eval(sources: OpaSources & { readonly query: string; readonly input?: Json }): Promise<OpaAnswer<ResultSet>>
@@ -100,6 +113,8 @@ export interface Opa {
   cases(cases: readonly SmallPolicy[], capabilities?: unknown): Promise<readonly SmallBuild[]>
   close(): Promise<void>
 }
+
+const bytesOf = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, 'base64'))
 
 interface Raw {
   readonly result?: unknown
@@ -111,10 +126,12 @@ export interface OpaOptions {
   readonly timeout?: number
   /** Milliseconds without a call after which the process, and with it some 300 MB, is let go. */
   readonly idle?: number
+  /** At most so many calls at once, each in a process of its own; 1 by default. */
+  readonly processes?: number
 }
 
-export const createOpa = ({ timeout = 60_000, idle = 60_000 }: OpaOptions = {}): Opa => {
-  const calls = createCalls({
+export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1 }: OpaOptions = {}): Opa => {
+  const calls = createLanes(processes, {
     timeout,
     idle,
     start: () => fork(new URL('./opa-worker.ts', import.meta.url), { env: {}, execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
@@ -132,7 +149,12 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000 }: OpaOptions = {}):
 
   const readBuild = (result: unknown): OpaBuild => {
     const built = result as Omit<OpaBuild, 'wasm'> & { wasm: string }
-    return { ...built, wasm: Uint8Array.from(Buffer.from(built.wasm, 'base64')) }
+    return { ...built, wasm: bytesOf(built.wasm) }
+  }
+
+  const readReport = (result: unknown): OpaTestReport => {
+    const { wasm, ...report } = result as Omit<OpaTestReport, 'wasm'> & { wasm?: string }
+    return { ...report, ...(wasm === undefined ? {} : { wasm: bytesOf(wasm) }) }
   }
 
   return {
@@ -140,13 +162,14 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000 }: OpaOptions = {}):
     semantics: async (sources) => staged('semantics', await ask('semantics', request(sources))),
     build: async ({ entrypoints, ...sources }) =>
       answer('build', await ask('build', { ...request(sources), entrypoints }), readBuild),
-    bundle: async ({ entrypoints, ...sources }) => {
-      const raw = await ask('bundle', { ...request(sources), entrypoints })
-      const { stages, build } = raw.result as { stages: readonly StageRun[]; build?: unknown }
-      return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages }
+    bundle: async ({ entrypoints, review: wantsReview = false, ...sources }) => {
+      const raw = await ask('bundle', { ...request(sources), entrypoints, review: wantsReview })
+      const { stages, build, syntax, unformatted } = raw.result as { stages: readonly StageRun[]; build?: unknown; syntax?: Syntax; unformatted?: readonly string[] }
+      const review = syntax === undefined ? {} : { review: { syntax, unformatted: unformatted ?? [] } }
+      return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages, ...review }
     },
-    test: async ({ filter, ...sources }) =>
-      answer('test', await ask('test', { ...request(sources), ...(filter ? { filter } : {}) }), (result) => result as OpaTestReport),
+    test: async ({ filter, coverage = true, ...sources }) =>
+      answer('test', await ask('test', { ...request(sources), coverage, ...(filter ? { filter } : {}) }), readReport),
     fmt: async (modules) => answer('check', await ask('fmt', { modules }), (result) => result as Modules),
     eval: async ({ query, input, ...sources }) =>
       answer('check', await ask('eval', { ...request(sources), query, ...(input === undefined ? {} : { input, has_input: true }) }), (result) => result as ResultSet),
@@ -154,7 +177,7 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000 }: OpaOptions = {}):
     capabilities: async () => (await ask('capabilities', {})).result as JsonObject,
     cases: async (cases, capabilities) =>
       ((await ask('cases', { cases, capabilities })).result as readonly { wasm?: string; error?: string }[]).map(({ wasm, error }) =>
-        wasm === undefined ? { ok: false, error: error ?? '' } : { ok: true, wasm: Uint8Array.from(Buffer.from(wasm, 'base64')) },
+        wasm === undefined ? { ok: false, error: error ?? '' } : { ok: true, wasm: bytesOf(wasm) },
       ),
     close: calls.close,
   }

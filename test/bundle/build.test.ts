@@ -105,7 +105,7 @@ describe('tests run twice', () => {
     const text = 'package policies.crm_test\n\ntest_sql[n] if {\n\tsome n, sql in {"a": "DROP x", "b": "SELECT"}\n\tcount(data.policies.crm.deny) == 1 with input.message as query(sql)\n}\n'
     const tested = await testBundle(withModule(await exampleSources(), 'policies/crm/more_test.rego', text), { ...(await options()), filter: 'test_sql' })
     expect(tested).toMatchObject({ ok: true, report: { failed: 1, differing: 0, tests: [{ outcome: 'fail', host: 'fail', cases: { a: true, b: false } }] } })
-    const file = tested.ok ? tested.report.coverage.uncovered.find(({ file }) => file === 'policies/crm/crm.rego') : undefined
+    const file = tested.ok ? tested.report.coverage?.uncovered.find(({ file }) => file === 'policies/crm/crm.rego') : undefined
     expect(file?.lines).toEqual(expect.arrayContaining([7, 8]))
     expect(file?.coverage).toBeLessThan(100)
   })

@@ -25,8 +25,22 @@ func build(request *Request) (any, []Problem) {
 	return request.assemble(compiler, parsed, request.paths())
 }
 
-// assemble compiles without optimisation: what the tests saw is what will judge.
 func (r *Request) assemble(compiler *ast.Compiler, parsed map[string]*ast.Module, paths []string) (any, []Problem) {
+	built, problems := r.translate(parsed, paths, r.Entrypoints)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	result := BuildResult{Wasm: built.WasmModules[0].Raw, Manifest: built.Manifest, Rules: []RuleText{}, Reads: readsOf(compiler)}
+	for _, path := range paths {
+		if !isTest(path) {
+			result.Rules = append(result.Rules, rulesOf(parsed[path])...)
+		}
+	}
+	return result, nil
+}
+
+// translate compiles without optimisation: what the tests saw is what will judge.
+func (r *Request) translate(parsed map[string]*ast.Module, paths, entrypoints []string) (*bundle.Bundle, []Problem) {
 	source := &bundle.Bundle{Data: r.Data}
 	source.SetRegoVersion(ast.RegoV1)
 	source.Manifest.Init()
@@ -38,7 +52,7 @@ func (r *Request) assemble(compiler *ast.Compiler, parsed map[string]*ast.Module
 		WithTarget(compile.TargetWasm).
 		WithRegoVersion(ast.RegoV1).
 		WithCapabilities(r.allowed).
-		WithEntrypoints(r.Entrypoints...).
+		WithEntrypoints(entrypoints...).
 		// Else everything that depends on an entrypoint becomes one too: all of the library depends on whatever lies below
 		// data.policies, tests included, and a function in between cannot be one.
 		WithPruneUnused(true).
@@ -46,12 +60,5 @@ func (r *Request) assemble(compiler *ast.Compiler, parsed map[string]*ast.Module
 	if err := builder.Build(context.Background()); err != nil {
 		return nil, problemsOf(err)
 	}
-	built := builder.Bundle()
-	result := BuildResult{Wasm: built.WasmModules[0].Raw, Manifest: built.Manifest, Rules: []RuleText{}, Reads: readsOf(compiler)}
-	for _, path := range paths {
-		if !isTest(path) {
-			result.Rules = append(result.Rules, rulesOf(parsed[path])...)
-		}
-	}
-	return result, nil
+	return builder.Bundle(), nil
 }

@@ -6,11 +6,15 @@ import (
 
 // format answers with the text of each module as `opa fmt` would write it.
 func format(request *Request) (any, []Problem) {
+	return request.formatted()
+}
+
+func (r *Request) formatted() (map[string]string, []Problem) {
 	texts := map[string]string{}
 	var problems []Problem
-	options := request.parserOptions()
-	for _, path := range request.paths() {
-		text, err := opa.SourceWithOpts(path, []byte(request.Modules[path]), opa.Opts{RegoVersion: options.RegoVersion, ParserOptions: &options})
+	options := r.parserOptions()
+	for _, path := range r.paths() {
+		text, err := opa.SourceWithOpts(path, []byte(r.Modules[path]), opa.Opts{RegoVersion: options.RegoVersion, ParserOptions: &options})
 		if err != nil {
 			problems = append(problems, problemsOf(err)...)
 			continue

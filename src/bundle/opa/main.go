@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 )
 
 type command func(request *Request) (any, []Problem)
@@ -19,8 +20,10 @@ var commands = map[string]command{
 	"check":        check,
 	"eval":         eval,
 	"fmt":          format,
+	"outline":      outline,
 	"semantics":    semantics,
 	"test":         test,
+	"trace":        trace,
 }
 
 // Answer has a result, or problems, or both (a test that failed is a result; a module that does not compile is a problem).
@@ -30,6 +33,9 @@ type Answer struct {
 }
 
 func main() {
+	// One request is answered and all memory is given back at once: collecting in between is what takes the time.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(1 << 30)
 	text, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		fail(err)

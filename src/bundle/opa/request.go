@@ -24,10 +24,14 @@ type Request struct {
 	Entrypoints []string         `json:"entrypoints"`
 	Semantics   SemanticsOptions `json:"semantics"`
 	Filter      string           `json:"filter"`
-	Query       string           `json:"query"`
-	Cases       []Case           `json:"cases"`
-	Input       any              `json:"input"`
-	HasInput    bool             `json:"has_input"`
+	// Coverage has tests traced line by line, which takes as long again.
+	Coverage bool `json:"coverage"`
+	// Review asks for what lint and format check look at.
+	Review   bool   `json:"review"`
+	Query    string `json:"query"`
+	Cases    []Case `json:"cases"`
+	Input    any    `json:"input"`
+	HasInput bool   `json:"has_input"`
 
 	allowed *ast.Capabilities
 }

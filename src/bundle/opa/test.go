@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,14 +32,22 @@ type TestResult struct {
 
 // TestReport has every test and what the tests reached.
 type TestReport struct {
-	Tests    []TestResult `json:"tests"`
-	Coverage cover.Report `json:"coverage"`
+	Tests []TestResult `json:"tests"`
+	// Coverage is there where it was asked for.
+	Coverage *cover.Report `json:"coverage,omitempty"`
+	// Wasm has each test that was run as an entrypoint.
+	Wasm []byte `json:"wasm,omitempty"`
 }
 
 func test(request *Request) (any, []Problem) {
 	parsed, problems := request.parse()
 	if problems = append(problems, intruders(parsed, request.Semantics.Library)...); len(problems) > 0 {
 		return nil, problems
+	}
+	// The runner gives tests of one name other names.
+	written := map[string]*ast.Module{}
+	for path, module := range parsed {
+		written[path] = module.Copy()
 	}
 	ctx := context.Background()
 	store := inmem.NewFromObject(request.Data)
@@ -47,7 +56,6 @@ func test(request *Request) (any, []Problem) {
 		return nil, problemsOf(err)
 	}
 	defer store.Abort(ctx, txn)
-	covered := cover.New()
 	compiler := ast.NewCompiler().
 		WithCapabilities(request.permissive()).
 		WithSchemas(request.schemaSet()).
@@ -55,16 +63,19 @@ func test(request *Request) (any, []Problem) {
 		WithEnablePrintStatements(true).
 		WithPathConflictsCheck(request.dataAt).
 		SetErrorLimit(0)
-	results, err := tester.NewRunner().
+	runner := tester.NewRunner().
 		SetCompiler(compiler).
 		SetStore(store).
 		SetModules(parsed).
-		SetCoverageQueryTracer(covered).
 		CapturePrintOutput(true).
-		SetTimeout(10*time.Second).
+		SetTimeout(10 * time.Second).
 		SetParallel(1).
-		Filter(request.Filter).
-		RunTests(ctx, txn)
+		Filter(request.Filter)
+	covered := cover.New()
+	if request.Coverage {
+		runner = runner.SetCoverageQueryTracer(covered)
+	}
+	results, err := runner.RunTests(ctx, txn)
 	if err != nil {
 		return nil, problemsOf(err)
 	}
@@ -75,8 +86,37 @@ func test(request *Request) (any, []Problem) {
 	slices.SortFunc(report.Tests, func(a, b TestResult) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Name, b.Name))
 	})
-	report.Coverage = covered.Report(parsed)
-	return report, forbidden(compiler, request.allowed)
+	if request.Coverage {
+		lines := covered.Report(parsed)
+		report.Coverage = &lines
+	}
+	if problems = forbidden(compiler, request.allowed); len(problems) > 0 {
+		return report, problems
+	}
+	if entrypoints := report.entrypoints(); len(entrypoints) > 0 {
+		built, problems := request.translate(written, request.paths(), entrypoints)
+		if len(problems) > 0 {
+			return report, problems
+		}
+		report.Wasm = built.WasmModules[0].Raw
+	}
+	return report, nil
+}
+
+var renamed = regexp.MustCompile(`#\d+$`)
+
+// entrypoints are the tests that were run, but none where the runner had to rename one: no entrypoint is called so.
+func (r TestReport) entrypoints() []string {
+	var paths []string
+	for _, test := range r.Tests {
+		if renamed.MatchString(test.Name) {
+			return nil
+		}
+		if test.Outcome != "skip" {
+			paths = append(paths, test.Package+"/"+strings.ReplaceAll(test.Name, ".", "/"))
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(paths)))
 }
 
 func outcomeOf(result *tester.Result) TestResult {

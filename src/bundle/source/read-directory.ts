@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { isData, readData } from '../data.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
-import { buildData, isTest, packageOf, withLibrary } from './sources.ts'
+import { buildData, isCase, isTest, packageOf, withLibrary } from './sources.ts'
 import type { Files, Read } from './sources.ts'
 
 const maximum = 64 * 1024 * 1024
 const shipped = fileURLToPath(new URL('../../../rego/', import.meta.url))
 const isSchema = (path: string): boolean => path.startsWith('schemas/') && path.endsWith('.json')
-export const counts = (path: string): boolean => path.endsWith('.rego') || isData(path) || isSchema(path)
+export const counts = (path: string): boolean => path.endsWith('.rego') || isData(path) || isSchema(path) || isCase(path)
 
 interface Walk {
   readonly root: string
@@ -65,7 +65,8 @@ const walkDirectory = async (path: string): Promise<{ files: Files; problems: re
   return { files, problems }
 }
 
-const rego = (files: Files): Modules => Object.fromEntries([...files].filter(([path]) => path.endsWith('.rego')))
+const those = (files: Files, wanted: (path: string) => boolean): Modules => Object.fromEntries([...files].filter(([path]) => wanted(path)))
+const rego = (files: Files): Modules => those(files, (path) => path.endsWith('.rego'))
 const isShipped = (path: string): boolean => /^(?:sallyport|policies\/protocol)\//.test(path)
 
 /** The gateway's own `package sallyport` and `policies.protocol`, without their tests. */
@@ -113,7 +114,7 @@ export const sourcesOf = async (files: Files, about: { readonly revision: string
     all.push({ stage: 'read', code: 'no_policies', message: 'there is no module of package policies.<name>', remedy: 'add one, for example policies/crm/crm.rego' })
   }
   if (all.length > 0) return { ok: false, problems: all }
-  return { ok: true, sources: { modules, library, own: Object.keys(own), data, schemas, ...about }, warnings }
+  return { ok: true, sources: { modules, library, own: Object.keys(own), data, schemas, data_files: those(files, isData), cases: those(files, isCase), ...about }, warnings }
 }
 
 /** The modules that a directory itself has. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../model.ts'
+import { isData } from '../data.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 
@@ -13,6 +14,10 @@ export interface Sources {
   readonly data: JsonObject
   /** By name, for `schemas:` annotations. */
   readonly schemas: Readonly<Record<string, unknown>>
+  /** The files that `data` was read from, by path, for whoever has to name a line. */
+  readonly data_files: Modules
+  /** Files of decision cases (`cases/*.yaml`) by path. */
+  readonly cases: Modules
   readonly revision: string
   readonly commit?: string
 }
@@ -41,6 +46,7 @@ export const buildData = 'sallyport_build'
 /** The files of a source by path, before it is known which of them count. */
 export type Files = ReadonlyMap<string, string>
 
+export const isCase = (path: string): boolean => /^cases\/[^/]+\.(?:ya?ml|json)$/.test(path) && !isData(path)
 export const isTest = (path: string): boolean => path.endsWith('_test.rego')
 
 /** The package of a module; what this misses the check refuses as `library_package`. */

@@ -43,7 +43,7 @@ const ranges = (rows: readonly number[]): string => {
 
 export const showTests = (report: TestReport, options: { readonly threshold: number | undefined; readonly verbose: boolean }, output: Output): void => {
   for (const test of report.tests) if (options.verbose || test.outcome !== 'pass' || !agrees(test)) showTest(test, output)
-  const { percent, uncovered } = report.coverage
+  const { percent, uncovered } = report.coverage ?? { percent: 100, uncovered: [] }
   for (const { file, lines } of uncovered) shown(`not covered: ${file}: ${ranges(lines)}`, output)
   const passed = report.tests.filter((test) => test.outcome === 'pass' && agrees(test)).length
   output.line(`${plural(passed, 'test')} passed on both, ${report.failed} failed, coverage ${percent.toFixed(1)} %`)

@@ -26,7 +26,7 @@ export const addTest: AddCommand = (policy, { output, exit, refuse, withSources 
         const { report } = tested
         // A slip in the pattern must not look like tests that passed.
         const isFound = options.run === undefined || report.tests.length > 0
-        const isCovered = report.coverage.percent >= (options.threshold ?? 0)
+        const isCovered = (report.coverage?.percent ?? 0) >= (options.threshold ?? 0)
         const ok = report.failed === 0 && isCovered && isFound
         if (options.json) output.json({ ok, ...report, ...(options.threshold === undefined ? {} : { threshold: options.threshold }) })
         else showTests(report, { threshold: options.threshold, verbose: options.verbose ?? false }, output)
