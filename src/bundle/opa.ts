@@ -92,6 +92,28 @@ export interface SmallPolicy {
 export type SmallBuild = { readonly ok: true; readonly wasm: Uint8Array } | { readonly ok: false; readonly error: string }
 export type ResultSet = readonly { readonly expressions: readonly { readonly value: Json; readonly text: string }[] }[]
 
+/** What one rule made of an input, over all the times it was asked. */
+export interface TraceStep {
+  readonly file: string
+  readonly row: number
+  readonly rules: readonly string[]
+  readonly asked: number
+  /** What it said, each once. */
+  readonly answers: readonly Json[]
+  /** Rows of the conditions that did not hold when it said nothing. */
+  readonly stopped: readonly number[]
+}
+export interface OpaTrace {
+  /** What OPA's own evaluator answers. */
+  readonly result: Json
+  readonly steps: readonly TraceStep[]
+  readonly lines: Readonly<Record<string, readonly number[]>>
+}
+export interface OutlinedRule extends RuleText {
+  /** Printed alike however it was written. */
+  readonly text: string
+}
+
 /** OPA's own library, in a process of its own. Nothing that a source contains makes a method throw; a fault of the library does. */
 export interface Opa {
   /** What `opa check` says, and which builtins the host would lack. Empty when all is well. */
@@ -107,6 +129,10 @@ export interface Opa {
   fmt(modules: Modules): Promise<OpaAnswer<Modules>>
   /** An absent input is undefined to the query. */
   eval(sources: OpaSources & { readonly query: string; readonly input?: Json }): Promise<OpaAnswer<ResultSet>>
+  /** How the decision on an input comes about: what each rule of the policies says, and which lines take part. */
+  trace(sources: OpaSources & { readonly query: string; readonly input: Json }): Promise<OpaAnswer<OpaTrace>>
+  /** The rules of the policies among these modules, helpers and defaults included, by id. */
+  outline(modules: Modules): Promise<OpaAnswer<readonly OutlinedRule[]>>
   parse(modules: Modules): Promise<OpaAnswer<Readonly<Record<string, JsonObject>>>>
   capabilities(): Promise<JsonObject>
   /** Each policy by itself, with one entrypoint, `eval`, that gives the bindings of its query. */
@@ -173,6 +199,9 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1 }: Op
     fmt: async (modules) => answer('check', await ask('fmt', { modules }), (result) => result as Modules),
     eval: async ({ query, input, ...sources }) =>
       answer('check', await ask('eval', { ...request(sources), query, ...(input === undefined ? {} : { input, has_input: true }) }), (result) => result as ResultSet),
+    trace: async ({ query, input, ...sources }) =>
+      answer('check', await ask('trace', { ...request(sources), query, input, has_input: true }), (result) => result as OpaTrace),
+    outline: async (modules) => answer('check', await ask('outline', { modules }), (result) => result as readonly OutlinedRule[]),
     parse: async (modules) => answer('check', await ask('ast', { modules }), (result) => result as Record<string, JsonObject>),
     capabilities: async () => (await ask('capabilities', {})).result as JsonObject,
     cases: async (cases, capabilities) =>
