@@ -19,6 +19,14 @@ export interface Signing {
 }
 export type SignedBundle = { readonly ok: true; readonly bytes: Buffer; readonly sequence: number; readonly files: number } | { readonly ok: false; readonly problems: readonly Problem[] }
 
+const hashOf = (name: string, body: Uint8Array): string | undefined => {
+  try {
+    return hashFile(name, body)
+  } catch {
+    return undefined
+  }
+}
+
 /** A bundle with OPA's signature over all its files; one that it had is replaced. */
 export const signBundle = async (bytes: Uint8Array, { key, scope, issuer, clock, sequence = clock() }: Signing): Promise<SignedBundle> => {
   const opened = await openBundle(bytes)
@@ -29,8 +37,11 @@ export const signBundle = async (bytes: Uint8Array, { key, scope, issuer, clock,
   const manifest = { ...manifestText, metadata: { ...metadata, sallyport: { ...own, sequence } } }
   const signed = new Map<string, Uint8Array>([['.manifest', Buffer.from(JSON.stringify(manifest))]])
   for (const [name, body] of files) if (name !== '.manifest' && name !== signaturesFile) signed.set(name, body)
+  const listed = [...signed].map(([name, body]) => ({ name, hash: hashOf(name, body), algorithm: 'SHA-256' }))
+  const unreadable = listed.filter(({ hash }) => hash === undefined)
+  if (unreadable.length > 0) return { ok: false, problems: unreadable.map(({ name }) => ({ stage: 'sign', file: name, code: 'unreadable_document', message: 'cannot be read, so it cannot be signed' })) }
   const claims = {
-    files: [...signed].map(([name, body]) => ({ name, hash: hashFile(name, body), algorithm: 'SHA-256' })),
+    files: listed,
     iat: Math.floor(clock() / 1000),
     ...(scope === undefined ? {} : { scope }),
     ...(issuer === undefined ? {} : { iss: issuer }),
