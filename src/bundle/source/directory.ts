@@ -6,6 +6,8 @@ import type { Source, Watching } from './source.ts'
 
 export interface WatchOptions {
   readonly onChange: () => void
+  /** Told of each look that found everything as it was. */
+  readonly onCurrent?: () => void
   /** Milliseconds of quiet before a change is told: an editor writes a file in several steps. */
   readonly quiet?: number
   /** Milliseconds between looks. */
@@ -31,12 +33,12 @@ const snapshot = (path: string): string => {
  * Tells once of each burst of changes below a directory. The system's notices make it quick; a look now and then makes it sure,
  * where there are none (network file systems, too many watches) or the directory itself was replaced.
  */
-export const watchDirectory = (path: string, { onChange, quiet = 100, interval = 2000 }: WatchOptions): Watching => {
+export const watchDirectory = (path: string, { onChange, onCurrent, quiet = 100, interval = 2000 }: WatchOptions): Watching => {
   let last = snapshot(path)
   let timer: NodeJS.Timeout | undefined
   const look = (): void => {
     const now = snapshot(path)
-    if (now === last) return
+    if (now === last) return onCurrent?.()
     last = now
     onChange()
   }
@@ -63,5 +65,5 @@ export const watchDirectory = (path: string, { onChange, quiet = 100, interval =
 
 export const createDirectorySource = (path: string): Source => ({
   read: () => readDirectory(path),
-  watch: (onChange) => watchDirectory(path, { onChange }),
+  watch: (onChange, onCurrent) => watchDirectory(path, { onChange, onCurrent }),
 })

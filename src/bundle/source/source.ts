@@ -7,7 +7,7 @@ export interface Watching {
 /** Where bundles come from. */
 export interface Source {
   read(): Promise<Read>
-  /** Tells that `read` may answer something new. */
-  watch?(onChange: () => void): Watching
+  /** Tells that `read` may answer something new, and each time the source was asked in vain: what was read last is still what it says. */
+  watch?(onChange: () => void, onCurrent: () => void): Watching
   close?(): Promise<void>
 }
