@@ -8,6 +8,6 @@ export interface Watching {
 export interface Source {
   read(): Promise<Read>
   /** Tells that `read` may answer something new, and each time the source was asked in vain: what was read last is still what it says. */
-  watch?(onChange: () => void, onCurrent: () => void): Watching
+  watch?(onChange: () => void, onCurrent?: () => void): Watching
   close?(): Promise<void>
 }
