@@ -41,7 +41,7 @@ afterEach(async () => {
 })
 
 const op = (i: number, message = '{}'): EventOp => [
-  'event', 'ses_1', i, `exg_${i}`, 'to_server', 'request', 'tools/call', null, 'allow', '{}', 'bnd_0', 'forwarded', '[]', message, 0, null,
+  'event', 'ses_1', i, `exg_${i}`, 'to_server', 'request', 'tools/call', null, 'allow', '{}', 'bnd_0', 'forwarded', '[]', message, 0, null, null,
 ]
 const kept = (): number[] => reading.prepare('SELECT at FROM event ORDER BY seq').all().map((row) => Number(row['at']))
 const write = (from: number, count: number) => Promise.allSettled(Array.from({ length: count }, (_, i) => queue.write(op(from + i))))
@@ -112,6 +112,14 @@ test('the queue is bounded by weight too, but takes any one write', async () => 
   await open({ bytes: 1_000 })
   const outcomes = await Promise.allSettled([queue.write(op(0), 5_000), queue.write(op(1), 10)])
   expect(codes(outcomes)).toEqual(['ok', 'queue_full'])
+})
+
+test('a batch holds so many bytes and no more, or one write', async () => {
+  await open({ batch: 10_000 })
+  const outcomes = await Promise.allSettled([6_000, 3_000, 6_000, 50_000, 10, 10].map((size, i) => queue.write(op(i), size)))
+  expect(new Set(codes(outcomes))).toEqual(new Set(['ok']))
+  expect(batches).toEqual([2, 1, 1, 2])
+  expect(kept()).toEqual([0, 1, 2, 3, 4, 5])
 })
 
 test('while the writer is stuck new writes are refused, and those it already has end well when it moves on', async () => {

@@ -40,12 +40,14 @@ export interface WriteQueueOptions {
 interface Limits {
   readonly ops: number
   readonly bytes: number
-  /** Waiting longer than this, in milliseconds, means that the writer is stuck: new writes are refused. */
+  /** Bytes of one batch, or one op: what is small does not wait for everything large that came before it to be one commit. */
+  readonly batch: number
+  /** Waiting longer than this, in milliseconds, means that the writer is stuck: new writes are refused. Copying the log on a slow disk takes tenths of a second. */
   readonly age: number
   /** What has not even been handed to the writer after this long is refused too. */
   readonly patience: number
 }
-const normal: Limits = { ops: 2_000, bytes: 32 * 1024 * 1024, age: 250, patience: 1_000 }
+const normal: Limits = { ops: 2_000, bytes: 32 * 1024 * 1024, batch: 4 * 1024 * 1024, age: 1_000, patience: 2_000 }
 /** How much further the bounds are for outcomes. */
 const furtherForOutcomes = { ops: 2, bytes: 2, patience: 10 }
 /** Ops whose success is all there is to say. */
@@ -162,11 +164,22 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
     scheduled = false
     if (state !== 'open' && state !== 'closing') return
     if (sent === 0 && owed.length > 0) {
-      const command: Batch = [settled + 1, owed.map((each) => each.op)]
-      sent = owed.length
-      port.postMessage(command satisfies Command)
+      const ops = nextBatch()
+      sent = ops.length
+      port.postMessage([settled + 1, ops] satisfies Batch satisfies Command)
     }
     if (state === 'closing' && owed.length === 0) port.postMessage('close' satisfies Command)
+  }
+
+  function nextBatch(): readonly Op[] {
+    let weight = 0
+    const ops: Op[] = []
+    for (const { op, size } of owed) {
+      weight += size
+      if (weight > limits.batch && ops.length > 0) break
+      ops.push(op)
+    }
+    return ops
   }
 
   /** Looks now and then, while anything is owed, whether the writer moves. */
