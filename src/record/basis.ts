@@ -1,5 +1,6 @@
 import type { Actor, Call, Decision, Entry, Exchange, GrantedApproval, Json, JsonObject, JudgedMessage, Question, Revision, SessionId } from '../model.ts'
-import { changedPlaces, overlap } from './places.ts'
+import { overlap } from '../places.ts'
+import { changedPlaces } from './changed-places.ts'
 
 /**
  * What a decision depended on beside what its event and session show. Small things are kept always; annotations, definitions and

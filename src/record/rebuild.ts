@@ -1,7 +1,7 @@
-import { parseExactJson, isObject } from '../exact-json.ts'
+import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Actor, Call, Decision, Entry, JsonObject, JudgedMessage, Question } from '../model.ts'
+import { overlap } from '../places.ts'
 import type { Basis, KeptCall, KeptFacts, NamedCall } from './basis.ts'
-import { overlap } from './places.ts'
 import type { EventRow, SessionRow } from './record-store.ts'
 
 /** A decision with what it depended on, as far as the record holds it. */
@@ -29,9 +29,6 @@ interface Half {
 }
 /** How many requests are remembered for their answers, of all sessions together. */
 const mostRequests = 50_000
-
-/** True where a place that rules read is not as it was judged. */
-export const isLost = (lost: readonly string[], reads: readonly string[]): boolean => lost.some((place) => reads.some((read) => overlap(place, read)))
 
 /** Puts questions together again from what was recorded: what is said here follows `basis.ts` step by step. */
 export function createRebuilder({ callOf, listOf }: RebuildParts): Rebuilder {

@@ -27,11 +27,3 @@ function visit(before: Json, after: Json, at: string, found: Set<string>): void 
 }
 
 const isSameScalar = (a: Json, b: Json): boolean => !Array.isArray(a) && !isObject(a) && !Array.isArray(b) && !isObject(b) && JSON.stringify(a) === JSON.stringify(b)
-
-/** Whether what stands at one pointer is part of what stands at the other; `*` is any step. */
-export function overlap(a: string, b: string): boolean {
-  const [left, right] = [a.split('/'), b.split('/')]
-  const shorter = Math.min(left.length, right.length)
-  for (let step = 1; step < shorter; step += 1) if (left[step] !== right[step] && left[step] !== '*' && right[step] !== '*') return false
-  return true
-}
