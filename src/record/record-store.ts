@@ -101,6 +101,26 @@ export interface RecordStore {
   listSessions(filter: SessionFilter): Promise<Page<SessionSummary>>
   getSession(id: SessionId): Promise<SessionSummary | undefined>
   listEvents(id: SessionId, page: { readonly cursor?: string; readonly limit?: number }): Promise<Page<EventRow>>
+  /** In the order in which they were recorded, across sessions; pages may be empty before the last. */
+  listRecorded(filter: RecordedFilter): Promise<Page<RecordedEvent>>
+}
+
+/** An event that a policy decided, with its session. */
+export interface RecordedEvent {
+  readonly session: SessionRow
+  readonly event: EventRow
+}
+export interface RecordedFilter {
+  /** Recorded at or after, in milliseconds since the epoch. */
+  readonly from: number
+  readonly to: number
+  readonly cursor?: string
+  readonly limit?: number
+}
+/** What was recorded, for whoever reads it beside a gateway that may be running. */
+export interface RecordReader {
+  listRecorded(filter: RecordedFilter): Promise<Page<RecordedEvent>>
+  close(): void
 }
 
 /** What can be seen of the writer from outside. */

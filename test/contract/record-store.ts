@@ -15,6 +15,22 @@ export function describeRecordStore(name: string, open: () => Promise<{ readonly
 
     const ids = async (filter: SessionFilter) => (await records.listSessions(filter)).items.map(({ id }) => id)
 
+    test('what policies decided is listed across sessions in the order in which it was recorded, page by page', async () => {
+      for (const id of ['1', '2']) await records.putSession(sessionRow(id))
+      for (const [at, id] of [['1', 'a'], ['2', 'b'], ['1', 'c'], ['2', 'd'], ['1', 'e']].entries()) {
+        await records.append(event(id[0]!, id[1]!, { at: 1_000 + at, basis: id[1] === 'c' ? null : '{"now":0}' }))
+      }
+      const seen: string[] = []
+      for (let cursor: string | undefined; ; ) {
+        const page = await records.listRecorded({ from: 1_001, to: 1_004, limit: 2, ...(cursor === undefined ? {} : { cursor }) })
+        seen.push(...page.items.map(({ session, event: { exchange } }) => `${session.id} ${exchange}`))
+        if (page.next_cursor === null) break
+        cursor = page.next_cursor
+      }
+      expect(seen).toEqual(['ses_2 exg_b', 'ses_2 exg_d', 'ses_1 exg_e'])
+      expect(await records.listRecorded({ from: 2_000, to: 3_000 })).toEqual({ items: [], next_cursor: null })
+    })
+
     test('a session and its events come back as they were put', async () => {
       const row = sessionRow('1', { actor: person('alice', { email: 'a@b.c', claims: { department: 'x' }, acting_for: { issuer: 'i', subject: 's' } }) })
       await records.putSession(row)

@@ -26,7 +26,7 @@ export async function recentActivity(db: Kysely<Tables>, since: number): Promise
 }
 
 /** Halves the range until the first event of that time is found: there is no index by time, which every commit would have to keep. */
-async function firstSince(db: Kysely<Tables>, since: number): Promise<number | undefined> {
+export async function firstSince(db: Kysely<Tables>, since: number): Promise<number | undefined> {
   const ends = await db.selectFrom('event').select((e) => [e.fn.min<number | null>('n').as('low'), e.fn.max<number | null>('n').as('high')]).executeTakeFirst()
   if (ends?.low == null || ends.high == null) return undefined
   let low = Number(ends.low)

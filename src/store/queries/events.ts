@@ -32,7 +32,7 @@ export async function listEvents(
   return { items: rows.map((row) => readEvent(id, row)), next_cursor: taken.length < ahead.length ? printCursor(last.seq) : null }
 }
 
-function withinText<T extends { readonly size: number }>(events: readonly T[]): readonly T[] {
+export function withinText<T extends { readonly size: number }>(events: readonly T[]): readonly T[] {
   let total = 0
   const end = events.findIndex((each, index) => (total += each.size) > mostText && index > 0)
   return end === -1 ? events : events.slice(0, end)

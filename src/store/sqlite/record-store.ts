@@ -3,6 +3,7 @@ import type { Decision } from '../../model.ts'
 import type { NewEvent, RecordStore } from '../../record/record-store.ts'
 import { recentActivity } from '../queries/activity.ts'
 import { listEvents } from '../queries/events.ts'
+import { listRecorded } from '../queries/recorded.ts'
 import { getSession, listSessions } from '../queries/sessions.ts'
 import type { Tables } from '../schema.ts'
 import { callTerm, openingTerms } from '../terms.ts'
@@ -50,6 +51,7 @@ export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): Record
     listSessions: (filter) => listSessions(db, filter),
     getSession: (id) => getSession(db, id),
     listEvents: (id, page) => listEvents(db, id, page),
+    listRecorded: (filter) => listRecorded(db, filter),
   }
 }
 
