@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { commitsSettings, sourceSettings } from './source/settings.ts'
+import { bundleVerifySettings, maxAgeSettings } from './trust/settings.ts'
 
 const verify = z.strictObject({
+  ...bundleVerifySettings,
   commits: commitsSettings.optional(),
 }).meta({ description: 'Whose policies may become active. Anything else leaves the active bundle as it is.' })
 
@@ -9,6 +11,9 @@ const verify = z.strictObject({
 export const policySettings = z.strictObject({
   source: sourceSettings,
   verify: verify.optional(),
+  max_age: maxAgeSettings.prefault({}).meta({ description: 'What happens when the source is out of reach, or what it says does not become active. The last good policy stays, at a restart too.' }),
 }).superRefine(({ source, verify }, context) => {
+  if (verify?.keys !== undefined && source.kind !== 'bundle') context.addIssue({ code: 'custom', path: ['verify', 'keys'], input: undefined, message: 'nothing, because the policies do not come as a bundle' })
+  if (verify?.scope !== undefined && verify.keys === undefined) context.addIssue({ code: 'custom', path: ['verify', 'keys'], input: undefined, message: 'the keys whose signatures have that scope' })
   if (verify?.commits !== undefined && source.kind !== 'git') context.addIssue({ code: 'custom', path: ['verify', 'commits'], input: undefined, message: 'nothing, because the policies do not come from Git' })
 })

@@ -7,7 +7,7 @@ import type { Source, Watching } from './source.ts'
 export interface WatchOptions {
   readonly onChange: () => void
   /** Told of each look that found everything as it was. */
-  readonly onCurrent?: () => void
+  readonly onCurrent?: (() => void) | undefined
   /** Milliseconds of quiet before a change is told: an editor writes a file in several steps. */
   readonly quiet?: number
   /** Milliseconds between looks. */

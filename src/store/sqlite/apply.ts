@@ -32,6 +32,7 @@ export function createApplier(db: DatabaseSync, run: string, writer: number | un
   const approvals = createApprovalWrites(db)
   const sessions = new Map<string, OpenSession>()
   const changed = new Set<OpenSession>()
+  const named = new Set<string>()
   const own = writer ?? 0
   let wrote = false
 
@@ -61,6 +62,10 @@ export function createApplier(db: DatabaseSync, run: string, writer: number | un
       session.n, session.events + 1, at, exchange, direction, kind, method, call, decision, bundle, outcome, findings, message, closes, basis,
     )
     session.events += 1
+    if (!named.has(bundle)) {
+      sql.nameBundle.run(bundle)
+      named.add(bundle)
+    }
     if (decisionKind === 'deny') session.denied += 1
     else if (decisionKind === 'mask') session.masked += 1
     else if (decisionKind === 'require_approval') session.approvals += 1
@@ -128,6 +133,7 @@ function prepareAll(db: DatabaseSync) {
       `INSERT INTO open_exchange (exchange, event, direction, writer) VALUES (?, ?, ?, ?)
        ON CONFLICT (exchange) DO UPDATE SET event = excluded.event WHERE direction = excluded.direction`,
     ),
+    nameBundle: db.prepare('INSERT INTO judging_bundle (bundle) VALUES (?) ON CONFLICT DO NOTHING'),
     closeExchange: db.prepare('DELETE FROM open_exchange WHERE exchange = ?'),
     mark: db.prepare(
       `INSERT INTO writer_mark (writer, run, op, faults) VALUES (?, ?, ?, ?)

@@ -3,6 +3,7 @@ import { sessionsAndApprovals } from './001-sessions-and-approvals.ts'
 import { legs } from './002-legs.ts'
 import { writers } from './003-writers.ts'
 import { basis } from './004-basis.ts'
+import { policyActs } from './005-policy-acts.ts'
 
 /** In order; a migration that was released never changes. */
-export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis]
+export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs]
