@@ -1,11 +1,12 @@
 import { createPipeline, type Pipeline } from './bundle/pipeline/activate.ts'
-import { createSource, nameOf } from './bundle/source/create.ts'
+import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
 import { createCore, type CoreOptions } from './core.ts'
 import { createMetricsServer, createServer, listenOn, urlOf } from './listening.ts'
 import type { Metrics } from './metrics.ts'
 import type { Clock } from './model.ts'
+import { createPolicySource } from './policy-source.ts'
 
 export type GatewayOptions = Omit<CoreOptions, 'surroundings'>
 export interface Gateway {
@@ -19,16 +20,17 @@ export interface Gateway {
 
 /** A gateway in this process. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { settings, clock = Date.now } = options
+  const { settings, secrets, clock = Date.now } = options
   const core = await createCore({
     ...options,
     surroundings: { policy: () => pipeline.status(), missing: (own) => own(), printMetrics: (own) => own.print() },
   })
   const { engine, metrics, logger } = core
   const opa = createOpa()
+  const source = createPolicySource(settings, secrets)
   const pipeline = createPipeline({
     ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine, logger, clock,
-    source: createSource(settings.policy), onRun: ({ error }) => metrics.policyRun(error === undefined),
+    source, onRun: ({ error }) => metrics.policyRun(error === undefined),
   })
   metrics.watchBundle(() => ageOf(pipeline, clock))
   const server = createServer(core.app)
@@ -38,7 +40,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let closed: Promise<void> | undefined
   const closeAll = async () => {
     await core.drain([server, ...(metricsServer === undefined ? [] : [metricsServer])])
-    await pipeline.close()
+    await Promise.all([pipeline.close(), source.close?.()])
     await opa.close()
     await core.close()
   }

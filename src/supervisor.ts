@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPipeline } from './bundle/pipeline/activate.ts'
-import { createSource, nameOf } from './bundle/source/create.ts'
+import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
 import { detectorsOf, interrupted } from './core.ts'
@@ -12,6 +12,7 @@ import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
 import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics.ts'
+import { createPolicySource } from './policy-source.ts'
 import { preparations } from './store/index.ts'
 import { createFront } from './workers/front.ts'
 import { createPool } from './workers/pool.ts'
@@ -49,9 +50,10 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   })
   const workers = own.watchWorkers(pool.ready)
   const opa = createOpa()
+  const source = createPolicySource(settings, secrets)
   const pipeline = createPipeline({
     ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine: pool, logger, clock,
-    source: createSource(settings.policy), onRun: ({ error }) => own.policyRun(error === undefined),
+    source, onRun: ({ error }) => own.policyRun(error === undefined),
   })
   own.watchBundle(() => ageOf(pipeline, clock))
   const front = createFront({ pass: pool.pass, mostWaiting: settings.limits.connections })
@@ -60,7 +62,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   let closed: Promise<void> | undefined
   const closeAll = async () => {
     front.close()
-    await Promise.all([pool.close(), pipeline.close()])
+    await Promise.all([pool.close(), pipeline.close(), source.close?.()])
     await opa.close()
     if (metricsServer !== undefined) {
       metricsServer.closeAllConnections()

@@ -57,24 +57,28 @@ export const checkStore = async (settings: Settings): Promise<readonly Check[]> 
 }
 
 /** Builds the policies as the gateway would. */
-export const checkPolicy = async (settings: Settings): Promise<readonly Check[]> => {
-  const [{ buildBundle }, { createOpa }, { readBuildOptions, shippedDetectors }, { problemText }, { createSource, nameOf }] = await Promise.all([
+export const checkPolicy = async (settings: Settings, secrets: Secrets): Promise<readonly Check[]> => {
+  const [{ buildBundle }, { createOpa }, { readBuildOptions, shippedDetectors }, { problemText }, { nameOf }, { createPolicySource }] = await Promise.all([
     import('../bundle/build.ts'),
     import('../bundle/opa.ts'),
     import('../bundle/options.ts'),
     import('../bundle/problem.ts'),
     import('../bundle/source/create.ts'),
+    import('../policy-source.ts'),
   ])
   const opa = createOpa()
+  const own = await mkdtemp(join(tmpdir(), 'sallyport-doctor-'))
+  const source = createPolicySource(settings, secrets, own)
   try {
-    const read = await createSource(settings.policy).read()
+    const read = await source.read()
     const built = read.ok ? await buildBundle(read.sources, { opa, ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])) }) : read
     if (built.ok) return [{ check: 'policy', state: 'ok', says: `${nameOf(settings.policy.source)} builds as ${built.bundle.digest}` }]
-    return built.problems.map((problem): Check => ({ check: 'policy', state: 'failed', says: problemText(problem), remedy: 'correct the policy; `sallyport policy check --dir DIRECTORY` says the same' }))
+    return built.problems.map((problem): Check => ({ check: 'policy', state: 'failed', says: problemText(problem), remedy: problem.remedy ?? 'correct the policy; `sallyport policy check --dir DIRECTORY` says the same' }))
   } catch (error) {
     return [{ check: 'policy', state: 'failed', says: `the policies cannot be built here: ${say(error)}`, remedy: 'see that the installation is complete' }]
   } finally {
-    await opa.close()
+    await Promise.all([opa.close(), source.close?.()])
+    await rm(own, { recursive: true, force: true })
   }
 }
 

@@ -41,7 +41,7 @@ export const registerDoctor: Register = (program, { output, env, exit }) => {
       if (loaded.ok) {
         const { settings, secrets } = loaded
         show(await checkStore(settings))
-        show(await checkPolicy(settings))
+        show(await checkPolicy(settings, secrets))
         show(await checkIssuers(settings))
         show(await checkUpstreams(settings, secrets, env))
         show(await checkPort('port', settings.listen.host, settings.listen.port))

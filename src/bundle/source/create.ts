@@ -1,15 +1,64 @@
+import { unpackBundle } from '../trust/bundle-file.ts'
 import { createDirectorySource } from './directory.ts'
-import type { SourceSettings } from './settings.ts'
+import type { GitCredentials } from './git/credentials.ts'
+import { createGitSource } from './git/source.ts'
+import { createFileSource } from './server/file.ts'
+import type { ServerTls } from './server/download.ts'
+import { createServerSource } from './server/source.ts'
+import { transportOf } from './settings.ts'
+import type { BundleSettings, GitSettings, SourceSettings } from './settings.ts'
 import type { Source } from './source.ts'
 
+type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T
+
 export interface SourceOptions {
-  readonly source: SourceSettings
+  readonly source: Frozen<SourceSettings>
+  readonly verify?: { readonly commits?: { readonly allowed_signers: { readonly file: string } } | undefined } | undefined
+  /** The secret of `policy.source.<name>_from`. */
+  readonly secret: (name: string) => string
+  /** Where a copy of a repository may be kept. */
+  readonly directory: string
+  readonly tls?: ServerTls | undefined
 }
 
 /** For people: where the policies come from. */
-export const nameOf = (source: SourceSettings): string => ('url' in source ? source.url : source.path)
+export const nameOf = (source: Frozen<SourceSettings>): string => ('url' in source ? source.url : source.path)
 
-export const createSource = ({ source }: SourceOptions): Source => {
-  if (source.kind !== 'directory') throw new Error(`${source.kind} is not available in this version`)
-  return createDirectorySource(source.path)
+const credentialsOf = (credentials: NonNullable<Frozen<GitSettings>['credentials']>, secret: SourceOptions['secret']): GitCredentials =>
+  credentials.kind === 'token'
+    ? { kind: 'token', username: credentials.username, token: secret('credentials.token') }
+    : { kind: 'deploy_key', key: secret('credentials.key'), knownHosts: credentials.known_hosts.file }
+
+const fromGit = (git: Frozen<GitSettings>, { verify, secret, directory }: SourceOptions): Source => {
+  const { url, branch, tag, commit, path, poll, credentials } = git
+  const transport = transportOf(url)
+  if (transport === undefined) throw new Error('a repository that may not be used')
+  return createGitSource({
+    url, poll, directory,
+    transport: transport === 'https' && url.toLowerCase().startsWith('http:') ? 'http' : transport,
+    wanted: commit !== undefined ? { commit } : { ref: tag === undefined ? `refs/heads/${branch ?? ''}` : `refs/tags/${tag}` },
+    ...(path === undefined ? {} : { folder: path }),
+    ...(credentials === undefined ? {} : { credentials: credentialsOf(credentials, secret) }),
+    ...(verify?.commits === undefined ? {} : { allowedSigners: verify.commits.allowed_signers.file }),
+  })
+}
+
+const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { secret, tls }: SourceOptions): Source => {
+  const open = (bytes: Uint8Array) => unpackBundle(bytes)
+  if (url.startsWith('file:')) return createFileSource({ url, poll, open })
+  return createServerSource({
+    url, poll, open,
+    ...(wait === undefined ? {} : { wait }),
+    ...(credentials === undefined ? {} : { token: secret('credentials.token') }),
+    ...(tls === undefined ? {} : { tls }),
+  })
+}
+
+export const createSource = (options: SourceOptions): Source => {
+  const { source } = options
+  switch (source.kind) {
+    case 'directory': return createDirectorySource(source.path)
+    case 'git': return fromGit(source, options)
+    case 'bundle': return fromServer(source, options)
+  }
 }

@@ -1,0 +1,127 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Failure } from './problem.ts'
+import { runGit } from './run.ts'
+import type { GitPlace, GitResult, GitRun } from './run.ts'
+
+/** What is followed: one ref of the repository, or one commit. */
+export type Wanted = { readonly ref: string } | { readonly commit: string }
+
+/** Bytes that a copy may have. */
+const largest = 512 * 1024 * 1024
+const fetchWithin = 120_000
+/** So many fetches leave their own file before they are put together. */
+const mostPacks = 40
+
+const tip = 'refs/sallyport/tip'
+const active = 'refs/sallyport/active'
+
+export interface Limits {
+  readonly largest?: number
+  readonly fetchWithin?: number
+}
+
+const sizeOf = async (directory: string): Promise<number> => {
+  const sizes = await Promise.all((await readdir(directory, { recursive: true }).catch(() => [])).map((name) => stat(join(directory, name)).then(({ size }) => size, () => 0)))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** The gateway's bare copy of a repository: as little history as will do. All of it can be made anew at any time. */
+export const createRepository = (place: GitPlace, url: string, wanted: Wanted, signal: AbortSignal, { largest: most = largest, fetchWithin: within = fetchWithin }: Limits = {}) => {
+  const run = (args: readonly string[], options: GitRun = {}): Promise<GitResult> => runGit(place, args, { ...options, signal })
+  const exists = async (name: string): Promise<boolean> => (await run(['cat-file', '-e', `${name}^{commit}`])).ok
+  const asked = 'ref' in wanted ? wanted.ref : wanted.commit
+
+  const remove = (): Promise<void> => rm(place.repository, { recursive: true, force: true })
+
+  const prepare = async (): Promise<GitResult> => {
+    const isThere = (await run(['rev-parse', '--is-bare-repository'])).ok
+    if (isThere) return { ok: true, out: Buffer.alloc(0) }
+    await remove()
+    await mkdir(place.repository, { recursive: true, mode: 0o700 })
+    return run(['init', '--bare', '--quiet', '--template=', '--initial-branch=none'])
+  }
+
+  /** Fetches into `into`, and no more than may be. */
+  const fetch = async (refs: readonly string[], ...how: readonly string[]): Promise<GitResult> => {
+    const tooLarge = new AbortController()
+    let measuring = false
+    const timer = setInterval(() => {
+      if (measuring) return
+      measuring = true
+      void sizeOf(place.repository).then((size) => {
+        measuring = false
+        if (size > most) tooLarge.abort()
+      })
+    }, 250)
+    const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--update-shallow', ...how, '--', url, ...refs]
+    const done = await runGit(place, args, { within, signal: AbortSignal.any([signal, tooLarge.signal]) })
+    clearInterval(timer)
+    if (!tooLarge.signal.aborted && (await sizeOf(place.repository)) <= most) return done
+    // The next try begins with the newest commit alone.
+    await remove()
+    return { ok: false, why: 'too_large', said: '' }
+  }
+
+  const tidy = async (): Promise<void> => {
+    const files = await readdir(join(place.repository, 'objects/pack')).catch((): string[] => [])
+    // What a fetch that was ended left behind.
+    await Promise.all(files.filter((file) => file.startsWith('tmp_')).map((file) => rm(join(place.repository, 'objects/pack', file), { force: true })))
+    if (files.filter((file) => file.endsWith('.pack')).length > mostPacks && !(await run(['gc', '--quiet', '--prune=now'], { within: fetchWithin })).ok) await remove()
+  }
+
+  const commitAt = async (name: string): Promise<string | undefined> => {
+    const found = await run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`])
+    return found.ok ? found.out.toString().trim() : undefined
+  }
+  const isAncestor = async (older: string, newer: string): Promise<boolean> => (await run(['merge-base', '--is-ancestor', older, newer])).ok
+
+  return {
+    remove,
+    /** The commit that is wanted, now in the copy. */
+    async fetch(): Promise<{ readonly ok: true; readonly commit: string } | { readonly ok: false; readonly failure: Failure }> {
+      const prepared = await prepare()
+      if (!prepared.ok) return { ok: false, failure: prepared }
+      await tidy()
+      if (!('commit' in wanted && (await exists(wanted.commit)))) {
+        const isFirst = (await commitAt(tip)) === undefined
+        let fetched = await fetch([`+${asked}:${tip}`], ...(isFirst ? ['--depth=1'] : []))
+        // Some hosts give a commit only to those who ask for the branch that it is on.
+        if (!fetched.ok && 'commit' in wanted && /not our ref|unadvertised object/.test(fetched.said)) fetched = await fetch(['+refs/heads/*:refs/sallyport/heads/*', '+refs/tags/*:refs/sallyport/tags/*'])
+        if (!fetched.ok) return { ok: false, failure: fetched }
+      }
+      const commit = await commitAt('ref' in wanted ? tip : wanted.commit)
+      return commit === undefined ? { ok: false, failure: { ok: false, why: 'failed', said: 'not our ref: it is no commit' } } : { ok: true, commit }
+    },
+    /** What the ref is at now, without fetching it; undefined where that cannot be told. */
+    async look(): Promise<string | undefined> {
+      if ('commit' in wanted) return wanted.commit
+      const told = await run(['ls-remote', '--quiet', '--', url, wanted.ref, `${wanted.ref}^{}`])
+      if (!told.ok) return undefined
+      const refs = new Map(told.out.toString().split('\n').flatMap((line) => {
+        const [, id, name] = /^([0-9a-f]{40,64})\t(.+)$/.exec(line) ?? []
+        return id === undefined || name === undefined ? [] : [[name, id] as const]
+      }))
+      return refs.get(`${wanted.ref}^{}`) ?? refs.get(wanted.ref)
+    },
+    /** How one commit stands to another; more history is fetched only where the answer needs it. */
+    async relate(older: string, newer: string): Promise<'follows' | 'precedes' | 'diverged' | Failure> {
+      const follows = async (): Promise<boolean> => (await exists(older)) && (await isAncestor(older, newer))
+      for (const how of ['', '--deepen=500', '--unshallow']) {
+        if (how !== '') {
+          const shallow = await run(['rev-parse', '--is-shallow-repository'])
+          if (shallow.ok && shallow.out.toString().trim() === 'false') break
+          const fetched = await fetch([`+${asked}:${tip}`], how)
+          if (!fetched.ok) return fetched
+        }
+        if (await follows()) {
+          // Kept, whatever becomes of the branch, so that the next commit can be compared with it.
+          await run(['update-ref', active, newer])
+          return 'follows'
+        }
+      }
+      return (await exists(older)) && (await isAncestor(newer, older)) ? 'precedes' : 'diverged'
+    },
+  }
+}
+export type Repository = ReturnType<typeof createRepository>

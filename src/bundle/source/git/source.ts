@@ -1,0 +1,118 @@
+import { join } from 'node:path'
+import type { Problem } from '../../problem.ts'
+import { sourcesOf } from '../read-directory.ts'
+import type { Source } from '../source.ts'
+import type { Read, Replaced } from '../sources.ts'
+import { hiddenOf, withCredentials } from './credentials.ts'
+import type { GitCredentials } from './credentials.ts'
+import { isOfCopy, problemOf } from './problem.ts'
+import type { Failure } from './problem.ts'
+import { createRepository } from './repository.ts'
+import type { Limits, Repository, Wanted } from './repository.ts'
+import type { GitPlace } from './run.ts'
+import { findSignatureProblem } from './signature.ts'
+import { readTree } from './tree.ts'
+import { createPoll } from '../poll.ts'
+
+export interface GitSourceOptions {
+  readonly url: string
+  readonly transport: GitPlace['transport']
+  readonly wanted: Wanted
+  /** The folder of the repository that holds the policies; all of it where none is given. */
+  readonly folder?: string
+  readonly credentials?: GitCredentials
+  /** A file in the form of `ssh-keygen`; every commit that is taken must be signed by one of them. */
+  readonly allowedSigners?: string
+  /** Where the copy of the repository is kept. */
+  readonly directory: string
+  /** Milliseconds. */
+  readonly poll: number
+  readonly limits?: Limits
+}
+
+type Step = { readonly ok: true; readonly read: Read } | { readonly ok: false; readonly failure: Failure }
+const short = (commit: string): string => commit.slice(0, 12)
+
+/** Policies from a Git repository, by way of a bare copy that nothing is checked out of. */
+export const createGitSource = (options: GitSourceOptions): Source => {
+  const { url, wanted, credentials, directory, transport } = options
+  const hidden = hiddenOf(credentials)
+  const closing = new AbortController()
+  let last: Promise<unknown> = Promise.resolve()
+  /** The commit that was read last, unless it could not be. */
+  let known: string | undefined
+
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const done = last.then(act)
+    last = done.catch(() => undefined)
+    return done
+  }
+  const withRepository = <T>(use: (repository: Repository, place: GitPlace) => Promise<T>): Promise<T> =>
+    withCredentials(url, credentials, (home, secrets) => {
+      const place: GitPlace = { repository: join(directory, 'repository.git'), home, transport, secrets }
+      return use(createRepository(place, url, wanted, closing.signal, options.limits), place)
+    })
+
+  const refused = (...problems: readonly Problem[]): Read => ({ ok: false, problems })
+  const attempt = (): Promise<Step> =>
+    withRepository(async (repository, place) => {
+      const fetched = await repository.fetch()
+      if (!fetched.ok) return fetched
+      const { commit } = fetched
+      const problem = options.allowedSigners === undefined ? undefined : await findSignatureProblem(place, commit, options.allowedSigners, closing.signal)
+      if (problem !== undefined) return { ok: true, read: refused(problem) }
+      const tree = await readTree(place, commit, options.folder, closing.signal)
+      if (tree.kind === 'failed') return { ok: false, failure: tree.failure }
+      // Whatever else is wrong with it stays wrong until there is another commit.
+      known = commit
+      if (tree.problems.length > 0) return { ok: true, read: refused(...tree.problems) }
+      const read = await sourcesOf(tree.files, { revision: commit, commit })
+      return { ok: true, read: read.ok ? { ...read, follows: (active) => follows(active, commit) } : read }
+    })
+
+  const read = async (): Promise<Read> => {
+    known = undefined
+    try {
+      let step = await attempt()
+      if (!step.ok && isOfCopy(step.failure)) {
+        await withRepository((repository) => repository.remove())
+        step = await attempt()
+      }
+      return step.ok ? step.read : refused(problemOf(step.failure, hidden))
+    } catch (fault) {
+      const { code, message } = fault as NodeJS.ErrnoException
+      return refused(problemOf({ ok: false, why: 'failed', said: code === 'ENOSPC' ? 'No space left on device' : message }, hidden))
+    }
+  }
+
+  /** Rolling back is an act of its own: a branch that was set back or rewritten changes nothing here. */
+  const follows = (active: Replaced, commit: string): Promise<string | undefined> =>
+    inTurn(async () => {
+      const older = active.commit
+      if (older === undefined || older === commit) return undefined
+      const relation = await withRepository((repository) => repository.relate(older, commit))
+      if (relation === 'follows') return undefined
+      if (typeof relation === 'object') return `it cannot be told whether commit ${short(commit)} follows the active commit ${short(older)}: ${problemOf(relation, hidden).message}`
+      const remedy = `push a commit that follows ${short(older)}, or go back on purpose with \`sallyport policy rollback\``
+      return relation === 'precedes'
+        ? `commit ${short(commit)} is older than the active commit ${short(older)}: the branch was set back; ${remedy}`
+        : `commit ${short(commit)} does not follow the active commit ${short(older)}: the history was rewritten, or is of another repository; ${remedy}`
+    })
+
+  return {
+    read: () => inTurn(read),
+    watch: (onChange, onCurrent) =>
+      createPoll(options.poll, async () => {
+        const before = known
+        const now = before === undefined ? undefined : await withRepository((repository) => repository.look()).catch(() => undefined)
+        if (closing.signal.aborted || known !== before) return
+        // What cannot be told is told by reading: the status then says why.
+        if (now === undefined || now !== before) onChange()
+        else onCurrent?.()
+      }),
+    async close() {
+      closing.abort()
+      await last
+    },
+  }
+}

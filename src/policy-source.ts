@@ -1,0 +1,15 @@
+import { createSource } from './bundle/source/create.ts'
+import type { Source } from './bundle/source/source.ts'
+import type { Settings } from './config/schema.ts'
+import type { Secrets } from './config/secrets.ts'
+import { tlsOfSource } from './config/tls.ts'
+
+/** Where the settings say that the policies come from. A copy of a repository is kept beside the store, or in `directory`. */
+export const createPolicySource = (settings: Settings, secrets: Secrets, directory = `${settings.store.path}.source`): Source =>
+  createSource({
+    source: settings.policy.source,
+    verify: settings.policy.verify,
+    secret: (name) => secrets.get(`policy.source.${name}`),
+    tls: tlsOfSource(settings.policy.source, secrets),
+    directory,
+  })
