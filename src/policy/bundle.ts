@@ -1,4 +1,4 @@
-import type { BundleDigest, JsonObject } from '../model.ts'
+import type { BundleDigest, JsonObject, Question } from '../model.ts'
 
 /** What METADATA says about a rule; joined to reasons by rule id. */
 export interface RuleMetadata {
@@ -38,4 +38,6 @@ export interface BuiltBundle {
   readonly input_paths?: readonly string[]
   /** Left out when it cannot be told. */
   readonly recall?: Recall
+  /** Questions that are judged before the bundle is switched in, so that the first callers find it warm; no part of what it is. */
+  readonly samples?: readonly Question[]
 }

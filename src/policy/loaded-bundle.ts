@@ -138,6 +138,10 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
       assertSound(await judgeWhole(trivialQuestion, () => {}))
       await nextTurn()
     }
+    for (const question of bundle.samples ?? []) {
+      await judgeWhole(question, () => {})
+      await nextTurn()
+    }
     return {
       bundle,
       judge,

@@ -3,15 +3,25 @@ import { createOpa } from '../../src/bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from '../../src/bundle/options.ts'
 import { readDirectory } from '../../src/bundle/source/read-directory.ts'
 import { fileURLToPath } from 'node:url'
-import type { Decision, Logger } from '../../src/model.ts'
+import type { Logger } from '../../src/model.ts'
 import { createPolicyEngine } from '../../src/policy/engine.ts'
-import { questionOf, readYaml, type Case, type People, type Wanted } from './question.ts'
+import { parse } from 'yaml'
+import { readFileSync } from 'node:fs'
+import { inOrder, questionOf, told } from '../../src/bundle/cases/question.ts'
+import { readCases } from '../../src/bundle/cases/read.ts'
+import type { Case, People } from '../../src/bundle/cases/shape.ts'
 
 const folder = new URL('../../bundles/demo/', import.meta.url)
-const manifest = readYaml(new URL('manifest.yaml', folder)) as { readonly source: string; readonly cases: string }
-const inCases = (name: string): unknown => readYaml(new URL(`${manifest.cases}/${name}.yaml`, folder))
-const people = inCases('people') as People
-const cases = ['access', 'calls', 'answers'].flatMap((name) => inCases(name) as readonly Case[])
+const readYaml = (name: string): unknown => parse(readFileSync(new URL(name, folder), 'utf8'))
+const manifest = readYaml('manifest.yaml') as { readonly source: string; readonly cases: string }
+const people = readYaml(`${manifest.cases}/people.yaml`) as People
+const read = await readCases({}, fileURLToPath(new URL(manifest.cases, folder)))
+if (!read.ok) throw new Error(JSON.stringify(read.problems))
+const ask = (one: Omit<Case, 'name' | 'want'>) => {
+  const question = questionOf({ name: '', want: {}, ...one }, people)
+  if (question === undefined) throw new Error(`nobody is called ${one.who}`)
+  return question
+}
 
 const silent = (): void => {}
 const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent }
@@ -27,28 +37,19 @@ beforeAll(async () => {
   await engine.activate(built.bundle)
 })
 
-/** What a case says of a decision, in the case's words. */
-const told = (decision: Decision, want: Wanted): Wanted => ({
-  ...('kind' in want ? { kind: decision.kind } : {}),
-  ...('reasons' in want ? { reasons: decision.reasons.map(({ rule }) => rule).sort() } : {}),
-  ...('risk' in want ? { risk: decision.risk } : {}),
-  ...('listed' in want ? { listed: decision.listed } : {}),
-  ...(decision.kind === 'require_approval' ? { ttl: decision.approval.ttl, requirements: decision.approval.requirements.map(({ rule }) => rule) } : {}),
-})
-
-test.each(cases.map((one) => [one.name, one] as const))('%s', async (_, one) => {
-  expect(told(await engine.decide(questionOf(one, people)), one.want)).toEqual(one.want)
+test.each(read.cases.map((one) => [one.name, one] as const))('%s', async (_, { question, want }) => {
+  expect(told(await engine.decide(question), want)).toEqual(inOrder(want))
 })
 
 test('reasons carry what METADATA says of their rule', async () => {
-  const decision = await engine.decide(questionOf({ name: '', who: 'support', call: ['crm', 'query', { sql: 'DROP TABLE x' }], want: {} }, people))
+  const decision = await engine.decide(ask({ who: 'support', call: ['crm', 'query', { sql: 'DROP TABLE x' }] }))
   expect(decision.reasons[0]).toMatchObject({ title: 'Destructive SQL', remedy: expect.stringContaining('alter_schema') as string })
-  const refused = await engine.decide(questionOf({ name: '', who: 'stranger', call: ['crm', 'query', {}], want: {} }, people))
+  const refused = await engine.decide(ask({ who: 'stranger', call: ['crm', 'query', {}] }))
   expect(refused.reasons[0]).toMatchObject({ title: 'Not allowed', remedy: expect.any(String) as string })
 })
 
 test('the same question has the same answer', async () => {
-  const question = questionOf({ name: '', who: 'support', answer: ['crm', 'query'], want: {} }, people)
+  const question = ask({ who: 'support', answer: ['crm', 'query'] })
   const first = await engine.decide(question)
   for (let time = 0; time < 20; time += 1) expect(await engine.decide(question)).toEqual(first)
 })

@@ -1,13 +1,16 @@
 import type { BundleDigest, Clock, Logger } from '../../model.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
-import { buildBundle } from '../build.ts'
-import type { BuildOptions } from '../build.ts'
+import type { Problem } from '../problem.ts'
 import type { Source, Watching } from '../source/source.ts'
-import type { StageRun } from '../opa.ts'
-import { problemText } from '../problem.ts'
-import type { Problem, Stage } from '../problem.ts'
+import type { Sources } from '../source/sources.ts'
+import { prepare } from './prepare.ts'
+import type { PrepareOptions } from './prepare.ts'
+import { beginRun } from './run.ts'
+import type { Progress, Run } from './run.ts'
 
-/** What judges. `activate` swaps atomically or throws and changes nothing. */
+export type { Run }
+
+/** What judges. `activate` loads beside, warms up, and swaps atomically; or it throws and changes nothing. */
 export interface Activator {
   activate(bundle: BuiltBundle): Promise<unknown>
 }
@@ -15,38 +18,35 @@ export interface ActiveBundle {
   readonly digest: BundleDigest
   readonly revision: string
   readonly commit?: string
+  /** Where it stands among what its maker made. */
+  readonly order?: number
   /** RFC 3339. */
   readonly activated_at: string
-}
-export interface Run {
-  readonly at: string
-  readonly stages: readonly StageRun[]
-  /** Why the newest sources are not active, for people. */
-  readonly error?: string
-  readonly problems: readonly Problem[]
-  readonly warnings: readonly Problem[]
 }
 export interface PipelineStatus {
   readonly active?: ActiveBundle
   readonly last_run?: Run
 }
 export interface Pipeline {
-  /** Reads, builds and activates. Calls that come while one runs share the next one. Never throws: a failed run keeps what is active. */
+  /** Reads, prepares and activates. Calls that come while one runs share the next one. Never throws: a failed run keeps what is active. */
   run(): Promise<Run>
   status(): PipelineStatus
   close(): Promise<void>
 }
-export interface PipelineOptions extends BuildOptions {
+export interface PipelineOptions extends PrepareOptions {
   readonly source: Source
   readonly engine: Activator
   readonly logger: Logger
   readonly clock: Clock
+  /** Keeps what is about to become active; what it throws keeps it from becoming so. */
+  readonly keep?: (sources: Sources, bundle: BuiltBundle) => Promise<void>
   /** Told after each run, for metrics. */
   readonly onRun?: (run: Run) => void
 }
 
-const summary = (problems: readonly Problem[]): string => problems.map(problemText).join('\n')
-const faultOf = (stage: Stage, fault: unknown): Problem => ({ stage, code: 'fault', message: fault instanceof Error ? fault.message : String(fault) })
+const unordered = (why: string): Problem => ({
+  stage: 'order', code: 'order', message: why, remedy: 'go back on purpose with `sallyport policy rollback`, which is recorded with its reason',
+})
 
 export const createPipeline = (options: PipelineOptions): Pipeline => {
   const { source, engine, logger, clock } = options
@@ -56,42 +56,44 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
   let queued: Promise<Run> | undefined
   let closed = false
 
+  const activate = async (sources: Sources, bundle: BuiltBundle, order: number | undefined, progress: Progress): Promise<void> => {
+    const isNew = active?.digest !== bundle.digest
+    await progress.stage('activate', async () => {
+      if (!isNew) return
+      await options.keep?.(sources, bundle)
+      await engine.activate(bundle)
+    })
+    const { digest, revision, commit } = bundle
+    const activated_at = active === undefined || isNew ? new Date(clock()).toISOString() : active.activated_at
+    active = { digest, revision, ...(commit === undefined ? {} : { commit }), ...(order === undefined ? {} : { order }), activated_at }
+  }
   const attempt = async (): Promise<Run> => {
-    const stages: StageRun[] = []
-    const warnings: Problem[] = []
-    const at = new Date(clock()).toISOString()
-    const finish = (problems: readonly Problem[]): Run => ({ at, stages, problems, warnings, ...(problems.length > 0 ? { error: summary(problems) } : {}) })
-    const done = (name: Stage, began: number, ok: boolean): number => stages.push({ name, ms: Math.round(performance.now() - began), ok })
-    let stage: Stage = 'read'
-    let began = performance.now()
+    const progress = beginRun(clock())
     try {
-      const read = await source.read()
-      done('read', began, read.ok)
-      if (!read.ok) return finish(read.problems)
-      warnings.push(...read.warnings)
-      stage = 'build'
-      const built = await buildBundle(read.sources, options)
-      stages.push(...built.stages)
-      if (!built.ok) return finish(built.problems)
-      stage = 'activate'
-      began = performance.now()
-      if (active?.digest !== built.bundle.digest) await engine.activate(built.bundle)
-      done('activate', began, true)
-      const { digest, revision, commit } = built.bundle
-      const activated_at = active?.digest === digest ? active.activated_at : new Date(clock()).toISOString()
-      active = { digest, revision, ...(commit === undefined ? {} : { commit }), activated_at }
-      return finish([])
+      const read = await progress.stage('read', () => source.read(), ({ ok }) => ok)
+      if (!read.ok) return progress.end(read.problems)
+      progress.warn(read.warnings)
+      const prepared = await prepare(read.sources, options, progress)
+      if (!prepared.ok) return progress.end(prepared.problems)
+      const { bundle } = prepared
+      const { follows } = read
+      const before = active
+      if (follows !== undefined && before !== undefined && before.digest !== bundle.digest) {
+        const why = await progress.stage('order', () => follows(before), (found) => found === undefined)
+        if (why !== undefined) return progress.end([unordered(why)])
+      }
+      await activate(read.sources, bundle, read.order, progress)
+      return progress.end([])
     } catch (fault) {
-      done(stage, began, false)
-      return finish([faultOf(stage, fault)])
+      return progress.fail(fault)
     }
   }
 
   const tell = (run: Run): void => {
     for (const warning of run.warnings) logger.warn('policy source', { ...warning })
-    const ms = run.stages.reduce((sum, stage) => sum + stage.ms, 0)
-    if (run.error === undefined) logger.info('policy is active', { bundle: active?.digest, revision: active?.revision, ms })
-    else logger.error('policy was not activated; the bundle before it stays', { bundle: active?.digest ?? 'none', problems: run.problems, ms })
+    const { stages } = run
+    if (run.error === undefined) logger.info('policy is active', { bundle: active?.digest, revision: active?.revision, stages })
+    else logger.error('policy was not activated; the bundle before it stays', { bundle: active?.digest ?? 'none', problems: run.problems, stages })
   }
   const start = (): Promise<Run> => {
     running = attempt().then((run) => {

@@ -65,7 +65,7 @@ test('a run activates, and says when and what', async () => {
   expect(await kindFor('support')).toBe('deny')
   const run = await pipeline.run()
   expect(run.error).toBeUndefined()
-  expect(run.stages.map(({ name, ok }) => `${name} ${ok}`)).toEqual(['read true', 'check true', 'semantics true', 'build true', 'activate true'])
+  expect(run.stages.map(({ name, ok }) => `${name} ${ok}`)).toEqual(['read true', 'check true', 'semantics true', 'lint true', 'fmt true', 'build true', 'activate true'])
   expect(pipeline.status().active).toMatchObject({ digest: expect.stringMatching(/^bnd_/), activated_at: expect.stringMatching(/^2.*Z$/) })
   expect([await kindFor('support'), await kindFor('sales')]).toEqual(['allow', 'deny'])
 })

@@ -1,0 +1,87 @@
+import type { Question } from '../../model.ts'
+import { buildBundle } from '../build.ts'
+import type { BuildOptions, BuiltBundle } from '../build.ts'
+import { readCases } from '../cases/read.ts'
+import type { DecisionCase } from '../cases/read.ts'
+import { judgeCases } from '../cases/judge.ts'
+import type { StageRun } from '../opa.ts'
+import type { Problem } from '../problem.ts'
+import { isTest } from '../source/sources.ts'
+import type { Sources } from '../source/sources.ts'
+import { testBundle } from '../test.ts'
+import { testProblems } from './test-problems.ts'
+import type { Progress } from './run.ts'
+
+export interface PrepareOptions extends BuildOptions {
+  /** Percent of the lines that the tests must reach; no coverage is looked for where it is left out. */
+  readonly coverage?: number
+  /** A directory of decision cases beside those of the source. */
+  readonly cases?: string
+}
+export type Prepared = { readonly ok: true; readonly bundle: BuiltBundle } | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** So many questions are judged by a new bundle before it is switched in; more would only take time. */
+const mostSamples = 200
+
+interface Tried {
+  readonly problems: readonly Problem[]
+  readonly stage: readonly StageRun[]
+}
+const noTests: Tried = { problems: [], stage: [] }
+
+/** The tests run beside the build, in another process. A fault of theirs counts only once everything before them is fine. */
+const runTests = async (sources: Sources, options: PrepareOptions): Promise<Tried> => {
+  if (!sources.own.some(isTest) && options.coverage === undefined) return noTests
+  const began = performance.now()
+  const tested = await testBundle(sources, { ...options, coverage: options.coverage !== undefined })
+  const problems = tested.ok ? testProblems(tested.report, options.coverage) : tested.problems
+  return { problems, stage: [{ name: 'test', ms: Math.round(performance.now() - began), ok: problems.length === 0 }] }
+}
+
+const unformatted = (file: string): Problem => ({
+  stage: 'fmt', file, code: 'unformatted', message: 'this is not formatted as `opa fmt` would', remedy: 'run `sallyport policy fmt --write`',
+})
+
+/** Whatever can be found out about a source before it is switched in: check, semantics, lint, format, tests, build, decision cases. */
+export const prepare = async (sources: Sources, options: PrepareOptions, progress: Progress): Promise<Prepared> => {
+  const reading = readCases(sources.cases, options.cases)
+  const testing = runTests(sources, options)
+  testing.catch(() => {})
+  reading.catch(() => {})
+  const built = await buildBundle(sources, { ...options, review: true })
+  const before = built.stages.filter(({ name }) => name !== 'build')
+  const building = built.stages.filter(({ name }) => name === 'build')
+  const refuse = (problems: readonly Problem[]): Prepared => ({ ok: false, problems })
+
+  const { review } = built
+  if (review === undefined) {
+    progress.add(built.stages)
+    return refuse(built.ok ? [] : built.problems)
+  }
+  progress.add(before.filter(({ name }) => name !== 'fmt'))
+
+  // A file that is not formatted means the same, so in a gateway it is worth a word and no more.
+  progress.warn(review.unformatted.map(unformatted))
+  progress.add(before.filter(({ name }) => name === 'fmt').map((stage) => ({ ...stage, ok: true })))
+
+  const tested = await testing
+  progress.add(tested.stage)
+  if (tested.problems.length > 0) return refuse(tested.problems)
+
+  progress.add(building)
+  if (!built.ok) return refuse(built.problems)
+
+  const read = await reading
+  if (!read.ok) return refuse(read.problems)
+  const questions = read.cases.map(({ question }) => question)
+  const failed = await tryCases(built.bundle, read.cases, options, progress)
+  return failed.length > 0 ? refuse(failed) : { ok: true, bundle: withSamples(built.bundle, questions) }
+}
+
+const tryCases = async (bundle: BuiltBundle, cases: readonly DecisionCase[], options: PrepareOptions, progress: Progress): Promise<readonly Problem[]> => {
+  if (cases.length === 0) return []
+  const judged = await progress.stage('cases', () => judgeCases(bundle, cases, options.detectors), ({ problems }) => problems.length === 0)
+  return judged.problems
+}
+
+const withSamples = (bundle: BuiltBundle, questions: readonly Question[]): BuiltBundle => (questions.length === 0 ? bundle : { ...bundle, samples: questions.slice(0, mostSamples) })

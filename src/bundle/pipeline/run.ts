@@ -1,0 +1,58 @@
+import type { StageRun } from '../opa.ts'
+import { problemText } from '../problem.ts'
+import type { Problem, Stage } from '../problem.ts'
+
+/** One way through the pipeline, as far as it got. */
+export interface Run {
+  /** RFC 3339. */
+  readonly at: string
+  readonly stages: readonly StageRun[]
+  /** Why the newest sources are not active, for people. */
+  readonly error?: string
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+}
+
+/** A run that is under way. */
+export interface Progress {
+  /** Times a stage; what it throws is thrown on, and the stage has failed. */
+  stage<T>(name: Stage, work: () => Promise<T>, isFine?: (result: T) => boolean): Promise<T>
+  /** Stages that somebody else timed. */
+  add(stages: readonly StageRun[]): void
+  warn(warnings: readonly Problem[]): void
+  end(problems: readonly Problem[]): Run
+  /** Ends with what was thrown in the stage that was last begun. */
+  fail(fault: unknown): Run
+}
+
+const reasonOf = (fault: unknown): string => (fault instanceof Error || (typeof fault === 'object' && fault !== null && 'message' in fault) ? String(fault.message) : String(fault))
+
+export const beginRun = (at: number): Progress => {
+  const stages: StageRun[] = []
+  const warnings: Problem[] = []
+  let current: Stage = 'read'
+  const end = (problems: readonly Problem[]): Run => ({
+    at: new Date(at).toISOString(),
+    stages, problems, warnings,
+    ...(problems.length > 0 ? { error: problems.map(problemText).join('\n') } : {}),
+  })
+  return {
+    async stage(name, work, isFine = () => true) {
+      current = name
+      const began = performance.now()
+      const done = (ok: boolean): number => stages.push({ name, ms: Math.round(performance.now() - began), ok })
+      try {
+        const result = await work()
+        done(isFine(result))
+        return result
+      } catch (fault) {
+        done(false)
+        throw fault
+      }
+    },
+    add: (more) => void stages.push(...more),
+    warn: (more) => void warnings.push(...more),
+    end,
+    fail: (fault) => end([{ stage: current, code: 'fault', message: reasonOf(fault) }]),
+  }
+}
