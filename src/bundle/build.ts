@@ -5,6 +5,7 @@ import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
 import type { Modules, Opa, OpaBuild, OpaSources, Review, RuleText, StageRun } from './opa.ts'
 import type { Problem } from './problem.ts'
 import { recallOf } from './recall.ts'
+import { detectorProblems, textsOfRules } from './rules/apply-rules.ts'
 import { buildData, isTest } from './source/sources.ts'
 import type { Sources } from './source/sources.ts'
 
@@ -78,7 +79,7 @@ const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[
     wasm: built.wasm,
     data: { ...sources.data, [buildData]: { reads_groups: built.reads.groups, detectors, varying: sets } },
     entrypoint: decisionEntrypoint,
-    rules: ruleTable(built.rules),
+    rules: { ...ruleTable(built.rules), ...textsOfRules(sources) },
     reads_groups: built.reads.groups,
     ...(built.reads.input.includes('') ? {} : { input_paths: built.reads.input }),
     ...(recall === undefined ? {} : { recall }),
@@ -87,6 +88,8 @@ const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[
 
 /** Check, semantics, build: in this order, and nothing after the first that finds a problem. With `review`, what lint and format check look at is handed out too. */
 export const buildBundle = async (sources: Sources, options: BuildOptions & { readonly review?: boolean }): Promise<Built> => {
+  const unknown = detectorProblems(sources, options.detectors)
+  if (unknown.length > 0) return { ok: false, problems: unknown, stages: [{ name: 'rules', ms: 0, ok: false }] }
   const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint, varyingEntrypoint], ...(options.review ? { review: true } : {}) }
   const built = await options.opa.bundle(asked)
   const { stages, review } = built

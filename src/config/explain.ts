@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isLaterKey, isLaterKind } from './later.ts'
 import { valueAt, type ConfigDocument } from './document.ts'
 import { showPath, type Problem, type Steps } from './problem.ts'
+import { suggest } from '../nearest.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -37,26 +38,6 @@ const keysAt = (schema: z.core.$ZodType, steps: Steps): readonly string[] => {
   if (def.type === 'array') return keysAt(def.element as z.core.$ZodType, rest)
   if (def.type === 'record') return keysAt(def.valueType as z.core.$ZodType, rest)
   return []
-}
-
-/** Levenshtein's distance, given up above `most`. */
-const distance = (a: string, b: string, most: number): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j += 1) {
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    if (Math.min(...next) > most) return most + 1
-    row = next
-  }
-  return row[b.length] ?? most + 1
-}
-
-export const suggest = (key: string, known: readonly string[]): string | undefined => {
-  const most = key.length < 4 ? 1 : Math.max(2, Math.floor(key.length / 3))
-  const near = known.map(name => [distance(key.slice(0, 64).toLowerCase(), name, most), name] as const).filter(([far]) => far <= most).sort((a, b) => a[0] - b[0])
-  return near[0]?.[1]
 }
 
 const phrases: Readonly<Record<string, string>> = {

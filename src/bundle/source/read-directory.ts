@@ -4,13 +4,15 @@ import { fileURLToPath } from 'node:url'
 import { isData, readData } from '../data.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
+import { applyRules, withoutRulesModules } from '../rules/apply-rules.ts'
+import { isRules } from '../rules/read-rules.ts'
 import { buildData, isCase, isTest, packageOf, withLibrary } from './sources.ts'
-import type { Files, Read } from './sources.ts'
+import type { Files, Read, Sources } from './sources.ts'
 
 const maximum = 64 * 1024 * 1024
 const shipped = fileURLToPath(new URL('../../../rego/', import.meta.url))
 const isSchema = (path: string): boolean => path.startsWith('schemas/') && path.endsWith('.json')
-export const counts = (path: string): boolean => path.endsWith('.rego') || isData(path) || isSchema(path) || isCase(path)
+export const counts = (path: string): boolean => path.endsWith('.rego') || isData(path) || isSchema(path) || isCase(path) || isRules(path)
 
 interface Walk {
   readonly root: string
@@ -100,21 +102,26 @@ const readSchemas = (files: Files): { schemas: Record<string, unknown>; problems
   return { schemas, problems }
 }
 
+const hasPolicies = (own: Modules): boolean => Object.entries(own).some(([path, text]) => !isTest(path) && packageOf(text).startsWith('policies.'))
+
 /** What a set of files is as a source, with the library that belongs to it. */
 export const sourcesOf = async (files: Files, about: { readonly revision: string; readonly commit?: string }): Promise<Read> => {
-  const own = rego(files)
+  const { modules: own, problems: ofRules } = await withoutRulesModules(rego(files), packageOf)
   const { modules, library, warnings, problems } = withLibrary(own, await readLibrary())
   const { data, problems: ofData } = readData(files)
   const { schemas, problems: ofSchemas } = readSchemas(files)
-  const all = [...problems, ...ofData, ...ofSchemas]
+  const all = [...problems, ...ofRules, ...ofData, ...ofSchemas]
   if (Object.hasOwn(data, buildData)) {
     all.push({ stage: 'read', code: 'data_reserved', message: `the data may not have a member ${buildData}, which the build writes` })
   }
-  if (!Object.entries(own).some(([path, text]) => !isTest(path) && packageOf(text).startsWith('policies.'))) {
-    all.push({ stage: 'read', code: 'no_policies', message: 'there is no module of package policies.<name>', remedy: 'add one, for example policies/crm/crm.rego' })
-  }
+  const read: Sources = { modules, library, own: Object.keys(own), data, schemas, data_files: those(files, isData), cases: those(files, isCase), ...about }
+  const applied = await applyRules(read, those(files, (path) => isRules(path) && !isCase(path)))
+  if (!applied.ok) return { ok: false, problems: [...all, ...applied.problems] }
   if (all.length > 0) return { ok: false, problems: all }
-  return { ok: true, sources: { modules, library, own: Object.keys(own), data, schemas, data_files: those(files, isData), cases: those(files, isCase), ...about }, warnings }
+  const { sources } = applied
+  if (sources.rules !== undefined || hasPolicies(own)) return { ok: true, sources, warnings }
+  const missing: Problem = { stage: 'read', code: 'no_policies', message: 'there is no module of package policies.<name>, and no rules.yaml', remedy: 'add one, for example policies/crm/crm.rego' }
+  return { ok: false, problems: [missing], without_policies: sources }
 }
 
 /** The modules that a directory itself has. */

@@ -18,6 +18,8 @@ export interface Sources {
   readonly data_files: Modules
   /** Files of decision cases (`cases/*.yaml`) by path. */
   readonly cases: Modules
+  /** Files of YAML rules by path. What they say is in `data`. */
+  readonly rules?: Modules
   readonly revision: string
   readonly commit?: string
 }
@@ -27,6 +29,8 @@ export interface Replaced {
   readonly revision: string
   readonly commit?: string
   readonly order?: number
+  /** Names what the source itself brought, whatever library the gateway then had. */
+  readonly content?: string
 }
 export type Read =
   | {
@@ -38,7 +42,12 @@ export type Read =
       /** Why what was read may not take the place of the active bundle: it is older, or of another history. Undefined where it may. */
       readonly follows?: (active: Replaced) => Promise<string | undefined>
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      /** What was read, where only policies are missing. */
+      readonly without_policies?: Sources
+    }
 
 /** The member of `data` in which the build tells the library what it found out. */
 export const buildData = 'sallyport_build'

@@ -1,0 +1,22 @@
+package policies.rules
+
+handled contains "annotation"
+
+annotations := found if {
+	found := input.message.call.annotations
+} else := found if {
+	found := input.request.call.annotations
+} else := {} if {
+	call_kind
+}
+
+permits(condition) if {
+	condition.kind == "annotation"
+	input.message.call.annotations[condition.name] in condition.values
+}
+
+holds(condition) if {
+	condition.kind == "annotation"
+	value := object.get(annotations, condition.name, null)
+	every test in condition.tests { finds(test, value) }
+}

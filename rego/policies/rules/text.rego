@@ -1,0 +1,31 @@
+package policies.rules
+
+import data.sallyport
+
+handled contains "text"
+
+# Everything that is said, names of members included.
+texts contains text if {
+	walk(input.message.body, [_, text])
+	is_string(text)
+}
+
+texts contains name if {
+	walk(input.message.body, [_, value])
+	is_object(value)
+	some name, _ in value
+}
+
+holds(condition) if {
+	condition.kind == "text"
+	some text in texts
+	some word in condition.words
+	contains(lower(text), word)
+}
+
+holds(condition) if {
+	condition.kind == "text"
+	some text in texts
+	some pattern in condition.patterns
+	sallyport.matches(pattern, text)
+}

@@ -1,0 +1,36 @@
+import { zoneOf } from '../../policy/builtins/zone.ts'
+import { list } from './names.ts'
+import type { Schedule } from './schema.ts'
+
+const week = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+const dayOf = (text: string): number => (week as readonly string[]).indexOf(text)
+
+/** `mon`, `mon-fri`, `fri-mon` (over the weekend); undefined for everything else. */
+export const daysOf = (text: string): readonly string[] | undefined => {
+  const [first = '', last = first, ...more] = text.toLowerCase().split('-')
+  const [from, to] = [dayOf(first), dayOf(last)]
+  if (from < 0 || to < 0 || more.length > 0) return undefined
+  return week.filter((_, day) => (from <= to ? from <= day && day <= to : from <= day || day <= to))
+}
+
+/** Minutes of the day from and until; undefined for everything but hours of one day. */
+export const hoursOf = (text: string): readonly [number, number] | undefined => {
+  const [, ...parts] = /^(\d\d):(\d\d)-(\d\d):(\d\d)$/.exec(text)?.map(Number) ?? []
+  const [h1 = 99, m1 = 99, h2 = 99, m2 = 99] = parts
+  const [from, until] = [h1 * 60 + m1, h2 * 60 + m2]
+  return m1 < 60 && m2 < 60 && from < until && until <= 24 * 60 ? [from, until] : undefined
+}
+
+export const isZone = (name: string): boolean => name !== 'Local' && name !== '' && zoneOf(name) !== undefined
+
+export interface Times {
+  readonly zone: string
+  readonly days: Readonly<Record<string, true>>
+  readonly spans: readonly (readonly [number, number])[]
+}
+/** Of a schedule that was checked. */
+export const timesOf = ({ days, hours, zone = 'UTC' }: Schedule): Times => ({
+  zone,
+  days: Object.fromEntries((days === undefined ? week : list(days).flatMap((text) => daysOf(text) ?? [])).map((day) => [day, true as const])),
+  spans: hours === undefined ? [[0, 24 * 60]] : list(hours).flatMap((text) => [hoursOf(text) ?? []] as [number, number][]),
+})
