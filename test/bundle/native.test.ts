@@ -151,7 +151,7 @@ compared('the same files give the same answers as a native opa', () => {
     const built = await buildBundle(read.sources, { opa, capabilities: await opa.capabilities(), detectors: [] })
     if (!built.ok) throw new Error(JSON.stringify(built.problems))
     const directory = await directoryOf({})
-    await writeFile(join(directory, 'bundle.tar.gz'), packBundle(read.sources, built.bundle))
+    await writeFile(join(directory, 'bundle.tar.gz'), await packBundle(read.sources, built.bundle))
     await writeFile(join(directory, 'input.json'), JSON.stringify({ upstream: { name: 'crm' }, actor: { groups: ['support'] } }))
     const evaluated = run(directory, 'eval', '-b', 'bundle.tar.gz', '-i', 'input.json', '--format', 'raw', 'data.policies.crm.allow')
     expect(evaluated).toMatchObject({ stdout: 'true\n', status: 0 })

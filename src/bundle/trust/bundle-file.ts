@@ -1,4 +1,5 @@
-import { gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { parseExactJson } from '../../exact-json.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { withoutTests } from '../build.ts'
@@ -10,8 +11,10 @@ import { orderOf } from './order.ts'
 import { writeTar } from './tar.ts'
 import type { Trust } from './verify.ts'
 
-/** A bundle as OPA knows it: module, data, sources and manifest. Tests stay at home. */
-export const packBundle = (sources: Sources, bundle: BuiltBundle): Buffer => {
+const compress = promisify(gzip) as (bytes: Uint8Array, options: object) => Promise<Buffer>
+
+/** A bundle as OPA knows it: module, data, schemas, sources and manifest. Tests stay at home. */
+export const packBundle = async (sources: Sources, bundle: BuiltBundle): Promise<Buffer> => {
   const manifest = {
     revision: bundle.revision,
     roots: [''],
@@ -23,8 +26,9 @@ export const packBundle = (sources: Sources, bundle: BuiltBundle): Buffer => {
     ['/data.json', Buffer.from(JSON.stringify(bundle.data))],
     ['/policy.wasm', bundle.wasm],
   ])
+  for (const [name, schema] of Object.entries(sources.schemas).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/schemas/${name}.json`, Buffer.from(JSON.stringify(schema)))
   for (const [path, text] of Object.entries(withoutTests(sources.modules)).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/${path}`, Buffer.from(text))
-  return gzipSync(writeTar(files), { level: 9 })
+  return compress(writeTar(files), { level: 9 })
 }
 
 /** Our own build wrote this member; the next build writes it anew. */

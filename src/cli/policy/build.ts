@@ -11,7 +11,7 @@ export const addBuild: AddCommand = (policy, { output, withBundle }) => {
     .requiredOption('-o, --output <file>', 'where to write it')
     .action((options: Common & { output: string }) =>
       withBundle(options, async ({ bundle: built, told }, sources) => {
-        const bytes = packBundle(sources, built)
+        const bytes = await packBundle(sources, built)
         await writeFile(options.output, bytes)
         const { digest, revision } = built
         if (options.json) output.json({ ok: true, digest, revision, output: options.output, bytes: bytes.length, ...told })
