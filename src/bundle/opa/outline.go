@@ -33,7 +33,9 @@ func outline(request *Request) (any, []Problem) {
 				ids = []string{set}
 			}
 			for _, id := range ids {
-				rules = append(rules, OutlinedRule{RuleText: textOf(id, rule), Text: rule.String()})
+				bare := rule.Copy()
+				bare.Annotations = nil
+				rules = append(rules, OutlinedRule{RuleText: textOf(id, rule), Text: bare.String()})
 			}
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -85,7 +84,7 @@ func (t *tracer) stepOf(rule *ast.Rule) *Step {
 	if rule.Default || rule.Location == nil || rule.Module == nil {
 		return nil
 	}
-	if path := segments(rule.Module.Package.Path); len(path) == 0 || path[0] != "policies" {
+	if path := segments(rule.Module.Package.Path); len(path) < 2 || path[0] != "policies" {
 		return nil
 	}
 	at := place{rule.Location.File, rule.Location.Row}
@@ -93,7 +92,7 @@ func (t *tracer) stepOf(rule *ast.Rule) *Step {
 	if step == nil {
 		ids := t.ids[at]
 		if ids == nil {
-			ids = []string{strings.TrimPrefix(rule.Module.Package.Path.String()+"."+rule.Head.Name.String(), "data.")}
+			ids = []string{segments(rule.Module.Package.Path)[1] + "/" + ruleName(rule)}
 		}
 		step = &Step{File: at.file, Row: at.row, Rules: ids, Answers: []json.RawMessage{}, Stopped: []int{}}
 		t.steps[at] = step
@@ -179,6 +178,8 @@ func trace(request *Request) (any, []Problem) {
 				answer.Lines[path] = append(answer.Lines[path], row)
 			}
 		}
+		slices.Sort(answer.Lines[path])
+		answer.Lines[path] = slices.Compact(answer.Lines[path])
 	}
 	return answer, nil
 }

@@ -1,26 +1,32 @@
+import { traceDecision } from '../../bundle/compare/trace.ts'
 import { evaluate } from '../../bundle/eval.ts'
 import { exitCode, printable } from '../output.ts'
 import { showDecision } from './report.ts'
 import { bundle, detector, dir, json, readText } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
+import { showTrace } from './show-trace.ts'
 
-export const addEval: AddCommand = (policy, { output, exit, withBundle }) => {
+export const addEval: AddCommand = (policy, { output, exit, withBundle, refuse }) => {
   policy
     .command('eval')
     .description('print the decision about one input, as the gateway would take it')
     .addOption(dir()).addOption(bundle()).addOption(detector()).addOption(json())
     .requiredOption('--input <file>', 'the input of the policy as JSON, `-` for standard input')
-    .action(async (options: Common & { input: string }) => {
+    .option('--trace', 'also say what each rule answered, and which lines took part')
+    .action(async (options: Common & { input: string; trace?: boolean }) => {
       const input = await readText(options.input)
-      await withBundle(options, async ({ bundle: built, detectors }) => {
+      await withBundle(options, async ({ bundle: built, detectors, build }, sources) => {
         const evaluated = await evaluate(built, input, detectors)
         if (!evaluated.ok) {
           output.note(evaluated.message)
           return exit(exitCode.misuse)
         }
         for (const note of evaluated.notes) output.note(printable(note))
-        if (options.json) output.json(evaluated.decision)
-        else showDecision(evaluated.decision, output)
+        const traced = options.trace === true ? await traceDecision(sources, built, input, build) : undefined
+        if (traced?.ok === false) return refuse(traced.problems, options)
+        if (options.json) return output.json(traced === undefined ? evaluated.decision : { ...evaluated.decision, trace: { steps: traced.result.steps, lines: traced.result.lines } })
+        showDecision(evaluated.decision, output)
+        if (traced !== undefined) showTrace(traced.result, output)
       })
     })
 }

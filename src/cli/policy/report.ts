@@ -31,7 +31,7 @@ const showTest = (test: TestRun, output: Output): void => {
 }
 
 /** `1-4, 7`. */
-const ranges = (rows: readonly number[]): string => {
+export const ranges = (rows: readonly number[]): string => {
   const spans: [number, number][] = []
   for (const row of rows) {
     const last = spans.at(-1)

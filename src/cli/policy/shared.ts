@@ -28,6 +28,7 @@ export interface Common {
 export interface Finished {
   readonly bundle: BuiltBundle
   readonly detectors: readonly string[]
+  readonly build: BuildOptions
   readonly told: { readonly warnings: readonly Problem[]; readonly stages: readonly StageRun[] }
 }
 
@@ -83,7 +84,7 @@ export const createTools = (context: CommandContext, openOpa: () => Opa): Policy
       const built = await buildBundle(sources, build)
       const problems = built.ok ? await rehearse(built.bundle, build.detectors) : built.problems
       if (!built.ok || problems.length > 0) return refuse(problems, options, { warnings, stages: built.stages })
-      await work({ bundle: built.bundle, detectors: build.detectors, told: { warnings, stages: built.stages } }, sources)
+      await work({ bundle: built.bundle, detectors: build.detectors, build, told: { warnings, stages: built.stages } }, sources)
     })
 
   return { ...context, withOpa, withSources, withBundle, refuse }
