@@ -3,13 +3,16 @@ import type { Source } from './bundle/source/source.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
 import { tlsOfSource } from './config/tls.ts'
+import type { Clock } from './model.ts'
 
 /** Where the settings say that the policies come from. A copy of a repository is kept beside the store, or in `directory`. */
-export const createPolicySource = (settings: Settings, secrets: Secrets, directory = `${settings.store.path}.source`): Source =>
+export const createPolicySource = (settings: Settings, secrets: Secrets, directory = `${settings.store.path}.source`, clock: Clock = Date.now): Source =>
   createSource({
     source: settings.policy.source,
     verify: settings.policy.verify,
     secret: (name) => secrets.get(`policy.source.${name}`),
+    verifySecret: (index) => secrets.get(`policy.verify.keys.${index}.secret`),
+    clock,
     tls: tlsOfSource(settings.policy.source, secrets),
     directory,
   })

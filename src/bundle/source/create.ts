@@ -1,4 +1,7 @@
+import type { Clock } from '../../model.ts'
 import { unpackBundle } from '../trust/bundle-file.ts'
+import { readTrust } from '../trust/read-trust.ts'
+import type { VerifySettings } from '../trust/read-trust.ts'
 import { createDirectorySource } from './directory.ts'
 import type { GitCredentials } from './git/credentials.ts'
 import { createGitSource } from './git/source.ts'
@@ -8,14 +11,18 @@ import { createServerSource } from './server/source.ts'
 import { transportOf } from './settings.ts'
 import type { BundleSettings, GitSettings, SourceSettings } from './settings.ts'
 import type { Source } from './source.ts'
+import type { Read } from './sources.ts'
 
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T
 
 export interface SourceOptions {
   readonly source: Frozen<SourceSettings>
-  readonly verify?: { readonly commits?: { readonly allowed_signers: { readonly file: string } } | undefined } | undefined
+  readonly verify?: (VerifySettings & { readonly commits?: { readonly allowed_signers: { readonly file: string } } | undefined }) | undefined
   /** The secret of `policy.source.<name>_from`. */
   readonly secret: (name: string) => string
+  /** The secret of `policy.verify.keys[<index>].secret_from`. */
+  readonly verifySecret: (index: number) => string
+  readonly clock: Clock
   /** Where a copy of a repository may be kept. */
   readonly directory: string
   readonly tls?: ServerTls | undefined
@@ -43,8 +50,12 @@ const fromGit = (git: Frozen<GitSettings>, { verify, secret, directory }: Source
   })
 }
 
-const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { secret, tls }: SourceOptions): Source => {
-  const open = (bytes: Uint8Array) => unpackBundle(bytes)
+const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { secret, tls, verify, verifySecret, clock }: SourceOptions): Source => {
+  const open = async (bytes: Uint8Array): Promise<Read> => {
+    if (verify?.keys === undefined) return unpackBundle(bytes)
+    const trusted = await readTrust(verify, verifySecret, clock)
+    return trusted.ok ? unpackBundle(bytes, trusted.trust) : trusted
+  }
   if (url.startsWith('file:')) return createFileSource({ url, poll, open })
   return createServerSource({
     url, poll, open,
