@@ -1,8 +1,13 @@
 import type { BundleDigest, Clock, Logger } from '../../model.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
-import type { Problem } from '../problem.ts'
 import type { Source, Watching } from '../source/source.ts'
 import type { Sources } from '../source/sources.ts'
+import type { Act } from '../trust/acts.ts'
+import type { Kept } from '../trust/archive.ts'
+import type { Custody, Pin, Place } from '../trust/custody.ts'
+import type { Age, Freshness } from '../trust/freshness.ts'
+import { createGoingBack } from './going-back.ts'
+import type { Done, GoingBack, Wish } from './going-back.ts'
 import { prepare } from './prepare.ts'
 import type { PrepareOptions } from './prepare.ts'
 import { beginRun } from './run.ts'
@@ -26,11 +31,22 @@ export interface ActiveBundle {
 export interface PipelineStatus {
   readonly active?: ActiveBundle
   readonly last_run?: Run
+  /** Only where somebody went back to an older bundle. */
+  readonly rolled_back?: Pin
+  /** How long ago the source was last seen to say what is active. */
+  readonly source?: { readonly state: Age; readonly age_ms: number }
 }
 export interface Pipeline {
   /** Reads, prepares and activates. Calls that come while one runs share the next one. Never throws: a failed run keeps what is active. */
   run(): Promise<Run>
   status(): PipelineStatus
+  /** An older bundle, made active by somebody for a reason, until the source gives a newer one than that it went back from. */
+  rollback(digest: string, wish: Wish): Promise<Done>
+  /** The source decides again what is active. */
+  release(wish: Wish): Promise<Done>
+  /** Newest first. */
+  kept(): readonly Kept[]
+  acts(limit: number): readonly Act[]
   close(): Promise<void>
 }
 export interface PipelineOptions extends PrepareOptions {
@@ -38,55 +54,70 @@ export interface PipelineOptions extends PrepareOptions {
   readonly engine: Activator
   readonly logger: Logger
   readonly clock: Clock
-  /** Keeps what is about to become active; what it throws keeps it from becoming so. */
-  readonly keep?: (sources: Sources, bundle: BuiltBundle) => Promise<void>
+  /** Left out, nothing is kept and nothing has an order. */
+  readonly custody?: Custody
+  readonly freshness?: Pick<Freshness, 'found' | 'state' | 'age'>
   /** Told after each run, for metrics. */
   readonly onRun?: (run: Run) => void
 }
 
-const unordered = (why: string): Problem => ({
-  stage: 'order', code: 'order', message: why, remedy: 'go back on purpose with `sallyport policy rollback`, which is recorded with its reason',
-})
-
 export const createPipeline = (options: PipelineOptions): Pipeline => {
-  const { source, engine, logger, clock } = options
+  const { source, engine, logger, clock, custody, freshness } = options
   let active: ActiveBundle | undefined
   let last: Run | undefined
   let running: Promise<Run> | undefined
   let queued: Promise<Run> | undefined
   let closed = false
+  let turn: Promise<unknown> = Promise.resolve()
+  /** Only one thing at a time decides what is active. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work)
+    turn = done.catch(() => undefined)
+    return done
+  }
 
-  const activate = async (sources: Sources, bundle: BuiltBundle, order: number | undefined, progress: Progress): Promise<void> => {
+  const activate = async (sources: Sources, bundle: BuiltBundle, place: Place): Promise<void> => {
     const isNew = active?.digest !== bundle.digest
-    await progress.stage('activate', async () => {
-      if (!isNew) return
-      await options.keep?.(sources, bundle)
-      await engine.activate(bundle)
-    })
+    await custody?.keep(bundle, sources, place)
+    try {
+      if (isNew) await engine.activate(bundle)
+    } catch (fault) {
+      await custody?.takeBack()
+      throw fault
+    }
     const { digest, revision, commit } = bundle
     const activated_at = active === undefined || isNew ? new Date(clock()).toISOString() : active.activated_at
-    active = { digest, revision, ...(commit === undefined ? {} : { commit }), ...(order === undefined ? {} : { order }), activated_at }
+    active = { digest, revision, ...(commit === undefined ? {} : { commit }), ...(place.order === undefined ? {} : { order: place.order }), activated_at }
+  }
+  const goingBack: GoingBack | undefined = custody === undefined ? undefined : createGoingBack({ custody, build: options, activate })
+
+  const follow = async (progress: Progress): Promise<Run> => {
+    const read = await progress.stage('read', () => source.read(), ({ ok }) => ok)
+    if (!read.ok) return progress.end(read.problems)
+    progress.warn(read.warnings)
+    const prepared = await prepare(read.sources, options, progress)
+    if (!prepared.ok) return progress.end(prepared.problems)
+    const { bundle } = prepared
+    if (custody !== undefined) {
+      const problem = await progress.stage('order', () => custody.order(bundle, read), (found) => found === undefined)
+      if (problem !== undefined) return progress.end([problem])
+    }
+    await progress.stage('activate', () => activate(read.sources, bundle, read))
+    await custody?.settle()
+    return progress.end([])
   }
   const attempt = async (): Promise<Run> => {
     const progress = beginRun(clock())
-    try {
-      const read = await progress.stage('read', () => source.read(), ({ ok }) => ok)
-      if (!read.ok) return progress.end(read.problems)
-      progress.warn(read.warnings)
-      const prepared = await prepare(read.sources, options, progress)
-      if (!prepared.ok) return progress.end(prepared.problems)
-      const { bundle } = prepared
-      const { follows } = read
-      const before = active
-      if (follows !== undefined && before !== undefined && before.digest !== bundle.digest) {
-        const why = await progress.stage('order', () => follows(before), (found) => found === undefined)
-        if (why !== undefined) return progress.end([unordered(why)])
-      }
-      await activate(read.sources, bundle, read.order, progress)
-      return progress.end([])
-    } catch (fault) {
-      return progress.fail(fault)
+    const pinned = custody?.pin() !== undefined
+    // What was rolled back to judges before the source is asked: that may take long, and may not be newer.
+    if (active === undefined && pinned) await goingBack?.restore(progress)
+    const run = await follow(progress).catch(progress.fail)
+    if (active === undefined && !pinned) {
+      const kept = await goingBack?.restore(progress)
+      if (kept !== undefined) logger.warn('the source gives nothing that can be used: what was active before is active again', { bundle: kept.digest })
     }
+    if (run.error === undefined || run.problems.every(({ code }) => code === 'rolled_back')) freshness?.found()
+    return run
   }
 
   const tell = (run: Run): void => {
@@ -96,7 +127,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     else logger.error('policy was not activated; the bundle before it stays', { bundle: active?.digest ?? 'none', problems: run.problems, stages })
   }
   const start = (): Promise<Run> => {
-    running = attempt().then((run) => {
+    running = inTurn(attempt).then((run) => {
       last = run
       running = undefined
       tell(run)
@@ -113,17 +144,41 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     })
     return queued
   }
-  const watching: Watching | undefined = source.watch?.(() => {
-    if (!closed) void run()
-  })
+  const isCurrent = (): boolean => last !== undefined && (last.error === undefined || last.problems.every(({ code }) => code === 'rolled_back'))
+  const watching: Watching | undefined = source.watch?.(
+    () => {
+      if (!closed) void run()
+    },
+    () => {
+      if (isCurrent()) freshness?.found()
+    },
+  )
+  const noneKept: Done = { ok: false, code: 'unknown_bundle', message: 'no bundle is kept' }
 
   return {
     run,
-    status: () => ({ ...(active ? { active } : {}), ...(last ? { last_run: last } : {}) }),
+    status: () => {
+      const rolled_back = custody?.pin()
+      return {
+        ...(active ? { active } : {}),
+        ...(last ? { last_run: last } : {}),
+        ...(rolled_back ? { rolled_back } : {}),
+        ...(freshness ? { source: { state: freshness.state(), age_ms: freshness.age() } } : {}),
+      }
+    },
+    rollback: (digest, wish) => inTurn(async () => goingBack?.rollback(digest, wish) ?? noneKept),
+    async release(wish) {
+      const done = await inTurn(async () => goingBack?.release(wish) ?? noneKept)
+      if (done.ok) await run()
+      return done
+    },
+    kept: () => custody?.kept() ?? [],
+    acts: (limit) => custody?.acts(limit) ?? [],
     close: async () => {
       closed = true
       watching?.close()
       await (queued ?? running)
+      await turn
     },
   }
 }
