@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { RequestHandler } from 'express'
 import { createAdminRouter } from './admin/router.ts'
+import type { Webhook } from './admin/webhook.ts'
 import type { PolicyStatus } from './admin/policy.ts'
 import { createApp } from './app.ts'
 import { createApprovals } from './approval/approval.ts'
+import { openDelivery } from './bundle/source/webhook.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
 import { createDetectors, type Detectors } from './detect/index.ts'
@@ -51,6 +53,10 @@ export interface CoreOptions {
 /** What is told, asked and left to others where this is one of several processes, and is close at hand where it is the only one. */
 export interface Surroundings {
   readonly policy: () => PolicyStatus | Promise<PolicyStatus>
+  /** Where the policies come from may have something new. */
+  readonly look: () => void
+  /** The file of a bundle that is active. */
+  readonly bundle: (digest: string) => Promise<Uint8Array | undefined>
   /** What keeps the gateway from serving, all of its processes taken together. */
   readonly missing: (own: () => readonly string[]) => readonly string[] | Promise<readonly string[]>
   readonly printMetrics: (own: Metrics) => Promise<string>
@@ -166,6 +172,8 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     },
     roles: settings.admin.roles, sessions: store.records, approvals, logger,
     policy: surroundings.policy,
+    bundle: { active: () => engine.active()?.digest, read: surroundings.bundle },
+    webhook: webhookOf(settings, secrets, { clock, look: surroundings.look, refused: (request, refusal) => turnedAway('/api/v1', request, refusal) }),
     upstreams: () => Object.entries(settings.upstreams).map(([name, own]) => ({ name, kind: 'url' in own ? 'http' : 'stdio', labels: own.labels, endpoint: `${settings.public_url}/mcp/${name}` })),
   })
 
@@ -235,6 +243,13 @@ function patternOf(pattern: string) {
   const made = createPatternDetector(pattern)
   if (!made.ok) throw new Error(made.problem)
   return made.find
+}
+
+/** Deliveries of the Git host that the policies come from, where the settings say that it sends some. */
+function webhookOf({ policy: { source } }: Settings, secrets: Secrets, rest: Omit<Webhook, 'open'>): Webhook | undefined {
+  if (source.kind !== 'git' || source.webhook === undefined) return undefined
+  const secret = secrets.get('policy.source.webhook.secret')
+  return { ...rest, open: (headers) => openDelivery(headers, secret, rest.clock()) }
 }
 
 /** What all processes together may have, shared out evenly among them; what one caller may have is whole, as a caller is on one of them. */

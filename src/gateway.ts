@@ -23,7 +23,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, secrets, clock = Date.now } = options
   const core = await createCore({
     ...options,
-    surroundings: { policy: () => pipeline.status(), missing: (own) => own(), printMetrics: (own) => own.print() },
+    surroundings: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: async () => undefined, missing: (own) => own(), printMetrics: (own) => own.print() },
   })
   const { engine, metrics, logger } = core
   const opa = createOpa()

@@ -43,7 +43,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     order: { count, directory, settings, secrets: secrets.reveal() },
     // The number is for whoever looks at the list of processes.
     fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
-    answers: { policy: () => pipeline.status(), missing: () => pool.missing(), metrics: () => metrics.print() },
+    answers: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: async () => undefined, missing: () => pool.missing(), metrics: () => metrics.print() },
     logger,
     onRestart: () => workers.restarted(),
     onGone: keep,

@@ -53,6 +53,8 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
     secrets: createSecrets(secrets.values, secrets.storeKey),
     surroundings: {
       policy: () => line.ask('policy', undefined),
+      look: () => void line.ask('look', undefined).catch(() => undefined),
+      bundle: (digest) => line.ask('bundle', digest),
       missing: () => line.ask('missing', undefined),
       printMetrics: () => line.ask('metrics', undefined),
       member: {

@@ -15,6 +15,6 @@ export interface Asked<O extends Operation> {
 
 /** One operation without HTTP: what was asked, checked by its shape, to an answer or a refusal. */
 export type Handle<O extends Operation> = (asked: Asked<O>) => Promise<Answer<O> | Refused>
-export type Handles = { readonly [name in keyof typeof operations]: Handle<(typeof operations)[name]> }
+export type Handles = { readonly [name in keyof typeof operations as (typeof operations)[name] extends { readonly media: string } ? never : name]: Handle<(typeof operations)[name]> }
 
 export const toTime = (milliseconds: number): string => new Date(milliseconds).toISOString()

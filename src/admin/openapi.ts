@@ -25,10 +25,19 @@ const describe = (name: string, operation: Operation) => ({
   parameters: parametersOf(operation),
   ...(operation.body === undefined ? {} : { requestBody: { required: true, content: asJson(shape(operation.body, 'input')) } }),
   responses: {
-    200: { description: 'OK', content: asJson(operation.answer === undefined ? { type: 'object' } : shape(operation.answer, 'output')) },
+    200: { description: 'OK', content: operation.media === undefined ? asJson(operation.answer === undefined ? { type: 'object' } : shape(operation.answer, 'output')) : { [operation.media]: {} } },
     default: { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
   },
 })
+
+/** Its credential is the signature of a Git host, so it is no operation for callers with a token. */
+const webhook = {
+  operationId: 'policyWebhook',
+  summary: 'A delivery of GitHub, GitLab, Gitea or Bitbucket, signed with the secret of policy.source.webhook: the repository is looked at now',
+  security: [],
+  requestBody: { required: true, content: { '*/*': {} } },
+  responses: { 202: { description: 'Accepted' }, default: { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } } },
+}
 
 /** OpenAPI 3.1 speaks JSON Schema 2020-12, so the shapes are printed as they are. */
 export function describeApi(): object {
@@ -37,6 +46,7 @@ export function describeApi(): object {
     const path = operation.path.replace(':id', '{id}')
     paths[path] = { ...paths[path], [operation.method]: describe(name, operation) }
   }
+  paths['/policy/webhook'] = { post: webhook }
   return {
     openapi: '3.1.0',
     info: { title: 'Sallyport admin API', version: '1', description: 'Sessions, approvals, policy and servers of a Sallyport gateway.' },

@@ -1,16 +1,18 @@
-import express, { type NextFunction, type Request, type Response, Router } from 'express'
+import express, { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import type { z } from 'zod'
 import { errorTable, GatewayError } from '../errors.ts'
 import type { KnownActor, Logger } from '../model.ts'
 import { type Caller, mayUse, type RoleGroups, rolesOf, showActor } from './access.ts'
 import { type ApprovalDesk, createApprovalHandles } from './approvals.ts'
-import { operations, type Operation, type OperationName } from './contract/index.ts'
+import { operations, type Operation } from './contract/index.ts'
 import type { UpstreamView } from './contract/upstream.ts'
 import type { Asked, Handles } from './handle.ts'
 import { describeApi } from './openapi.ts'
 import { type PolicyStatus, showPolicy } from './policy.ts'
 import { isRefused, refuse, type Refused, sendProblem } from './problem.ts'
+import { createBundleAnswer, type ServedBundle } from './bundle.ts'
 import { createSessionHandles, type Sessions } from './sessions.ts'
+import { createWebhookAnswer, type Webhook } from './webhook.ts'
 
 /** Who asks, or why that cannot be said; `www_authenticate` is the header that a 401 carries (RFC 6750 section 3). */
 export type Resolved =
@@ -24,6 +26,9 @@ export interface AdminParts {
   readonly approvals: ApprovalDesk
   readonly policy: () => PolicyStatus | Promise<PolicyStatus>
   readonly upstreams: () => readonly UpstreamView[]
+  readonly bundle: ServedBundle
+  /** Absent where the policies do not come from a Git host that tells of changes. */
+  readonly webhook?: Webhook | undefined
   readonly logger?: Pick<Logger, 'error'>
 }
 
@@ -47,8 +52,11 @@ export function createAdminRouter(parts: AdminParts): Router {
     response.set('Cache-Control', 'no-store')
     next()
   })
+  // Ahead of the door: a Git host has no token, its signature is its credential.
+  if (parts.webhook !== undefined) router.post('/policy/webhook', createWebhookAnswer(parts.webhook))
   router.use(createDoor(parts))
-  for (const name of Object.keys(operations) as OperationName[]) addRoute(router, operations[name], handles[name] as AnyHandle)
+  for (const [name, handle] of Object.entries(handles)) addRoute(router, operations[name as keyof Handles], handle as AnyHandle)
+  addDownload(router, operations.getPolicyBundle, createBundleAnswer(parts.bundle))
   router.use((_request: Request, response: Response) => sendProblem(response, refuse(404, 'unknown_resource')))
   router.use(createFaultAnswer(parts.logger))
   return router
@@ -70,11 +78,25 @@ function createDoor({ resolve, roles }: AdminParts) {
 
 const readBody = express.json({ type: 'application/json', limit: '16kb' })
 
+const isAllowed = (operation: Operation): RequestHandler => (_request, response, next) => {
+  if (mayUse(response.locals['caller'] as Caller, operation)) next()
+  else sendProblem(response, refuse(403, 'role_missing', needs(operation)))
+}
+
+const addOtherMethods = (router: Router, { path, method }: Operation): void => {
+  router.all(path, (_request, response) => {
+    response.set('Allow', method === 'get' ? 'GET, HEAD' : 'POST')
+    sendProblem(response, refuse(405, 'method_not_allowed'))
+  })
+}
+
+/** What is answered as it is, not as JSON. */
+function addDownload(router: Router, operation: Operation, answer: RequestHandler): void {
+  router.get(operation.path, isAllowed(operation), answer)
+  addOtherMethods(router, operation)
+}
+
 function addRoute(router: Router, operation: Operation, handle: AnyHandle): void {
-  const allowed = (_request: Request, response: Response, next: NextFunction) => {
-    if (mayUse(response.locals['caller'] as Caller, operation)) next()
-    else sendProblem(response, refuse(403, 'role_missing', needs(operation)))
-  }
   const isJson = (request: Request, response: Response, next: NextFunction) => {
     // A form of another site can send anything but this media type without asking first.
     if (/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) next()
@@ -86,12 +108,9 @@ function addRoute(router: Router, operation: Operation, handle: AnyHandle): void
     if (isRefused(answered)) sendProblem(response, answered)
     else response.json(answered)
   }
-  if (operation.method === 'get') router.get(operation.path, allowed, answer)
-  else router.post(operation.path, allowed, isJson, readBody, answer)
-  router.all(operation.path, (_request, response) => {
-    response.set('Allow', operation.method === 'get' ? 'GET, HEAD' : 'POST')
-    sendProblem(response, refuse(405, 'method_not_allowed'))
-  })
+  if (operation.method === 'get') router.get(operation.path, isAllowed(operation), answer)
+  else router.post(operation.path, isAllowed(operation), isJson, readBody, answer)
+  addOtherMethods(router, operation)
 }
 
 const needs = (operation: Operation) =>

@@ -33,6 +33,10 @@ export type OfSupervisor = {
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
   readonly metrics: { readonly asks: undefined; readonly answers: string }
   readonly approvalChanged: { readonly asks: ApprovalId; readonly answers: void }
+  /** The repository may have something new. */
+  readonly look: { readonly asks: undefined; readonly answers: void }
+  /** The file of a bundle that is active. */
+  readonly bundle: { readonly asks: string; readonly answers: Uint8Array | undefined }
 }
 
 export const socketIn = (directory: string, slot: number): string => `${directory}/${slot}.sock`

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import supertest from 'supertest'
-import { createAdminRouter } from '../../src/admin/router.ts'
+import { createAdminRouter, type AdminParts } from '../../src/admin/router.ts'
 import { createApprovals } from '../../src/approval/approval.ts'
 import type { ApprovalId, KnownActor } from '../../src/model.ts'
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
@@ -24,7 +24,7 @@ const status = {
 }
 
 /** The API over a real store. The bearer token is the name of who asks. */
-export async function openWorld() {
+export async function openWorld(parts: Partial<Pick<AdminParts, 'bundle' | 'webhook'>> = {}) {
   const place = scratch()
   const store = await createSqliteStore({ path: place.path, logger: silent })
   let next = 0
@@ -37,7 +37,7 @@ export async function openWorld() {
       const actor = people[request.get('authorization')?.replace('Bearer ', '') ?? '']
       return actor === undefined ? { ok: false, status: 401, code: 'no_token', message: 'a token is needed', www_authenticate: 'Bearer resource_metadata="x"' } : { ok: true, actor }
     },
-    roles, sessions: store.records, approvals, policy: () => status,
+    roles, bundle: { active: () => undefined, read: async () => undefined }, ...parts, sessions: store.records, approvals, policy: () => status,
     upstreams: () => [{ name: 'crm', kind: 'http', labels: { tier: 'demo' }, endpoint: 'http://127.0.0.1:1/mcp/crm' }],
   })
   const app = express().use('/api/v1', router)

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { approval, approvalPage, approvalQuery, approveBody, denyBody } from './approval.ts'
 import { me, type Role } from './me.ts'
-import { policy } from './policy.ts'
+import { bundleMedia, policy } from './policy.ts'
 import { eventPage, eventQuery, session, sessionPage, sessionQuery } from './session.ts'
 import { upstreamPage } from './upstream.ts'
 
@@ -15,6 +15,8 @@ export interface Operation {
   readonly query?: z.ZodObject
   readonly body?: z.ZodObject
   readonly answer?: z.ZodType
+  /** What it answers where that is not JSON. */
+  readonly media?: string
 }
 
 const everyRole = ['viewer', 'reviewer', 'auditor', 'operator'] as const
@@ -30,9 +32,8 @@ export const operations = {
   approve: { method: 'post', path: '/approvals/:id/approve', summary: 'Consent to a held call', roles: ['reviewer'], body: approveBody, answer: approval },
   deny: { method: 'post', path: '/approvals/:id/deny', summary: 'Refuse a held call', roles: ['reviewer'], body: denyBody, answer: approval },
   getPolicy: { method: 'get', path: '/policy', summary: 'The active bundle and the last run of the pipeline', roles: everyRole, answer: policy },
+  getPolicyBundle: { method: 'get', path: '/policy/bundle', summary: 'The active bundle, as a server of OPA\'s bundle API: ETag, If-None-Match and Prefer: wait=SECONDS', roles: everyRole, media: bundleMedia },
   listUpstreams: { method: 'get', path: '/upstreams', summary: 'The MCP servers behind the gateway', roles: everyRole, answer: upstreamPage },
   getMe: { method: 'get', path: '/me', summary: 'Who the caller is, and in which roles', roles: 'anyone', answer: me },
   getOpenapi: { method: 'get', path: '/openapi.json', summary: 'This document', roles: 'anyone' },
 } as const satisfies Record<string, Operation>
-
-export type OperationName = keyof typeof operations

@@ -14,4 +14,7 @@ export const policy = z.object({
     })
     .nullable(),
 })
+/** By this a client of OPA's bundle API knows that it may wait for the next bundle. */
+export const bundleMedia = 'application/vnd.openpolicyagent.bundles'
+
 export type PolicyView = z.infer<typeof policy>

@@ -106,7 +106,7 @@ const hasPolicies = (own: Modules): boolean => Object.entries(own).some(([path, 
 
 /** What a set of files is as a source, with the library that belongs to it. */
 export const sourcesOf = async (files: Files, about: { readonly revision: string; readonly commit?: string }): Promise<Read> => {
-  const { modules: own, problems: ofRules } = await withoutRulesModules(rego(files), packageOf)
+  const { modules: own, problems: ofRules } = await withoutRulesModules(rego(files))
   const { modules, library, warnings, problems } = withLibrary(own, await readLibrary())
   const { data, problems: ofData } = readData(files)
   const { schemas, problems: ofSchemas } = readSchemas(files)

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import type { Problem } from '../../problem.ts'
+import { createPoll } from '../poll.ts'
+import type { Poll } from '../poll.ts'
 import { sourcesOf } from '../read-directory.ts'
 import type { Source } from '../source.ts'
 import type { Read, Replaced } from '../sources.ts'
@@ -12,7 +14,6 @@ import type { Limits, Repository, Wanted } from './repository.ts'
 import type { GitPlace } from './run.ts'
 import { findSignatureProblem } from './signature.ts'
 import { readTree } from './tree.ts'
-import { createPoll } from '../poll.ts'
 
 export interface GitSourceOptions {
   readonly url: string
@@ -41,6 +42,7 @@ export const createGitSource = (options: GitSourceOptions): Source => {
   let last: Promise<unknown> = Promise.resolve()
   /** The commit that was read last, unless it could not be. */
   let known: string | undefined
+  let poll: Poll | undefined
 
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const done = last.then(act)
@@ -102,14 +104,15 @@ export const createGitSource = (options: GitSourceOptions): Source => {
   return {
     read: () => inTurn(read),
     watch: (onChange, onCurrent) =>
-      createPoll(options.poll, async () => {
+      (poll = createPoll(options.poll, async () => {
         const before = known
         const now = before === undefined ? undefined : await withRepository((repository) => repository.look()).catch(() => undefined)
         if (closing.signal.aborted || known !== before) return
         // What cannot be told is told by reading: the status then says why.
         if (now === undefined || now !== before) onChange()
         else onCurrent?.()
-      }),
+      })),
+    look: () => poll?.look(),
     async close() {
       closing.abort()
       await last
