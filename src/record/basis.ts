@@ -1,4 +1,4 @@
-import type { Actor, Call, Decision, Entry, Exchange, GrantedApproval, Json, JsonObject, JudgedMessage, Question, Revision, SessionId } from '../model.ts'
+import type { Actor, Call, Decision, Entry, Exchange, ExchangeId, GrantedApproval, Json, JsonObject, JudgedMessage, Question, Revision, SessionId } from '../model.ts'
 import { overlap } from '../places.ts'
 import { changedPlaces } from './changed-places.ts'
 
@@ -93,6 +93,13 @@ interface Recorded {
   readonly asRecorded: boolean
 }
 
+/** The newest request of an exchange that has not ended. */
+interface Latest {
+  readonly recorded: Recorded
+  readonly stored: Json
+}
+const mostOpen = 20_000
+
 const everything: Reads = { annotations: true, definitions: true, claims: true }
 const nothingMasked: readonly string[] = []
 
@@ -100,6 +107,8 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
   const sessions = new Map<SessionId, Opened>()
   /** By body, and by arguments. */
   const requests = new WeakMap<JsonObject, Recorded>()
+  /** A call that was held goes on as another message than its caller's, with the same content. */
+  const latest = new Map<ExchangeId, Latest>()
   const actors = new WeakMap<Actor, { readonly who: string; readonly claims: string }>()
   const clean = new WeakMap<JsonObject, string | undefined>()
   const labelled = new WeakMap<object, string>()
@@ -161,14 +170,14 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
   const printCall = (call: Call, method: string, body: JsonObject, reads: Reads, lost: string[], at: string): string => {
     const said = callOf(method, body)
     const isSaid = said !== undefined && said.name === call.name && said.kind === call.kind && said.template === call.template
-    const hasSaidArguments = isSaid && (said.arguments === call.arguments || (isEmpty(said.arguments) && isEmpty(call.arguments)))
+    const hasSaidArguments = isSaid && (said.arguments === call.arguments || changedPlaces(said.arguments, call.arguments).length === 0)
     const parts = [printFacts(call, reads)]
     if (!isSaid) {
       const { kind, name, template } = call
       if (isClean(name)) parts.push(`"named":${JSON.stringify({ kind, name, template })}`)
       else lost.push(`${at}/call`)
     }
-    if (!hasSaidArguments && !isEmpty(call.arguments)) {
+    if (!hasSaidArguments && (isSaid || !isEmpty(call.arguments))) {
       const source = requests.get(call.arguments)
       if (source === undefined || source.masked.length > 0) lost.push(`${at}/call/arguments`)
       else parts.push(`"arguments_of":${source.no}`)
@@ -179,9 +188,12 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
   const remember = (question: Question, exchange: Exchange, stored: Json, masked: readonly string[]): number => {
     count += 1
     const no = count
-    const { call, body } = question.message
+    const { message } = question
+    const { call, body } = message
     const put = (of: JsonObject, changed: readonly string[], asRecorded: boolean) => {
-      requests.set(of, { no, call, masked: changed, asRecorded })
+      const recorded = { no, call, masked: changed, asRecorded }
+      requests.set(of, recorded)
+      if (asRecorded && message.direction === 'to_server' && !exchange.closes) keepLatest(exchange.exchange, { recorded, stored })
       const args = of['arguments']
       if (typeof args === 'object' && args !== null && !Array.isArray(args)) requests.set(args as JsonObject, { no, call, masked: changed.filter((place) => overlap(place, '/arguments')), asRecorded })
     }
@@ -192,8 +204,20 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
     return no
   }
 
-  const printRequest = (request: JudgedMessage, reads: Reads, lost: string[]): string => {
-    const recorded = requests.get(request.body)
+  const keepLatest = (exchange: ExchangeId, request: Latest): void => {
+    latest.set(exchange, request)
+    for (const oldest of latest.keys()) {
+      if (latest.size <= mostOpen) break
+      latest.delete(oldest)
+    }
+  }
+  const likeLatest = ({ direction, body }: JudgedMessage, exchange: ExchangeId): Recorded | undefined => {
+    const found = direction === 'to_server' ? latest.get(exchange) : undefined
+    return found && { ...found.recorded, masked: changedPlaces(body, found.stored), asRecorded: false }
+  }
+
+  const printRequest = (request: JudgedMessage, exchange: ExchangeId, reads: Reads, lost: string[]): string => {
+    const recorded = requests.get(request.body) ?? likeLatest(request, exchange)
     const { call } = request
     if (recorded === undefined) {
       lost.push('/request')
@@ -242,11 +266,12 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
         const facts = printCall(message.call, message.method, message.body, reads, lost, '/message')
         text += `,"call":{${facts}}`
       }
-      if (request !== undefined) text += printRequest(request, reads, lost)
+      if (request !== undefined) text += printRequest(request, exchange.exchange, reads, lost)
       text += printEntries(question, stored as JsonObject, masked === nothingMasked, reads, lost) // another shape has no entries
       if (approval !== undefined) text += `,"approval":${JSON.stringify(approval)}`
       if (masked.length > 0) text += `,"masked":${JSON.stringify(masked)}`
       if (lost.length > 0) text += `,"lost":${JSON.stringify(lost)}`
+      if (exchange.closes) latest.delete(exchange.exchange)
       if (kept.verdict !== undefined) text += `,"verdict":${JSON.stringify(kept.verdict)}`
       return `${text}}`
     },
