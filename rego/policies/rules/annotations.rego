@@ -4,8 +4,10 @@ handled contains "annotation"
 
 annotations := found if {
 	found := input.message.call.annotations
+	is_object(found)
 } else := found if {
 	found := input.request.call.annotations
+	is_object(found)
 } else := {} if {
 	call_kind
 }

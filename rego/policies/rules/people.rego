@@ -18,5 +18,7 @@ among(who) if {
 perhaps_among(who) if {
 	input.actor.kind == "person"
 	who.by_address
-	not is_string(input.actor.email)
+	not has_address
 }
+
+has_address if is_string(input.actor.email)

@@ -6,5 +6,9 @@ handled contains "recent"
 
 holds(condition) if {
 	condition.kind == "recent"
-	sallyport.exceeds(object.get(input.session, condition.counter, null), condition.above)
+	sallyport.exceeds(counted(condition.counter), condition.above)
 }
+
+counted(counter) := found if {
+	found := input.session[counter]
+} else := null

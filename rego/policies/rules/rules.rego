@@ -43,7 +43,9 @@ deny contains rule.entry if {
 }
 
 # What is no object breaks the decision, and nothing passes.
-deny contains "rules.yaml was not built into data.rules" if not is_array(data.rules.kinds)
+deny contains "rules.yaml was not built into data.rules" if not is_built
+
+is_built if is_array(data.rules.kinds)
 
 deny contains concat(" ", ["nothing asks about conditions of the kind", kind]) if {
 	some kind in data.rules.kinds

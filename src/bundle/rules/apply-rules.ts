@@ -1,16 +1,18 @@
+import { isObject, parseExactJson } from '../../exact-json.ts'
 import type { Json, JsonObject } from '../../model.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
-import type { Sources } from '../source/sources.ts'
+import { packageOf, type Sources } from '../source/sources.ts'
 import { checkDetectors } from './check.ts'
 import type { CompiledRules } from './compiled.ts'
-import { modulesFor, readDocuments, readRules, readRulesModules, rulesData, rulesPackage } from './read-rules.ts'
+import { isRules, modulesFor, readDocuments, readRules, readRulesModules, rulesData, rulesPackage } from './read-rules.ts'
 
 type Applied = { readonly ok: true; readonly sources: Sources } | { readonly ok: false; readonly problems: readonly Problem[] }
 
+const isOurs = (text: string): boolean => packageOf(text) === rulesPackage || packageOf(text) === `${rulesPackage}_test`
+
 /** The source's own modules without copies of the shipped one; anything else in its package is refused. */
-export const withoutRulesModules = async (own: Modules, packageOf: (text: string) => string): Promise<{ modules: Modules; problems: Problem[] }> => {
-  const isOurs = (text: string): boolean => packageOf(text) === rulesPackage || packageOf(text) === `${rulesPackage}_test`
+export const withoutRulesModules = async (own: Modules): Promise<{ modules: Modules; problems: Problem[] }> => {
   const taken = Object.entries(own).filter(([, text]) => isOurs(text))
   if (taken.length === 0) return { modules: own, problems: [] }
   const shipped = await readRulesModules()
@@ -69,3 +71,12 @@ export const detectorProblems = ({ rules }: Sources, detectors: readonly string[
 /** What rules tell beside their messages, by rule id. */
 export const textsOfRules = ({ rules, data }: Sources): CompiledRules['texts'] =>
   rules === undefined ? {} : (data[rulesData] as unknown as CompiledRules).texts // written above
+
+/** What our own build wrote into a bundle beside its rules: the next build writes it anew, as this copy of the gateway would. */
+export const takeBackRules = (files: Map<string, string>): void => {
+  const texts = [...files].filter(([path]) => isRules(path))
+  if (texts.length === 0) return
+  for (const [path, text] of files) if (path.endsWith('.rego') && isOurs(text)) files.delete(path)
+  const data = parseExactJson(files.get('data.json') ?? '{}')
+  if (isObject(data)) files.set('data.json', JSON.stringify(without(data, rulesData, ...(readRules(texts).thresholds === undefined ? [] : ['thresholds']))))
+}

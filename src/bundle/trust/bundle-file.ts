@@ -3,6 +3,7 @@ import { gzip } from 'node:zlib'
 import { parseExactJson } from '../../exact-json.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { withoutTests } from '../build.ts'
+import { takeBackRules } from '../rules/apply-rules.ts'
 import { counts, sourcesOf } from '../source/read-directory.ts'
 import { buildData } from '../source/sources.ts'
 import type { Read, Sources } from '../source/sources.ts'
@@ -28,6 +29,7 @@ export const packBundle = async (sources: Sources, bundle: BuiltBundle): Promise
   ])
   for (const [name, schema] of Object.entries(sources.schemas).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/schemas/${name}.json`, Buffer.from(JSON.stringify(schema)))
   for (const [path, text] of Object.entries(withoutTests(sources.modules)).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/${path}`, Buffer.from(text))
+  for (const [path, text] of Object.entries(sources.rules ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/${path}`, Buffer.from(text))
   return compress(writeTar(files), { level: 9 })
 }
 
@@ -49,6 +51,7 @@ export const unpackBundle = async (bytes: Uint8Array, trust?: Trust): Promise<Re
     for (const [path, body] of bundle.files) if (counts(path)) files.set(path, decoder.decode(body))
     const data = files.get('data.json')
     if (data !== undefined) files.set('data.json', withoutBuildData(data))
+    if (bundle.manifest.metadata?.sallyport !== undefined) takeBackRules(files)
   } catch (fault) {
     const reason = fault instanceof Error ? fault.message : String(fault)
     return { ok: false, problems: [{ stage: 'read', code: 'not_a_bundle', message: `this is not a bundle: ${reason}` }] }
