@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGitSource, type GitSourceOptions } from '../../src/bundle/source/git/source.ts'
@@ -217,6 +217,23 @@ describe('faults', () => {
     repository.push({ ...base, 'large.bin': noise })
     expect(codes(await sourceOf({ limits: { largest: 1_000_000 } }).read())).toEqual(['too_large'])
     expect(readdirSync(copies)).toEqual([])
+  })
+
+  test('a disk without room is told, and the repository is read when there is some again', async () => {
+    const small = join(copies, 'small')
+    mkdirSync(small)
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'none', small]).status !== 0) return void process.stderr.write('SKIPPED: no small file system can be mounted here, so a full one is not tried\n')
+    try {
+      repository.push({ ...base, 'large.bin': execFileSync('head', ['-c', '1000000', '/dev/urandom'], { maxBuffer: 2_000_000 }) })
+      const source = sourceOf({ directory: small })
+      expect(codes(await source.read())).toEqual(['disk_full'])
+      expect(codes(await source.read())).toEqual(['disk_full'])
+      expect(spawnSync('mount', ['-o', 'remount,size=20m', small]).status).toBe(0)
+      expect((await source.read()).ok).toBe(true)
+    } finally {
+      await Promise.all(opened.splice(0).map((source) => source.close?.()))
+      spawnSync('umount', [small])
+    }
   })
 
   test('closing ends what runs', async () => {
