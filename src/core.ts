@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { RequestHandler } from 'express'
 import { createAdminRouter } from './admin/router.ts'
 import type { Webhook } from './admin/webhook.ts'
-import type { PolicyStatus } from './admin/policy.ts'
+import type { PolicyDesk, PolicyStatus } from './admin/policy.ts'
 import { createApp } from './app.ts'
 import { createApprovals } from './approval/approval.ts'
 import { openDelivery } from './bundle/source/webhook.ts'
@@ -30,7 +30,7 @@ import { createSessions } from './proxy/sessions.ts'
 import { createSseEndpoint } from './proxy/sse-endpoint.ts'
 import { createOwnTasks } from './proxy/own-tasks.ts'
 import { createTurns } from './proxy/turns.ts'
-import { createBasisMaker } from './record/basis.ts'
+import { createBasisMaker } from './record/make-basis.ts'
 import { createRecorder } from './record/recorder.ts'
 import { createRooms } from './rooms.ts'
 import { stores } from './store/index.ts'
@@ -57,6 +57,8 @@ export interface Surroundings {
   readonly look: () => void
   /** The file of a bundle that is active. */
   readonly bundle: (digest: string) => Promise<Uint8Array | undefined>
+  /** Where somebody goes back to an older bundle. */
+  readonly desk: () => PolicyDesk
   /** What keeps the gateway from serving, all of its processes taken together. */
   readonly missing: (own: () => readonly string[]) => readonly string[] | Promise<readonly string[]>
   readonly printMetrics: (own: Metrics) => Promise<string>
@@ -171,7 +173,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
       return resolved
     },
     roles: settings.admin.roles, sessions: store.records, approvals, logger,
-    policy: surroundings.policy,
+    policy: surroundings.policy, policyDesk: surroundings.desk,
     bundle: { active: () => engine.active()?.digest, read: surroundings.bundle },
     webhook: webhookOf(settings, secrets, { clock, look: surroundings.look, refused: (request, refusal) => turnedAway('/api/v1', request, refusal) }),
     upstreams: () => Object.entries(settings.upstreams).map(([name, own]) => ({ name, kind: 'url' in own ? 'http' : 'stdio', labels: own.labels, endpoint: `${settings.public_url}/mcp/${name}` })),

@@ -6,6 +6,7 @@ import { createCore, type CoreOptions } from './core.ts'
 import { createMetricsServer, createServer, listenOn, urlOf } from './listening.ts'
 import type { Metrics } from './metrics.ts'
 import type { Clock } from './model.ts'
+import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySource } from './policy-source.ts'
 
 export type GatewayOptions = Omit<CoreOptions, 'surroundings'>
@@ -23,16 +24,21 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, secrets, clock = Date.now } = options
   const core = await createCore({
     ...options,
-    surroundings: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: async () => undefined, missing: (own) => own(), printMetrics: (own) => own.print() },
+    surroundings: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: (digest) => keeping.read(digest), desk: () => pipeline, missing: (own) => own(), printMetrics: (own) => own.print() },
   })
   const { engine, metrics, logger } = core
+  const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => engine.setStale(age === 'stale') }).catch(async (error: unknown) => {
+    await core.close()
+    throw error
+  })
   const opa = createOpa()
-  const source = createPolicySource(settings, secrets)
+  const source = createPolicySource(settings, secrets, undefined, clock)
   const pipeline = createPipeline({
     ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine, logger, clock,
-    source, onRun: ({ error }) => metrics.policyRun(error === undefined),
+    source, custody: keeping.custody, freshness: keeping.freshness, onRun: ({ error }) => metrics.policyRun(error === undefined),
   })
   metrics.watchBundle(() => ageOf(pipeline, clock))
+  metrics.watchSource(() => pipeline.status())
   const server = createServer(core.app)
   server.maxConnections = settings.limits.connections
   const metricsServer = settings.metrics === undefined ? undefined : createMetricsServer(metrics)
@@ -41,6 +47,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const closeAll = async () => {
     await core.drain([server, ...(metricsServer === undefined ? [] : [metricsServer])])
     await Promise.all([pipeline.close(), source.close?.()])
+    keeping.freshness.close()
     await opa.close()
     await core.close()
   }

@@ -25,6 +25,7 @@ export interface Metrics {
   readonly watch: (gauges: Gauges) => void
   readonly watchReplicas: (replicas: () => readonly ReplicaGauge[]) => void
   readonly watchBundle: (age: () => number | undefined) => void
+  readonly watchSource: (status: () => SourceGauges) => void
   readonly watchWorkers: (ready: () => number) => { restarted(): void }
   readonly watchHandOvers: () => { handedOver(): void }
   readonly contentType: string
@@ -33,6 +34,11 @@ export interface Metrics {
 }
 
 const seconds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30]
+
+export interface SourceGauges {
+  readonly source?: { readonly state: string; readonly age_ms: number }
+  readonly rolled_back?: unknown
+}
 
 /** Every metric of the gateway, in Prometheus' text form. Names are stable. */
 export function createMetrics(): Metrics {
@@ -99,6 +105,12 @@ export function createMetrics(): Metrics {
     watchBundle(bundleAge) {
       gauge('sallyport_bundle_age_seconds', 'Seconds since the active bundle was activated', () => bundleAge() ?? 0)
       gauge('sallyport_bundle_active', '1 while a bundle is active', () => (bundleAge() === undefined ? 0 : 1))
+    },
+    watchSource(status) {
+      gauge('sallyport_policy_source_age_seconds', 'Seconds since the source of the policies was last seen to say what is active', () => (status().source?.age_ms ?? 0) / 1000)
+      gauge('sallyport_policy_alarm', '1 while that is longer ago than policy.max_age.alarm', () => Number((status().source?.state ?? 'current') !== 'current'))
+      gauge('sallyport_policy_stale', '1 while that is longer ago than policy.max_age.deny, and everything is denied', () => Number(status().source?.state === 'stale'))
+      gauge('sallyport_policy_rolled_back', '1 while an older bundle is active because somebody went back to it', () => Number(status().rolled_back !== undefined))
     },
     watchWorkers(ready) {
       gauge('sallyport_workers_ready', 'Worker processes that serve', ready)

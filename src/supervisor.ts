@@ -12,6 +12,7 @@ import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
 import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics.ts'
+import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySource } from './policy-source.ts'
 import { preparations } from './store/index.ts'
 import { createFront } from './workers/front.ts'
@@ -43,19 +44,25 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     order: { count, directory, settings, secrets: secrets.reveal() },
     // The number is for whoever looks at the list of processes.
     fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
-    answers: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: async () => undefined, missing: () => pool.missing(), metrics: () => metrics.print() },
+    answers: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: (digest) => policyKeeping.read(digest), rollback: ({ digest, ...wish }) => pipeline.rollback(digest, wish), release: (wish) => pipeline.release(wish), kept: () => pipeline.kept(), acts: (limit) => pipeline.acts(limit), missing: () => pool.missing(), metrics: () => metrics.print() },
     logger,
     onRestart: () => workers.restarted(),
     onGone: keep,
   })
   const workers = own.watchWorkers(pool.ready)
+  const policyKeeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => pool.setStale(age === 'stale') }).catch(async (error: unknown) => {
+    store.release()
+    await rm(directory, { recursive: true, force: true })
+    throw error
+  })
   const opa = createOpa()
-  const source = createPolicySource(settings, secrets)
+  const source = createPolicySource(settings, secrets, undefined, clock)
   const pipeline = createPipeline({
     ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine: pool, logger, clock,
-    source, onRun: ({ error }) => own.policyRun(error === undefined),
+    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, onRun: ({ error }) => own.policyRun(error === undefined),
   })
   own.watchBundle(() => ageOf(pipeline, clock))
+  own.watchSource(() => pipeline.status())
   const front = createFront({ pass: pool.pass, mostWaiting: settings.limits.connections })
   const metricsServer = settings.metrics === undefined ? undefined : createMetricsServer(metrics)
 
@@ -63,6 +70,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   const closeAll = async () => {
     front.close()
     await Promise.all([pool.close(), pipeline.close(), source.close?.()])
+    policyKeeping.freshness.close()
     await opa.close()
     if (metricsServer !== undefined) {
       metricsServer.closeAllConnections()

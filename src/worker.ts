@@ -11,6 +11,8 @@ import { socketIn, type OfSupervisor, type OfWorker, type Order } from './worker
 
 // One of several processes that serve: started by `supervisor.ts`, which hands it connections.
 
+/** Whoever goes back to an older bundle waits until it is built again. */
+const rebuildWithin = 120_000
 /** Connections of the gateway's port. What comes in by the socket of its own was handed over by another worker. */
 const ofThePort = new WeakSet<Socket>()
 let running: ReturnType<typeof run> | undefined
@@ -28,6 +30,7 @@ const line = createLine<OfSupervisor, OfWorker>(
       await (running = run(order))
     },
     activate: async (bundle) => (await started()).activate(bundle),
+    stale: async (isStale) => (await started()).core.engine.setStale(isStale),
     open: async () => (await started()).open(),
     missing: async () => (await started()).core.missing(),
     metrics: async () => (await started()).core.metrics.snapshot(),
@@ -55,6 +58,12 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
       policy: () => line.ask('policy', undefined),
       look: () => void line.ask('look', undefined).catch(() => undefined),
       bundle: (digest) => line.ask('bundle', digest),
+      desk: () => ({
+        rollback: (digest, wish) => line.ask('rollback', { ...wish, digest }, rebuildWithin),
+        release: (wish) => line.ask('release', wish, rebuildWithin),
+        kept: () => line.ask('kept', undefined),
+        acts: (limit) => line.ask('acts', limit),
+      }),
       missing: () => line.ask('missing', undefined),
       printMetrics: () => line.ask('metrics', undefined),
       member: {

@@ -1,12 +1,53 @@
+import type { Caller } from './access.ts'
 import type { PolicyView } from './contract/policy.ts'
+import { type Handles, toTime } from './handle.ts'
+import { refuse } from './problem.ts'
 
+interface Doer {
+  readonly issuer: string
+  readonly subject: string
+  readonly email?: string
+}
+interface Bundle {
+  readonly digest: string
+  readonly revision: string
+  readonly commit?: string | undefined
+  readonly order?: number | undefined
+}
 /** What the bundle pipeline tells of itself. */
 export interface PolicyStatus {
   readonly active?: { readonly digest: string; readonly revision: string; readonly commit?: string; readonly activated_at: string }
   readonly last_run?: { readonly at: string; readonly stages: readonly { readonly name: string; readonly ms: number; readonly ok: boolean }[]; readonly error?: string }
+  readonly rolled_back?: { readonly digest: string; readonly from: string; readonly at: number; readonly by: Doer | null; readonly reason: string }
+  readonly source?: { readonly state: 'current' | 'alarm' | 'stale'; readonly age_ms: number }
+}
+type Done = { readonly ok: true } | { readonly ok: false; readonly code: keyof typeof statuses; readonly message: string }
+interface Wish {
+  readonly by: Doer
+  readonly reason: string
+}
+interface Act {
+  readonly at: number
+  readonly kind: 'rollback' | 'release' | 'resume'
+  readonly by: Doer | null
+  readonly reason: string
+  readonly from: Bundle
+  readonly to: Bundle | null
+}
+type Eventually<T> = T | Promise<T>
+/** Where somebody goes back to an older bundle. */
+export interface PolicyDesk {
+  rollback(digest: string, wish: Wish): Promise<Done>
+  release(wish: Wish): Promise<Done>
+  kept(): Eventually<readonly (Bundle & { readonly activated_at: number })[]>
+  /** Newest first. */
+  acts(limit: number): Eventually<readonly Act[]>
 }
 
-export const showPolicy = ({ active, last_run }: PolicyStatus): PolicyView => ({
+const statuses = { unknown_bundle: 404, already_active: 409, not_usable: 409, not_rolled_back: 409, not_kept: 404 } as const
+const mostActs = 200
+
+export const showPolicy = ({ active, last_run, rolled_back, source }: PolicyStatus): PolicyView => ({
   active:
     active === undefined
       ? null
@@ -15,4 +56,28 @@ export const showPolicy = ({ active, last_run }: PolicyStatus): PolicyView => ({
     last_run === undefined
       ? null
       : { at: last_run.at, stages: last_run.stages.map(({ name, ms, ok }) => ({ name, ms, ok })), error: last_run.error ?? null },
+  rolled_back: rolled_back === undefined ? null : { ...rolled_back, at: toTime(rolled_back.at) },
+  source: source === undefined ? null : { state: source.state, age_seconds: source.age_ms / 1000 },
+})
+
+const showBundle = ({ digest, revision, commit, order }: Bundle) => ({ digest, revision, commit: commit ?? null, sequence: order ?? null })
+const doerOf = ({ actor: { issuer, subject, email } }: Caller): Doer => ({ issuer, subject, ...(email === undefined ? {} : { email }) })
+
+type PolicyHandles = Pick<Handles, 'getPolicy' | 'listPolicyBundles' | 'listPolicyActs' | 'rollbackPolicy'>
+export const createPolicyHandles = (status: () => Eventually<PolicyStatus>, desk: () => PolicyDesk): PolicyHandles => ({
+  getPolicy: async () => showPolicy(await status()),
+  async listPolicyBundles() {
+    const { active } = await status()
+    const kept = await desk().kept()
+    return { items: kept.map((each) => ({ ...showBundle(each), activated_at: toTime(each.activated_at), active: each.digest === active?.digest })), next_cursor: null }
+  },
+  async listPolicyActs() {
+    const acts = await desk().acts(mostActs)
+    return { items: acts.map(({ at, kind, by, reason, from, to }) => ({ at: toTime(at), kind, by, reason, from: showBundle(from), to: to === null ? null : showBundle(to) })), next_cursor: null }
+  },
+  async rollbackPolicy({ caller, body: { digest, reason } }) {
+    const wish: Wish = { by: doerOf(caller), reason }
+    const done = digest === undefined ? await desk().release(wish) : await desk().rollback(digest, wish)
+    return done.ok ? showPolicy(await status()) : refuse(statuses[done.code], done.code, done.message)
+  },
 })

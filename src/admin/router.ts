@@ -8,7 +8,7 @@ import { operations, type Operation } from './contract/index.ts'
 import type { UpstreamView } from './contract/upstream.ts'
 import type { Asked, Handles } from './handle.ts'
 import { describeApi } from './openapi.ts'
-import { type PolicyStatus, showPolicy } from './policy.ts'
+import { createPolicyHandles, type PolicyDesk, type PolicyStatus } from './policy.ts'
 import { isRefused, refuse, type Refused, sendProblem } from './problem.ts'
 import { createBundleAnswer, type ServedBundle } from './bundle.ts'
 import { createSessionHandles, type Sessions } from './sessions.ts'
@@ -25,6 +25,7 @@ export interface AdminParts {
   readonly sessions: Sessions
   readonly approvals: ApprovalDesk
   readonly policy: () => PolicyStatus | Promise<PolicyStatus>
+  readonly policyDesk: () => PolicyDesk
   readonly upstreams: () => readonly UpstreamView[]
   readonly bundle: ServedBundle
   /** Absent where the policies do not come from a Git host that tells of changes. */
@@ -41,7 +42,7 @@ export function createAdminRouter(parts: AdminParts): Router {
   const handles: Handles = {
     ...createSessionHandles(parts.sessions),
     ...createApprovalHandles(parts.approvals),
-    getPolicy: async () => showPolicy(await parts.policy()),
+    ...createPolicyHandles(parts.policy, parts.policyDesk),
     listUpstreams: async () => ({ items: [...parts.upstreams()], next_cursor: null }),
     getMe: async ({ caller }) => ({ actor: showActor(caller.actor), roles: [...caller.roles] }),
     getOpenapi: async () => description,

@@ -2,7 +2,7 @@
 import type { BundleDigest, Decision, Logger, Question } from '../model.ts'
 import type { BuiltBundle, RuleMetadata } from './bundle.ts'
 import { loadBundle, type LoadedBundle } from './loaded-bundle.ts'
-import { policyError } from './verdict.ts'
+import { policyError, policyStale } from './verdict.ts'
 
 export interface Observation {
   readonly micros: number
@@ -35,6 +35,10 @@ export interface PolicyEngine {
    */
   activate(bundle: BuiltBundle): Promise<void>
   active(): ActiveBundle | undefined
+  /** Told after another bundle was switched in; ends with what it gives back. */
+  watch(changed: () => void): () => void
+  /** While it is, every question is denied as `policy_stale`. */
+  setStale(isStale: boolean): void
   /** Never rejects. The decision names the bundle that was active when the question was asked, which also judged it. */
   decide(question: Question): Promise<Decision>
   close(): Promise<void>
@@ -45,6 +49,8 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   let current: LoadedBundle | undefined
   let last: Promise<unknown> = Promise.resolve()
   let closed = false
+  let stale = false
+  const watching = new Set<() => void>()
 
   const swap = async (bundle: BuiltBundle): Promise<void> => {
     if (closed) throw new Error('the engine is closed')
@@ -58,6 +64,7 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     current = loaded
     logger.info('policy activated', { bundle: bundle.digest, revision: bundle.revision })
     void old?.retire()
+    if (old !== undefined) for (const changed of watching) changed()
   }
 
   const fail = (bundle: BundleDigest | 'none', detail: string): Decision => {
@@ -87,13 +94,21 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
       const { digest, revision, commit, rules, reads_groups, input_paths } = current.bundle
       return { digest, revision, ...(commit === undefined ? {} : { commit }), rules, reads_groups, ...(input_paths === undefined ? {} : { input_paths }) }
     },
+    setStale(isStale) {
+      stale = isStale
+    },
+    watch(changed) {
+      const own = () => changed()
+      watching.add(own)
+      return () => void watching.delete(own)
+    },
     async decide(question) {
       const began = performance.now()
       let bytes = 0
       const seen = (length: number): void => {
         bytes = length
       }
-      const decision = current === undefined ? fail('none', 'no bundle is active') : await judge(current, question, seen)
+      const decision = current === undefined ? fail('none', 'no bundle is active') : stale ? policyStale(current.bundle.digest) : await judge(current, question, seen)
       const failed = decision.reasons.some(({ rule }) => rule === 'sallyport/policy_error')
       observe?.({ micros: (performance.now() - began) * 1000, outcome: failed ? 'policy_error' : 'ok', bytes })
       return decision

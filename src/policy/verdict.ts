@@ -110,6 +110,12 @@ function withMetadata(reason: Raw['reasons'][number], rules: VerdictContext['rul
 
 /** The denial for everything that goes wrong in judging. */
 export function policyError(bundle: BundleDigest | 'none'): Decision {
-  const reason = { code: 'policy_error', message: 'the policy could not judge this message', rule: 'sallyport/policy_error' }
-  return { kind: 'deny', reasons: [reason], risk: 0, listed: [], bundle }
+  return denial(bundle, 'policy_error', 'the policy could not judge this message')
 }
+
+/** Whatever the bundle says: it is older than it may be, and a newer one may deny. */
+export function policyStale(bundle: BundleDigest): Decision {
+  return denial(bundle, 'policy_stale', 'the policy is older than this gateway may use, so everything is denied until it is seen to be current')
+}
+
+const denial = (bundle: BundleDigest | 'none', code: string, message: string): Decision => ({ kind: 'deny', reasons: [{ code, message, rule: `sallyport/${code}` }], risk: 0, listed: [], bundle })

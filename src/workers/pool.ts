@@ -23,6 +23,8 @@ export interface Pool {
   start(): Promise<void>
   /** All workers or none: where one cannot, the others go back to what was active before. */
   activate(bundle: BuiltBundle): Promise<void>
+  /** Whether what is active is older than it may be. A worker that cannot be told so ends. */
+  setStale(isStale: boolean): void
   /** Lets the workers serve. */
   open(): Promise<void>
   pass(socket: Socket, head: Buffer, claimed: Claimed | 'nobody'): void
@@ -57,6 +59,7 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
   const workers: (Worker | undefined)[] = Array.from({ length: order.count }, () => undefined)
   let active: BuiltBundle | undefined
   let isClosing = false
+  let isStale = false
   let next = 0
   let turn: Promise<unknown> = Promise.resolve()
   /** Activations, and workers that begin to serve, one after another: whoever serves has the bundle that is active. */
@@ -96,6 +99,7 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
   }
 
   async function letServe(worker: Worker): Promise<void> {
+    await worker.line.ask('stale', isStale)
     await worker.line.ask('open', undefined)
     worker.isReady = true
     void watch(worker, performance.now())
@@ -122,6 +126,7 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
         const worker = await bring(slot)
         await inTurn(async () => {
           if (active !== undefined) await worker.line.ask('activate', active)
+          await worker.line.ask('stale', isStale)
           await worker.line.ask('open', undefined)
           worker.isReady = true
         }).catch(async (cause: unknown) => {
@@ -167,6 +172,10 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
       await inTurn(() => Promise.all(workers.map((_, slot) => bring(slot))))
     },
     activate: (bundle) => inTurn(() => activateAll(bundle)),
+    setStale(isNow) {
+      isStale = isNow
+      void inTurn(() => Promise.all(serving().map(({ line, child }) => line.ask('stale', isNow, askWithin).catch(() => child.kill('SIGKILL')))))
+    },
     open: () => inTurn(async () => void (await Promise.all(workers.map((worker) => worker && letServe(worker))))),
     pass(socket, head, claimed) {
       const worker = chosen(claimed)

@@ -1,4 +1,7 @@
 import type { PipelineStatus } from '../bundle/pipeline/activate.ts'
+import type { Done, Wish } from '../bundle/pipeline/going-back.ts'
+import type { Act } from '../bundle/trust/acts.ts'
+import type { Kept } from '../bundle/trust/archive.ts'
 import type { Settings } from '../config/schema.ts'
 import type { SecretValues } from '../config/secrets.ts'
 import type { Snapshot } from '../metrics.ts'
@@ -19,6 +22,8 @@ export interface Order {
 export type OfWorker = {
   readonly start: { readonly asks: Order; readonly answers: void }
   readonly activate: { readonly asks: BuiltBundle; readonly answers: void }
+  /** Whether what is active is older than it may be: then everything is denied. */
+  readonly stale: { readonly asks: boolean; readonly answers: void }
   /** From now on it may be handed requests. */
   readonly open: { readonly asks: undefined; readonly answers: void }
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
@@ -37,6 +42,10 @@ export type OfSupervisor = {
   readonly look: { readonly asks: undefined; readonly answers: void }
   /** The file of a bundle that is active. */
   readonly bundle: { readonly asks: string; readonly answers: Uint8Array | undefined }
+  readonly rollback: { readonly asks: Wish & { readonly digest: string }; readonly answers: Done }
+  readonly release: { readonly asks: Wish; readonly answers: Done }
+  readonly kept: { readonly asks: undefined; readonly answers: readonly Kept[] }
+  readonly acts: { readonly asks: number; readonly answers: readonly Act[] }
 }
 
 export const socketIn = (directory: string, slot: number): string => `${directory}/${slot}.sock`

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import supertest from 'supertest'
+import type { PolicyDesk } from '../../src/admin/policy.ts'
 import { createAdminRouter, type AdminParts } from '../../src/admin/router.ts'
 import { createApprovals } from '../../src/approval/approval.ts'
 import type { ApprovalId, KnownActor } from '../../src/model.ts'
@@ -23,6 +24,14 @@ const status = {
   last_run: { at: '2026-11-21T00:00:01.000Z', stages: [{ name: 'read', ms: 3, ok: true }, { name: 'build', ms: 9, ok: false }], error: 'rego/x.rego:1: no', problems: [] },
 }
 
+/** Nothing was ever kept. */
+const emptyDesk: PolicyDesk = {
+  rollback: async () => ({ ok: false, code: 'unknown_bundle', message: 'no bundle of this digest is kept' }),
+  release: async () => ({ ok: false, code: 'not_rolled_back', message: 'nothing was rolled back' }),
+  kept: () => [],
+  acts: () => [],
+}
+
 /** The API over a real store. The bearer token is the name of who asks. */
 export async function openWorld(parts: Partial<Pick<AdminParts, 'bundle' | 'webhook'>> = {}) {
   const place = scratch()
@@ -37,7 +46,7 @@ export async function openWorld(parts: Partial<Pick<AdminParts, 'bundle' | 'webh
       const actor = people[request.get('authorization')?.replace('Bearer ', '') ?? '']
       return actor === undefined ? { ok: false, status: 401, code: 'no_token', message: 'a token is needed', www_authenticate: 'Bearer resource_metadata="x"' } : { ok: true, actor }
     },
-    roles, bundle: { active: () => undefined, read: async () => undefined }, ...parts, sessions: store.records, approvals, policy: () => status,
+    roles, bundle: { active: () => undefined, read: async () => undefined }, ...parts, sessions: store.records, approvals, policy: () => status, policyDesk: () => emptyDesk,
     upstreams: () => [{ name: 'crm', kind: 'http', labels: { tier: 'demo' }, endpoint: 'http://127.0.0.1:1/mcp/crm' }],
   })
   const app = express().use('/api/v1', router)

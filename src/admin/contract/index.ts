@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { approval, approvalPage, approvalQuery, approveBody, denyBody } from './approval.ts'
 import { me, type Role } from './me.ts'
-import { bundleMedia, policy } from './policy.ts'
+import { bundleMedia, keptBundles, policy, policyActs, rollbackBody } from './policy.ts'
 import { eventPage, eventQuery, session, sessionPage, sessionQuery } from './session.ts'
 import { upstreamPage } from './upstream.ts'
 
@@ -33,6 +33,9 @@ export const operations = {
   deny: { method: 'post', path: '/approvals/:id/deny', summary: 'Refuse a held call', roles: ['reviewer'], body: denyBody, answer: approval },
   getPolicy: { method: 'get', path: '/policy', summary: 'The active bundle and the last run of the pipeline', roles: everyRole, answer: policy },
   getPolicyBundle: { method: 'get', path: '/policy/bundle', summary: 'The active bundle, as a server of OPA\'s bundle API: ETag, If-None-Match and Prefer: wait=SECONDS', roles: everyRole, media: bundleMedia },
+  listPolicyBundles: { method: 'get', path: '/policy/bundles', summary: 'Bundles that were active and can be gone back to, newest first', roles: everyRole, answer: keptBundles },
+  listPolicyActs: { method: 'get', path: '/policy/acts', summary: 'Who went back to which bundle and why, newest first', roles: watchers, answer: policyActs },
+  rollbackPolicy: { method: 'post', path: '/policy/rollback', summary: 'Make an older bundle active, or let the source decide again', roles: ['operator'], body: rollbackBody, answer: policy },
   listUpstreams: { method: 'get', path: '/upstreams', summary: 'The MCP servers behind the gateway', roles: everyRole, answer: upstreamPage },
   getMe: { method: 'get', path: '/me', summary: 'Who the caller is, and in which roles', roles: 'anyone', answer: me },
   getOpenapi: { method: 'get', path: '/openapi.json', summary: 'This document', roles: 'anyone' },

@@ -1,5 +1,8 @@
 import { z } from 'zod'
-import { time } from './shapes.ts'
+import { page, time } from './shapes.ts'
+
+const doer = z.object({ issuer: z.string(), subject: z.string(), email: z.string().optional() })
+const bundle = { digest: z.string(), revision: z.string(), commit: z.string().nullable(), sequence: z.number().nullable() }
 
 export const policy = z.object({
   active: z
@@ -13,8 +16,35 @@ export const policy = z.object({
       error: z.string().nullable().describe('why the newest sources are not active'),
     })
     .nullable(),
+  rolled_back: z
+    .object({ digest: z.string(), from: z.string(), at: time, by: doer.nullable(), reason: z.string() })
+    .nullable()
+    .describe('not null while an older bundle is active because somebody went back to it'),
+  source: z
+    .object({ state: z.enum(['current', 'alarm', 'stale']), age_seconds: z.number() })
+    .nullable()
+    .describe('how long ago the source was last seen to say what is active; while it is stale, everything is denied'),
 })
 /** By this a client of OPA's bundle API knows that it may wait for the next bundle. */
 export const bundleMedia = 'application/vnd.openpolicyagent.bundles'
+
+export const keptBundles = page(z.object({ ...bundle, activated_at: time, active: z.boolean() }))
+export const policyActs = page(
+  z.object({
+    at: time,
+    kind: z.enum(['rollback', 'release', 'resume']).describe('resume: the bundle of the source became active after a rollback'),
+    by: doer.nullable().describe('null where the gateway went on by itself'),
+    reason: z.string(),
+    from: z.object(bundle).describe('the newest bundle of the source that was active'),
+    to: z.object(bundle).nullable().describe('what became active; null where the source decides'),
+  }),
+)
+export const rollbackBody = z
+  .strictObject({
+    digest: z.string().regex(/^bnd_[0-9a-f]{32}$/, 'the digest of a bundle, bnd_…').optional().describe('which bundle is to be active'),
+    release: z.literal(true).optional().describe('instead of a digest: the source decides again'),
+    reason: z.string().trim().min(1, 'a reason is needed').max(2000),
+  })
+  .refine(({ digest, release }) => (digest === undefined) !== (release === undefined), 'either digest or release')
 
 export type PolicyView = z.infer<typeof policy>

@@ -1,0 +1,46 @@
+import { openArchive } from './bundle/trust/archive.ts'
+import { createCustody, type Custody } from './bundle/trust/custody.ts'
+import { createFreshness, type Age, type Freshness } from './bundle/trust/freshness.ts'
+import type { Settings } from './config/schema.ts'
+import type { Secrets } from './config/secrets.ts'
+import type { Clock, Logger } from './model.ts'
+import { policyActs } from './store/index.ts'
+
+export interface PolicyKeeping {
+  readonly custody: Custody
+  readonly freshness: Freshness
+  /** The file of a bundle that was active. */
+  readonly read: (digest: string) => Promise<Uint8Array | undefined>
+}
+export interface PolicyKeepingOptions {
+  readonly settings: Settings
+  readonly secrets: Secrets
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onAge: (age: Age) => void
+}
+
+/** Another repository, branch, folder or address is another source. */
+const identityOf = (source: Settings['policy']['source']): string => {
+  const parts = source.kind === 'git' ? [source.url, source.branch ?? null, source.tag ?? null, source.commit ?? null, source.path ?? null] : ['url' in source ? source.url : source.path]
+  return JSON.stringify([source.kind, ...parts])
+}
+
+/** What is kept of bundles that were active, beside the store, which must be open or prepared. */
+export async function openPolicyKeeping({ settings, secrets, clock, logger, onAge }: PolicyKeepingOptions): Promise<PolicyKeeping> {
+  const { path, kind } = settings.store
+  const acts = policyActs[kind](path)
+  const archive = await openArchive({ directory: `${path}.bundles`, key: secrets.storeKey(), isNeeded: acts.isNamed })
+  const custody = createCustody({ archive, acts, source: identityOf(settings.policy.source), clock, logger })
+  const freshness = createFreshness({
+    maxAge: settings.policy.max_age, since: archive.currentAt(), clock, logger, onChange: onAge,
+    save: (at) => void archive.saveCurrent(at).catch((fault: Error) => logger.warn('how old the policy is could not be written', { fault: fault.message })),
+  })
+  return {
+    custody, freshness,
+    async read(digest) {
+      const got = await archive.get(digest)
+      return got.ok ? got.bytes : undefined
+    },
+  }
+}
