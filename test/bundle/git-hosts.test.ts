@@ -6,6 +6,7 @@ import { createGitSource, type GitSourceOptions } from '../../src/bundle/source/
 import type { Source } from '../../src/bundle/source/source.ts'
 import type { Read } from '../../src/bundle/source/sources.ts'
 import { createKeys, startGitHttp, startGitSsh, type GitHost, type KeyPair } from '../support/git-hosts.ts'
+import { createAuthority } from '../support/certificates.ts'
 import { createRepository, type GitRepository } from '../support/git-repository.ts'
 
 const base = { 'policies/crm/crm.rego': 'package policies.crm\n\nallow if input.actor.kind == "person"\n' }
@@ -76,6 +77,22 @@ describe('over http', () => {
     } }))
     expect(codes(await sourceOf({ url: host.url, credentials: { kind: 'token', username: 'git', token } }).read())).toEqual(['redirected'])
     expect(other.asked).toEqual([])
+  })
+
+  test('over https, a host is believed by the authority that is given, and by no other', async () => {
+    const [authority, other] = [createAuthority('own'), createAuthority('other')]
+    try {
+      const host = await opening(startGitHttp(repository.path, { password: token, tls: authority.issue('host') }))
+      const change = { url: host.url, transport: 'https', credentials: { kind: 'token', username: 'git', token } } as const
+      expect(commitOf(await sourceOf({ ...change, authorities: authority.certFile, directory: join(copies, 'a') }).read())).toBe(commit)
+      const asked = host.asked.length
+      expect(codes(await sourceOf({ ...change, authorities: other.certFile, directory: join(copies, 'b') }).read())).toEqual(['certificate'])
+      expect(codes(await sourceOf({ ...change, directory: join(copies, 'c') }).read())).toEqual(['certificate'])
+      expect(host.asked).toHaveLength(asked)
+    } finally {
+      authority.remove()
+      other.remove()
+    }
   })
 
   test('a host that hangs is given up, with all that was started for it', async () => {

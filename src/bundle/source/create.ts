@@ -37,7 +37,7 @@ const credentialsOf = (credentials: NonNullable<Frozen<GitSettings>['credentials
     : { kind: 'deploy_key', key: secret('credentials.key'), knownHosts: credentials.known_hosts.file }
 
 const fromGit = (git: Frozen<GitSettings>, { verify, secret, directory }: SourceOptions): Source => {
-  const { url, branch, tag, commit, path, poll, credentials } = git
+  const { url, branch, tag, commit, path, poll, credentials, ca } = git
   const transport = transportOf(url)
   if (transport === undefined) throw new Error('a repository that may not be used')
   return createGitSource({
@@ -45,6 +45,7 @@ const fromGit = (git: Frozen<GitSettings>, { verify, secret, directory }: Source
     transport: transport === 'https' && url.toLowerCase().startsWith('http:') ? 'http' : transport,
     wanted: commit !== undefined ? { commit } : { ref: tag === undefined ? `refs/heads/${branch ?? ''}` : `refs/tags/${tag}` },
     ...(path === undefined ? {} : { folder: path }),
+    ...(ca === undefined ? {} : { authorities: ca.file }),
     ...(credentials === undefined ? {} : { credentials: credentialsOf(credentials, secret) }),
     ...(verify?.commits === undefined ? {} : { allowedSigners: verify.commits.allowed_signers.file }),
   })

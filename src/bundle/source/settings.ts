@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, path, secret, text, tls, url } from '../../fields.ts'
+import { duration, path, secret, tls, url } from '../../fields.ts'
 import { isConfidential } from '../../loopback.ts'
 
 /** How the address of a repository is spelt, or undefined where it may not be used. No part may begin with `-`: programs would take it for an option. */
@@ -13,10 +13,10 @@ export const transportOf = (address: string): 'https' | 'ssh' | 'file' | undefin
 }
 
 /** A ref's own name as `git check-ref-format` wants it; HEAD and what looks like a commit are other things. */
-const refName = (what: string) => text(what)
+const refName = (what: string) => z.string({ error: what })
   .refine(value => value.length <= 250 && /^(?![-./])(?!HEAD$)[^\0-\x20\x7f~^:?*[\\]+$/.test(value) && !/\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)|[./]$/.test(value), { error: what })
 
-const folder = text('a folder of the repository, such as policies/production')
+const folder = z.string({ error: 'a folder of the repository, such as policies/production' })
   .refine(value => value.length <= 1000 && !value.startsWith('-') && !/[\0-\x1f\x7f\\:]/.test(value) && value.split('/').every(part => part !== '' && part !== '.' && part !== '..'), { error: 'a folder of the repository, such as policies/production' })
 
 const poll = duration('1s', '1d').prefault('1m')
@@ -39,7 +39,7 @@ const git = z.strictObject({
   credentials: z.discriminatedUnion('kind', [
     z.strictObject({
       kind: z.literal('token'),
-      username: text('a user name without a colon').refine(value => !/[:\0-\x1f\x7f]/.test(value), { error: 'a user name without a colon' }).default('git').meta({ description: 'The user that the token belongs to, where the host wants a certain one.' }),
+      username: z.string({ error: 'a user name without a colon' }).refine(value => value !== '' && !/[:\0-\x1f\x7f]/.test(value), { error: 'a user name without a colon' }).default('git').meta({ description: 'The user that the token belongs to, where the host wants a certain one.' }),
       token_from: secret().meta({ description: 'A token for https that can read the repository.' }),
     }),
     z.strictObject({
@@ -48,6 +48,8 @@ const git = z.strictObject({
       known_hosts: z.strictObject({ file: path('a known_hosts file') }).meta({ description: 'The keys by which the host is known, as `ssh-keyscan` prints them. No other host is spoken to.' }),
     }),
   ]).optional().meta({ description: 'What the repository wants to see.' }),
+  ca: z.strictObject({ file: path('a file with certificates') }).optional()
+    .meta({ description: 'The certificates, as PEM, of the authorities by which a host over https is verified, in place of the public ones.' }),
   webhook: z.strictObject({
     secret_from: secret().meta({ description: 'The secret that the Git host signs its deliveries with. They go to `/api/v1/policy/webhook` and make the gateway look at once.' }),
   }).optional(),
@@ -59,6 +61,7 @@ const git = z.strictObject({
   const transport = transportOf(git.url)
   if (transport === 'ssh' && git.credentials?.kind !== 'deploy_key') issue('credentials', 'kind deploy_key with key_from and known_hosts, because the repository is reached over ssh')
   if (transport === 'https' && git.credentials?.kind === 'deploy_key') issue('credentials', 'kind token, because the repository is reached over https')
+  if (git.ca !== undefined && !/^https:/i.test(git.url)) issue('ca', 'nothing, or an https address')
   if (transport === 'file' && git.credentials !== undefined) issue('credentials', 'nothing, because the repository is on this machine')
 })
 

@@ -11,6 +11,7 @@ export interface GitPlace {
   readonly transport: 'https' | 'http' | 'ssh' | 'file'
   /** Variables that carry credentials; they are seen by the program and its children only. */
   readonly secrets?: Readonly<Record<string, string>>
+  readonly authorities?: string | undefined
 }
 export interface GitRun {
   readonly input?: string
@@ -36,7 +37,7 @@ const config = [
 ]
 const flags = config.flatMap((one) => ['-c', one])
 
-const environmentOf = ({ repository, home, transport, secrets }: GitPlace): NodeJS.ProcessEnv => ({
+const environmentOf = ({ repository, home, transport, secrets, authorities }: GitPlace): NodeJS.ProcessEnv => ({
   PATH: process.env['PATH'],
   HOME: home, XDG_CONFIG_HOME: home, TMPDIR: home,
   LC_ALL: 'C',
@@ -45,6 +46,7 @@ const environmentOf = ({ repository, home, transport, secrets }: GitPlace): Node
   GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '',
   GIT_ALLOW_PROTOCOL: transport,
   GIT_NO_REPLACE_OBJECTS: '1', GIT_NO_LAZY_FETCH: '1', GIT_OPTIONAL_LOCKS: '0', GIT_LITERAL_PATHSPECS: '1',
+  ...(authorities === undefined ? {} : { GIT_SSL_CAINFO: authorities }),
   ...secrets,
 })
 

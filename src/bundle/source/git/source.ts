@@ -22,6 +22,8 @@ export interface GitSourceOptions {
   /** The folder of the repository that holds the policies; all of it where none is given. */
   readonly folder?: string
   readonly credentials?: GitCredentials
+  /** A file with the certificates of the authorities that a host over https is verified by; the public ones where none is given. */
+  readonly authorities?: string
   /** A file in the form of `ssh-keygen`; every commit that is taken must be signed by one of them. */
   readonly allowedSigners?: string
   /** Where the copy of the repository is kept. */
@@ -51,7 +53,7 @@ export const createGitSource = (options: GitSourceOptions): Source => {
   }
   const withRepository = <T>(use: (repository: Repository, place: GitPlace) => Promise<T>): Promise<T> =>
     withCredentials(url, credentials, (home, secrets) => {
-      const place: GitPlace = { repository: join(directory, 'repository.git'), home, transport, secrets }
+      const place: GitPlace = { repository: join(directory, 'repository.git'), home, transport, secrets, authorities: options.authorities }
       return use(createRepository(place, url, wanted, closing.signal, options.limits), place)
     })
 
