@@ -1,3 +1,4 @@
+import { withRules } from './bundle/rules/with-rules.ts'
 import { createSource } from './bundle/source/create.ts'
 import type { Source } from './bundle/source/source.ts'
 import type { Settings } from './config/schema.ts'
@@ -7,7 +8,7 @@ import type { Clock } from './model.ts'
 
 /** Where the settings say that the policies come from. A copy of a repository is kept beside the store, or in `directory`. */
 export const createPolicySource = (settings: Settings, secrets: Secrets, directory = `${settings.store.path}.source`, clock: Clock = Date.now): Source =>
-  createSource({
+  withRules(createSource({
     source: settings.policy.source,
     verify: settings.policy.verify,
     secret: (name) => secrets.get(`policy.source.${name}`),
@@ -15,4 +16,11 @@ export const createPolicySource = (settings: Settings, secrets: Secrets, directo
     clock,
     tls: tlsOfSource(settings.policy.source, secrets),
     directory,
+  }), {
+    file: settings.policy.rules,
+    known: {
+      upstreams: Object.keys(settings.upstreams),
+      issuers: settings.identity.issuers.map(({ name }) => name),
+      groups: settings.identity.issuers.flatMap(({ trusted_groups }) => trusted_groups),
+    },
   })

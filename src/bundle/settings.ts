@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { rulesSettings } from './rules/settings.ts'
 import { commitsSettings, sourceSettings } from './source/settings.ts'
 import { bundleVerifySettings, maxAgeSettings } from './trust/settings.ts'
 
@@ -10,6 +11,7 @@ const verify = z.strictObject({
 /** The section `policy` of the configuration, from the rooms in which its parts are used. */
 export const policySettings = z.strictObject({
   source: sourceSettings,
+  rules: rulesSettings.optional(),
   verify: verify.optional(),
   max_age: maxAgeSettings.prefault({}).meta({ description: 'What happens when the source is out of reach, or what it says does not become active. The last good policy stays, at a restart too.' }),
 }).superRefine(({ source, verify }, context) => {

@@ -64,6 +64,7 @@ export const findFileProblems = async (content: unknown, directory: string): Pro
     if (problem !== undefined) problems.push({ steps, ...problem })
   }
   if (valueAt(content, ['policy', 'source', 'kind']) === 'directory') await check(['policy', 'source', 'path'], policyDirectory)
+  await check(['policy', 'rules'], readable)
   for (const steps of fileSteps(valueAt(content, ['policy']), ['policy'])) await check(steps, readable)
   if (valueAt(content, ['store', 'kind']) === 'sqlite') await check(['store', 'path'], databaseFile)
   const issuers = valueAt(content, ['identity', 'issuers'])

@@ -79,7 +79,6 @@ export const rows: readonly Row[] = [
   row('a bundle server with a broken certificate', { policy: { source: { kind: 'bundle', url: 'https://bundles.example/b.tar.gz', tls: { ca: { file: 'store.key' } } } } }, 'policy.source.tls.ca.file', /PEM/),
   row('signers of commits without Git', { policy: { source: { kind: 'directory', path: 'rego' }, verify: { commits: { allowed_signers: { file: 'store.key' } } } } }, 'policy.verify.commits', /Git/),
   row('allowed signers that are not there', { policy: { source: { kind: 'git', url: 'https://git.example/p.git', branch: 'main' }, verify: { commits: { allowed_signers: { file: 'nowhere' } } } } }, 'policy.verify.commits.allowed_signers.file', /readable/),
-  row('YAML rules', { policy: { source: { kind: 'directory', path: 'rego' }, rules: 'rules.yaml' } }, 'policy.rules', /not available in this version/),
   row('people signing in', { identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }], providers: [] } }, 'identity.providers', /not available in this version/),
   row('a secret from Vault', crm(bearer({ vault: 'a/b' })), 'upstreams.crm.credentials.token_from.vault', /not available in this version/),
   row('policies that are not there', { policy: { source: { kind: 'directory', path: 'nowhere' } } }, 'policy.source.path', /directory/),

@@ -4,7 +4,8 @@ handled contains "people"
 
 among(who) if {
 	input.actor.kind == "person"
-	fits(who.people, lower(input.actor.email))
+	has_address
+	fits(who.people, input.actor.email)
 }
 
 among(who) if {

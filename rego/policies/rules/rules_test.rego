@@ -135,8 +135,8 @@ test_callers_of_allow[note] if {
 		"a group": [group("support"), {}, true],
 		"another group": [group("oncall"), {}, false],
 		"groups that are no list": [group("support"), {"groups": "support"}, false],
-		"an address": [address(names(["ann@example.com"], [], [])), {}, true],
-		"a domain": [address(names([], [], [`^(?s:.*)@example\.com$`])), {}, true],
+		"an address": [address(names([], [], ["(?i)^ann@example.com$"])), {}, true],
+		"a domain": [address(names([], [], [`(?i)^(?s:.*)@example\.com$`])), {}, true],
 		"another address": [address(names(["bob@example.com"], [], [])), {}, false],
 		"no address": [address(every_name), {"email": null}, false],
 		"an address of a service": [address(every_name), {"kind": "service"}, false],
@@ -150,7 +150,7 @@ test_callers_of_allow[note] if {
 
 # An exclusion from an allow holds for whoever may be meant, an exception from a deny only for whoever is.
 test_unverified_addresses_count_against_their_owner if {
-	ann := address(names(["ann@example.com"], [], []))
+	ann := address(names([], [], ["(?i)^ann@example.com$"]))
 	unverified := object.remove(of({}), ["actor"])
 	without := object.union(unverified, {"actor": object.remove(person, ["email"])})
 	allows(of({}), permit({"unless": ann})) == false

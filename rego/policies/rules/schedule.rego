@@ -2,20 +2,15 @@ package policies.rules
 
 handled contains "time"
 
-# The day of the week and the minute of the day where the rule's clock hangs; nothing where `input.now` is no time.
-local(zone) := {"day": day, "minute": (60 * hour) + minute} if {
-	is_string(input.now)
-	moment := time.parse_rfc3339_ns(input.now)
-	[hour, minute, _] := time.clock([moment, zone])
-	day := substring(lower(time.weekday([moment, zone])), 0, 3)
-}
+# The day and the time of day where the rule's clock hangs, such as `Fri 17:30`; nothing where `input.now` is no time.
+local(zone) := time.format([time.parse_rfc3339_ns(input.now), zone, "Mon 15:04"])
 
 is_in(condition) if {
 	now := local(condition.zone)
-	condition.days[now.day]
+	condition.days[substring(now, 0, 3)]
 	some span in condition.spans
-	span[0] <= now.minute
-	now.minute < span[1]
+	span[0] <= substring(now, 4, 5)
+	substring(now, 4, 5) < span[1]
 }
 
 is_told(condition) if local(condition.zone)

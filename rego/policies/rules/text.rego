@@ -11,16 +11,9 @@ texts contains text if {
 }
 
 texts contains name if {
-	walk(input.message.body, [_, value])
-	is_object(value)
-	some name, _ in value
-}
-
-holds(condition) if {
-	condition.kind == "text"
-	some text in texts
-	some word in condition.words
-	contains(lower(text), word)
+	walk(input.message.body, [path, _])
+	name := path[count(path) - 1]
+	is_string(name)
 }
 
 holds(condition) if {

@@ -17,13 +17,6 @@ finds({"test": "is", "value": _}, value) if is_object(value)
 
 finds({"test": "is_not", "value": wanted}, value) if not value in wanted
 
-finds({"test": "contains", "value": _}, value) if not is_string(value)
-
-finds({"test": "contains", "value": words}, value) if {
-	some word in words
-	contains(lower(value), word)
-}
-
 finds({"test": "matches", "value": patterns}, value) if {
 	some pattern in patterns
 	sallyport.matches(pattern, value)

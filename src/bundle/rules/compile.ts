@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../model.ts'
-import { flags, callersOf, list, plainNames, upstreamsOf, uriNames } from './names.ts'
+import { flags, callersOf, list, plainNames, upstreamsOf, uriNames, wordPattern } from './names.ts'
 import type { CompiledRules, Condition, Kind, Masking, Permission, Reaching, ServerPermission, Test, Uses, Verdict } from './compiled.ts'
 import { timesOf } from './schedule.ts'
 import { sections, type AllowRule, type AnyRule, type ApprovalRule, type ConditionalRule, type MaskRule, type RiskRule, type RulesFile, type Schedule, type Test as WrittenTest } from './schema.ts'
@@ -17,8 +17,8 @@ export const stepsOf = (name: string): readonly string[] =>
   name.startsWith('/') ? name.slice(1).split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')) : [name]
 
 const testsOf = (tests: WrittenTest): readonly Test[] => Object.entries(tests).map(([name, value]): Test => {
+  if (name === 'contains') return { test: 'matches', value: list(value as string).map(wordPattern) }
   const test = name as Test['test'] // the schema knows no other
-  if (test === 'contains') return { test, value: list(value as string).map((word) => word.toLowerCase()) }
   if (test === 'is' || test === 'is_not' || test === 'matches' || test === 'not_matches') return { test, value: Array.isArray(value) ? value : [value as Json] }
   return { test, value: value as Json }
 })
@@ -34,7 +34,7 @@ const conditionsOf = (rule: ConditionalRule): readonly Condition[] => [
   ...Object.entries(rule.annotations ?? {}).map(([name, tests]): Condition => ({ kind: 'annotation', name, tests: testsOf(tests) })),
   ...(rule.found === undefined ? [] : [{ kind: 'finding', detectors: flags(list(rule.found)) } satisfies Condition]),
   ...Object.entries(rule.arguments ?? {}).map(([name, tests]): Condition => ({ kind: 'argument', path: stepsOf(name), tests: testsOf(tests) })),
-  ...(rule.text === undefined ? [] : [{ kind: 'text', words: list(rule.text.contains).map((word) => word.toLowerCase()), patterns: list(rule.text.matches) } satisfies Condition]),
+  ...(rule.text === undefined ? [] : [{ kind: 'text', patterns: [...list(rule.text.contains).map(wordPattern), ...list(rule.text.matches)] } satisfies Condition]),
 ]
 
 const reachingOf = (rule: ConditionalRule | MaskRule, direction: 'to_server' | 'to_client' | 'both'): Reaching => ({

@@ -22,17 +22,17 @@ export interface Callers {
   readonly accounts: readonly Account[]
 }
 export interface Test {
-  readonly test: 'above' | 'below' | 'is' | 'is_not' | 'contains' | 'matches' | 'not_matches' | 'longer_than' | 'given'
+  readonly test: 'above' | 'below' | 'is' | 'is_not' | 'matches' | 'not_matches' | 'longer_than' | 'given'
   readonly value: Json
 }
 export type Condition =
   | { readonly kind: 'argument'; readonly path: readonly string[]; readonly tests: readonly Test[] }
   | { readonly kind: 'annotation'; readonly name: string; readonly tests: readonly Test[] }
   | { readonly kind: 'annotation'; readonly name: string; readonly values: readonly Json[] }
-  | { readonly kind: 'text'; readonly words: readonly string[]; readonly patterns: readonly string[] }
+  | { readonly kind: 'text'; readonly patterns: readonly string[] }
   | { readonly kind: 'finding'; readonly detectors: Readonly<Record<string, true>> }
   | { readonly kind: 'recent'; readonly counter: string; readonly above: number }
-  | { readonly kind: 'time'; readonly inside: boolean; readonly zone: string; readonly days: Readonly<Record<string, true>>; readonly spans: readonly (readonly [number, number])[] }
+  | { readonly kind: 'time'; readonly inside: boolean; readonly zone: string; readonly days: Readonly<Record<string, true>>; readonly spans: readonly (readonly [string, string])[] }
 export type ThingKind = 'tool' | 'prompt' | 'resource'
 export type Uses = Readonly<Partial<Record<ThingKind, Names>>>
 

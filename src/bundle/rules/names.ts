@@ -23,6 +23,13 @@ const namesOf = (globs: readonly string[], star: string): Names => {
 }
 export const plainNames = (globs: readonly string[]): Names => namesOf(globs, '(?s:.*)')
 export const uriNames = (globs: readonly string[]): Names => namesOf(globs, '[^/]*')
+/** Capitals make no difference in an address. */
+const addressNames = (globs: readonly string[]): Names => {
+  const { all } = plainNames(globs)
+  return { all, exact: {}, prefixes: [], patterns: all ? [] : globs.map((glob) => `(?i)${patternOf(glob, '(?s:.*)')}`) }
+}
+/** A word anywhere in a text, in capitals or not. */
+export const wordPattern = (word: string): string => `(?i)${literal(word)}`
 const anyName = plainNames(['*'])
 
 /** `provider/subject`: a subject means something only at its issuer. */
@@ -37,7 +44,7 @@ export const callersOf = (caller: Caller | undefined, standard: 'everyone' | 'no
   return {
     everyone: caller === 'everyone' || (caller === undefined && standard === 'everyone'),
     groups: flags(list(groups)),
-    people: plainNames(addresses.map((one) => one.toLowerCase())),
+    people: addressNames(addresses),
     by_address: addresses.length > 0,
     accounts: [
       ...list(people).filter((one) => one.includes('/')).map((one) => account('person', one)),

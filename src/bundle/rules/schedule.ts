@@ -13,12 +13,10 @@ export const daysOf = (text: string): readonly string[] | undefined => {
   return week.filter((_, day) => (from <= to ? from <= day && day <= to : from <= day || day <= to))
 }
 
-/** Minutes of the day from and until; undefined for everything but hours of one day. */
-export const hoursOf = (text: string): readonly [number, number] | undefined => {
-  const [, ...parts] = /^(\d\d):(\d\d)-(\d\d):(\d\d)$/.exec(text)?.map(Number) ?? []
-  const [h1 = 99, m1 = 99, h2 = 99, m2 = 99] = parts
-  const [from, until] = [h1 * 60 + m1, h2 * 60 + m2]
-  return m1 < 60 && m2 < 60 && from < until && until <= 24 * 60 ? [from, until] : undefined
+/** From and until; undefined for everything but hours of one day. */
+export const hoursOf = (text: string): readonly [string, string] | undefined => {
+  const [, from, until] = /^([0-2]\d:[0-5]\d)-([0-2]\d:[0-5]\d)$/.exec(text) ?? []
+  return from !== undefined && until !== undefined && from < until && until <= '24:00' ? [from, until] : undefined
 }
 
 export const isZone = (name: string): boolean => name !== 'Local' && name !== '' && zoneOf(name) !== undefined
@@ -26,11 +24,11 @@ export const isZone = (name: string): boolean => name !== 'Local' && name !== ''
 export interface Times {
   readonly zone: string
   readonly days: Readonly<Record<string, true>>
-  readonly spans: readonly (readonly [number, number])[]
+  readonly spans: readonly (readonly [string, string])[]
 }
 /** Of a schedule that was checked. */
 export const timesOf = ({ days, hours, zone = 'UTC' }: Schedule): Times => ({
   zone,
-  days: Object.fromEntries((days === undefined ? week : list(days).flatMap((text) => daysOf(text) ?? [])).map((day) => [day, true as const])),
-  spans: hours === undefined ? [[0, 24 * 60]] : list(hours).flatMap((text) => [hoursOf(text) ?? []] as [number, number][]),
+  days: Object.fromEntries((days === undefined ? week : list(days).flatMap((text) => daysOf(text) ?? [])).map((day) => [`${day.charAt(0).toUpperCase()}${day.slice(1)}`, true as const])),
+  spans: hours === undefined ? [['00:00', '24:00']] : list(hours).flatMap((text) => [hoursOf(text) ?? []] as [string, string][]),
 })

@@ -1,6 +1,6 @@
 import { readdirSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readDirectory } from './read-directory.ts'
 import type { Source, Watching } from './source.ts'
 
@@ -29,15 +29,33 @@ const snapshot = (path: string): string => {
   return seen.join('\n')
 }
 
+/** The same of one file: it may be replaced, and so may what a link leads to. */
+const snapshotOfFile = (path: string): string => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return `${found?.size ?? ''} ${found?.mtimeMs ?? ''} ${found?.ino ?? ''}`
+}
+
+/** What is looked at, and where the system tells that it may have changed. */
+interface Watched {
+  readonly place: string
+  readonly recursive: boolean
+  readonly snapshot: () => string
+}
+
 /**
  * Tells once of each burst of changes below a directory. The system's notices make it quick; a look now and then makes it sure,
  * where there are none (network file systems, too many watches) or the directory itself was replaced.
  */
-export const watchDirectory = (path: string, { onChange, onCurrent, quiet = 100, interval = 2000 }: WatchOptions): Watching => {
-  let last = snapshot(path)
+export const watchDirectory = (path: string, options: WatchOptions): Watching => watchFor({ place: path, recursive: true, snapshot: () => snapshot(path) }, options)
+
+/** As `watchDirectory`, of one file. */
+export const watchFile = (path: string, options: WatchOptions): Watching => watchFor({ place: dirname(path), recursive: false, snapshot: () => snapshotOfFile(path) }, options)
+
+const watchFor = ({ place, recursive, snapshot: see }: Watched, { onChange, onCurrent, quiet = 100, interval = 2000 }: WatchOptions): Watching => {
+  let last = see()
   let timer: NodeJS.Timeout | undefined
   const look = (): void => {
-    const now = snapshot(path)
+    const now = see()
     if (now === last) return onCurrent?.()
     last = now
     onChange()
@@ -48,7 +66,7 @@ export const watchDirectory = (path: string, { onChange, onCurrent, quiet = 100,
   }
   let watcher: FSWatcher | undefined
   try {
-    watcher = watch(path, { recursive: true, persistent: false }, notice)
+    watcher = watch(place, { recursive, persistent: false }, notice)
     watcher.on('error', () => watcher?.close())
   } catch {
     watcher = undefined

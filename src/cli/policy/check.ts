@@ -1,11 +1,11 @@
-import { bundle, detector, dir, json } from './shared.ts'
+import { bundle, rules, detector, dir, json } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
 
 export const addCheck: AddCommand = (policy, { output, withBundle }) => {
   policy
     .command('check')
     .description('say what would keep the policies from becoming active')
-    .addOption(dir()).addOption(bundle()).addOption(detector()).addOption(json())
+    .addOption(dir()).addOption(bundle()).addOption(rules()).addOption(detector()).addOption(json())
     .action((options: Common) =>
       withBundle(options, async ({ bundle: { digest, rules }, told }) => {
         if (options.json) output.json({ ok: true, digest, problems: [], ...told })

@@ -2,7 +2,7 @@ import { traceDecision } from '../../bundle/compare/trace.ts'
 import { evaluate } from '../../bundle/eval.ts'
 import { exitCode, printable } from '../output.ts'
 import { showDecision } from './report.ts'
-import { bundle, detector, dir, json, readText } from './shared.ts'
+import { bundle, rules, detector, dir, json, readText } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
 import { showTrace } from './show-trace.ts'
 
@@ -10,7 +10,7 @@ export const addEval: AddCommand = (policy, { output, exit, withBundle, refuse }
   policy
     .command('eval')
     .description('print the decision about one input, as the gateway would take it')
-    .addOption(dir()).addOption(bundle()).addOption(detector()).addOption(json())
+    .addOption(dir()).addOption(bundle()).addOption(rules()).addOption(detector()).addOption(json())
     .requiredOption('--input <file>', 'the input of the policy as JSON, `-` for standard input')
     .option('--trace', 'also say what each rule answered, and which lines took part')
     .action(async (options: Common & { input: string; trace?: boolean }) => {

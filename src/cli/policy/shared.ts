@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import type { Command } from 'commander'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { buildBundle } from '../../bundle/build.ts'
@@ -9,9 +10,11 @@ import type { Opa, StageRun } from '../../bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from '../../bundle/options.ts'
 import { problemText } from '../../bundle/problem.ts'
 import type { Problem } from '../../bundle/problem.ts'
+import { addRules } from '../../bundle/rules/with-rules.ts'
+import { sourcesOf } from '../../bundle/source/read-directory.ts'
 import { readPlace } from '../../bundle/source/source-of.ts'
 import type { Place } from '../../bundle/source/source-of.ts'
-import type { Sources } from '../../bundle/source/sources.ts'
+import type { Read, Sources } from '../../bundle/source/sources.ts'
 import type { CommandContext } from '../main.ts'
 import { exitCode } from '../output.ts'
 import { showProblems } from './report.ts'
@@ -20,6 +23,8 @@ import { showProblems } from './report.ts'
 export interface Common {
   readonly dir?: string
   readonly bundle?: string
+  /** A file of YAML rules beside those of the source. */
+  readonly rules?: string
   readonly detector?: readonly string[]
   readonly json?: boolean
 }
@@ -48,11 +53,19 @@ const collect = (name: string, names: readonly string[] = []): readonly string[]
 
 export const dir = (): Option => new Option('--dir <directory>', 'the directory of policies (default: rego)')
 export const bundle = (): Option => new Option('--bundle <file>', 'a bundle; its sources are built again').conflicts('dir')
+export const rules = (): Option => new Option('--rules <file>', 'YAML rules beside those of the policies')
 export const detector = (): Option => new Option('--detector <name>', 'a detector that the configuration adds; may be repeated').argParser(collect)
 export const json = (): Option => new Option('--json', 'print JSON')
 
+const standardDirectory = 'rego'
 export const placeOf = ({ dir: path, bundle: file }: Common): Place =>
-  file === undefined ? { kind: 'directory', path: path ?? 'rego' } : { kind: 'bundle', path: file }
+  file === undefined ? { kind: 'directory', path: path ?? standardDirectory } : { kind: 'bundle', path: file }
+/** Rules need no policies beside them. */
+const readCommon = (options: Common): Promise<Read> => {
+  const { dir: path, bundle: file, rules: own } = options
+  const isAlone = own !== undefined && path === undefined && file === undefined && !existsSync(standardDirectory)
+  return isAlone ? sourcesOf(new Map(), { revision: own }) : readPlace(placeOf(options))
+}
 export const readText = (path: string): Promise<string> => (path === '-' ? text(process.stdin) : readFile(path, 'utf8'))
 
 export const createTools = (context: CommandContext, openOpa: () => Opa): PolicyTools => {
@@ -74,7 +87,7 @@ export const createTools = (context: CommandContext, openOpa: () => Opa): Policy
   const withSources: PolicyTools['withSources'] = (options, work) =>
     withOpa(async (opa) => {
       const build = { opa, ...(await readBuildOptions([...shippedDetectors, ...(options.detector ?? [])])) }
-      const read = await readPlace(placeOf(options))
+      const read = await addRules(await readCommon(options), { file: options.rules })
       if (!read.ok) return refuse(read.problems, options)
       for (const warning of read.warnings) output.note(`warning: ${problemText(warning)}`)
       await work(read.sources, build, read.warnings)

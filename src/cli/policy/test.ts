@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { testBundle } from '../../bundle/test.ts'
 import { exitCode } from '../output.ts'
 import { showTests } from './report.ts'
-import { bundle, detector, dir, json } from './shared.ts'
+import { bundle, rules, detector, dir, json } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
 
 const percentage = (given: string): number => {
@@ -15,7 +15,7 @@ export const addTest: AddCommand = (policy, { output, exit, refuse, withSources 
   policy
     .command('test')
     .description("run the tests twice: by OPA's evaluator, and compiled in the host that judges")
-    .addOption(dir()).addOption(bundle()).addOption(detector()).addOption(json())
+    .addOption(dir()).addOption(bundle()).addOption(rules()).addOption(detector()).addOption(json())
     .option('--run <pattern>', 'only the tests whose full name matches')
     .option('--threshold <percent>', 'the coverage wanted', percentage)
     .option('--verbose', 'name the tests that pass, too')
