@@ -41,7 +41,7 @@ export function createRebuilder({ callOf, listOf }: RebuildParts): Rebuilder {
       requests.delete(oldest)
     }
   }
-  const findRequest = (session: string, no: number | null | undefined): Half | undefined => (typeof no === 'number' ? requests.get(`${session} ${no}`) : undefined)
+  const findRequest = (session: string, no: Basis['request']): Half | undefined => (typeof no === 'number' ? requests.get(`${session} ${no}`) : undefined)
 
   const callFrom = (method: string, body: JsonObject, kept: KeptCall | undefined, session: string): { readonly call: Call; readonly lost: readonly string[] } | undefined => {
     if (kept === undefined) return undefined
@@ -66,7 +66,11 @@ export function createRebuilder({ callOf, listOf }: RebuildParts): Rebuilder {
     }
   }
 
-  const requestFrom = (basis: Basis, session: string): Half | undefined => {
+  const requestFrom = (basis: Basis, message: JudgedMessage, session: string): Half | undefined => {
+    if (typeof basis.request === 'object' && basis.request !== null) {
+      const { direction, method = message.method, revision = message.revision } = basis.request
+      return { message: { direction, kind: 'request', method, revision, body: {} }, lost: [] }
+    }
     const found = findRequest(session, basis.request)
     if (found === undefined) return undefined
     const masked = basis.request_masked === undefined ? undefined : placesIn(basis.request_masked)
@@ -86,7 +90,7 @@ export function createRebuilder({ callOf, listOf }: RebuildParts): Rebuilder {
       const stored = bodyOf(event)
       const half = messageFrom(event, stored, basis, session)
       if (basis.no !== undefined) keep(`${session.id} ${basis.no}`, half)
-      const request = requestFrom(basis, session.id)
+      const request = requestFrom(basis, half.message, session.id)
       const { entries, lost: lostEntries } = entriesFrom(listOf(event.method, stored) ?? [], basis.entries)
       const [calls, denied, approvals, bytes_out] = basis.counts ?? [0, 0, 0, 0]
       const lost = [

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Clock, Decision, Exchange, Finding, JsonObject, Logger, Mask, Message, SessionId } from '../model.ts'
-import type { BasisMaker } from './basis.ts'
+import type { BasisMaker } from './make-basis.ts'
 import type { NewEvent, RecordStore, SessionRow } from './record-store.ts'
 
 /** A message as it may be kept: what was detected or masked in it is replaced. */

@@ -1,4 +1,4 @@
-import { createBasisMaker, type BasisMaker, type BasisParts } from '../../src/record/basis.ts'
+import { createBasisMaker, type BasisMaker, type BasisParts } from '../../src/record/make-basis.ts'
 import { namedCall } from '../../src/wire/call.ts'
 import { listOf } from '../../src/wire/list.ts'
 
