@@ -10,6 +10,8 @@ export type Wanted = { readonly ref: string } | { readonly commit: string }
 /** Bytes that a copy may have. */
 const largest = 512 * 1024 * 1024
 const fetchWithin = 120_000
+/** A host that does not even say what it has is not waited for: a gateway that starts has something else to judge by. */
+const answerWithin = 15_000
 /** So many fetches leave their own file before they are put together. */
 const mostPacks = 40
 
@@ -42,8 +44,8 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, s
     return run(['init', '--bare', '--quiet', '--template=', '--initial-branch=none'])
   }
 
-  /** Fetches into `into`, and no more than may be. */
-  const fetch = async (refs: readonly string[], ...how: readonly string[]): Promise<GitResult> => {
+  /** Fetches, and no more than may be. */
+  const bring = async (refs: readonly string[], ...how: readonly string[]): Promise<GitResult> => {
     const tooLarge = new AbortController()
     let measuring = false
     const timer = setInterval(() => {
@@ -70,6 +72,8 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, s
     if (files.filter((file) => file.endsWith('.pack')).length > mostPacks && !(await run(['gc', '--quiet', '--prune=now'], { within: fetchWithin })).ok) await remove()
   }
 
+  const list = (...refs: readonly string[]): Promise<GitResult> => run(['ls-remote', '--quiet', '--', url, ...refs], { within: Math.min(answerWithin, within) })
+
   const commitAt = async (name: string): Promise<string | undefined> => {
     const found = await run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`])
     return found.ok ? found.out.toString().trim() : undefined
@@ -79,15 +83,17 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, s
   return {
     remove,
     /** The commit that is wanted, now in the copy. */
-    async fetch(): Promise<{ readonly ok: true; readonly commit: string } | { readonly ok: false; readonly failure: Failure }> {
+    async fetch(isUncertain: boolean): Promise<{ readonly ok: true; readonly commit: string } | { readonly ok: false; readonly failure: Failure }> {
       const prepared = await prepare()
       if (!prepared.ok) return { ok: false, failure: prepared }
       await tidy()
       if (!('commit' in wanted && (await exists(wanted.commit)))) {
+        const reached = isUncertain ? await list('HEAD') : undefined
+        if (reached?.ok === false) return { ok: false, failure: reached }
         const isFirst = (await commitAt(tip)) === undefined
-        let fetched = await fetch([`+${asked}:${tip}`], ...(isFirst ? ['--depth=1'] : []))
+        let fetched = await bring([`+${asked}:${tip}`], ...(isFirst ? ['--depth=1'] : []))
         // Some hosts give a commit only to those who ask for the branch that it is on.
-        if (!fetched.ok && 'commit' in wanted && /not our ref|unadvertised object/.test(fetched.said)) fetched = await fetch(['+refs/heads/*:refs/sallyport/heads/*', '+refs/tags/*:refs/sallyport/tags/*'])
+        if (!fetched.ok && 'commit' in wanted && /not our ref|unadvertised object/.test(fetched.said)) fetched = await bring(['+refs/heads/*:refs/sallyport/heads/*', '+refs/tags/*:refs/sallyport/tags/*'])
         if (!fetched.ok) return { ok: false, failure: fetched }
       }
       const commit = await commitAt('ref' in wanted ? tip : wanted.commit)
@@ -96,7 +102,7 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, s
     /** What the ref is at now, without fetching it; undefined where that cannot be told. */
     async look(): Promise<string | undefined> {
       if ('commit' in wanted) return wanted.commit
-      const told = await run(['ls-remote', '--quiet', '--', url, wanted.ref, `${wanted.ref}^{}`])
+      const told = await list(wanted.ref, `${wanted.ref}^{}`)
       if (!told.ok) return undefined
       const refs = new Map(told.out.toString().split('\n').flatMap((line) => {
         const [, id, name] = /^([0-9a-f]{40,64})\t(.+)$/.exec(line) ?? []
@@ -111,7 +117,7 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, s
         if (how !== '') {
           const shallow = await run(['rev-parse', '--is-shallow-repository'])
           if (shallow.ok && shallow.out.toString().trim() === 'false') break
-          const fetched = await fetch([`+${asked}:${tip}`], how)
+          const fetched = await bring([`+${asked}:${tip}`], how)
           if (!fetched.ok) return fetched
         }
         if (await follows()) {

@@ -58,9 +58,9 @@ export const createGitSource = (options: GitSourceOptions): Source => {
     })
 
   const refused = (...problems: readonly Problem[]): Read => ({ ok: false, problems })
-  const attempt = (): Promise<Step> =>
+  const attempt = (isUncertain: boolean): Promise<Step> =>
     withRepository(async (repository, place) => {
-      const fetched = await repository.fetch()
+      const fetched = await repository.fetch(isUncertain)
       if (!fetched.ok) return fetched
       const { commit } = fetched
       const problem = options.allowedSigners === undefined ? undefined : await findSignatureProblem(place, commit, options.allowedSigners, closing.signal)
@@ -75,12 +75,13 @@ export const createGitSource = (options: GitSourceOptions): Source => {
     })
 
   const read = async (): Promise<Read> => {
+    const isUncertain = known === undefined
     known = undefined
     try {
-      let step = await attempt()
+      let step = await attempt(isUncertain)
       if (!step.ok && isOfCopy(step.failure)) {
         await withRepository((repository) => repository.remove())
-        step = await attempt()
+        step = await attempt(false)
       }
       return step.ok ? step.read : refused(problemOf(step.failure, hidden))
     } catch (fault) {
