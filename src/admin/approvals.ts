@@ -7,7 +7,7 @@ import type { ApprovalView } from './contract/approval.ts'
 import { type Asked, type Handles, toTime } from './handle.ts'
 import type { operations } from './contract/index.ts'
 import { type Refused, refuse } from './problem.ts'
-import { defined } from './sessions.ts'
+import { defined } from './defined.ts'
 
 /** Who may answer is the desk's to say, whatever role let the caller in. */
 export type ApprovalDesk = Pick<Approvals, 'list' | 'get' | 'answer'>

@@ -3,10 +3,12 @@ import type { SessionId } from '../model.ts'
 import type { EventRow, RecordStore, SessionSummary } from '../record/record-store.ts'
 import { showActor } from './access.ts'
 import type { EventView, SessionView } from './contract/session.ts'
+import { defined } from './defined.ts'
 import { type Handles, toTime } from './handle.ts'
 import { refuse } from './problem.ts'
+import { createRecordedHandle } from './recorded.ts'
 
-export type Sessions = Pick<RecordStore, 'listSessions' | 'getSession' | 'listEvents'>
+export type Sessions = Pick<RecordStore, 'listSessions' | 'getSession' | 'listEvents' | 'listRecorded'>
 
 const isSessionId = (id: string): id is SessionId => /^ses_[\w-]{1,128}$/.test(id)
 const unknown = refuse(404, 'unknown_session', 'no such session')
@@ -38,8 +40,9 @@ const showEvent = (row: EventRow): EventView => ({
   message: parseExactJson(row.message),
 })
 
-export function createSessionHandles(sessions: Sessions): Pick<Handles, 'listSessions' | 'getSession' | 'listEvents'> {
+export function createSessionHandles(sessions: Sessions): Pick<Handles, 'listSessions' | 'getSession' | 'listEvents' | 'listRecorded'> {
   return {
+    ...createRecordedHandle(sessions),
     async listSessions({ query }) {
       const { items, next_cursor } = await sessions.listSessions(defined(query))
       return { items: items.map(showSession), next_cursor }
@@ -55,8 +58,3 @@ export function createSessionHandles(sessions: Sessions): Pick<Handles, 'listSes
     },
   }
 }
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
-/** Members that were not given are left out, not `undefined`. */
-export const defined = <T extends object>(query: T): Defined<T> =>
-  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as Defined<T>

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { approval, approvalPage, approvalQuery, approveBody, denyBody } from './approval.ts'
 import { me, type Role } from './me.ts'
 import { bundleMedia, keptBundles, policy, policyActs, rollbackBody } from './policy.ts'
+import { recordedPage, recordedQuery } from './recorded.ts'
 import { eventPage, eventQuery, session, sessionPage, sessionQuery } from './session.ts'
 import { upstreamPage } from './upstream.ts'
 
@@ -32,6 +33,7 @@ export const operations = {
   approve: { method: 'post', path: '/approvals/:id/approve', summary: 'Consent to a held call', roles: ['reviewer'], body: approveBody, answer: approval },
   deny: { method: 'post', path: '/approvals/:id/deny', summary: 'Refuse a held call', roles: ['reviewer'], body: denyBody, answer: approval },
   getPolicy: { method: 'get', path: '/policy', summary: 'The active bundle and the last run of the pipeline', roles: everyRole, answer: policy },
+  listRecorded: { method: 'get', path: '/policy/recorded', summary: 'Decisions of all sessions in the order in which they were recorded, with what they depended on', roles: ['auditor', 'operator'], query: recordedQuery, answer: recordedPage },
   getPolicyBundle: { method: 'get', path: '/policy/bundle', summary: 'The active bundle, as a server of OPA\'s bundle API: ETag, If-None-Match and Prefer: wait=SECONDS', roles: everyRole, media: bundleMedia },
   listPolicyBundles: { method: 'get', path: '/policy/bundles', summary: 'Bundles that were active and can be gone back to, newest first', roles: everyRole, answer: keptBundles },
   listPolicyActs: { method: 'get', path: '/policy/acts', summary: 'Who went back to which bundle and why, newest first', roles: watchers, answer: policyActs },

@@ -7,9 +7,14 @@ import { addCheck } from './check.ts'
 import { addEval } from './eval.ts'
 import { addFmt } from './fmt.ts'
 import { addLibrary } from './library.ts'
+import { addReplay } from './replay.ts'
+import { addRollback } from './rollback.ts'
+import { addSign } from './sign.ts'
 import { createTools } from './shared.ts'
 import type { AddCommand } from './shared.ts'
+import { addStatus } from './status.ts'
 import { addTest } from './test.ts'
+import { addVerify } from './verify.ts'
 
 const commands: readonly AddCommand[] = [
   addCheck,
@@ -18,6 +23,11 @@ const commands: readonly AddCommand[] = [
   addEval,
   addFmt,
   addLibrary,
+  addSign,
+  addVerify,
+  addStatus,
+  addRollback,
+  addReplay,
 ]
 
 export const registerPolicy = (program: Command, context: CommandContext, openOpa: () => Opa = () => createOpa({ timeout: 300_000 })): void => {

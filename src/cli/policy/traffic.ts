@@ -1,0 +1,71 @@
+import type { RecordedView } from '../../admin/contract/recorded.ts'
+import type { Clean } from '../../bundle/compare/decisions.ts'
+import { shippedDetectors } from '../../bundle/options.ts'
+import type { RecordedEvent } from '../../record/record-store.ts'
+import { createApiClient } from '../api.ts'
+import type { CommandContext } from '../main.ts'
+import { exitCode } from '../output.ts'
+import { load, showProblems } from '../settings-file.ts'
+import type { ListRecorded } from './recorded.ts'
+
+/** Recorded traffic, from the store of a configuration or from a gateway that runs. */
+export interface Traffic {
+  readonly list: ListRecorded
+  /** The names of all detectors that the gateway runs. */
+  readonly detectors: readonly string[]
+  /** What is done to texts before they are recorded. */
+  readonly clean: Clean
+  /** Where the file of a bundle is kept that was active. */
+  readonly kept?: (digest: string) => string
+  close(): void
+}
+export interface TrafficOptions {
+  readonly config?: string
+  readonly detector?: readonly string[]
+}
+
+/** Undefined where it cannot be had, which is told. */
+export async function openTraffic(options: TrafficOptions, context: CommandContext): Promise<Traffic | undefined> {
+  const throughApi = options.config === undefined && (context.env['SALLYPORT_URL'] ?? '') !== ''
+  return throughApi ? fromGateway(options, context) : fromStore(options, context)
+}
+
+async function fromStore({ config, detector = [] }: TrafficOptions, { output, env, exit }: CommandContext): Promise<Traffic | undefined> {
+  const { file, loaded } = await load(config, env)
+  if (!loaded.ok) {
+    showProblems(file, loaded.problems, output)
+    return void exit(exitCode.misuse)
+  }
+  const [{ readers }, { detectorsOf }, { redactText }] = await Promise.all([import('../../store/index.ts'), import('../../core.ts'), import('../../enforce/redact.ts')])
+  const { store, detectors } = loaded.settings
+  const finders = detectorsOf(loaded.settings)
+  const reader = readers[store.kind](store.path)
+  return {
+    list: reader.listRecorded,
+    detectors: [...shippedDetectors, ...Object.keys(detectors), ...detector],
+    clean: (text) => redactText(text, finders),
+    kept: (digest) => `${store.path}.bundles/${digest}.tar.gz`,
+    close: reader.close,
+  }
+}
+
+interface Page {
+  readonly items: readonly RecordedView[]
+  readonly next_cursor: string | null
+}
+
+function fromGateway({ detector = [] }: TrafficOptions, { env }: CommandContext): Traffic {
+  const client = createApiClient(env)
+  return {
+    async list({ from, to, cursor, limit }) {
+      const answer = await client.get<Page>('policy/recorded', { from: new Date(from).toISOString(), to: new Date(to).toISOString(), cursor, limit })
+      if (!answer.ok) throw new Error(answer.message)
+      const { items, next_cursor } = answer.body
+      return { items: items as unknown as readonly RecordedEvent[], next_cursor } // the contract is their shape
+    },
+    detectors: [...shippedDetectors, ...detector],
+    // What the gateway's own detectors find is replaced already; which patterns they have it does not tell.
+    clean: (text) => text,
+    close: () => undefined,
+  }
+}
