@@ -1,10 +1,11 @@
 import type { Approvals } from './approval/approval.ts'
 import type { Detectors } from './detect/index.ts'
-import { scan, scanReplaced, scanText } from './detect/scan.ts'
+import { findIn, placesIn, scan, scanReplaced, scanText } from './detect/scan.ts'
 import { createEchoGuard } from './enforce/echo.ts'
 import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
 import { redact, redactText } from './enforce/redact.ts'
+import type { Look } from './enforce/splice.ts'
 import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, waitingFor } from './enforce/refuse.ts'
 import { isObject } from './exact-json.ts'
 import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan, Sighting } from './model.ts'
@@ -68,10 +69,11 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
 function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
   const guards = new Map([...upstreams].map(([name, { secrets }]) => [name, secrets.length === 0 ? undefined : createEchoGuard(secrets)]))
   const scanBody = (body: Json) => scan(body, detectors)
+  const look = lookWith(detectors)
   return {
     scan: scanBody,
     omitLargeBlobs,
-    applyMasks: (input) => applyMasks({ ...input, rescanText: (before, text, value) => scanText(before, text, value, detectors), rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), parse: readText, print: printJson }),
+    applyMasks: (input) => applyMasks({ ...input, look, rescanText: (before, text, value) => scanText(before, text, value, detectors), rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), parse: readText, print: printJson }),
     redactText: (text) => redactText(text, detectors),
     withoutCredentials(upstream, value) {
       const guard = guards.get(upstream)
@@ -79,6 +81,13 @@ function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
     },
   }
 }
+
+/** How texts are looked into. */
+const lookWith = (detectors: Detectors): Look => ({
+  places: (before, text) => placesIn(before, text, detectors),
+  find: (text, name) => findIn(text, name, detectors),
+  isPlain: detectors.isPlain,
+})
 
 const answers: AnswerRoom = {
   refusal: (request, decision, facts) => refusalFor(request, decision, facts).envelope,

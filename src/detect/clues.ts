@@ -1,4 +1,4 @@
-import { digitRun, digitRuns, fewestDigits, short, type DigitRun } from './detector.ts'
+import { digitRun, digitRuns, eachMatch, fewestDigits, short, type DigitRun } from './detector.ts'
 
 /** What stands in a text, found before any detector looks at it: most texts hold nothing that one of them needs. */
 export interface Clues {
@@ -40,6 +40,20 @@ export function cluesOf(text: string, within = anything): Clues | undefined {
   const words = within.words && wordPattern.test(text)
   const hiding = within.hiding && hidingPattern.test(text)
   return runs.length > 0 || at || marks || words || hiding ? { runs, at, marks, words, hiding } : undefined
+}
+
+const everyMark = new RegExp(markPattern.source, 'gi')
+const everyWord = new RegExp(wordPattern.source, 'gi')
+
+/** Where in a text its clues stand; undefined where some may be hidden. */
+export function positionsOf(text: string, { runs, at, marks, words, hiding }: Clues): readonly number[] | undefined {
+  if (hiding) return undefined
+  const positions = runs.map(({ start }) => start)
+  const add = (_matched: string, start: number): void => void positions.push(start)
+  if (at) for (let next = text.indexOf('@'); next >= 0; next = text.indexOf('@', next + 1)) positions.push(next)
+  if (marks) eachMatch(everyMark, text, add)
+  if (words) eachMatch(everyWord, text, add)
+  return positions.length === runs.length ? positions : positions.sort((a, b) => a - b)
 }
 
 /** What a text can hold that is made of parts of texts, cut where no clue goes on. */

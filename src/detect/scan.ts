@@ -1,6 +1,6 @@
 import type { Json, Scan, Sighting } from '../model.ts'
-import { anything, cluesOf, withinParts, type Clues, type Within } from './clues.ts'
-import type { Detectors } from './index.ts'
+import { anything, cluesOf, positionsOf, withinParts, type Clues, type Within } from './clues.ts'
+import type { Detectors, Found } from './index.ts'
 import { createFindings, createWalk, longTexts } from './walk.ts'
 
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
@@ -23,13 +23,25 @@ export function scanText(before: Sighting, text: string, value: Json, detectors:
   return walk.sighting
 }
 
+/** Where in a text that was part of what was scanned before something may be found, in order; undefined where that may be anywhere. */
+export function placesIn(before: Sighting, text: string, detectors: Detectors): readonly number[] | undefined {
+  if (detectors.anyNumber) return undefined
+  const known = longTexts.get(before)
+  const clues = known?.has(text) === true ? known.get(text) : cluesOf(text)
+  return clues === undefined ? [] : positionsOf(text, clues)
+}
+
+/** What is found in a value; `name` is that of the member that holds it. */
+export const findIn = (text: string, name: string | undefined, detectors: Detectors): readonly Found[] =>
+  detectors.find(text, name !== undefined && detectors.factsOf(name).telling ? name : undefined)
+
 /** A value that another stands for now. */
 export interface Replacement {
   readonly place: readonly string[]
   /** What stands there now; undefined where nothing does. */
   readonly value: Json | undefined
   /** It is JSON, printed from what this text holds as JSON, but for some values. */
-  readonly like?: { readonly text: string; readonly values: readonly Json[] } | undefined
+  readonly like?: { readonly text: string; readonly values: readonly Json[]; readonly cut?: { readonly clean: boolean } | undefined } | undefined
 }
 /** None inside another. The names of all members are as they were. */
 export interface Replaced {
@@ -45,6 +57,7 @@ export function scanReplaced(before: Sighting, body: Json, replaced: Replaced, d
   const walk = createWalk(detectors, anything)
   for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.hits.push(hit)
   for (const { place, value, like } of replaced.changes) {
+    if (like?.cut?.clean === true) continue
     const isEncoded = place.at(-1) === 'data' || place.at(-1) === 'blob'
     if (isEncoded || typeof value !== 'string' || !detectors.isEmpty(value)) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
   }

@@ -1,6 +1,7 @@
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject, Scalar, Span } from '../model.ts'
 import { isList, type Place } from './pointer.ts'
+import { printEdited } from './print-edited.ts'
 
 /** A span of a text and what stands there instead. */
 export interface Patch extends Span {
@@ -17,9 +18,26 @@ export type Change =
 export interface Likeness {
   readonly text: string
   readonly values: readonly Json[]
+  /** It was made by cutting into the text. */
+  readonly cut?: Cut | undefined
+}
+export interface Cut {
+  readonly splices: readonly Splice[]
+  /** How many quotes the text had. */
+  readonly quotes: number
+  /** Nothing is found in it any more. */
+  readonly clean: boolean
+}
+/** What stands in place of a piece of a JSON text. */
+export interface Splice extends Span {
+  readonly text: string
+  readonly value: Scalar
+  /** How many quotes stand before the piece, and in it. */
+  readonly before: number
+  readonly inside: number
 }
 
-interface Node {
+export interface Node {
   change?: Change | undefined
   name?: string | undefined
   members?: Map<string, Node> | undefined
@@ -46,6 +64,8 @@ export interface Edits {
   /** What stands there now, once it was applied. */
   replacements(): readonly Json[]
   apply(body: Json): Json | undefined
+  /** What the body is printed as once they were applied, given the text that it was parsed from; undefined where that does not tell. */
+  print(body: Json, text: string): string | undefined
 }
 export interface Replaced {
   readonly changes: readonly { readonly place: Place; readonly value: Json | undefined; readonly like: Likeness | undefined }[]
@@ -159,6 +179,7 @@ export function createEdits(): Edits {
       return values
     },
     apply: (body) => applied(body, root),
+    print: (body, text) => printEdited(body, text, root),
   }
 }
 

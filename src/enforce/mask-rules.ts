@@ -66,9 +66,11 @@ export function positionAfter(segments: Segments, keys: readonly string[]): Posi
 }
 
 /** Where the rules are put to: a body, or the value of a JSON text whose places count as those of `structuredContent`. */
-export interface Target {
+export interface Target extends TargetAround {
   readonly value: Json
   readonly hits: readonly Hit[]
+}
+export interface TargetAround {
   /** Where the rule's pointer stands at the target's root; undefined where it does not reach it. */
   position(segments: Segments): Position | undefined
   /** True where a scoped detector's pointer has already matched around the target. */
@@ -117,7 +119,8 @@ function coveringRule(target: Target, hit: Hit, rules: readonly MaskRule[], matc
   return first
 }
 
-function isCovered(target: Target, rule: MaskRule, keys: readonly string[]): boolean {
+/** Whether a rule covers what a detector hit there. */
+export function isCovered(target: TargetAround, rule: MaskRule, keys: readonly string[]): boolean {
   if (rule.segments === undefined || target.isInside(rule)) return true
   const from = target.position(rule.segments)
   return from !== undefined && covers(rule.segments, keys, from)

@@ -5,9 +5,11 @@ import { holdersOf, type Holder } from './json-text.ts'
 import { bodyTarget, mark, readMasks, type MaskRule } from './mask-rules.ts'
 import { checkOf, type SchemaCheck } from './output-schema.ts'
 import { isList, valueAt } from './pointer.ts'
+import { keepPrinted, sourceOf } from '../printed.ts'
 import { withBody } from './rebuild.ts'
 import { repair, type Repairs } from './repair.ts'
 import { brokenAt } from './shape.ts'
+import type { Look } from './splice.ts'
 import { maskTwins } from './twins.ts'
 
 export interface MaskInput {
@@ -21,6 +23,7 @@ export interface MaskInput {
   readonly rescanText: (before: Sighting, text: string, value: Json) => Sighting
   /** … of a body in which only some values were replaced since it was scanned. */
   readonly rescanReplaced: (before: Sighting, body: Json, replaced: Replaced) => Sighting
+  readonly look?: Look
   /** As the most lenient reader takes it. */
   readonly parse: (text: string) => Json | undefined
   readonly print: (value: Json) => string
@@ -95,10 +98,15 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
   }
   const { parse, print } = input
   const rescan = (text: string, value: Json) => input.rescanText(input.scan, text, value)
-  const twins = maskTwins({ body, rules, edits, rescan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? new Map() })
+  const twins = maskTwins({ body, rules, edits, rescan, look: input.look, scan: input.scan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? new Map() })
   if (twins.named) return refuse('mask_name', 'a member name in a JSON text holds what a mask must replace')
   const masked = edits.apply(body) ?? null
   if (!isObject(masked)) return refuse('mask_impossible', 'a mask would replace the whole body')
+  if (twins.cut) {
+    const text = sourceOf(body)
+    const printed = text === undefined ? undefined : edits.print(body, text)
+    if (printed !== undefined) keepPrinted(masked, printed)
+  }
   return { ok: true, body: masked, replaced: edits.replaced(), masked: edits.count() + twins.masked, matched: new Set([...matched, ...twins.matched]) }
 }
 

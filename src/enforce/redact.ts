@@ -70,7 +70,7 @@ const everyDetector = (scan: Sighting): readonly MaskRule[] => scan.detectors.ma
 function pass(body: JsonObject, scan: Sighting, rules: readonly MaskRule[], rescan: (value: Json) => Sighting): Json {
   const { edits, names } = mark(bodyTarget(body, scan), rules)
   for (const { hit, rule } of names) renameHit(edits, hit, rule)
-  maskTwins({ body, rules, edits, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
+  maskTwins({ body, rules, edits, scan, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
   return edits.apply(body) ?? masked
 }
 

@@ -3,9 +3,10 @@
 import type { Hit, Json, JsonObject, Sighting } from '../model.ts'
 import { patchText, type Edits, type Likeness } from './edits.ts'
 import { holdersOf, readText, type TextPlace } from './json-text.ts'
-import { mark, positionAfter, type MaskRule, type Target } from './mask-rules.ts'
-import { covers, valueAt, type Place } from './pointer.ts'
+import { mark, positionAfter, type MaskRule, type Target, type TargetAround } from './mask-rules.ts'
+import { covers, valueAt, type Place, type Segments } from './pointer.ts'
 import { groupOf, type Repairs } from './repair.ts'
+import { spliceText, type Look } from './splice.ts'
 
 export interface TwinContext {
   readonly body: JsonObject
@@ -15,6 +16,10 @@ export interface TwinContext {
   /** By the place of the holder. */
   readonly repairs: (holder: Place) => Repairs
   readonly rescan: (text: string, value: Json) => Sighting
+  /** Where it is given, texts are cut into where that does as well. */
+  readonly look?: Look | undefined
+  /** Of the body. */
+  readonly scan: Sighting
   /** The names of those that rescan. */
   readonly detectors: readonly string[]
   readonly parse: (text: string) => Json | undefined
@@ -28,6 +33,8 @@ export interface Twins {
   readonly matched: ReadonlySet<MaskRule>
   /** A member name in a text holds what a rule must replace. */
   readonly named: boolean
+  /** Whether a text was cut into. */
+  readonly cut: boolean
 }
 interface Reading {
   readonly value: Json
@@ -48,10 +55,12 @@ export function maskTwins(context: TwinContext): Twins {
   const readings = new Map<string, Reading>()
   let masked = 0
   let named = false
+  let cut = false
   const take = (place: Place, twin: Twin | undefined, instead: number): void => {
     if (twin === undefined) return
     for (const rule of twin.matched) matched.add(rule)
     named ||= twin.named
+    cut ||= twin.like.cut !== undefined
     masked += twin.masked - instead
     edits.replace(place, { kind: 'value', value: twin.text, like: twin.like })
   }
@@ -61,7 +70,7 @@ export function maskTwins(context: TwinContext): Twins {
     }
   }
   for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(context, text, readings), 1)
-  return { masked, matched, named }
+  return { masked, matched, named, cut }
 }
 
 function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
@@ -76,15 +85,20 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
     const same = printedTwin(context, root, text)
     if (same !== 'gone') return same
   }
-  const reading = readingOf(context, text, readings)
-  if (reading === undefined) return undefined
-  const target: Target = {
-    value: reading.value,
-    hits: reading.hits,
-    position: (segments) => positionAfter(segments, root),
-    isInside: ({ segments }) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
+  const where = {
+    position: (segments: Segments) => positionAfter(segments, root),
+    isInside: ({ segments }: MaskRule) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
   }
-  return rewritten(context, text, target, rules, context.repairs(holder))
+  return maskedText(context, text, where, rules, context.repairs(holder), readings)
+}
+
+/** Undefined where nothing in the text is masked. */
+function maskedText(context: TwinContext, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs, readings: Map<string, Reading>): Twin | undefined {
+  const places = repairs.size === 0 ? context.look?.places(context.scan, text) : undefined
+  const cut = context.look === undefined || places === undefined ? undefined : spliceText(text, places, where, rules, context.look)
+  if (cut !== undefined) return cut.masked === 0 ? undefined : { text: cut.text, like: { text, values: cut.cut.splices.map(({ value }) => value), cut: cut.cut }, masked: cut.masked, matched: new Set(), named: false }
+  const reading = readingOf(context, text, readings)
+  return reading === undefined ? undefined : rewritten(context, text, { ...reading, ...where }, rules, repairs)
 }
 
 function readingOf({ parse, rescan }: TwinContext, text: string, readings: Map<string, Reading>): Reading | undefined {
@@ -109,10 +123,8 @@ const mayBeObject = (text: string): boolean => /^[\s\ufeff]*[[{]/.test(text)
 
 /** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
 function strayTwin(context: TwinContext, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
-  const reading = readingOf(context, text, readings)
-  if (reading === undefined) return undefined
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
-  return rewritten(context, text, { ...reading, position: () => undefined, isInside: () => true }, inside, new Map())
+  return maskedText(context, text, { position: () => undefined, isInside: () => true }, inside, new Map(), readings)
 }
 
 function rewritten(context: TwinContext, text: string, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {

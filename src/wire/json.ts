@@ -1,9 +1,12 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { parseExactJson } from '../exact-json.ts'
 import type { Json, RawNumber } from '../model.ts'
+import { keepSource } from '../printed.ts'
 import { hasTwins } from './fold.ts'
 import { scanText } from './scan.ts'
 import type { OddNumber } from './scan.ts'
+
+export { printJson } from '../printed.ts'
 
 export type JsonProblemCode =
   | 'too_large'
@@ -61,11 +64,26 @@ export function readJson(bytes: Uint8Array, options: ReadOptions): JsonReading {
   if (members < 0) return problem('forbidden_key', 'expected no member named __proto__')
   if (members !== scan.members) return problem('duplicate_key', 'expected every member name once in an object')
   // Text that is valid UTF-8 has lone surrogates only as escapes.
-  if (latin.includes('\\') && !isWellFormed(value)) return problem('lone_surrogate', 'expected no lone surrogates in strings')
+  const escapes = latin.includes('\\')
+  if (escapes && !isWellFormed(value)) return problem('lone_surrogate', 'expected no lone surrogates in strings')
   if (options.twins === 'anywhere' && hasTwins(value)) {
     return problem('twin_keys', 'expected no two names in an object that differ in case only')
   }
-  return { ok: true, value: (scan.odd.length === 0 ? value : keepSources(value, text, scan.odd)) as Json }
+  const read = scan.odd.length === 0 ? value : keepSources(value, text, scan.odd)
+  // only texts with quotes in them are JSON that may be cut into
+  if (escapes && scan.inner !== undefined) keepInner(read, cutOf(text, buffer, scan.inner))
+  return { ok: true, value: read as Json }
+}
+
+/** What a message is about is the only object or array in it. */
+function keepInner(value: unknown, text: string): void {
+  for (const member of Object.values(value as object)) if (typeof member === 'object' && member !== null && !isRawNumber(member)) keepSource(member, text)
+}
+
+/** The characters of a text that these bytes of it are. */
+function cutOf(text: string, bytes: Buffer, { start, end }: { readonly start: number; readonly end: number }): string {
+  if (text.length === bytes.length) return text.slice(start, end)
+  return text.slice(bytes.toString('utf8', 0, start).length, text.length - bytes.toString('utf8', end).length)
 }
 
 /**
@@ -99,19 +117,6 @@ function utf8Of(text: string): Buffer {
   if (most > room.length) room = Buffer.allocUnsafeSlow(Math.min(2 * most, MOST_ROOM))
   return room.subarray(0, room.write(text))
 }
-
-/** Prints a value on one line; raw numbers print as their source, names that are array indices before all others (ECMA-262). */
-export function printJson(value: Json): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const before = printed.get(value)
-  if (before !== undefined) return before
-  const text = JSON.stringify(value)
-  if (text.length >= LONG) printed.set(value, text)
-  return text
-}
-/** What a client gets is mostly what is kept of it, and nothing that was read or printed ever changes. */
-const printed = new WeakMap<object, string>()
-const LONG = 4096
 
 export function isRawNumber(value: unknown): value is RawNumber {
   return JSON.isRawJSON(value)

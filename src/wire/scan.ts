@@ -8,6 +8,8 @@ export interface TextScan {
   readonly members: number
   /** Numbers that would not print as they are written. */
   readonly odd: readonly OddNumber[]
+  /** Where the only object or array one level below the top stands, in bytes. */
+  readonly inner: { readonly start: number; readonly end: number } | undefined
 }
 
 const QUOTE = 0x22
@@ -28,6 +30,9 @@ export function scanText(bytes: Uint8Array, text: string, maxDepth: number): Tex
   let numbers = 0
   let depth = 0
   let odd: OddNumber[] | undefined
+  let inners = 0
+  let start = 0
+  let stop = 0
   let i = 0
   while (i < end) {
     const c = bytes[i] as number
@@ -36,7 +41,7 @@ export function scanText(bytes: Uint8Array, text: string, maxDepth: number): Tex
       if (i < 0) break
       i++
     } else if (c >= 0x30 ? c <= 0x39 : c === 0x2d) {
-      const start = i
+      const from = i
       let point = 0
       let exponent = false
       let d = bytes[++i] as number
@@ -44,8 +49,8 @@ export function scanText(bytes: Uint8Array, text: string, maxDepth: number): Tex
         if (d === 0x2e) point = i
         else if (d > 0x39) exponent = true
       }
-      if (exponent || !survives(bytes, start, point, i)) {
-        const source = text.slice(start, i)
+      if (exponent || !survives(bytes, from, point, i)) {
+        const source = text.slice(from, i)
         const value = Number(source)
         if (value === Infinity || value === -Infinity) return 'number_range'
         if (String(value) !== source) (odd ??= []).push({ ordinal: numbers, source })
@@ -55,11 +60,14 @@ export function scanText(bytes: Uint8Array, text: string, maxDepth: number): Tex
       if (c === 0x3a) members++
       else if (c === 0x7b || c === 0x5b) {
         if (++depth > maxDepth) return 'too_deep'
-      } else if (c === 0x7d || c === 0x5d) depth--
+        if (depth === 2 && inners++ === 0) start = i
+      } else if (c === 0x7d || c === 0x5d) {
+        if (depth-- === 2) stop = i + 1
+      }
       i++
     }
   }
-  return { members, odd: odd ?? NONE }
+  return { members, odd: odd ?? NONE, inner: inners === 1 ? { start, end: stop } : undefined }
 }
 
 function nextQuote(bytes: Uint8Array, text: string, from: number): number {

@@ -1,6 +1,7 @@
 import { createDetectors } from '../../src/detect/index.ts'
-import { scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
+import { findIn, placesIn, scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
+import type { Look } from '../../src/enforce/splice.ts'
 import { parseExactJson } from '../../src/exact-json.ts'
 import type { Call, ErrorAnswer, Json, JsonObject, Mask, Message, Notification, Request, Result, Revision } from '../../src/model.ts'
 
@@ -54,17 +55,30 @@ export const byPath = (path: string, more: Partial<Mask> = {}): Mask => ({ path,
 export const byDetector = (detector: string, more: Partial<Mask> & { path?: string } = {}): Mask =>
   ({ detector, with: '[MASKED]', must: false, rule: `test/mask/${detector}`, ...more }) as Mask
 
-const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({
+export const look: Look = {
+  places: (before, text) => placesIn(before, text, detectors),
+  find: (text, name) => findIn(text, name, detectors),
+  isPlain: detectors.isPlain,
+}
+
+export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({
   message,
   masks,
   scan: rescan(message.body),
   rescanText: (before, text, value) => scanText(before, text, value, detectors),
   rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors),
+  look,
   parse,
   print,
   ...(outputSchema !== undefined && { outputSchema }),
 })
 export const mask = (message: Message, masks: readonly Mask[], outputSchema?: Json): Masked => applyMasks(inputFor(message, masks, outputSchema))
+
+/** The long way: every text that is JSON is parsed, searched and printed. */
+export const maskSlowly = (message: Message, masks: readonly Mask[], outputSchema?: Json): Masked => {
+  const { look: _look, ...input } = inputFor(message, masks, outputSchema)
+  return applyMasks(input)
+}
 
 /** The masked body; fails the test where the message was refused. */
 export function maskedBody(message: Message, masks: readonly Mask[], outputSchema?: Json): JsonObject {

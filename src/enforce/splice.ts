@@ -1,0 +1,263 @@
+// A text that is JSON is mostly masked by cutting into it: nothing else of it is parsed, searched or printed again. Whatever
+// is not as JSON.stringify prints it, or needs more than replacing values, is left to those who do it the long way.
+import type { Scalar, Sighting, Span } from '../model.ts'
+import { patchText, type Cut, type Patch, type Splice } from './edits.ts'
+import { isCovered, type MaskRule, type TargetAround } from './mask-rules.ts'
+import type { Position } from './position.ts'
+
+/** What detectors say of a text without reading all of it again. */
+export interface Look {
+  /** Where in a text that was part of what was scanned something may be found, in order; undefined where that may be anywhere. */
+  readonly places: (before: Sighting, text: string) => readonly number[] | undefined
+  /** What is found in a value; `name` is that of the member that holds it. */
+  readonly find: (text: string, name: string | undefined) => readonly { readonly detector: string; readonly spans: readonly Span[] }[]
+  /** True only of a text in which nothing is found, nor in any part of it. */
+  readonly isPlain: (text: string) => boolean
+}
+export interface Spliced {
+  readonly text: string
+  readonly cut: Cut
+  readonly masked: number
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_LIST = 0x5b
+const CLOSE_LIST = 0x5d
+const OPEN = 0x7b
+const CLOSE = 0x7d
+const NEAR = 12
+const DEEPEST = 64
+/** What a text may hold without being printed otherwise. */
+const odd = /[\\\u0000-\u001f]/
+
+/** Undefined where the text must be parsed. */
+export function spliceText(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look): Spliced | undefined {
+  const first = text.charCodeAt(0)
+  if ((first !== OPEN && first !== OPEN_LIST) || rules.some(({ must }) => must) || odd.test(text) || !text.isWellFormed()) return undefined
+  const reader = new Splicer(text, places, target, rules, look)
+  return reader.read() ? reader.spliced() : undefined
+}
+
+class Splicer {
+  readonly #text: string
+  readonly #places: readonly number[]
+  readonly #target: TargetAround
+  readonly #rules: readonly MaskRule[]
+  readonly #placing: readonly MaskRule[]
+  readonly #look: Look
+  readonly #splices: Splice[] = []
+  /** The names of the last object at each depth, none of them twice. */
+  readonly #shapes: string[][] = []
+  readonly #keys: (string | number)[] = []
+  /** What was put in, which is often the same. */
+  readonly #printed = new Map<Scalar, string>()
+  #at = 0
+  #quotes = 0
+  #index = 0
+  #next: number
+  #masked = 0
+  #clean = true
+
+  constructor(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look) {
+    this.#text = text
+    this.#places = places
+    this.#next = places[0] ?? Infinity
+    this.#target = target
+    this.#rules = rules
+    this.#placing = rules.filter(({ detector, segments }) => detector === undefined && segments !== undefined && target.position(segments) !== undefined)
+    this.#look = look
+  }
+
+  read(): boolean {
+    const positions = this.#placing.map(({ segments }) => this.#target.position(segments!)!) // both were asked for
+    if (positions.some(({ isMatch }) => isMatch)) return false
+    return this.#container(0, positions, undefined, false) && this.#at === this.#text.length
+  }
+
+  spliced(): Spliced {
+    const text = spliced(this.#text, this.#splices)
+    return { text, cut: { splices: this.#splices, quotes: this.#quotes, clean: this.#clean }, masked: this.#masked }
+  }
+
+  #container(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
+    if (depth === DEEPEST) return false
+    return this.#text.charCodeAt(this.#at) === OPEN ? this.#object(depth, positions, isReplaced) : this.#list(depth, positions, name, isReplaced)
+  }
+
+  #list(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
+    const text = this.#text
+    if (text.charCodeAt(++this.#at) === CLOSE_LIST) return (this.#at++, true)
+    const aside = positions.length === 0 || positions.every(({ names }) => names.length === 0) ? stepAside(positions) : undefined
+    for (let index = 0; ; index++) {
+      this.#keys[depth] = index
+      if (!this.#value(depth, aside ?? step(positions, String(index)), name, isReplaced)) return false
+      const c = text.charCodeAt(this.#at++)
+      if (c === CLOSE_LIST) return true
+      if (c !== COMMA) return false
+    }
+  }
+
+  #object(depth: number, positions: readonly Position[], isReplaced: boolean): boolean {
+    const text = this.#text
+    if (text.charCodeAt(++this.#at) === CLOSE) return (this.#at++, true)
+    const aside = stepAside(positions)
+    let members = 0
+    for (;;) {
+      const name = this.#name(depth, members++)
+      if (name === undefined || text.charCodeAt(this.#at++) !== COLON) return false
+      // whether it is base64 depends on the members beside it
+      if ((name === 'data' || name === 'blob') && text.charCodeAt(this.#at) === QUOTE) return false
+      this.#keys[depth] = name
+      if (!this.#value(depth, positions.length === 0 || isAside(positions, name) ? aside : step(positions, name), name, isReplaced)) return false
+      const c = text.charCodeAt(this.#at++)
+      if (c === CLOSE) return true
+      if (c !== COMMA) return false
+    }
+  }
+
+  /** Undefined where it is none, comes twice, holds something or would be printed elsewhere. */
+  #name(depth: number, member: number): string | undefined {
+    const text = this.#text
+    if (text.charCodeAt(this.#at) !== QUOTE) return undefined
+    const start = this.#at + 1
+    const shape = (this.#shapes[depth] ??= [])
+    const known = shape[member]
+    let name: string
+    if (known !== undefined && startsWith(text, known, start) && text.charCodeAt(start + known.length) === QUOTE) name = known
+    else {
+      const end = text.indexOf('"', start)
+      if (end < 0) return undefined
+      name = text.slice(start, end)
+      const first = text.charCodeAt(start)
+      if (first >= 0x30 && first <= 0x39) return undefined
+      shape.length = member
+      if (shape.includes(name)) return undefined
+      shape.push(name)
+    }
+    this.#at = start + name.length + 1
+    this.#quotes += 2
+    return this.#next < this.#at ? undefined : name
+  }
+
+  #value(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
+    const start = this.#at
+    const before = this.#quotes
+    const c = this.#text.charCodeAt(start)
+    let rule: MaskRule | undefined
+    if (!isReplaced) for (let index = 0; index < positions.length; index++) if (positions[index]!.isMatch) { rule = this.#placing[index]; break } // in range
+    const replaced = isReplaced || rule !== undefined
+    if (c === OPEN || c === OPEN_LIST) {
+      if (!this.#container(depth + 1, positions, name, replaced)) return false
+    } else if (!(c === QUOTE ? this.#string() : c === 0x2d || (c >= 0x30 && c <= 0x39) ? this.#number() : this.#word())) return false
+    else if (this.#next < this.#at) {
+      while (this.#next < this.#at) this.#next = this.#places[++this.#index] ?? Infinity
+      if (!replaced && !this.#leaf(start, before, c, depth, name)) return false
+    }
+    if (rule !== undefined) this.#put(start, before, rule.with, 1)
+    return true
+  }
+
+  /** A value in which something may be found. */
+  #leaf(start: number, before: number, first: number, depth: number, name: string | undefined): boolean {
+    const isText = first === QUOTE
+    const text = isText ? this.#text.slice(start + 1, this.#at - 1) : this.#text.slice(start, this.#at)
+    const found = isText || isLooked(text) ? this.#look.find(text, name) : []
+    const patches: Patch[] = []
+    let value: Scalar = null
+    for (const { detector, spans } of found) {
+      const rule = this.#ruleOf(detector, depth)
+      if (rule === undefined) continue
+      if (patches.length === 0) value = rule.with
+      for (const { start, end } of spans) patches.push({ start, end, text: rule.text, value: rule.with })
+    }
+    if (patches.length === 0) {
+      this.#clean = false
+      return true
+    }
+    this.#put(start, before, isText ? patchText(text, patches) : value, patches.length)
+    return true
+  }
+
+  #ruleOf(detector: string, depth: number): MaskRule | undefined {
+    return this.#rules.find((rule) => rule.detector === detector && (rule.segments === undefined || isCovered(this.#target, rule, this.#keys.slice(0, depth + 1).map(String))))
+  }
+
+  #put(start: number, before: number, value: Scalar, masked: number): void {
+    let text = this.#printed.get(value)
+    if (text === undefined) {
+      this.#printed.set(value, (text = JSON.stringify(value)))
+      this.#clean &&= this.#look.isPlain(text)
+    }
+    this.#splices.push({ start, end: this.#at, text, value, before, inside: this.#quotes - before })
+    this.#masked += masked
+  }
+
+  #string(): boolean {
+    const text = this.#text
+    let at = this.#at + 1
+    for (const near = at + NEAR; at < near; at++) if (text.charCodeAt(at) === QUOTE) break
+    if (text.charCodeAt(at) !== QUOTE) at = text.indexOf('"', at)
+    if (at < 0) return false
+    this.#at = at + 1
+    this.#quotes += 2
+    return true
+  }
+
+  /** RFC 8259 section 6, without exponents: what those stand for has other digits. */
+  #number(): boolean {
+    const text = this.#text
+    let at = this.#at
+    let c = text.charCodeAt(at)
+    if (c === 0x2d) c = text.charCodeAt(++at)
+    const whole = at
+    const isZero = c === 0x30
+    while (c >= 0x30 && c <= 0x39) c = text.charCodeAt(++at)
+    if (at === whole || (isZero && at > whole + 1)) return false
+    if (c === 0x2e) {
+      const point = at
+      do c = text.charCodeAt(++at)
+      while (c >= 0x30 && c <= 0x39)
+      if (at === point + 1) return false
+    }
+    this.#at = at
+    return true
+  }
+
+  #word(): boolean {
+    const text = this.#text
+    const word = text.startsWith('true', this.#at) ? 4 : text.startsWith('false', this.#at) ? 5 : text.startsWith('null', this.#at) ? 4 : 0
+    this.#at += word
+    return word > 0
+  }
+}
+
+/** Numbers below nine digits are looked at only where they are kept as they are written. */
+function isLooked(source: string): boolean {
+  const value = Number(source)
+  return value >= 1e8 || value <= -1e8 || String(value) !== source
+}
+
+function startsWith(text: string, name: string, at: number): boolean {
+  for (let index = 0; index < name.length; index++) if (text.charCodeAt(at + index) !== name.charCodeAt(index)) return false
+  return true
+}
+
+const none: readonly Position[] = []
+const stepAside = (positions: readonly Position[]): readonly Position[] => (positions.length === 0 ? none : positions.map((position) => position.stepAside()))
+const step = (positions: readonly Position[], key: string): readonly Position[] => positions.map((position) => position.step(key))
+const isAside = (positions: readonly Position[], name: string): boolean => {
+  for (let index = 0; index < positions.length; index++) if (positions[index]!.names.includes(name)) return false // in range
+  return true
+}
+
+export function spliced(text: string, splices: readonly Splice[]): string {
+  let result = ''
+  let done = 0
+  for (const { start, end, text: instead } of splices) {
+    result += text.slice(done, start) + instead
+    done = end
+  }
+  return result + text.slice(done)
+}

@@ -1,0 +1,112 @@
+import fc from 'fast-check'
+import { applyMasks } from '../../src/enforce/mask.ts'
+import type { JsonObject, Mask, Result, Scalar, Sighting } from '../../src/model.ts'
+import { printJson } from '../../src/printed.ts'
+import { readJson } from '../../src/wire/json.ts'
+import { byDetector, byPath, inputFor, maskSlowly, rescan, result, ssn } from './support.ts'
+
+const detectorNames = ['us_ssn', 'card_number', 'email', 'api_key', 'jwt', 'private_key'] as const
+const secrets = [ssn, '4111-1111-1111-1111', '4111111111111111', '123456789', 'ada@example.com', `AKIA${'IOSFODNN7EXAMPLE'}`, 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY']
+const escape = (text: string) => text.replace(/[14@ ]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)
+
+/** Mostly what is tidy: one thing that is not leaves the whole text to the long way. */
+const mostly = <T>(tidy: fc.Arbitrary<T>, untidy: fc.Arbitrary<T>): fc.Arbitrary<T> => fc.oneof({ weight: 30, arbitrary: tidy }, { weight: 1, arbitrary: untidy })
+const filler = fc.constantFrom('', 'x', 'framework', 'ß', '😀', '+1 202 555 0199', 'x'.repeat(40))
+const hiding = fc.constantFrom('a "quoted" word', 'back\\slash', 'line\nend', '100%', '\u200b')
+const phrase = fc.oneof(fc.constantFrom(...secrets), filler, fc.tuple(filler, fc.constantFrom(...secrets), filler).map((parts) => parts.join(' ')))
+const encoded = fc.constantFrom(...secrets).map((secret) => Buffer.from(`${secret}\n`).toString('base64'))
+const string = mostly(
+  mostly(phrase, fc.tuple(phrase, hiding).map((parts) => parts.join(''))).map((text) => JSON.stringify(text)),
+  fc.oneof(phrase.map((text) => escape(JSON.stringify(text))), encoded.map((text) => `"${text}"`), fc.constant('"a\tb"')),
+)
+const number = mostly(
+  fc.constantFrom('0', '1.0', '12', '-1.5', '123456789', '-4111111111111111', '4111111111111111', '4111111111111111.0', '12345.678901234', '12345678901234567890'),
+  fc.constantFrom('-0', '1e3', '4.111111111111111e15', '12345.6789012340', '1e400', '01', '1.', '.5', '+1', '-', '1E2'),
+)
+const memberName = mostly(fc.constantFrom('ssn', 'a', 'b', 'rows', 'card', 'note', 'c/d', '*', '', '__proto__'), fc.constantFrom('7', 'data', 'blob', 'type', 'secret_access_key', ssn, 'na\\"me'))
+const space = mostly(fc.constant(''), fc.constantFrom(' ', '\n  '))
+
+/** Texts of JSON as servers print it, and now and then with white space, repeated names, needless escapes or what is no JSON at all. */
+const { node } = fc.letrec<{ node: string; member: string; object: string }>((tie) => ({
+  node: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    { weight: 4, arbitrary: string },
+    { weight: 2, arbitrary: number },
+    mostly(fc.constantFrom('true', 'false', 'null', '[]', '{}'), fc.constantFrom('nul', '"', 'undefined')),
+    fc.tuple(fc.array(tie('node'), { maxLength: 4 }), space).map(([items, gap]) => `[${items.join(`,${gap}`)}]`),
+    tie('object'),
+  ),
+  object: fc.tuple(fc.uniqueArray(tie('member'), { maxLength: 4, selector: (member) => member.slice(0, member.indexOf(':')) }), mostly(fc.constant(false), fc.constant(true)), space).map(([members, twice, gap]) => {
+    const all = twice ? [...members, ...members.slice(0, 1)] : members
+    return `{${all.join(`,${gap}`)}}`
+  }),
+  member: fc.tuple(memberName, space, tie('node')).map(([name, gap, value]) => `"${name}":${gap}${value}`),
+}))
+/** … with as many as need be for all that is told by looking at one row after another. */
+const rows = fc.tuple(node, node).map(([one, other]) => `{"rows":[{"ssn":${one},"a":${other}},{"ssn":${other},"a":${one}}],"b":${one}}`)
+const file = encoded.map((text) => `{"type":"image","blob":"${text}","ssn":"${ssn}"}`)
+const oddNames = fc.tuple(string, string, fc.constantFrom('7', `no ${ssn}`)).map(([one, other, name]) => `[{"ssn":${one},"${name}":${other}},{"${name}":${one},"ssn":${other}}]`)
+const inList = fc.constantFrom('123456789', '"123456789"', '"a"').map((value) => `{"ssn":[[${value}],1],"a":[${value}]}`)
+const document = fc.oneof({ weight: 4, arbitrary: node }, { weight: 4, arbitrary: rows }, file, oddNames, inList, fc.tuple(rows, fc.constantFrom(' ', 'x', '}', ',1')).map((parts) => parts.join('')))
+
+const placeholder = fc.constantFrom<Scalar>('[MASKED]', '[MASKED]', 'made-up@example.com', '"', '\\u0034', '4111111111111111', 0, 123456789, null, true, '\u200b', '123-45', '-', '@')
+const path = fc.constantFrom('/structuredContent', '/structuredContent/**/ssn', '/structuredContent/**/a', '/structuredContent/*/a', '/structuredContent/rows', '/structuredContent/rows/*/ssn', '/structuredContent/rows/1', '/**/ssn', '/content/0', '/content/*/text')
+const masks = fc.array(
+  fc.tuple(placeholder, path, fc.constantFrom(...detectorNames), fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 15 })).map(([text, where, detector, kind, must]): Mask => {
+    const more = { with: text, must: must === 0, rule: `test/mask/${detector}${kind}` }
+    return kind < 2 ? byPath(where, more) : byDetector(detector, kind === 2 ? { ...more, path: where } : more)
+  }),
+  { minLength: 1, maxLength: 4 },
+)
+
+/** As it comes from a server: with the bytes that it was parsed from. */
+function arrived(text: string): Result | undefined {
+  const read = readJson(Buffer.from(text), { maxBytes: 1e6, maxDepth: 64, twins: 'none' })
+  return read.ok ? result((read.value as JsonObject)['result'] as JsonObject) : undefined
+}
+const ordered = ({ hits }: Sighting) => hits.map((hit) => JSON.stringify(hit)).sort()
+const wayOfWriting = fc.constantFrom<(text: string) => string>((text) => text, (text) => text, (text) => text.replaceAll('\\"', '\\u0022'), (text) => text.replace('\\"', '\\u0022'), (text) => text.replaceAll(',', ', '))
+
+test('a text that is cut into comes out as one that is parsed, searched and printed', () => {
+  let cut = 0
+  fc.assert(
+    fc.property(document, masks, wayOfWriting, fc.boolean(), (text, rules, write, long) => {
+      // the bytes of a short answer are not kept
+      const body = { content: [{ type: 'text', text }, { type: 'text', text: long ? 'x '.repeat(3000) : 'x' }, { type: 'resource', resource: { uri: 'a://b', text } }], _meta: { other: text } }
+      const message = arrived(write(JSON.stringify({ jsonrpc: '2.0', id: 7, result: body })))
+      if (message === undefined) return
+      const input = inputFor(message, rules)
+      let parsed = 0
+      const quick = applyMasks({ ...input, parse: (inside) => (parsed++, input.parse(inside)) })
+      const slow = maskSlowly(message, rules)
+      if (!slow.ok || !quick.ok) return expect(quick).toEqual(slow)
+      expect(JSON.stringify(quick.message.body)).toBe(JSON.stringify(slow.message.body))
+      expect(quick.masked).toBe(slow.masked)
+      expect(ordered(quick.scan)).toEqual(ordered(slow.scan))
+      expect(ordered(quick.scan)).toEqual(ordered(rescan(quick.message.body)))
+      if (parsed === 0 && slow.masked > 3) cut++
+      const printed = printJson(quick.message.envelope)
+      expect(JSON.stringify(JSON.parse(printed))).toBe(JSON.stringify(JSON.parse(JSON.stringify(quick.message.envelope))))
+    }),
+    { numRuns: 3000 },
+  )
+  // else nothing was compared
+  expect(cut).toBeGreaterThan(100)
+})
+
+test('rows are masked in their text without being parsed or printed again', () => {
+  const rows = Array.from({ length: 20 }, (_, id) => ({ id, name: `Customer "${id}"`.replaceAll('"', ''), card: '4111111111111111', ssn, balance: id * 1.25, more: [{ note: 'ä', ssn: null }] }))
+  const text = JSON.stringify(rows)
+  const message = arrived(JSON.stringify({ jsonrpc: '2.0', id: 7, result: { content: [{ type: 'text', text }, { type: 'text', text: 'x'.repeat(5000) }], _meta: { said: 'a "word"' } } }))
+  if (message === undefined) throw new Error('not read')
+  const never = (): never => {
+    throw new Error('parsed or printed')
+  }
+  const done = applyMasks({ ...inputFor(message, [byDetector('card_number', { with: '[CARD]' }), byPath('/structuredContent/**/ssn', { with: null })]), parse: never, print: never })
+  const wanted = JSON.stringify(rows.map((row) => ({ ...row, card: '[CARD]', ssn: null })))
+  if (!done.ok) throw new Error(done.detail)
+  expect((done.message.body['content'] as unknown as [{ text: string }])[0].text).toBe(wanted)
+  expect(printJson(done.message.envelope)).toBe(JSON.stringify(done.message.envelope))
+  expect(done.masked).toBe(60)
+  expect(done.scan.hits).toEqual([])
+})
