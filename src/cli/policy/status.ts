@@ -1,0 +1,40 @@
+import type { PolicyView } from '../../admin/contract/policy.ts'
+import { createApiClient } from '../api.ts'
+import { exitCode, printable, type Output } from '../output.ts'
+import { json } from './shared.ts'
+import type { AddCommand } from './shared.ts'
+
+const span = (seconds: number): string => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`)
+
+/** For people; what they should look at comes last. */
+export const showStatus = ({ active, last_run, rolled_back, source }: PolicyView, output: Output): void => {
+  const say = (label: string, text: string): void => output.line(`${label.padEnd(12)}${printable(text)}`)
+  say('Active', active === null ? 'nothing' : `${active.digest}  since ${active.activated_at}`)
+  if (active !== null) say('Revision', active.commit === null || active.commit === active.revision ? active.revision : `${active.revision} (commit ${active.commit})`)
+  if (source !== null) say('Source', `${source.state === 'current' ? 'seen to say so' : 'not seen to say so for'} ${span(source.age_seconds)}${source.state === 'current' ? ' ago' : ''}`)
+  if (source?.state === 'stale') say('', 'everything is denied until it is (policy.max_age.deny)')
+  if (last_run !== null) say('Last run', `${last_run.at}  ${last_run.stages.map(({ name, ms, ok }) => `${name} ${ok ? `${ms} ms` : 'failed'}`).join(', ')}`)
+  if (rolled_back !== null) say('Rolled back', `from ${rolled_back.from} by ${rolled_back.by?.email ?? rolled_back.by?.subject ?? 'the gateway'} at ${rolled_back.at}: ${rolled_back.reason}`)
+  if (last_run !== null && last_run.error !== null) for (const [at, line] of last_run.error.split('\n').entries()) say(at === 0 ? 'Not active' : '', line)
+}
+
+/** Whether the gateway judges by what its source says, or by what somebody chose. */
+export const isFine = ({ active, last_run, rolled_back, source }: PolicyView): boolean =>
+  active !== null && (source === null || source.state === 'current') && (rolled_back !== null || last_run === null || last_run.error === null)
+
+export const addStatus: AddCommand = (policy, { output, exit, env }) => {
+  policy
+    .command('status')
+    .description('show what a gateway judges by, and why the newest policies are not active')
+    .addOption(json())
+    .action(async (given: { readonly json?: boolean }) => {
+      const answer = await createApiClient(env).get<PolicyView>('policy')
+      if (!answer.ok) {
+        output.note(`sallyport policy status: ${answer.message}`)
+        return exit(answer.exit)
+      }
+      if (given.json) output.json(answer.body)
+      else showStatus(answer.body, output)
+      if (!isFine(answer.body)) exit(exitCode.no)
+    })
+}
