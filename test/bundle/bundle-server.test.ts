@@ -85,9 +85,9 @@ test('a server that can hold a request holds it, and what comes is read without 
     arrived.resolve()
   }
   const source = sourceOf({ wait: 30_000 })
-  await source.read()
   const changed = Promise.withResolvers<void>()
   source.watch?.(() => changed.resolve())
+  await source.read()
   await arrived.promise
   expect(asked.at(-1)?.headers).toMatchObject({ prefer: 'modes=snapshot;wait=30', 'if-none-match': '"r1"' })
   revision = 'r2'

@@ -182,6 +182,25 @@ describe('several processes', () => {
     expect([second.status, second.headers.get('etag')]).toEqual([200, `"${(await view()).active?.digest}"`])
   })
 
+  test('another gateway takes it, waits for the next one, and has the same policies', async () => {
+    const other = await startGateway({
+      upstreams: { stub: { url: stub.url } }, rego: {}, env: { TOKEN: apiToken },
+      settings: { policy: { source: { kind: 'bundle', url: `${gateway.url}/api/v1/policy/bundle`, poll: '1h', wait: '1m', credentials: { kind: 'bearer', token_from: { env: 'TOKEN' } } } }, logging: { level: 'error' } },
+    })
+    try {
+      const own = async (): Promise<View> => (await fetch(`${other.url}/api/v1/policy`, { headers: { authorization: `Bearer ${await other.token({ subject: 'olga', groups: ['ops'] }, 'api')}` } })).json() as Promise<View>
+      expect((await own()).active).toMatchObject({ digest: (await view()).active?.digest })
+      const commit = repository.push({ [file]: allowing('one', 'three') })
+      await deliver()
+      const { active } = await activeIs(commit)
+      await until(async () => (await own()).active?.digest === active?.digest)
+      expect((await own()).active).toMatchObject({ commit })
+      await activeIs(repository.push({ [file]: allowing('one') }).concat((await deliver()) === 202 ? '' : '!'))
+    } finally {
+      await other.close()
+    }
+  })
+
   test('a native OPA fetches it, waits for the next one, and decides as it says', async () => {
     const native = findNativeOpa()
     if (native === undefined) return

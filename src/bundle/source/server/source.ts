@@ -25,6 +25,8 @@ export const createServerSource = ({ poll, wait, open, within, ...server }: Serv
   /** It came while it was watched, and nobody has read it yet. */
   let isFresh = false
   let isFailing = true
+  /** Whether the server can be waited for is known once it was read from. */
+  let wasRead = Promise.withResolvers<'read'>()
 
   const ask = async (patience?: number): Promise<Downloaded> => {
     const asked = await download(server, { signal, ...(held?.etag === undefined ? {} : { etag: held.etag }), ...(patience === undefined ? {} : { wait: patience }), ...(within === undefined ? {} : { within }) })
@@ -38,16 +40,24 @@ export const createServerSource = ({ poll, wait, open, within, ...server }: Serv
     const asked = isFresh ? undefined : await ask()
     isFresh = false
     isFailing = asked?.kind === 'failed'
+    wasRead.resolve('read')
     if (asked?.kind === 'failed') return { ok: false, problems: [asked.problem] }
     return open(held?.bytes ?? new Uint8Array())
   }
 
   const follow = async (onChange: () => void, onCurrent: () => void, isOver: () => boolean): Promise<void> => {
-    const rest = (length: number): Promise<unknown> => sleep(length, undefined, { signal, ref: false }).catch(() => undefined)
+    /** Until it was so long, or somebody read meanwhile. */
+    const rest = async (length: number): Promise<'read' | undefined> => {
+      const over = new AbortController()
+      const slept = sleep(length, undefined, { signal: AbortSignal.any([signal, over.signal]), ref: false }).catch(() => undefined)
+      return Promise.race([slept, wasRead.promise]).finally(() => over.abort())
+    }
     for (;;) {
+      wasRead = Promise.withResolvers()
       const patience = held?.holds === true && held.etag !== undefined && !isFailing ? wait : undefined
-      await rest(patience === undefined ? poll * (0.9 + 0.2 * Math.random()) : shortestPause)
+      const woken = await rest(patience === undefined ? poll * (0.9 + 0.2 * Math.random()) : shortestPause)
       if (isOver()) return
+      if (woken === 'read') continue
       const asked = await ask(patience)
       if (isOver()) return
       if (asked.kind === 'new') isFresh = true
