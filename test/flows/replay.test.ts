@@ -7,6 +7,7 @@ import { readBuildOptions, shippedDetectors } from '../../src/bundle/options.ts'
 import { readDirectory } from '../../src/bundle/source/read-directory.ts'
 import { readRecorded } from '../../src/cli/policy/recorded.ts'
 import { startCrmServer, type CrmServer } from '../../src/demo/crm-server.ts'
+import { openPolicyRunner, directoryOf, type PolicyRunner } from '../cli/policy/run.ts'
 import { readers } from '../../src/store/index.ts'
 import { connect, startGateway, type PlainClient, type TestGateway, type Who } from '../support/gateway.ts'
 import { events, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -19,6 +20,7 @@ let asking: StubServer
 let gateway: TestGateway
 let opa: Opa
 let judge: Judge
+let runner: PolicyRunner
 
 beforeAll(async () => {
   crm = await startCrmServer({ token: 'crm-secret-token-of-the-test', customers: 200 })
@@ -43,11 +45,13 @@ beforeAll(async () => {
   })
   await traffic()
   opa = createOpa()
+  runner = openPolicyRunner()
   judge = await judgeOf(policies)
 }, 120_000)
 afterAll(async () => {
   await judge?.close()
   await opa?.close()
+  await runner?.close()
   await gateway?.close()
   await crm?.close()
   await asking?.close()
@@ -139,4 +143,43 @@ test('the bundle that was active reproduces every decision whose inputs were kep
   expect(report.share).toBeGreaterThan(0.95)
   const kinds = new Set(all.map(({ decision, question }) => `${decision.kind} ${question.message.direction}`))
   expect([...kinds].sort()).toEqual(['allow to_server', 'deny to_server', 'mask to_client', 'require_approval to_server'])
+})
+
+const config = () => join(gateway.directory, 'sallyport.yaml')
+const cli = async (...args: readonly string[]) => runner.run(['replay', '--since', '1d', '--config', config(), ...args], { CRM: 'crm-secret-token-of-the-test', PATH: process.env['PATH']! })
+
+test('the command tells what a candidate would change, for people, machines and pull requests', async () => {
+  const candidate = directoryOf({ 'policies/desk/desk.rego': `package policies.desk
+
+deny contains {"code": "no_lists"} if input.message.call.name == "list_customers"
+` }, policies)
+  const told = await cli('--candidate', candidate, '--json')
+  expect(told).toMatchObject({ code: 0, stderr: '' })
+  const report = JSON.parse(told.stdout) as ReplayReport & { candidate: object; base: null }
+  expect(report.changed).toBeGreaterThan(0)
+  expect(report.transitions).toEqual([expect.objectContaining({ before: 'allow', after: 'deny' })])
+  expect(report.tools).toEqual([{ name: 'crm list_customers', decisions: report.changed }])
+  expect(report.people.map(({ name }) => name).sort()).toEqual(['nightly', 'riley'])
+  expect(report.rules).toContainEqual({ rule: 'desk/deny/no_lists', gained: report.changed, lost: 0 })
+  expect(report.examples[0]).toMatchObject({ call: 'list_customers', before: { kind: 'allow' }, after: { kind: 'deny', rules: ['desk/deny/no_lists'] } })
+  expect((await cli('--candidate', candidate, '--fail-on-change')).code).toBe(1)
+  const { stdout: plain } = await cli('--candidate', candidate)
+  expect(plain).toContain(`${report.changed} decisions of ${report.calls_changed} calls would change`)
+  const { stdout: markdown } = await cli('--candidate', candidate, '--markdown')
+  expect(markdown).toContain('| `desk/deny/no_lists` |')
+  expect(markdown).toMatch(/^### Policy replay: \d+ decisions of \d+ calls would change$/m)
+})
+
+test('the policies that were active change nothing, and say so', async () => {
+  expect(await cli('--candidate', policies, '--fail-on-change')).toMatchObject({ code: 0, stdout: expect.stringContaining('no decision changes') as string })
+  const own = await cli('--bundle', policies, '--json')
+  expect(own.code).toBe(0)
+  expect(JSON.parse(own.stdout)).toMatchObject({ changed: 0, no_bundle: 0 })
+})
+
+test('what cannot be used is told, and ends with the code for it', async () => {
+  expect(await cli('--candidate', join(gateway.directory, 'nowhere'))).toMatchObject({ code: 3, stdout: expect.stringContaining('is no directory, no bundle and no commit') as string })
+  expect((await cli('--since', 'yesterday')).code).toBe(2)
+  expect((await cli('--examples', '0')).code).toBe(2)
+  expect(await cli('--candidate', directoryOf({ 'policies/x/x.rego': 'package policies.x\n\nallow if y\n' }))).toMatchObject({ code: 1 })
 })

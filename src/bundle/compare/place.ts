@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -35,10 +35,11 @@ export async function readNamed(text: string, { directory, kept }: PlaceOptions)
 const run = promisify(execFile)
 
 async function readCommit(text: string, directory: string): Promise<Read> {
-  const unknown = refuse('unreadable', `${text} is no directory, no bundle and no commit`, 'name one of them; a commit is looked for in the repository of the current directory')
+  const unknown = refuse('unreadable', `${text} is no directory, no bundle and no commit`, 'name one of them; a commit is looked for in the repository of --dir, or of the current directory')
   const [name = '', folder] = text.split(/:(.*)/s)
   if (name === '' || name.startsWith('-')) return unknown
-  const top = await run('git', ['rev-parse', '--absolute-git-dir', '--show-toplevel']).then(({ stdout }) => stdout.trim().split('\n'), () => undefined)
+  const cwd = (await stat(directory).catch(() => undefined))?.isDirectory() === true ? directory : '.'
+  const top = await run('git', ['rev-parse', '--absolute-git-dir', '--show-toplevel'], { cwd }).then(({ stdout }) => stdout.trim().split('\n'), () => undefined)
   const [repository, root] = top ?? []
   if (repository === undefined || root === undefined) return unknown
   const home = await mkdtemp(join(tmpdir(), 'sallyport-'))
@@ -47,7 +48,7 @@ async function readCommit(text: string, directory: string): Promise<Read> {
     const commit = await runGit(place, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`])
     if (!commit.ok) return unknown
     const digest = commit.out.toString().trim()
-    const inside = folder ?? relative(root, resolve(directory))
+    const inside = folder ?? relative(root, await realpath(directory).catch(() => resolve(directory)))
     const tree = await readTree(place, digest, inside === '' ? undefined : inside)
     if (tree.kind === 'failed') return refuse('unreadable', `the commit ${digest} cannot be read: ${tree.failure.said}`)
     if (tree.problems.length > 0) return { ok: false, problems: tree.problems }

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../model.ts'
 import type { Opa, OutlinedRule } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { rulesData } from '../rules/read-rules.ts'
+import { readLibrary } from '../source/read-directory.ts'
 import { buildData, type Sources } from '../source/sources.ts'
 
 export type Change = 'added' | 'removed' | 'changed'
@@ -51,7 +52,9 @@ const ownData = ({ data }: Sources): JsonObject => Object.fromEntries(Object.ent
 type Outlined = { readonly ok: true; readonly rules: ReadonlyMap<string, Grouped> } | { readonly ok: false; readonly problems: readonly Problem[] }
 
 async function outlineOf({ modules, library, data, rules: files }: Sources, opa: Pick<Opa, 'outline'>): Promise<Outlined> {
-  const own = Object.fromEntries(Object.entries(modules).filter(([path]) => !library.includes(path)))
+  // A bundle brings the gateway's own policies along, a directory does not.
+  const shipped = new Set(Object.values(await readLibrary()))
+  const own = Object.fromEntries(Object.entries(modules).filter(([path, text]) => !library.includes(path) && !shipped.has(text)))
   const outlined = await opa.outline(own)
   if (!outlined.ok) return outlined
   const all = [...outlined.result, ...yamlRules(data, Object.keys(files ?? {})[0] ?? '')]

@@ -4,7 +4,9 @@ import type { Opa } from '../../bundle/opa.ts'
 import type { CommandContext } from '../main.ts'
 import { addBuild } from './build.ts'
 import { addCheck } from './check.ts'
+import { addDiff } from './diff.ts'
 import { addEval } from './eval.ts'
+import { addExplain } from './explain.ts'
 import { addFmt } from './fmt.ts'
 import { addLibrary } from './library.ts'
 import { addReplay } from './replay.ts'
@@ -21,12 +23,14 @@ const commands: readonly AddCommand[] = [
   addTest,
   addBuild,
   addEval,
+  addExplain,
   addFmt,
   addLibrary,
   addSign,
   addVerify,
   addStatus,
   addRollback,
+  addDiff,
   addReplay,
 ]
 
