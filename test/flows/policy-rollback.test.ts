@@ -64,65 +64,79 @@ const activeIs = async (gateway: TestGateway, test: (view: View) => boolean): Pr
   })
 const digestOf = (view: View): string => view.active?.digest ?? 'none'
 
-describe.each([1, 2])('with %i processes', (workers) => {
-  const start = (rego: Readonly<Record<string, string>>, directory?: string): Promise<TestGateway> =>
-    startGateway({ upstreams: { stub: { url: stub.url } }, rego, settings: { workers, logging: { level: 'error' } }, ...(directory === undefined ? {} : { directory }) })
+const start = (workers: number, rego: Readonly<Record<string, string>>, directory?: string): Promise<TestGateway> =>
+  startGateway({ upstreams: { stub: { url: stub.url } }, rego, settings: { workers, logging: { level: 'error' } }, ...(directory === undefined ? {} : { directory }) })
 
-  test('an operator goes back, which is recorded and lasts until the source gives something newer', async () => {
-    let gateway = await start({ 'policies/words/words.rego': policyFor('one') })
-    const { directory } = gateway
-    try {
-      let ops = api(gateway, operator)
-      const one = digestOf(await ops.view())
-      gateway.writePolicy('policies/words/words.rego', policyFor('two'))
-      const two = digestOf(await activeIs(gateway, (view) => digestOf(view) !== one))
-      expect(await mayCall(gateway)).toEqual(['two'])
-      expect(await ops.list('bundles')).toMatchObject([{ digest: two, active: true }, { digest: one, active: false }])
+test('an operator goes back, which is recorded and lasts until the source gives something newer', async () => {
+  let gateway = await start(1, { 'policies/words/words.rego': policyFor('one') })
+  const { directory } = gateway
+  try {
+    let ops = api(gateway, operator)
+    const one = digestOf(await ops.view())
+    gateway.writePolicy('policies/words/words.rego', policyFor('two'))
+    const two = digestOf(await activeIs(gateway, (view) => digestOf(view) !== one))
+    expect(await mayCall(gateway)).toEqual(['two'])
+    expect(await ops.list('bundles')).toMatchObject([{ digest: two, active: true }, { digest: one, active: false }])
 
-      for (const [who, body, status] of [
-        [auditor, { digest: one, reason: 'mine' }, 403],
-        [operator, { digest: one }, 400],
-        [operator, { digest: one, reason: '  ' }, 400],
-        [operator, { digest: one, release: true, reason: 'both' }, 400],
-        [operator, { digest: '../../etc/passwd', reason: 'odd' }, 400],
-        [operator, { digest: `bnd_${'0'.repeat(32)}`, reason: 'unknown' }, 404],
-        [operator, { digest: two, reason: 'it is there' }, 409],
-        [operator, { release: true, reason: 'nothing to release' }, 409],
-      ] as const) expect([body, (await api(gateway, who).rollback(body)).status]).toEqual([body, status])
-      expect(await ops.list('acts')).toEqual([])
-      expect(await mayCall(gateway)).toEqual(['two'])
+    for (const [who, body, status] of [
+      [auditor, { digest: one, reason: 'mine' }, 403],
+      [operator, { digest: one }, 400],
+      [operator, { digest: one, reason: '  ' }, 400],
+      [operator, { digest: one, release: true, reason: 'both' }, 400],
+      [operator, { digest: '../../etc/passwd', reason: 'odd' }, 400],
+      [operator, { digest: `bnd_${'0'.repeat(32)}`, reason: 'unknown' }, 404],
+      [operator, { digest: two, reason: 'it is there' }, 409],
+      [operator, { release: true, reason: 'nothing to release' }, 409],
+    ] as const) expect([body, (await api(gateway, who).rollback(body)).status]).toEqual([body, status])
+    expect(await ops.list('acts')).toEqual([])
+    expect(await mayCall(gateway)).toEqual(['two'])
 
-      expect(await ops.rollback({ digest: one, reason: 'two lets too much through' })).toMatchObject({ status: 200, body: { active: { digest: one }, rolled_back: { digest: one, from: two, by: { email: 'olga@example.com' }, reason: 'two lets too much through' } } })
-      expect(await mayCall(gateway)).toEqual(['one'])
+    expect(await ops.rollback({ digest: one, reason: 'two lets too much through' })).toMatchObject({ status: 200, body: { active: { digest: one }, rolled_back: { digest: one, from: two, by: { email: 'olga@example.com' }, reason: 'two lets too much through' } } })
+    expect(await mayCall(gateway)).toEqual(['one'])
 
-      // What the source goes on saying changes nothing, a restart neither.
-      const held = { active: { digest: one }, rolled_back: { digest: one, from: two }, last_run: { error: expect.stringContaining('rolled back from by olga@example.com: two lets too much through') }, source: { state: 'current' } }
-      await gateway.gateway.pipeline.run()
-      expect(await ops.view()).toMatchObject(held)
-      await gateway.gateway.close()
-      gateway = await start({}, directory)
-      ops = api(gateway, operator)
-      expect(await ops.view()).toMatchObject(held)
-      expect(await mayCall(gateway)).toEqual(['one'])
+    // What the source goes on saying changes nothing, a restart neither.
+    const held = { active: { digest: one }, rolled_back: { digest: one, from: two }, last_run: { error: expect.stringContaining('rolled back from by olga@example.com: two lets too much through') }, source: { state: 'current' } }
+    await gateway.gateway.pipeline.run()
+    expect(await ops.view()).toMatchObject(held)
+    await gateway.gateway.close()
+    gateway = await start(1, {}, directory)
+    ops = api(gateway, operator)
+    expect(await ops.view()).toMatchObject(held)
+    expect(await mayCall(gateway)).toEqual(['one'])
 
-      gateway.writePolicy('policies/words/words.rego', policyFor('three'))
-      const three = digestOf(await activeIs(gateway, (view) => digestOf(view) !== one))
-      expect(await activeIs(gateway, (view) => view.rolled_back === null)).toMatchObject({ active: { digest: three }, last_run: { error: null } })
-      expect(await mayCall(gateway)).toEqual(['three'])
+    gateway.writePolicy('policies/words/words.rego', policyFor('three'))
+    const three = digestOf(await activeIs(gateway, (view) => digestOf(view) !== one))
+    expect(await activeIs(gateway, (view) => view.rolled_back === null)).toMatchObject({ active: { digest: three }, last_run: { error: null } })
+    expect(await mayCall(gateway)).toEqual(['three'])
 
-      // Twice back, then whatever the source says.
-      for (const digest of [two, one]) expect(await ops.rollback({ digest, reason: 'again' })).toMatchObject({ status: 200 })
-      expect(await mayCall(gateway)).toEqual(['one'])
-      expect(await ops.rollback({ release: true, reason: 'it was not the policy' })).toMatchObject({ status: 200, body: { active: { digest: three }, rolled_back: null } })
-      expect(await mayCall(gateway)).toEqual(['three'])
-      const acts = (await ops.list<{ kind: string; from: { digest: string }; to: { digest: string } | null; by: object | null; reason: string }>('acts')).toReversed()
-      expect(acts.map(({ kind, from, to }) => [kind, from.digest, to?.digest])).toEqual([
-        ['rollback', two, one], ['resume', two, three], ['rollback', three, two], ['rollback', three, one], ['release', three, undefined], ['resume', three, three],
-      ])
-      expect(acts.map(({ by }) => by)).toEqual([0, 1, 0, 0, 0, 1].map((none) => (none === 1 ? null : { issuer: 'https://people.example', subject: 'olga', email: 'olga@example.com' })))
-    } finally {
-      await gateway.gateway.close()
-      rmSync(directory, { recursive: true, force: true })
-    }
-  })
+    // Twice back, then whatever the source says.
+    for (const digest of [two, one]) expect(await ops.rollback({ digest, reason: 'again' })).toMatchObject({ status: 200 })
+    expect(await mayCall(gateway)).toEqual(['one'])
+    expect(await ops.rollback({ release: true, reason: 'it was not the policy' })).toMatchObject({ status: 200, body: { active: { digest: three }, rolled_back: null } })
+    expect(await mayCall(gateway)).toEqual(['three'])
+    const acts = (await ops.list<{ kind: string; from: { digest: string }; to: { digest: string } | null; by: object | null; reason: string }>('acts')).toReversed()
+    expect(acts.map(({ kind, from, to }) => [kind, from.digest, to?.digest])).toEqual([
+      ['rollback', two, one], ['resume', two, three], ['rollback', three, two], ['rollback', three, one], ['release', three, undefined], ['resume', three, three],
+    ])
+    expect(acts.map(({ by }) => by)).toEqual([0, 1, 0, 0, 0, 1].map((none) => (none === 1 ? null : { issuer: 'https://people.example', subject: 'olga', email: 'olga@example.com' })))
+  } finally {
+    await gateway.gateway.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('several processes go back together, and each of their callers is judged alike', async () => {
+  const gateway = await start(2, { 'policies/words/words.rego': policyFor('one') })
+  try {
+    const ops = api(gateway, operator)
+    const one = digestOf(await ops.view())
+    gateway.writePolicy('policies/words/words.rego', policyFor('two'))
+    const two = digestOf(await activeIs(gateway, (view) => digestOf(view) !== one))
+    expect(await ops.rollback({ digest: `bnd_${'0'.repeat(32)}`, reason: 'unknown' })).toMatchObject({ status: 404 })
+    expect(await ops.rollback({ digest: one, reason: 'two lets too much through' })).toMatchObject({ status: 200, body: { rolled_back: { from: two, by: { email: 'olga@example.com' } } } })
+    expect(await Promise.all([1, 2, 3, 4].map(() => mayCall(gateway)))).toEqual([['one'], ['one'], ['one'], ['one']])
+    expect(await ops.list('acts')).toMatchObject([{ kind: 'rollback', by: { subject: 'olga' }, from: { digest: two }, to: { digest: one } }])
+  } finally {
+    await gateway.close()
+  }
 })
