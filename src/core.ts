@@ -25,6 +25,7 @@ import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
 import { createEndpoint, type Resolved as ResolvedCaller } from './proxy/endpoint.ts'
 import { principalOf } from './proxy/session.ts'
+import { createNotices } from './proxy/notices.ts'
 import { createRejections } from './proxy/rejections.ts'
 import { createSessions } from './proxy/sessions.ts'
 import { createSseEndpoint } from './proxy/sse-endpoint.ts'
@@ -127,6 +128,8 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     tasks: createOwnTasks(clock, metrics.meters.unjudged),
   }
   const sessions = createSessions(rooms, { all: limits.sessions, perPrincipal: limits.sessions_per_person })
+  const notices = createNotices(sessions.all, rooms)
+  engine.watch(notices.changed)
   metrics.watchReplicas(() => [...upstreams].flatMap(([upstream, server]) => (server.replicas?.() ?? []).map((state) => ({ upstream, ...state }))))
   metrics.watchStore(() => store.state().writable)
   metrics.watch({ queued: () => store.state().queued, sessions: sessions.count })
@@ -211,6 +214,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
       closing = true
       clearInterval(sweeper)
       const ended = Promise.all(servers.map(closeServer))
+      notices.close()
       sessions.endStreams()
       await settle(() => sessions.isBusy() || member?.isBusy() === true, clock)
       await sessions.close()

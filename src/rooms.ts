@@ -16,6 +16,7 @@ import type { Recorder } from './record/recorder.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { rpcError } from './wire/answer.ts'
 import { callOf, keepListed, listOf, privateCaching } from './wire/call.ts'
+import { changeNotice, changesDeclared, changesGranted, declaresChanges, grantsChanges } from './wire/changes.ts'
 import { declaresTasks, offersTasks, onlyServed, withoutTasks } from './wire/discover.ts'
 import { progressTokenOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId } from './wire/envelope.ts'
 import { printJson, readJson, readText } from './wire/json.ts'
@@ -45,7 +46,7 @@ export function createRooms(parts: RoomParts): Rooms {
     wire: createWireRoom(parts),
     enforce,
     answers,
-    policy: { decide: engine.decide, active: () => engine.active()?.digest },
+    policy: { decide: engine.decide, active: () => engine.active()?.digest, watch: engine.watch },
     record,
     approvals: createApprovalRoom(parts.approvals, enforce.scan),
     meters, patience, clock, ids, logger,
@@ -61,6 +62,7 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
   keepListed,
   privateCaching,
   onlyServed, offersTasks, declaresTasks,
+  declaresChanges, changesDeclared, grantsChanges, changesGranted, changeNotice,
   withoutTasks: (request) => withEnvelope(request, withoutTasks(request.envelope)),
   withId, withProgressToken, withRequestId, withSubscriptionId, progressTokenOf, subscriptionIdOf,
   methodOf,

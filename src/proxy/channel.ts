@@ -18,6 +18,8 @@ export interface OwnAnswer {
 export interface Channel {
   /** Whether what is released can still come to the client: now, or when it comes back for it. */
   readonly reaches: boolean
+  /** Whether it is a stream of events on which more can be said. */
+  readonly streams: boolean
   /** Aborts when the client has left for good, or the gateway cut the response short. */
   readonly left: AbortSignal
   /** `of` says what the message belongs to, for a client that comes back for it. */
@@ -81,6 +83,7 @@ export function createChannel(options: ChannelOptions): ClientChannel {
   /** Counts the responses: what is still being said to an earlier one is not. */
   let turn = 0
   let replays = false
+  let streams = false
   /** Whether the client was given the id of any event. */
   let isNamed = false
   let keepAlive: NodeJS.Timeout | undefined
@@ -101,6 +104,7 @@ export function createChannel(options: ChannelOptions): ClientChannel {
     watched.on('error', () => undefined) // 'close' follows and tells it
   }
   const begin = () => {
+    streams = true
     response.writeHead(200, { ...options.headers?.(true), 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
     response.flushHeaders()
     keepAlive = setInterval(() => response.write(options.comment), keepAliveEvery).unref()
@@ -168,6 +172,9 @@ export function createChannel(options: ChannelOptions): ClientChannel {
     },
     get reaches() {
       return isOpen() || (isNamed && !over && !left.signal.aborted)
+    },
+    get streams() {
+      return streams && !over && channel.reaches
     },
     left: left.signal,
     async release(evaluated, of, status) {
@@ -238,6 +245,7 @@ export function createChannel(options: ChannelOptions): ClientChannel {
 /** For requests that the gateway makes itself: what comes back is read, never released. */
 export const createSilentChannel = (left: AbortSignal = new AbortController().signal): Channel => ({
   reaches: false,
+  streams: false,
   left,
   release: async () => undefined,
   answer: async () => undefined,

@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { KnownActor } from '../model.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import type { ClientChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import type { Resumed, StreamLog } from './outbox.ts'
+import { tellOwed } from './notices.ts'
 import { passStream } from './relay.ts'
 import { judgeAgain } from './replay.ts'
 import type { ClientSession } from './session.ts'
@@ -39,7 +41,8 @@ export async function listen(listener: Listener, rooms: Judge): Promise<Listened
   // Its client was lost a moment ago, and the server's stream is still read.
   if (listening !== undefined) {
     endsBy(listening.cut)
-    return void (await listening.resume(response, resumed?.seq ?? Number.MAX_SAFE_INTEGER, (said) => judgeAgain(said, session, actor, rooms)))
+    await listening.resume(response, resumed?.seq ?? Number.MAX_SAFE_INTEGER, (said) => judgeAgain(said, session, actor, rooms))
+    return void (await tellOwed(session, rooms))
   }
   return hearServer(listener, resumed, rooms)
 }
@@ -53,13 +56,16 @@ async function hearServer({ session, response, actor, open, endsBy }: Listener, 
   try {
     const from = resumed === undefined ? undefined : session.heard
     const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from }) })
-    if (reply.kind !== 'stream') return refusedBy(reply, session)
+    const refused = reply.kind === 'stream' ? undefined : refusedBy(reply, session)
+    if (refused !== undefined && !isOwnStream(refused, session)) return refused
     if (resumed === undefined) channel.stream()
     else {
       resumed.moveTo(channel)
       await channel.resume(response, resumed.seq, (said) => judgeAgain(said, session, actor, rooms))
     }
-    await passStream(reply.arrivals, { pending: undefined, channel }, session, rooms)
+    await tellOwed(session, rooms)
+    if (reply.kind === 'stream') await passStream(reply.arrivals, { pending: undefined, channel }, session, rooms)
+    else await once(abort.signal, 'abort')
     return undefined
   } catch (cause) {
     if (abort.signal.aborted) return undefined
@@ -73,6 +79,9 @@ async function hearServer({ session, response, actor, open, endsBy }: Listener, 
     if (session.listening === channel) session.listening = undefined
   }
 }
+
+/** Where the server offers no stream, the gateway's own news still have one: its greeting announced them. */
+const isOwnStream = ({ status }: WireRefusal, { hears }: ClientSession): boolean => status === 405 && hears !== undefined && hears.lists.length > 0
 
 function refusedBy(reply: { readonly kind: 'status' | 'json'; readonly status: number } | { readonly kind: 'accepted' }, session: ClientSession): WireRefusal {
   if (reply.kind === 'accepted') return refusal(405, 'the server offers no stream', { allow: 'POST, DELETE' })

@@ -33,6 +33,8 @@ export function track(request: Request, channel: Channel, { session, actor }: Fr
     answered: false,
     judgedBy: undefined,
     acknowledged: false,
+    hears: undefined,
+    giveBack: undefined,
     cancelled: false,
     heard: undefined,
     retry: undefined,

@@ -50,7 +50,7 @@ export function receiveValue(value: Json, session: ClientSession, { own, shared 
       return { kind: 'stray', message: { ...base, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }, detail: 'an answer that nobody waits for' }
     }
     const { request } = owner
-    const served = request.method === 'server/discover' ? discovered(rpc.envelope, request, rooms) : rpc.envelope
+    const served = request.method === 'server/discover' ? discovered(rpc.envelope, request, rooms) : request.method === 'initialize' ? rooms.wire.declaresChanges(rpc.envelope) : rpc.envelope
     const envelope = rpc.id === null ? served : rooms.wire.withId(served, request.id)
     const restored = rpc.kind === 'result' ? ownTasks(restoreSubscription(envelope, rpc.body, owner, rooms), request, session) : envelope
     const body = rpc.kind === 'result' ? objectAt(restored, 'result') : rpc.body
@@ -98,13 +98,17 @@ function receiveNotification(message: Notification, session: ClientSession, { ow
   const subscription = wire.subscriptionIdOf(message.body)
   const owner = (typeof subscription === 'string' ? session.pending.get(subscription) : undefined) ?? (shared ? undefined : own)
   if (own !== undefined && owner !== undefined && owner !== own) return { kind: 'stray', message, detail: 'news of another subscription' }
-  const restored = owner === undefined ? message : withParams(message, restoreSubscription(message.envelope, message.body, owner, { wire }))
+  const restored = owner === undefined ? message : withParams(message, grantedToo(restoreSubscription(message.envelope, message.body, owner, { wire }), owner, { wire }))
   return { kind: 'notification', message: restored, owner, exchange: owner?.exchange ?? own?.exchange }
 }
 
 // MCP 2026-07-28 basic/patterns/subscriptions: the subscription id is the JSON-RPC id of the listen request.
 const restoreSubscription = (envelope: JsonObject, body: JsonObject, owner: Pending, { wire }: Pick<Judge, 'wire'>): JsonObject =>
   wire.subscriptionIdOf(body) === owner.upstreamId ? wire.withSubscriptionId(envelope, owner.request.id) : envelope
+
+// The gateway itself tells that a list has changed when another policy shows another part of it.
+const grantedToo = (envelope: JsonObject, { request }: Pending, { wire }: Pick<Judge, 'wire'>): JsonObject =>
+  request.method === 'subscriptions/listen' && envelope['method'] === 'notifications/subscriptions/acknowledged' ? wire.grantsChanges(envelope, request.body) : envelope
 
 // A server that tells its callers apart by their credential takes all of the gateway's for one.
 function ownTasks(envelope: JsonObject, request: Request, session: ClientSession): JsonObject {

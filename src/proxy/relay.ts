@@ -13,7 +13,7 @@ import { readOn } from './read-on.ts'
 import { receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
-import { endIfRefused, isOutdated, isTooEarly } from './subscriptions.ts'
+import { endIfRefused, isOutdated, isTooEarly, noteGranted, notAllowedAnyMore } from './subscriptions.ts'
 import { passUnfolded } from './task-results.ts'
 import { counterKey, type ClientSession, type Pending } from './session.ts'
 
@@ -29,7 +29,7 @@ export async function relayRequest(evaluated: Evaluated<Request>, pending: Pendi
     const reply = await session.link.send(evaluated, sendOptions(evaluated.message, pending))
     await passReply(reply, pending, silence, session, rooms)
   } catch (cause) {
-    await answerFault(gaveUp(pending) ?? cause, pending, session, rooms)
+    if (pending.abort.signal.reason !== notAllowedAnyMore) await answerFault(gaveUp(pending) ?? cause, pending, session, rooms)
   } finally {
     silence?.end()
     rooms.meters.completed((performance.now() - pending.startedAt) / 1000)
@@ -131,7 +131,7 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   const passage = await passUnfolded(message, about, { closes: true, ...outcome }, session, rooms)
   owner.answered = true
   if (passage.kind === 'forward') {
-    if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session)
+    if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session, rooms)
     return channel.release(passage.evaluated, about, status)
   }
   const { decision } = passage.judged
@@ -141,11 +141,12 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
 const nextCursor = ({ nextCursor: cursor }: JsonObject) => (typeof cursor === 'string' ? cursor : undefined)
 
 // A greeting fixes the revision; a task is later judged as the call that made it.
-function adopt(message: Result, approval: GrantedApproval | undefined, session: ClientSession): void {
+function adopt(message: Result, approval: GrantedApproval | undefined, session: ClientSession, rooms: Judge): void {
   const { body } = message
   if (message.method === 'initialize' && session.era === 'legacy') {
     session.revision = body['protocolVersion'] as ClientSession['revision'] // `learn` refused any other
     session.greeting ??= { initialize: message.request, initialized: undefined }
+    session.hears ??= { lists: rooms.wire.changesDeclared(body), told: rooms.policy.active() }
     session.greeted = session.link.generation
   }
   const task = body['task']
@@ -183,8 +184,10 @@ async function passNotification(message: Notification, owner: Pending | undefine
     if (owner.answered) return recordOwnDenial(message, 'subscription_ended', 'its subscription is not allowed any more', 'dropped', about, true, rooms)
   }
   const passage = await passUnfolded(message, about, { closes: exchange === undefined, ...(where.pending?.internal !== undefined ? { outcome: 'dropped' as const } : {}) }, session, rooms)
-  if (passage.kind === 'forward') await where.channel.release(passage.evaluated, about)
-  else if (owner !== undefined) await endIfRefused(owner, session, rooms)
+  if (passage.kind === 'forward') {
+    if (owner !== undefined) noteGranted(passage.evaluated.message, owner, rooms)
+    await where.channel.release(passage.evaluated, about)
+  } else if (owner !== undefined) await endIfRefused(owner, session, rooms)
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))
 }
 

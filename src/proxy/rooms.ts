@@ -4,6 +4,7 @@ import type {
   Actor, ApprovalId, BundleDigest, Clock, Decision, Direction, Entry, Exchange, Finding, GrantedApproval, Ids, Json, JsonObject, KnownActor, Logger, Mask, Message, Question, Request,
   RequestId, Revision, Scan, SessionId, Sighting,
 } from '../model.ts'
+import type { ListName } from '../wire/changes.ts'
 import type { MethodFacts } from '../wire/methods.ts'
 import type { RpcMessage, RpcProblem } from '../wire/rpc.ts'
 import type { JsonProblem } from '../wire/json.ts'
@@ -30,6 +31,14 @@ export interface WireRoom {
   onlyServed(envelope: JsonObject): JsonObject
   /** … with the tasks that the gateway itself may give. */
   offersTasks(envelope: JsonObject): JsonObject
+  /** Of a server's greeting: with the changes of lists that the gateway itself tells. */
+  declaresChanges(envelope: JsonObject): JsonObject
+  /** The lists whose changes a greeting declares. */
+  changesDeclared(result: JsonObject): readonly ListName[]
+  /** Of an acknowledgement: with the changes of lists that were asked for. */
+  grantsChanges(envelope: JsonObject, asked: JsonObject): JsonObject
+  changesGranted(params: JsonObject): readonly ListName[]
+  changeNotice(list: ListName, subscription?: RequestId): JsonObject
   /** Whether a client can take a task in place of an answer. */
   declaresTasks(params: JsonObject): boolean
   withoutTasks(request: Request): Request
@@ -79,6 +88,8 @@ export interface AnswerRoom {
 export interface PolicyRoom {
   decide(question: Question): Promise<Decision>
   active(): BundleDigest | undefined
+  /** Told after another bundle was switched in; ends with what it gives back. */
+  watch(changed: () => void): () => void
 }
 
 export interface RecordRoom {

@@ -1,8 +1,15 @@
 import { idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Request, type Revision, type SessionId } from '../model.ts'
+import type { ListName } from '../wire/changes.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel, ClientChannel } from './channel.ts'
 import type { Earlier } from './legs.ts'
 import type { Outbox } from './outbox.ts'
+
+/** Which lists' changes a client is told of, and as of which bundle it knows them. */
+export interface Hearing {
+  readonly lists: readonly ListName[]
+  told: BundleDigest | undefined
+}
 
 /** A request of the client that a server is working on, or may still answer. */
 export interface Pending {
@@ -32,6 +39,10 @@ export interface Pending {
   judgedBy: BundleDigest | undefined
   /** Of a subscription: its acknowledgement has come. */
   acknowledged: boolean
+  /** … and what it granted. */
+  hears: Hearing | undefined
+  /** Gives back what it used up to be sent: it was not sent after all. */
+  giveBack: (() => Promise<void>) | undefined
   /** The client took it back: it waits for no answer. */
   cancelled: boolean
   /** The server's id of the last event of its stream: from there it can be asked for the rest. */
@@ -77,6 +88,8 @@ export interface ClientSession {
   readonly tasks: Map<string, { readonly request: Request; readonly approval: GrantedApproval | undefined }>
   readonly outbox: Outbox
   listening: ClientChannel | undefined
+  /** What its greeting announced. */
+  hears: Hearing | undefined
   /** The server's id of the last event that no request asked for. */
   heard: string | undefined
   /** What greeted the server, to greet it again when it was restarted. */

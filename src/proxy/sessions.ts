@@ -14,6 +14,7 @@ export interface Sessions {
   modern(input: OpenInput): ClientSession
   end(session: ClientSession): Promise<void>
   count(): number
+  all(): readonly ClientSession[]
   /** Whether any request is still being worked on. */
   isBusy(): boolean
   /** Ends the streams that no request asked for, and frees the callers that wait for an approval. */
@@ -62,7 +63,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     const now = rooms.clock()
     const session: ClientSession = {
       id: rooms.ids.session(), startedAt: now, principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
-      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret), listening: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
+      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret), listening: undefined, hears: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
     perPrincipal.set(principal, countOf(principal) + 1)
     rooms.record.openSession({ id: session.id, started_at: now, actor, upstream: upstream.name, revision, client })
@@ -121,6 +122,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     },
     end,
     count: () => legacy.size + modern.size,
+    all: () => [...legacy.values(), ...modern.values()],
     isBusy: () => [...legacy.values(), ...modern.values()].some(isWaiting),
     endStreams() {
       for (const session of [...legacy.values(), ...modern.values()]) {

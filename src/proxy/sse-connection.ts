@@ -42,12 +42,18 @@ export function createSseConnection({ principal, upstream }: Pick<SseConnection,
       get reaches() {
         return base.reaches
       },
+      get streams() {
+        return base.streams
+      },
       finish: () => undefined,
     },
     listening: {
       ...shared,
       get reaches() {
         return base.reaches
+      },
+      get streams() {
+        return base.streams
       },
       get isOpen() {
         return base.isOpen

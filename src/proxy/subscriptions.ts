@@ -1,4 +1,4 @@
-import type { Notification } from '../model.ts'
+import type { Decision, Json, Notification } from '../model.ts'
 import { judge, recordJudged, type About, type Judge } from './evaluate.ts'
 import { ownAnswer } from './own-answers.ts'
 import { tellCancelled } from './pending.ts'
@@ -13,21 +13,37 @@ export function isTooEarly(message: Notification, owner: Pending | undefined): b
   return !owner.acknowledged
 }
 
+/** What the acknowledgement grants is kept as it is told to the client. */
+export function noteGranted(message: Notification, owner: Pending, { wire, policy }: Judge): void {
+  if (message.method === acknowledges) owner.hears = { lists: wire.changesGranted(message.body), told: policy.active() }
+}
+
 /** True where a subscription was judged by another bundle than the one now active. */
 export const isOutdated = (owner: Pending | undefined, { policy }: Judge): owner is Pending => owner?.request.method === 'subscriptions/listen' && owner.judgedBy !== policy.active()
 
-/** A subscription that may not be had any more ends, and its client is told why. */
+/** Why the gateway itself stops to read what a server still says: the client has been told. */
+export const notAllowedAnyMore = new Error('not allowed any more')
+
+/** A subscription that may not be had any more ends, and its client is told why; so does a call that its caller may not make any more. */
 export async function endIfRefused(owner: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   const { request } = owner
-  if (request.method !== 'subscriptions/listen' || owner.answered) return
+  const isCall = request.method !== 'subscriptions/listen'
+  if (owner.answered || owner.internal !== undefined || (isCall && owner.judgedBy === rooms.policy.active())) return
   owner.judgedBy = rooms.policy.active()
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
   const { decision } = await judge(request, about, rooms)
-  if (decision.kind === 'allow' || decision.kind === 'mask') return
-  const envelope = rooms.answers.refusal(request, decision, { decisionId: owner.exchange, executed: false })
+  // Whether a call that runs may be asked is past; whether anything of it may be told is not.
+  if (owner.answered || decision.kind === 'allow' || decision.kind === 'mask' || (isCall && !isUnknown(decision))) return
+  const envelope = rooms.answers.refusal(request, decision, { decisionId: owner.exchange, executed: isCall })
   const message = ownAnswer(request, envelope)
   await recordJudged({ message, scan: rooms.enforce.scan(message.body), decision }, 'denied', true, about, rooms)
+  if (owner.answered) return
   owner.answered = true
-  if (session.link.saysCancelled) await tellCancelled({ requestId: request.id as never, reason: 'the subscription is not allowed any more', _meta: request.body['_meta'] ?? {} }, owner, session, rooms)
+  const reason = isCall ? 'the call is not allowed any more' : 'the subscription is not allowed any more'
+  // To an older server a stream that is not read on does not say it (MCP 2025-11-25 basic/transports).
+  if (session.link.saysCancelled || session.era === 'legacy') await tellCancelled({ requestId: request.id as Json, reason, ...(request.body['_meta'] === undefined ? {} : { _meta: request.body['_meta'] }) }, owner, session, rooms)
   await owner.channel.answer({ envelope })
+  owner.abort.abort(notAllowedAnyMore)
 }
+
+const isUnknown = ({ reasons }: Decision): boolean => reasons.some(({ rule }) => rule === 'sallyport/not_allowed')

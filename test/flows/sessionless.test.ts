@@ -4,13 +4,14 @@ import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-se
 const tools = () => ({ tools: [{ name: 'echo', inputSchema: { type: 'object' } }] })
 const echo = () => ({ content: [{ type: 'text', text: 'hi' }] })
 let noStream: number
+let capabilities: object
 let callStatus: number | undefined
 let sessionless: StubServer
 let forgetful: StubServer
 let gateway: TestGateway
 
 beforeAll(async () => {
-  const answer = mcpAnswers({ 'tools/list': tools, 'tools/call': echo }, '')
+  const answer = mcpAnswers({ 'tools/list': tools, 'tools/call': echo, initialize: ({ protocolVersion }) => ({ protocolVersion, capabilities, serverInfo: { name: 'stub', version: '1' } }) }, '')
   sessionless = await startStubServer((request, response) => {
     if (request.method === 'GET') return void response.writeHead(noStream).end()
     if (callStatus !== undefined && request.body.includes('tools/call')) return void response.writeHead(callStatus).end()
@@ -25,6 +26,7 @@ beforeAll(async () => {
 })
 beforeEach(() => {
   noStream = 405
+  capabilities = { tools: {} }
   callStatus = undefined
 })
 afterAll(async () => {
@@ -41,11 +43,16 @@ const open = async (upstream: string) => {
 }
 const call = { name: 'echo', arguments: {} }
 
-test.each([404, 405])('a server without sessions that answers GET with %d has no stream; the session goes on', async (status) => {
+test.each([404, 405])('a server without sessions that answers GET with %d has no stream, and without lists there is no news; the session goes on', async (status) => {
   noStream = status
+  capabilities = {}
   const { client, listen } = await open('sessionless')
   const refused = await listen()
   expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'POST, DELETE'])
+  capabilities = { tools: {} }
+  const own = await (await open('sessionless')).listen()
+  expect(own.status).toBe(200)
+  await own.body?.cancel()
   expect((await client.request('tools/call', call)).result).toEqual(echo())
 })
 
