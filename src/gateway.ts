@@ -1,7 +1,7 @@
 import { createPipeline, type Pipeline } from './bundle/pipeline/activate.ts'
 import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
-import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
+import { readPrepareOptions } from './bundle/pipeline/options.ts'
 import { createCore, type CoreOptions } from './core.ts'
 import { createMetricsServer, createServer, listenOn, urlOf } from './listening.ts'
 import type { Metrics } from './metrics.ts'
@@ -31,11 +31,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await core.close()
     throw error
   })
-  const opa = createOpa()
+  const opa = createOpa({ processes: 2 })
   const source = createPolicySource(settings, secrets, undefined, clock)
   const pipeline = createPipeline({
-    ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine, logger, clock,
-    source, custody: keeping.custody, freshness: keeping.freshness, onRun: ({ error }) => metrics.policyRun(error === undefined),
+    ...(await readPrepareOptions(settings)), opa, engine, logger, clock,
+    source, custody: keeping.custody, freshness: keeping.freshness, onRun: metrics.policyRun,
   })
   metrics.watchBundle(() => ageOf(pipeline, clock))
   metrics.watchSource(() => pipeline.status())

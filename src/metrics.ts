@@ -1,4 +1,4 @@
-import { AggregatorRegistry, Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import { Distribution } from './distribution.ts'
 import type { Meters } from './proxy/rooms.ts'
 
@@ -21,7 +21,7 @@ export interface Metrics {
   /** Records that could not be kept: what they were of was refused, or withheld. */
   readonly recordsRefused: (reason: string, count: number) => void
   readonly watchStore: (isWritable: () => boolean) => void
-  readonly policyRun: (ok: boolean) => void
+  readonly policyRun: (run: PolicyRun) => void
   readonly watch: (gauges: Gauges) => void
   readonly watchReplicas: (replicas: () => readonly ReplicaGauge[]) => void
   readonly watchBundle: (age: () => number | undefined) => void
@@ -33,8 +33,16 @@ export interface Metrics {
   snapshot(): Promise<Snapshot>
 }
 
+const stageSeconds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const seconds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30]
 
+/** What is counted of one run of the policy pipeline. */
+export interface PolicyRun {
+  readonly stages: readonly { readonly name: string; readonly ms: number; readonly ok: boolean }[]
+  readonly error?: string
+  readonly problems: readonly unknown[]
+  readonly warnings: readonly unknown[]
+}
 export interface SourceGauges {
   readonly source?: { readonly state: string; readonly age_ms: number }
   readonly rolled_back?: unknown
@@ -56,6 +64,9 @@ export function createMetrics(): Metrics {
   const batch = new Distribution({ name: 'sallyport_commit_records', help: 'Records in one group commit', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers })
   const refused = new Counter({ name: 'sallyport_records_refused_total', help: 'Records that could not be kept, by reason; what they were of was refused', labelNames: ['reason'], registers })
   const runs = new Counter({ name: 'sallyport_policy_runs_total', help: 'Policy builds by result', labelNames: ['result'], registers })
+  const stageTime = new Histogram({ name: 'sallyport_policy_stage_seconds', help: 'Time of a stage on the way from source to active policy', labelNames: ['stage'], buckets: stageSeconds, registers })
+  const stageFailures = new Counter({ name: 'sallyport_policy_stage_failures_total', help: 'Stages that kept new policies from becoming active', labelNames: ['stage'], registers })
+  const lastProblems = new Gauge({ name: 'sallyport_policy_problems', help: 'What the last run found, by level; any error means that the newest policies are not active', labelNames: ['level'], registers })
   unjudged.inc(0)
 
   // Children are looked up once: `labels()` hashes at each call.
@@ -82,7 +93,15 @@ export function createMetrics(): Metrics {
     watchStore(isWritable) {
       new Gauge({ name: 'sallyport_store_writable', help: '0 while nothing can be recorded', registers, aggregator: 'min', collect() { this.set(Number(isWritable())) } })
     },
-    policyRun: (ok) => runs.inc({ result: ok ? 'activated' : 'failed' }),
+    policyRun({ stages, error, problems, warnings }) {
+      runs.inc({ result: error === undefined ? 'activated' : 'failed' })
+      for (const { name, ms, ok } of stages) {
+        stageTime.observe({ stage: name }, ms / 1000)
+        stageFailures.inc({ stage: name }, Number(!ok))
+      }
+      lastProblems.set({ level: 'error' }, problems.length)
+      lastProblems.set({ level: 'warning' }, warnings.length)
+    },
     watch({ queued, sessions }) {
       gauge('sallyport_record_queue', 'Records waiting for a commit', queued)
       gauge('sallyport_sessions', 'Open sessions', sessions)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createPipeline } from './bundle/pipeline/activate.ts'
 import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
-import { readBuildOptions, shippedDetectors } from './bundle/options.ts'
+import { readPrepareOptions } from './bundle/pipeline/options.ts'
 import { detectorsOf, interrupted } from './core.ts'
 import { redactText } from './enforce/redact.ts'
 import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
@@ -55,11 +55,11 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     await rm(directory, { recursive: true, force: true })
     throw error
   })
-  const opa = createOpa()
+  const opa = createOpa({ processes: 2 })
   const source = createPolicySource(settings, secrets, undefined, clock)
   const pipeline = createPipeline({
-    ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])), opa, engine: pool, logger, clock,
-    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, onRun: ({ error }) => own.policyRun(error === undefined),
+    ...(await readPrepareOptions(settings)), opa, engine: pool, logger, clock,
+    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, onRun: own.policyRun,
   })
   own.watchBundle(() => ageOf(pipeline, clock))
   own.watchSource(() => pipeline.status())

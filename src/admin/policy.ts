@@ -14,10 +14,19 @@ interface Bundle {
   readonly commit?: string | undefined
   readonly order?: number | undefined
 }
+interface Found {
+  readonly stage: string
+  readonly file?: string
+  readonly row?: number
+  readonly col?: number
+  readonly code: string
+  readonly message: string
+  readonly remedy?: string
+}
 /** What the bundle pipeline tells of itself. */
 export interface PolicyStatus {
   readonly active?: { readonly digest: string; readonly revision: string; readonly commit?: string; readonly activated_at: string }
-  readonly last_run?: { readonly at: string; readonly stages: readonly { readonly name: string; readonly ms: number; readonly ok: boolean }[]; readonly error?: string }
+  readonly last_run?: { readonly at: string; readonly stages: readonly { readonly name: string; readonly ms: number; readonly ok: boolean }[]; readonly error?: string; readonly problems: readonly Found[]; readonly warnings: readonly Found[] }
   readonly rolled_back?: { readonly digest: string; readonly from: string; readonly at: number; readonly by: Doer | null; readonly reason: string }
   readonly source?: { readonly state: 'current' | 'alarm' | 'stale'; readonly age_ms: number }
 }
@@ -47,6 +56,8 @@ export interface PolicyDesk {
 const statuses = { unknown_bundle: 404, already_active: 409, not_usable: 409, not_rolled_back: 409, not_kept: 404 } as const
 const mostActs = 200
 
+const showFound = ({ stage, file, row, col, code, message, remedy }: Found) => ({ stage, file: file ?? null, row: row ?? null, col: col ?? null, code, message, remedy: remedy ?? null })
+
 export const showPolicy = ({ active, last_run, rolled_back, source }: PolicyStatus): PolicyView => ({
   active:
     active === undefined
@@ -55,7 +66,7 @@ export const showPolicy = ({ active, last_run, rolled_back, source }: PolicyStat
   last_run:
     last_run === undefined
       ? null
-      : { at: last_run.at, stages: last_run.stages.map(({ name, ms, ok }) => ({ name, ms, ok })), error: last_run.error ?? null },
+      : { at: last_run.at, stages: last_run.stages.map(({ name, ms, ok }) => ({ name, ms, ok })), error: last_run.error ?? null, problems: last_run.problems.map(showFound), warnings: last_run.warnings.map(showFound) },
   rolled_back: rolled_back === undefined ? null : { ...rolled_back, at: toTime(rolled_back.at) },
   source: source === undefined ? null : { state: source.state, age_seconds: source.age_ms / 1000 },
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { casesSettings, testsSettings } from './pipeline/settings.ts'
 import { rulesSettings } from './rules/settings.ts'
 import { commitsSettings, sourceSettings } from './source/settings.ts'
 import { bundleVerifySettings, maxAgeSettings } from './trust/settings.ts'
@@ -12,6 +13,8 @@ const verify = z.strictObject({
 export const policySettings = z.strictObject({
   source: sourceSettings,
   rules: rulesSettings.optional(),
+  tests: testsSettings.prefault({}).meta({ description: 'What is asked of the tests that a source brings. They run before every activation, by both evaluators.' }),
+  cases: casesSettings.optional(),
   verify: verify.optional(),
   max_age: maxAgeSettings.prefault({}).meta({ description: 'What happens when the source is out of reach, or what it says does not become active. The last good policy stays, at a restart too.' }),
 }).superRefine(({ source, verify }, context) => {

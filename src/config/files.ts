@@ -13,6 +13,11 @@ const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code
 const policyDirectory = (path: string): Promise<Found> =>
   readdir(path).then(() => undefined, error => ({ found: `nothing that can be read there (${codeOf(error)})`, expected: 'a directory with Rego files' }))
 
+const caseDirectory = async (path: string): Promise<Found> => {
+  const found = await policyDirectory(path)
+  return found && { ...found, expected: 'a directory with decision cases' }
+}
+
 const keyFile = async (file: string): Promise<Found> => {
   let text: string
   try {
@@ -65,6 +70,7 @@ export const findFileProblems = async (content: unknown, directory: string): Pro
   }
   if (valueAt(content, ['policy', 'source', 'kind']) === 'directory') await check(['policy', 'source', 'path'], policyDirectory)
   await check(['policy', 'rules'], readable)
+  await check(['policy', 'cases'], caseDirectory)
   for (const steps of fileSteps(valueAt(content, ['policy']), ['policy'])) await check(steps, readable)
   if (valueAt(content, ['store', 'kind']) === 'sqlite') await check(['store', 'path'], databaseFile)
   const issuers = valueAt(content, ['identity', 'issuers'])

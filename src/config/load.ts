@@ -107,8 +107,8 @@ const absoluteFiles = <T>(value: T, directory: string): T => {
 }
 
 const absolutePolicy = (policy: NonNullable<PartialSettings['policy']>, directory: string): typeof policy => {
-  const { source, rules } = policy
-  return { ...absoluteFiles(policy, directory), ...(rules === undefined ? {} : { rules: resolve(directory, rules) }), source: source.kind === 'directory' ? { ...source, path: resolve(directory, source.path) } : absoluteFiles(source, directory) }
+  const { source, rules, cases } = policy
+  return { ...absoluteFiles(policy, directory), ...(rules === undefined ? {} : { rules: resolve(directory, rules) }), ...(cases === undefined ? {} : { cases: resolve(directory, cases) }), source: source.kind === 'directory' ? { ...source, path: resolve(directory, source.path) } : absoluteFiles(source, directory) }
 }
 
 const absolute = (settings: PartialSettings, directory: string): PartialSettings => {

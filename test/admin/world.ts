@@ -21,7 +21,7 @@ export const people: { readonly [name: string]: KnownActor } = {
 const roles = { viewer: ['looking'], reviewer: ['oncall'], auditor: ['audit'], operator: [] }
 const status = {
   active: { digest: 'bnd_1', revision: 'r1', activated_at: '2026-11-21T00:00:00.000Z' },
-  last_run: { at: '2026-11-21T00:00:01.000Z', stages: [{ name: 'read', ms: 3, ok: true }, { name: 'build', ms: 9, ok: false }], error: 'rego/x.rego:1: no', problems: [] },
+  last_run: { at: '2026-11-21T00:00:01.000Z', stages: [{ name: 'read', ms: 3, ok: true }, { name: 'build', ms: 9, ok: false }], error: 'rego/x.rego:1: no', problems: [{ stage: 'build', file: 'rego/x.rego', row: 1, code: 'no', message: 'no' }], warnings: [] },
 }
 
 /** Nothing was ever kept. */

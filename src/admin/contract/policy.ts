@@ -4,6 +4,11 @@ import { page, time } from './shapes.ts'
 const doer = z.object({ issuer: z.string(), subject: z.string(), email: z.string().optional() })
 const bundle = { digest: z.string(), revision: z.string(), commit: z.string().nullable(), sequence: z.number().nullable() }
 
+const found = z.object({
+  stage: z.string(), file: z.string().nullable(), row: z.number().nullable(), col: z.number().nullable(),
+  code: z.string(), message: z.string(), remedy: z.string().nullable(),
+})
+
 export const policy = z.object({
   active: z
     .object({ digest: z.string(), revision: z.string(), commit: z.string().nullable(), activated_at: time })
@@ -14,6 +19,8 @@ export const policy = z.object({
       at: time,
       stages: z.array(z.object({ name: z.string(), ms: z.number(), ok: z.boolean() })).readonly(),
       error: z.string().nullable().describe('why the newest sources are not active'),
+      problems: z.array(found).readonly().describe('the same, one by one'),
+      warnings: z.array(found).readonly().describe('what did not keep them from becoming active'),
     })
     .nullable(),
   rolled_back: z

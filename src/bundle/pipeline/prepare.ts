@@ -4,6 +4,7 @@ import type { BuildOptions, BuiltBundle } from '../build.ts'
 import { readCases } from '../cases/read.ts'
 import type { DecisionCase } from '../cases/read.ts'
 import { judgeCases } from '../cases/judge.ts'
+import type { Lint } from '../lint/lint.ts'
 import type { StageRun } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { isTest } from '../source/sources.ts'
@@ -13,6 +14,7 @@ import { testProblems } from './test-problems.ts'
 import type { Progress } from './run.ts'
 
 export interface PrepareOptions extends BuildOptions {
+  readonly lint: Lint
   /** Percent of the lines that the tests must reach; no coverage is looked for where it is left out. */
   readonly coverage?: number
   /** A directory of decision cases beside those of the source. */
@@ -58,7 +60,13 @@ export const prepare = async (sources: Sources, options: PrepareOptions, progres
     progress.add(built.stages)
     return refuse(built.ok ? [] : built.problems)
   }
-  progress.add(before.filter(({ name }) => name !== 'fmt'))
+  const began = performance.now()
+  const linted = await options.lint.look(review.syntax, sources, options.detectors)
+  const linting = Math.round(performance.now() - began)
+  const errors = linted.filter(({ level }) => level === 'error').map(({ problem }) => problem)
+  progress.warn(linted.filter(({ level }) => level === 'warning').map(({ problem }) => problem))
+  progress.add(before.filter(({ name }) => name !== 'fmt').map((stage) => (stage.name === 'lint' ? { ...stage, ms: stage.ms + linting, ok: errors.length === 0 } : stage)))
+  if (errors.length > 0) return refuse(errors)
 
   // A file that is not formatted means the same, so in a gateway it is worth a word and no more.
   progress.warn(review.unformatted.map(unformatted))
