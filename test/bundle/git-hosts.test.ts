@@ -202,7 +202,7 @@ describe('where commits must be signed', () => {
   })
 
   test('one without signature, or of another signer, is refused at the stage verify', async () => {
-    expect(await read('main')).toMatchObject({ ok: false, problems: [{ stage: 'verify', code: 'commit_unsigned', remedy: expect.stringContaining('allowed_signers') }] })
+    expect(await read('main')).toMatchObject({ ok: false, problems: [{ stage: 'verify', code: 'commit_unsigned', remedy: expect.stringContaining('allowed_signers') }], stages: [{ name: 'fetch', ok: true }, { name: 'verify', ok: false }] })
     repository.push({}, { key: stranger.keyFile, branch: 'foreign' })
     expect(await read('foreign')).toMatchObject({ ok: false, problems: [{ stage: 'verify', code: 'commit_signer' }] })
   })

@@ -37,7 +37,8 @@ const active = (commit: string) => ({ digest: 'bnd_x', revision: commit, commit 
 
 test('a branch is read at its tip: policies, tests, data and schemas, and nothing that is hidden', async () => {
   const commit = repository.push({ ...base, 'policies/crm/crm_test.rego': 'package policies.crm_test\n', 'data.yaml': 'limit: 5\n', 'schemas/x.json': '{"type":"object"}', '.github/x.rego': 'package x', 'README.md': 'no policy' })
-  const { sources } = good(await sourceOf().read())
+  const { sources, stages } = good(await sourceOf().read())
+  expect(stages?.map(({ name, ok }) => [name, ok])).toEqual([['fetch', true], ['read', true]])
   expect(sources).toMatchObject({ revision: commit, commit, data: { limit: 5 }, schemas: { x: { type: 'object' } } })
   expect(sources.own).toEqual(['policies/crm/crm.rego', 'policies/crm/crm_test.rego'])
 })

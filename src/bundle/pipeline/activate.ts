@@ -1,5 +1,6 @@
 import type { BundleDigest, Clock, Logger } from '../../model.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
+import type { StageRun } from '../opa.ts'
 import type { Source, Watching } from '../source/source.ts'
 import type { Sources } from '../source/sources.ts'
 import type { Act } from '../trust/acts.ts'
@@ -92,7 +93,13 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
   const goingBack: GoingBack | undefined = custody === undefined ? undefined : createGoingBack({ custody, build: options, activate })
 
   const follow = async (progress: Progress): Promise<Run> => {
-    const read = await progress.stage('read', () => source.read(), ({ ok }) => ok)
+    const began = performance.now()
+    const whole = (ok: boolean): StageRun => ({ name: 'read', ms: Math.round(performance.now() - began), ok })
+    const read = await source.read().catch((fault: unknown) => {
+      progress.add([whole(false)])
+      throw fault
+    })
+    progress.add(read.stages ?? [whole(read.ok)])
     if (!read.ok) return progress.end(read.problems)
     progress.warn(read.warnings)
     const prepared = await prepare(read.sources, options, progress)

@@ -51,9 +51,14 @@ export const addRules = async (read: Read, { file, known }: RulesOptions): Promi
 /** A source with a file of rules beside it: what changes in either is told. */
 export const withRules = (source: Source, options: RulesOptions): Source => {
   const { file } = options
+  const read = async (): Promise<Read> => {
+    const own = await source.read()
+    const whole = await addRules(own, options)
+    return own.stages === undefined ? whole : { ...whole, stages: own.stages }
+  }
   const watch: Source['watch'] = (onChange, onCurrent) => {
     const watching = [source.watch?.(onChange, onCurrent), ...(file === undefined ? [] : [watchFile(file, { onChange })])]
     return { close: () => watching.forEach((one) => one?.close()) }
   }
-  return { ...source, read: async () => addRules(await source.read(), options), watch }
+  return { ...source, read, watch }
 }

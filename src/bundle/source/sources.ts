@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../model.ts'
 import { isData } from '../data.ts'
-import type { Modules } from '../opa.ts'
+import type { Modules, StageRun } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 
 /** Everything a bundle is built from. */
@@ -32,8 +32,12 @@ export interface Replaced {
   /** Names what the source itself brought, whatever library the gateway then had. */
   readonly content?: string
 }
+interface Timed {
+  /** What reading took, where it has parts: `fetch`, `verify` and `read`. */
+  readonly stages?: readonly StageRun[]
+}
 export type Read =
-  | {
+  | (Timed & {
       readonly ok: true
       readonly sources: Sources
       readonly warnings: readonly Problem[]
@@ -41,13 +45,13 @@ export type Read =
       readonly order?: number
       /** Why what was read may not take the place of the active bundle: it is older, or of another history. Undefined where it may. */
       readonly follows?: (active: Replaced) => Promise<string | undefined>
-    }
-  | {
+    })
+  | (Timed & {
       readonly ok: false
       readonly problems: readonly Problem[]
       /** What was read, where only policies are missing. */
       readonly without_policies?: Sources
-    }
+    })
 
 /** The member of `data` in which the build tells the library what it found out. */
 export const buildData = 'sallyport_build'

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import type { Problem } from '../../problem.ts'
+import type { StageRun } from '../../opa.ts'
+import type { Problem, Stage } from '../../problem.ts'
 import { createPoll } from '../poll.ts'
 import type { Poll } from '../poll.ts'
 import { sourcesOf } from '../read-directory.ts'
@@ -34,6 +35,17 @@ export interface GitSourceOptions {
 }
 
 type Step = { readonly ok: true; readonly read: Read } | { readonly ok: false; readonly failure: Failure }
+type Timed = <T>(name: Stage, work: () => Promise<T>, isFine: (result: T) => boolean) => Promise<T>
+const createTimes = (): { readonly stages: StageRun[]; readonly timed: Timed } => {
+  const stages: StageRun[] = []
+  const timed: Timed = async (name, work, isFine) => {
+    const began = performance.now()
+    const result = await work()
+    stages.push({ name, ms: Math.round(performance.now() - began), ok: isFine(result) })
+    return result
+  }
+  return { stages, timed }
+}
 const short = (commit: string): string => commit.slice(0, 12)
 
 /** Policies from a Git repository, by way of a bare copy that nothing is checked out of. */
@@ -58,14 +70,15 @@ export const createGitSource = (options: GitSourceOptions): Source => {
     })
 
   const refused = (...problems: readonly Problem[]): Read => ({ ok: false, problems })
-  const attempt = (isUncertain: boolean): Promise<Step> =>
+  const attempt = (isUncertain: boolean, timed: Timed): Promise<Step> =>
     withRepository(async (repository, place) => {
-      const fetched = await repository.fetch(isUncertain)
+      const fetched = await timed('fetch', () => repository.fetch(isUncertain), ({ ok }) => ok)
       if (!fetched.ok) return fetched
       const { commit } = fetched
-      const problem = options.allowedSigners === undefined ? undefined : await findSignatureProblem(place, commit, options.allowedSigners, closing.signal)
+      const { allowedSigners } = options
+      const problem = allowedSigners === undefined ? undefined : await timed('verify', () => findSignatureProblem(place, commit, allowedSigners, closing.signal), (found) => found === undefined)
       if (problem !== undefined) return { ok: true, read: refused(problem) }
-      const tree = await readTree(place, commit, options.folder, closing.signal)
+      const tree = await timed('read', () => readTree(place, commit, options.folder, closing.signal), (result) => result.kind === 'read' && result.problems.length === 0)
       if (tree.kind === 'failed') return { ok: false, failure: tree.failure }
       // Whatever else is wrong with it stays wrong until there is another commit.
       known = commit
@@ -77,13 +90,15 @@ export const createGitSource = (options: GitSourceOptions): Source => {
   const read = async (): Promise<Read> => {
     const isUncertain = known === undefined
     known = undefined
+    let { stages, timed } = createTimes()
     try {
-      let step = await attempt(isUncertain)
+      let step = await attempt(isUncertain, timed)
       if (!step.ok && isOfCopy(step.failure)) {
         await withRepository((repository) => repository.remove())
-        step = await attempt(false)
+        ;({ stages, timed } = createTimes())
+        step = await attempt(false, timed)
       }
-      return step.ok ? step.read : refused(problemOf(step.failure, hidden))
+      return { ...(step.ok ? step.read : refused(problemOf(step.failure, hidden))), stages }
     } catch (fault) {
       const { code, message } = fault as NodeJS.ErrnoException
       return refused(problemOf({ ok: false, why: 'failed', said: code === 'ENOSPC' ? 'No space left on device' : message }, hidden))
@@ -110,9 +125,9 @@ export const createGitSource = (options: GitSourceOptions): Source => {
       (poll = createPoll(options.poll, async () => {
         const before = known
         const now = before === undefined ? undefined : await withRepository((repository) => repository.look()).catch(() => undefined)
-        if (closing.signal.aborted || known !== before) return
-        // What cannot be told is told by reading: the status then says why.
-        if (now === undefined || now !== before) onChange()
+        if (closing.signal.aborted) return
+        // What cannot be told is told by reading: the status then says why. What is being read meanwhile may be older than this look.
+        if (now === undefined || now !== known) onChange()
         else onCurrent?.()
       })),
     look: () => poll?.look(),
