@@ -1,3 +1,4 @@
+import { activation, activationOfWorkers } from './activation.ts'
 import { bootMatrix } from './boot.ts'
 import type { Campaign } from './campaign.ts'
 import { clockSteps } from './clock.ts'
@@ -28,6 +29,8 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P10: judged,
   P12: failingEvaluator,
   P13: runaway,
+  P14: activation,
+  'P14-workers': activationOfWorkers,
   P16: same,
   P20: pendingApprovals,
   P23: isolated,

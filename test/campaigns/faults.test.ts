@@ -6,7 +6,7 @@ import { missing } from '../../scripts/faults/needs.ts'
 
 jest.setTimeout(180_000)
 
-describe.each(['P1', 'P3', 'P8'])('%s', (promise) => {
+describe.each(['P1', 'P3', 'P8', 'P14'])('%s', (promise) => {
   const { title, needs, run } = campaigns[promise]!
   const absent = missing(needs)
   const onThisMachine = absent.length === 0 ? test : test.skip
