@@ -62,6 +62,8 @@ export interface PipelineOptions extends PrepareOptions {
   readonly onRun?: (run: Run) => void
 }
 
+const retryAfter = 30_000
+
 export const createPipeline = (options: PipelineOptions): Pipeline => {
   const { source, engine, logger, clock, custody, freshness } = options
   let active: ActiveBundle | undefined
@@ -152,12 +154,15 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     return queued
   }
   const isCurrent = (): boolean => last !== undefined && (last.error === undefined || last.problems.every(({ code }) => code === 'rolled_back'))
+  /** Not what the source says, but something here, such as a full disk: it may be over, and the source will not say so. */
+  const wasFault = (): boolean => last?.problems.some(({ code }) => code === 'fault') === true
   const watching: Watching | undefined = source.watch?.(
     () => {
       if (!closed) void run()
     },
     () => {
       if (isCurrent()) freshness?.found()
+      else if (!closed && running === undefined && wasFault() && clock() - Date.parse(last?.at ?? '') >= retryAfter) void run()
     },
   )
   const noneKept: Done = { ok: false, code: 'unknown_bundle', message: 'no bundle is kept' }

@@ -117,6 +117,34 @@ test('what the engine refuses, and a source that breaks, leave the old bundle ac
   expect(refusing.status().active).toBeUndefined()
 })
 
+test('what failed here, not in the source, is tried again when the source still says the same', async () => {
+  const root = await directoryOf({ 'crm.rego': policyFor('support') })
+  let [now, full] = [Date.now(), true]
+  let current: () => void = () => undefined
+  const done: Run[] = []
+  const ended: (() => void)[] = []
+  const pipeline = createPipeline({
+    source: { read: () => createDirectorySource(root).read(), watch: (_, onCurrent = () => undefined) => ((current = onCurrent), { close: () => undefined }) },
+    engine: { activate: async () => (full ? Promise.reject(new Error('no space left on device')) : undefined) },
+    opa, logger: quiet, clock: () => now, capabilities: await opa.capabilities(), detectors: [], lint,
+    onRun: (run) => {
+      done.push(run)
+      for (const resolve of ended.splice(0)) resolve()
+    },
+  })
+  closing.push(() => pipeline.close())
+  await pipeline.run()
+  full = false
+  current() // too soon
+  now += 30_000
+  const next = new Promise<void>((resolve) => ended.push(resolve))
+  current()
+  await next
+  current() // it is well
+  expect(done.map(({ error }) => error !== undefined)).toEqual([true, false])
+  expect(pipeline.status().active).toBeDefined()
+})
+
 test('calls that come while one runs share the next', async () => {
   const root = await directoryOf({ 'crm.rego': policyFor('support') })
   const directory = createDirectorySource(root)
