@@ -27,7 +27,8 @@ export async function answerHeld(request: Request, decision: Parameters<typeof h
 export async function runApproved(held: Extract<Held, { kind: 'forward' }>, pending: Pending, about: About, rooms: Judge): Promise<void> {
   pending.approval = held.approval
   pending.leg = 0
-  return relayRequest(held.passage.evaluated, pending, about.session, rooms)
+  pending.giveBack = held.giveBack
+  return relayRequest(held.passage, pending, about.session, rooms)
 }
 
 /** Records what the gateway itself answers a held call, and gives it. */

@@ -55,7 +55,7 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
     if (endTurn === undefined) return await answerUnbegun(request, pending, about, rooms)
     pending.paused = false
     const passage = await passMessage(request, about, { closes: false, ...(earlier.claim === undefined ? {} : { claim: earlier.claim }) }, rooms)
-    if (passage.kind === 'forward') return await relayRequest(passage.evaluated, pending, session, rooms)
+    if (passage.kind === 'forward') return await relayRequest(passage, pending, session, rooms)
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)
     endTurn() // what waits for a reviewer costs nobody anything
     await answerHeld(passage.judged.message, passage.judged.decision, pending, about, rooms)
@@ -83,7 +83,9 @@ export async function handleNotification(rpc: Rpc<'notification'>, { session, ac
     return recordOwnDenial(base, 'nothing_to_cancel', 'no open request of this session has that id', 'dropped', { session, actor, exchange: rooms.ids.exchange() }, true, rooms)
   }
   const exchange = cancels?.exchange ?? rooms.ids.exchange()
-  const passage = await passMessage(base, { session, actor, exchange }, { closes: cancels === undefined }, rooms)
+  const about: About = { session, actor, exchange }
+  const closes = cancels === undefined
+  const passage = await passMessage(base, about, { closes }, rooms)
   if (passage.kind !== 'forward') return
   if (rpc.method === 'notifications/initialized' && session.greeting !== undefined) session.greeting.initialized = base
   if (cancels !== undefined) {
@@ -91,7 +93,7 @@ export async function handleNotification(rpc: Rpc<'notification'>, { session, ac
     if (!cancels.sent) return cancels.abort.abort()
     setTimeout(() => cancels.abort.abort(), answerAfterCancel).unref()
   }
-  await sendOnly(passage.evaluated, session, cancels === undefined ? {} : { cancelledId: cancels.upstreamId })
+  await sendOnly(passage, about, { closes, ...(cancels === undefined ? {} : { cancelledId: cancels.upstreamId }) }, rooms)
 }
 
 /** The client's reply to a request of the server. False where nobody asked. */
@@ -102,11 +104,12 @@ export async function handleReply(rpc: Rpc<'result' | 'error'>, { session, actor
   session.asked.delete(key)
   const { request, exchange } = asked
   const message: Result | ErrorAnswer = { direction: 'to_server', revision: session.revision, kind: rpc.kind, id: request.id, method: request.method, request, envelope: rpc.envelope, body: rpc.body }
-  const passage = await passMessage(message, { session, actor, exchange }, { closes: false }, rooms).catch((cause: unknown) => {
+  const about: About = { session, actor, exchange }
+  const passage = await passMessage(message, about, { closes: false }, rooms).catch((cause: unknown) => {
     session.asked.set(key, asked) // told 503, the client may reply again
     throw cause
   })
-  if (passage.kind === 'forward') await sendOnly(passage.evaluated, session)
-  else await answerServer(request, passage.judged, { session, actor, exchange }, rooms)
+  const refused = passage.kind === 'forward' ? await sendOnly(passage, about, { closes: false }, rooms) : passage
+  if (refused !== undefined) await answerServer(request, refused.judged, about, rooms)
   return true
 }

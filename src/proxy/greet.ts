@@ -1,6 +1,6 @@
 import type { From } from './calls.ts'
 import { createSilentChannel } from './channel.ts'
-import type { Judge } from './evaluate.ts'
+import type { About, Judge } from './evaluate.ts'
 import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
 import { relayRequest } from './relay.ts'
@@ -32,8 +32,9 @@ async function greetNow(greeting: NonNullable<ClientSession['greeting']>, { sess
   const pending = track(greeting.initialize, createSilentChannel(), { session, actor }, rooms, { internal: () => undefined })
   const passage = await passMessage(greeting.initialize, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
   if (passage.kind !== 'forward') return forget(pending, session)
-  await relayRequest(passage.evaluated, pending, session, rooms)
+  await relayRequest(passage, pending, session, rooms)
   if (greeting.initialized === undefined) return
-  const notice = await passMessage(greeting.initialized, { session, actor, exchange: rooms.ids.exchange() }, { closes: true }, rooms)
-  if (notice.kind === 'forward') await sendOnly(notice.evaluated, session)
+  const about: About = { session, actor, exchange: rooms.ids.exchange() }
+  const notice = await passMessage(greeting.initialized, about, { closes: true }, rooms)
+  if (notice.kind === 'forward') await sendOnly(notice, about, { closes: true }, rooms)
 }

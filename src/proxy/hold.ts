@@ -13,7 +13,7 @@ export const stopping = 'the gateway is shutting down'
 
 /** How a held call ends: it may be sent, or the caller is told why not. */
 export type Held =
-  | { readonly kind: 'forward'; readonly passage: Extract<Passage<Request>, { kind: 'forward' }>; readonly approval: GrantedApproval }
+  | { readonly kind: 'forward'; readonly passage: Extract<Passage<Request>, { kind: 'forward' }>; readonly approval: GrantedApproval; readonly giveBack: () => Promise<void> }
   | { readonly kind: 'refused'; readonly decision: Decision; readonly approval: ApprovalRow | undefined }
   /** The wait is over before the reviewers answered: the same call, made again, goes on waiting. `round`: how often it was told so, this time included. */
   | { readonly kind: 'pending'; readonly decision: NeedsApproval; readonly approval: ApprovalRow; readonly round: number }
@@ -46,8 +46,9 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
       return { kind: 'refused', decision: ownDenial(decision, 'approval_void', 'the tool changed since it was approved'), approval: row }
     }
     const approval = rooms.approvals.grantOf(row)
-    const passage = await passMessage(stored, { ...about, approval }, { closes: false, claim: { take: () => rooms.approvals.consume(row.id), giveBack: () => rooms.approvals.giveBack(row) } }, rooms)
-    if (passage.kind === 'forward') return { kind: 'forward', passage, approval }
+    const giveBack = () => rooms.approvals.giveBack(row)
+    const passage = await passMessage(stored, { ...about, approval }, { closes: false, claim: { take: () => rooms.approvals.consume(row.id), giveBack } }, rooms)
+    if (passage.kind === 'forward') return { kind: 'forward', passage, approval, giveBack }
     if (passage.kind === 'refused' && isUsed(passage.judged.decision)) return { kind: 'refused', decision: passage.judged.decision, approval: row }
     await rooms.approvals.end(row.id, 'void')
     if (passage.kind === 'refused') return { kind: 'refused', decision: passage.judged.decision, approval: row }

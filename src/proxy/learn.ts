@@ -37,7 +37,7 @@ async function learn(method: string, because: Request, { session, actor }: From,
     const pending = track(request, createSilentChannel(), { session, actor }, rooms, { internal: (answer) => (next.cursor = answer) })
     const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
     if (passage.kind !== 'forward') return forget(pending, session)
-    await relayRequest(passage.evaluated, pending, session, rooms)
+    await relayRequest(passage, pending, session, rooms)
     if (next.cursor === undefined) return
     cursor = next.cursor
   }

@@ -1,7 +1,7 @@
 import type { Json, JsonObject, Notification, Request } from '../model.ts'
 import type { From } from './calls.ts'
 import type { Channel } from './channel.ts'
-import type { Judge } from './evaluate.ts'
+import type { About, Judge } from './evaluate.ts'
 import type { Earlier } from './legs.ts'
 import { passMessage } from './pipeline.ts'
 import { sendOnly } from './send.ts'
@@ -64,8 +64,9 @@ function cancelWithClient(pending: Pending, session: ClientSession, rooms: Judge
 export async function tellCancelled(params: JsonObject, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   const envelope = { jsonrpc: '2.0', method: 'notifications/cancelled', params }
   const message: Notification = { direction: 'to_server', revision: session.revision, kind: 'notification', method: 'notifications/cancelled', envelope, body: params }
-  const passage = await passMessage(message, { session, actor: pending.actor, exchange: pending.exchange }, { closes: false }, rooms)
-  if (passage.kind === 'forward') await sendOnly(passage.evaluated, session, { cancelledId: pending.upstreamId })
+  const about: About = { session, actor: pending.actor, exchange: pending.exchange }
+  const passage = await passMessage(message, about, { closes: false }, rooms)
+  if (passage.kind === 'forward') await sendOnly(passage, about, { closes: false, cancelledId: pending.upstreamId }, rooms)
 }
 
 export function forget(pending: Pending, session: ClientSession): void {

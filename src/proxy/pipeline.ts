@@ -13,6 +13,8 @@ export interface PassOptions {
   readonly closes: boolean
   /** Recorded in place of `forwarded`, for messages that only the gateway itself reads. */
   readonly outcome?: Outcome
+  /** It passed before, was not sent, and is judged anew: its record says so. */
+  readonly replaces?: boolean
   /** What lets the message pass once only. */
   readonly claim?: Claim
 }
@@ -31,7 +33,7 @@ export interface Claim {
 export async function passMessage<M extends Message>(message: M, about: About, options: PassOptions, rooms: Judge): Promise<Passage<M>> {
   const { claim } = options
   let taken = false
-  let replaces = false
+  let replaces = options.replaces === true
   let passes = false
   try {
     for (;;) {

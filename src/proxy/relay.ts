@@ -1,14 +1,15 @@
 import { GatewayError } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
-import { idKey, type ErrorAnswer, type Evaluated, type ExchangeId, type GrantedApproval, type JsonObject, type Notification, type Request, type Result } from '../model.ts'
+import { idKey, type Decision, type ErrorAnswer, type ExchangeId, type GrantedApproval, type JsonObject, type Notification, type Request, type Result } from '../model.ts'
 import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
+import { answerRefused } from './answer-refused.ts'
 import type { Channel } from './channel.ts'
-import type { About, Judge } from './evaluate.ts'
+import { recordJudged, type About, type Judge } from './evaluate.ts'
 import { answerFault, answerStatus } from './faults.ts'
 import { keepLeg } from './legs.ts'
-import { recordOwnDenial } from './own-answers.ts'
+import { ownAnswer, recordOwnDenial } from './own-answers.ts'
 import { forget } from './pending.ts'
-import { passMessage } from './pipeline.ts'
+import { passMessage, type Passage } from './pipeline.ts'
 import { readOn } from './read-on.ts'
 import { receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
@@ -21,13 +22,11 @@ import { counterKey, type ClientSession, type Pending } from './session.ts'
 const over = new Error('the exchange is over')
 
 /** Sends a judged request and passes on whatever the server sends until it is answered. Faults become answers. */
-export async function relayRequest(evaluated: Evaluated<Request>, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+export async function relayRequest(passage: Forward, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   const silence = watchSilence(pending, rooms.patience.silence)
   try {
-    pending.sent = true
-    pending.judgedBy = evaluated.bundle
-    const reply = await session.link.send(evaluated, sendOptions(evaluated.message, pending))
-    await passReply(reply, pending, silence, session, rooms)
+    const reply = await sendRequest(passage, pending, session, rooms)
+    if (reply !== undefined) await passReply(reply, pending, silence, session, rooms)
   } catch (cause) {
     if (pending.abort.signal.reason !== notAllowedAnyMore) await answerFault(gaveUp(pending) ?? cause, pending, session, rooms)
   } finally {
@@ -36,6 +35,39 @@ export async function relayRequest(evaluated: Evaluated<Request>, pending: Pendi
     pending.abort.abort(over) // whatever the server still sends, nobody reads
     forget(pending, session)
   }
+}
+
+type Forward = Extract<Passage<Request>, { kind: 'forward' }>
+
+/** Where another bundle became active before the first byte, the request is judged again. Undefined where it then may not be sent, and its caller was told. */
+async function sendRequest(passage: Forward, pending: Pending, session: ClientSession, rooms: Judge): Promise<Reply | undefined> {
+  const about: About = { session, exchange: pending.exchange, actor: pending.actor, approval: pending.approval }
+  for (let current = passage; ; ) {
+    const { message, bundle } = current.evaluated
+    pending.sent = true
+    pending.judgedBy = bundle
+    const reply = await session.link.send(current.evaluated, { ...sendOptions(message, pending), isCurrent: () => rooms.policy.active() === bundle })
+    if (reply.kind !== 'outdated') return reply
+    pending.sent = false
+    const next = await passMessage(current.judged.message, about, { closes: false, replaces: true }, rooms)
+    if (next.kind !== 'forward') return answerUnsent(next, pending, about, rooms)
+    current = next
+  }
+}
+
+async function answerUnsent({ kind, judged }: Exclude<Passage<Request>, Forward>, pending: Pending, about: About, rooms: Judge): Promise<undefined> {
+  const { request } = pending
+  await pending.giveBack?.()
+  pending.answered = true
+  if (pending.internal !== undefined) return
+  if (kind === 'refused') return void (await answerRefused(request, judged.decision, pending, rooms))
+  // It was about to be sent: who makes it again is held as any call is.
+  const detail = 'the policies changed while the call was on its way to the server, and now ask for an approval: make the same call again'
+  const decision: Decision = { kind: 'deny', reasons: [{ code: 'judged_again', message: detail, rule: 'sallyport/judged_again' }], risk: judged.decision.risk, listed: [], bundle: judged.decision.bundle, mask: [] }
+  const envelope = rooms.answers.refusal(request, decision, { decisionId: pending.exchange, executed: false })
+  const message = ownAnswer(request, envelope)
+  await recordJudged({ message, scan: rooms.enforce.scan(message.body), decision }, 'answered', true, about, rooms)
+  await pending.channel.answer({ envelope })
 }
 
 const sendOptions = ({ body }: Request, pending: Pending) => ({

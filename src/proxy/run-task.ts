@@ -78,7 +78,8 @@ export async function runTask(task: OwnTask, params: Request, { session, actor }
   try {
     const passage = decision === undefined ? await passMessage(request, about, { closes: false, ...(once === undefined ? {} : { claim: once }) }, rooms) : undefined
     if (passage?.kind === 'forward') {
-      await relayRequest(passage.evaluated, pending, session, rooms)
+      pending.giveBack = once?.giveBack
+      await relayRequest(passage, pending, session, rooms)
       return await goOn(task, { session, actor }, mirror, rooms)
     }
     if (passage?.kind === 'refused') return tellRefused(task, passage.judged.decision, about, rooms)

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { GatewayError } from '../errors.ts'
+import { createInput, type Line } from './child-input.ts'
 
 export interface ChildOptions {
   readonly command: string
@@ -20,16 +20,14 @@ export interface ChildEvents {
   readonly drained: () => void
 }
 export interface Child {
-  /** Rejects where the child cannot be written to. */
-  write(line: string): Promise<void>
+  /** One line after the other; `mayBegin` is asked when its turn has come, right before its first byte. */
+  write(line: string, mayBegin: () => boolean): Line
   pause(): void
   resume(): void
   /** Closes stdin, waits, then SIGTERM, then SIGKILL (basic/lifecycle, "Shutdown", stdio), to all that it started itself too. */
   stop(): Promise<void>
 }
 
-/** A child that does not read holds at most this of what it was sent. */
-const mostUnread = 8 * 1024 * 1024
 /** What a child wrote before it stopped is read for this long: one of its own children may keep its output open. */
 const lastWords = 1000
 
@@ -74,6 +72,7 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
     child.once('close', drained)
   })
   child.stdin.on('error', () => undefined) // the exit that follows tells it
+  const input = createInput(child.stdin, options.command)
   readLines(child.stdout, options.maxLine, (line) => !over && on.line(line), () => {
     endGroup(child, 'SIGKILL')
     drained()
@@ -81,15 +80,11 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
   readLines(child.stderr, 64 * 1024, on.complaint)
 
   return {
-    write: (line) =>
-      new Promise((resolve, reject) => {
-        if (child.stdin.writableLength > mostUnread) return reject(new GatewayError('upstream_unreachable', { detail: `${options.command} does not read what it is sent` }))
-        child.stdin.write(`${line}\n`, (cause) => (cause ? reject(new GatewayError('upstream_broken', { cause })) : resolve()))
-      }),
+    write: (line, mayBegin) => input.write(line, mayBegin),
     pause: () => child.stdout.pause(),
     resume: () => child.stdout.resume(),
     async stop() {
-      child.stdin.end()
+      input.end()
       child.stdout.resume()
       const terminate = setTimeout(() => endGroup(child, 'SIGTERM'), 1000)
       const kill = setTimeout(() => endGroup(child, 'SIGKILL'), 3000)

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Pool, type Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
-import { faultOf, idleFor, tlsOptions, type ExchangeInput, type ExchangeOutput, type ExchangeWith, type TlsIdentity } from './exchange.ts'
+import { faultOf, idleFor, Outdated, tlsOptions, type ExchangeInput, type ExchangeOutput, type ExchangeWith, type TlsIdentity } from './exchange.ts'
 import { PushedBody } from './pushed-body.ts'
 
 /** Calls: a pool of sockets, one exchange on each at a time. */
@@ -22,12 +22,14 @@ export function createPooledExchange(url: string, tls?: TlsIdentity): { exchange
 
 class OneExchange implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal
+  readonly #mayBegin: (() => boolean) | undefined
   readonly #resolve: (output: ExchangeOutput) => void
-  readonly #reject: (fault: GatewayError) => void
+  readonly #reject: (fault: GatewayError | Outdated) => void
   #controller: Dispatcher.DispatchController | undefined
   #body: PushedBody | undefined
 
-  constructor({ signal }: ExchangeInput, resolve: (output: ExchangeOutput) => void, reject: (fault: GatewayError) => void) {
+  constructor({ signal, mayBegin }: ExchangeInput, resolve: (output: ExchangeOutput) => void, reject: (fault: GatewayError | Outdated) => void) {
+    this.#mayBegin = mayBegin
     this.#signal = signal
     this.#resolve = resolve
     this.#reject = reject
@@ -40,7 +42,9 @@ class OneExchange implements Dispatcher.DispatchHandler {
     if (this.#controller === undefined) this.onResponseError(undefined, reason)
   }
 
+  // undici calls it when it has a connection, in the same turn in which it writes; what it throws keeps it from writing.
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#mayBegin?.() === false) throw new Outdated()
     this.#controller = controller
     if (this.#signal.aborted) controller.abort(new Error('aborted'))
   }
@@ -64,6 +68,7 @@ class OneExchange implements Dispatcher.DispatchHandler {
     this.#signal.removeEventListener('abort', this.#abort)
     this.#body?.fail(error)
     if (this.#body !== undefined) return
+    if (error instanceof Outdated) return this.#reject(error)
     this.#reject(error.code === 'UND_ERR_HEADERS_TIMEOUT' ? new GatewayError('upstream_timeout') : faultOf(error, this.#signal, this.#controller === undefined))
   }
 }

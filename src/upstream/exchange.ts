@@ -7,6 +7,8 @@ export interface ExchangeInput {
   readonly body?: string
   /** Path and query in place of those of the server's URL. */
   readonly path?: string
+  /** Asked when a connection is there, at the moment of the first byte; where it says no, nothing is sent and `Outdated` is thrown. */
+  readonly mayBegin?: () => boolean
   readonly signal: AbortSignal
   /** Milliseconds until the server's response head; 0 waits for ever. */
   readonly headersTimeout: number
@@ -28,6 +30,9 @@ export interface ExchangeOutput {
  * nothing was sent for certain, `upstream_broken` when it may have been, `upstream_timeout`.
  */
 export type ExchangeWith = (input: ExchangeInput) => Promise<ExchangeOutput>
+
+/** Nothing was sent: it was not to be sent any more. */
+export class Outdated extends Error {}
 
 /** What a TLS connection is made with, as PEM. The server is verified, always: by `ca` in place of the public authorities, where it is given. */
 export interface TlsIdentity {

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { JsonObject, Message, Revision } from '../model.ts'
-import type { AnswerBody, ExchangeOutput } from './exchange.ts'
+import { Outdated, type AnswerBody, type ExchangeOutput } from './exchange.ts'
 import { credentialHeader, credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
 import { createReplicas, isRefusal, type Replica } from './replicas.ts'
 import type { Arrival, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
@@ -66,7 +66,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
         return session !== undefined
       },
       saysCancelled: false,
-      async send(evaluated, { headers, signal, ...own }) {
+      async send(evaluated, { headers, signal, isCurrent, ...own }) {
         const { message } = evaluated
         const greets = message.kind === 'request' && message.method === 'initialize'
         if (greets) session = undefined
@@ -81,11 +81,13 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
             ...credential,
           },
           body: options.print(message, own),
+          mayBegin: isCurrent,
           signal,
           headersTimeout: options.headersTimeout,
         } as const
         const attempt = (replica: Replica) => replica.calls(input)
-        const answer = await (greets ? greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : atHome(attempt, signal))
+        const answer = await (greets ? greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : atHome(attempt, signal)).catch(unlessOutdated)
+        if (answer === undefined) return { kind: 'outdated' }
         if (greets) {
           session = single(answer.headers['mcp-session-id']) || undefined
           negotiated = undefined
@@ -122,6 +124,10 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
     replicas: replicas.state,
     close: async () => replicas.close(),
   }
+}
+
+const unlessOutdated = (cause: unknown): undefined => {
+  if (!(cause instanceof Outdated)) throw cause
 }
 
 const single = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)

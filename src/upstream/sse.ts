@@ -1,11 +1,11 @@
 import { GatewayError } from '../errors.ts'
 import type { Logger } from '../model.ts'
-import type { AnswerBody } from './exchange.ts'
+import { Outdated, type AnswerBody } from './exchange.ts'
 import { credentialHeader, credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike, type SseReader } from './http-server.ts'
 import { createFlow } from './queue.ts'
 import { createReplicas, type Replica } from './replicas.ts'
 import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
-import type { Reply, Upstream, UpstreamLink } from './upstream.ts'
+import type { Reply, Sent, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface SseUpstreamOptions extends HttpServer {
   /** Milliseconds until the server's response heads, its endpoint, and the first message about a request. */
@@ -96,16 +96,21 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
     }
 
     /** Resolves with the HTTP status where the server refused the message. */
-    const post = async (target: Run, body: string, signal: AbortSignal): Promise<number | undefined> => {
+    const post = async (target: Run, body: string, signal: AbortSignal, mayBegin: () => boolean): Promise<number | 'outdated' | undefined> => {
       const { replica, path } = await target.opened
       const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'accept-encoding': 'identity', ...credential }
-      const answer = await replica.calls({ method: 'POST', path, headers, body, signal, headersTimeout: options.answerTimeout })
+      const answer = await replica.calls({ method: 'POST', path, headers, body, mayBegin, signal, headersTimeout: options.answerTimeout }).catch((cause: unknown) => {
+        if (cause instanceof Outdated) return undefined
+        throw cause
+      })
+      if (answer === undefined) return 'outdated'
       await discard(answer.body)
       if (answer.status === 401 || answer.status === 403) throw credentialRefused(answer.status)
       return answer.status < 300 ? undefined : answer.status
     }
     /** By its 404 the server no longer knows the connection that its stream still seems to be. */
-    const refused = (target: Run, status: number): Reply => {
+    const refused = (target: Run, status: number | 'outdated'): Sent => {
+      if (status === 'outdated') return { kind: 'outdated' }
       if (status === 404) lose(target, 'the server no longer knows the session')
       return { kind: 'status', status }
     }
@@ -117,7 +122,7 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
         if (run === undefined && !closed) running()
         return generation
       },
-      async send(evaluated, { signal, ...own }): Promise<Reply> {
+      async send(evaluated, { signal, isCurrent, ...own }): Promise<Sent> {
         if (signal.aborted) throw new GatewayError('upstream_unreachable', { detail: 'aborted before it was sent' })
         const { message } = evaluated
         const target = running()
@@ -127,14 +132,14 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
         const body = options.print(message, own)
         const { id, progressToken } = own
         if (message.kind !== 'request' || id === undefined) {
-          const status = await post(target, body, signal)
+          const status = await post(target, body, signal, isCurrent)
           return status === undefined ? { kind: 'accepted' } : refused(target, status)
         }
         const expected = target.board.expect({ id, progressToken, signal })
-        const posted = post(target, body, signal).catch((fault: Error) => void expected.fail(fault))
+        const posted = post(target, body, signal, isCurrent).catch((fault: Error) => void expected.fail(fault))
         // Some servers accept a message only when they have answered it.
         const status = await Promise.race([posted, expected.touched])
-        if (typeof status !== 'number') return { kind: 'stream', streams: false, arrivals: expected.items }
+        if (status === undefined) return { kind: 'stream', streams: false, arrivals: expected.items }
         expected.fail(new GatewayError('upstream_broken', { detail: `the message was refused (${status})` }))
         return refused(target, status)
       },

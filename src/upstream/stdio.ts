@@ -3,7 +3,7 @@ import type { Logger, Message } from '../model.ts'
 import { startChild, type Child } from './child.ts'
 import { createFlow } from './queue.ts'
 import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
-import type { OwnIds, Reply, Upstream, UpstreamLink } from './upstream.ts'
+import type { OwnIds, Reply, Sent, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface StdioUpstreamOptions {
   readonly name: string
@@ -104,18 +104,24 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
         if (run === undefined && !closed) running()
         return generation
       },
-      async send(evaluated, { signal, ...own }): Promise<Reply> {
+      async send(evaluated, { signal, isCurrent, ...own }): Promise<Sent> {
         if (signal.aborted) throw new GatewayError('upstream_unreachable', { detail: 'aborted before it was sent' })
         const { id, progressToken } = own
         const target = running()
         const { message } = evaluated
         const line = options.print(message, own)
+        // Whoever does not wait any more sends nothing: of a line that has not begun, nothing is lost.
+        const { begun, written } = target.child.write(line, () => !signal.aborted && isCurrent())
         if (message.kind !== 'request' || id === undefined) {
-          await Promise.race([target.child.write(line), new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))])
-          return { kind: 'accepted' }
+          const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+          return { kind: (await Promise.race([written, aborted])) === false ? 'outdated' : 'accepted' }
         }
         const expected = target.board.expect({ id, progressToken, signal })
-        target.child.write(line).catch(expected.fail)
+        written.catch(expected.fail)
+        if ((await Promise.race([begun, expected.touched])) === false) {
+          expected.fail(new GatewayError('upstream_unreachable', { detail: 'it was not sent' }))
+          return { kind: 'outdated' }
+        }
         return { kind: 'stream', streams: false, arrivals: expected.items }
       },
       listen: async ({ signal }): Promise<Reply> => ({ kind: 'stream', streams: true, arrivals: running().board.listen(signal) }),

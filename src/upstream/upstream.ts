@@ -26,6 +26,9 @@ export type Reply =
   /** An HTTP status without a JSON-RPC message, such as 404 for a dead session or 405 where there is no GET stream. */
   | { readonly kind: 'status'; readonly status: number }
 
+/** … or that nothing was sent: the message was not current any more when its first byte was due. */
+export type Sent = Reply | { readonly kind: 'outdated' }
+
 /** Everything a client may send a server. */
 export type ToServer = Request | Notification | Result | ErrorAnswer
 
@@ -41,6 +44,8 @@ export interface OwnIds {
 export interface SendOptions extends OwnIds {
   /** Mirrored arguments (`Mcp-Param-*`, MCP 2026-07-28, basic/transports/streamable-http). */
   readonly headers?: { readonly [name: string]: string }
+  /** Asked at the moment of the first byte, whatever had to be waited for until then: whether what was judged may still be sent. */
+  readonly isCurrent: () => boolean
   /** Aborts the exchange with the server. */
   readonly signal: AbortSignal
 }
@@ -53,7 +58,7 @@ export interface UpstreamLink {
   readonly hasSession: boolean
   /** Whether a cancellation has to be said as a message; else aborting the exchange is enough. */
   readonly saysCancelled: boolean
-  send(message: Evaluated<ToServer>, options: SendOptions): Promise<Reply>
+  send(message: Evaluated<ToServer>, options: SendOptions): Promise<Sent>
   /** The server's stream of messages that no request asked for; `from` resumes after that event id of the server's. */
   listen(options: { readonly signal: AbortSignal; readonly revision: Revision; readonly from?: string }): Promise<Reply>
   close(): Promise<void>
