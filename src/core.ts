@@ -6,6 +6,7 @@ import type { Webhook } from './admin/webhook.ts'
 import type { PolicyDesk, PolicyStatus } from './admin/policy.ts'
 import { createApp } from './app.ts'
 import { createApprovals } from './approval/approval.ts'
+import { createShadow, type Shadow } from './bundle/compare/shadow.ts'
 import { openDelivery } from './bundle/source/webhook.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
@@ -78,6 +79,8 @@ export interface Member {
 export interface Core {
   readonly app: RequestListener
   readonly engine: PolicyEngine
+  /** Where a second bundle is configured. */
+  readonly shadow: Shadow | undefined
   readonly metrics: Metrics
   readonly logger: Logger
   /** An approval changed in another process; without an id, any may have. */
@@ -104,6 +107,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
   const engine = createPolicyEngine({ detectors: detectors.names, logger })
+  const shadow = settings.policy.shadow === undefined ? undefined : createShadow({ detectors: detectors.names, clean, clock, count: metrics.watchShadow() })
   const basis = createBasisMaker({
     // Between two bundles nobody can tell what the one before read.
     reads(bundle) {
@@ -121,7 +125,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
 
   const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
   const rooms = {
-    ...createRooms({ limits, detectors, upstreams, engine, recorder, approvals, meters: metrics.meters, patience, clock, ids, logger }),
+    ...createRooms({ limits, detectors, upstreams, engine: shadow === undefined ? engine : seenBy(shadow, engine), recorder, approvals, meters: metrics.meters, patience, clock, ids, logger }),
     counters: createCounters(clock),
     definitions: createDefinitions(printJson),
     turns: createTurns(limits.calls_per_person),
@@ -202,7 +206,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   }, sweepEvery).unref()
 
   return {
-    app, engine, metrics, logger, missing,
+    app, engine, shadow, metrics, logger, missing,
     approvalChanged: approvals.changedElsewhere,
     async recover() {
       const unknown = await recorder.closeInterrupted()
@@ -226,11 +230,22 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
       clearInterval(sweeper)
       for (const upstream of upstreams.values()) await upstream.close()
       approvals.close()
+      await shadow?.close()
       await engine.close()
       await store.close()
     },
   }
 }
+
+/** The same decisions; each is shown to the second bundle once it is taken. */
+const seenBy = (shadow: Shadow, engine: PolicyEngine): PolicyEngine => ({
+  ...engine,
+  async decide(question) {
+    const decision = await engine.decide(question)
+    shadow.see(question, decision)
+    return decision
+  },
+})
 
 const ownIds: Ids = {
   session: () => `ses_${randomUUID()}`,

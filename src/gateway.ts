@@ -1,3 +1,4 @@
+import { runShadow, type ShadowRunner } from './bundle/compare/shadow-source.ts'
 import { createPipeline, type Pipeline } from './bundle/pipeline/activate.ts'
 import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
@@ -7,7 +8,7 @@ import { createMetricsServer, createServer, listenOn, urlOf } from './listening.
 import type { Metrics } from './metrics.ts'
 import type { Clock } from './model.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
-import { createPolicySource } from './policy-source.ts'
+import { createPolicySource, createShadowSource } from './policy-source.ts'
 
 export type GatewayOptions = Omit<CoreOptions, 'surroundings'>
 export interface Gateway {
@@ -24,7 +25,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, secrets, clock = Date.now } = options
   const core = await createCore({
     ...options,
-    surroundings: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: (digest) => keeping.read(digest), desk: () => pipeline, missing: (own) => own(), printMetrics: (own) => own.print() },
+    surroundings: { policy: () => ({ ...pipeline.status(), ...(core.shadow === undefined ? {} : { shadow: { ...core.shadow.report(), error: shadowing?.error() ?? null } }) }), look: () => source.look?.(), bundle: (digest) => keeping.read(digest), desk: () => pipeline, missing: (own) => own(), printMetrics: (own) => own.print() },
   })
   const { engine, metrics, logger } = core
   const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => engine.setStale(age === 'stale') }).catch(async (error: unknown) => {
@@ -33,8 +34,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const opa = createOpa({ processes: 2 })
   const source = createPolicySource(settings, secrets, undefined, clock)
+  const prepare = await readPrepareOptions(settings)
   const pipeline = createPipeline({
-    ...(await readPrepareOptions(settings)), opa, engine, logger, clock,
+    ...prepare, opa, engine, logger, clock,
     source, custody: keeping.custody, freshness: keeping.freshness, onRun: metrics.policyRun,
   })
   metrics.watchBundle(() => ageOf(pipeline, clock))
@@ -43,10 +45,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   server.maxConnections = settings.limits.connections
   const metricsServer = settings.metrics === undefined ? undefined : createMetricsServer(metrics)
 
+  let shadowing: ShadowRunner | undefined
+  const startShadow = (): void => {
+    const { shadow } = core
+    const wanted = settings.policy.shadow
+    if (shadow !== undefined && wanted !== undefined) shadowing = runShadow({ source: createShadowSource(settings, wanted.source, secrets, clock), build: { opa, ...prepare }, activate: shadow.activate, logger })
+  }
+
   let closed: Promise<void> | undefined
   const closeAll = async () => {
     await core.drain([server, ...(metricsServer === undefined ? [] : [metricsServer])])
-    await Promise.all([pipeline.close(), source.close?.()])
+    await Promise.all([pipeline.close(), source.close?.(), shadowing?.close()])
     keeping.freshness.close()
     await opa.close()
     await core.close()
@@ -63,6 +72,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         const { host, port } = settings.listen
         const bound = await listenOn(server, host, port)
         if (metricsServer !== undefined && settings.metrics !== undefined) await listenOn(metricsServer, settings.metrics.host, settings.metrics.port)
+        startShadow()
         logger.info('listening', { host, port: bound, public_url: settings.public_url, bundle: engine.active()?.digest })
         return { url: urlOf(host, bound) }
       } catch (error) {

@@ -26,6 +26,7 @@ export interface Metrics {
   readonly watchReplicas: (replicas: () => readonly ReplicaGauge[]) => void
   readonly watchBundle: (age: () => number | undefined) => void
   readonly watchSource: (status: () => SourceGauges) => void
+  readonly watchShadow: () => (result: string) => void
   readonly watchWorkers: (ready: () => number) => { restarted(): void }
   readonly watchHandOvers: () => { handedOver(): void }
   readonly contentType: string
@@ -130,6 +131,10 @@ export function createMetrics(): Metrics {
       gauge('sallyport_policy_alarm', '1 while that is longer ago than policy.max_age.alarm', () => Number((status().source?.state ?? 'current') !== 'current'))
       gauge('sallyport_policy_stale', '1 while that is longer ago than policy.max_age.deny, and everything is denied', () => Number(status().source?.state === 'stale'))
       gauge('sallyport_policy_rolled_back', '1 while an older bundle is active because somebody went back to it', () => Number(status().rolled_back !== undefined))
+    },
+    watchShadow() {
+      const seen = new Counter({ name: 'sallyport_shadow_decisions_total', help: 'Decisions that a second bundle was asked about without effect: whether it would decide the same, or was not asked or gave no answer', labelNames: ['result'], registers })
+      return (result) => seen.inc({ result })
     },
     watchWorkers(ready) {
       gauge('sallyport_workers_ready', 'Worker processes that serve', ready)

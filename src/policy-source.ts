@@ -8,7 +8,7 @@ import type { Clock } from './model.ts'
 
 /** Where the settings say that the policies come from. A copy of a repository is kept beside the store, or in `directory`. */
 export const createPolicySource = (settings: Settings, secrets: Secrets, directory = `${settings.store.path}.source`, clock: Clock = Date.now): Source =>
-  withRules(createSource({
+  completed(settings, createSource({
     source: settings.policy.source,
     verify: settings.policy.verify,
     secret: (name) => secrets.get(`policy.source.${name}`),
@@ -16,11 +16,25 @@ export const createPolicySource = (settings: Settings, secrets: Secrets, directo
     clock,
     tls: tlsOfSource(settings.policy.source, secrets),
     directory,
-  }), {
-    file: settings.policy.rules,
+  }))
+
+/** … and the second bundle, which is judged without effect. */
+export const createShadowSource = (settings: Settings, source: Settings['policy']['source'], secrets: Secrets, clock: Clock): Source =>
+  completed(settings, createSource({
+    source,
+    secret: (name) => secrets.get(`policy.shadow.source.${name}`),
+    verifySecret: () => '',
+    clock,
+    tls: tlsOfSource(source, secrets, 'policy.shadow.source'),
+    directory: `${settings.store.path}.shadow`,
+  }))
+
+const completed = ({ policy, upstreams, identity }: Settings, source: Source): Source =>
+  withRules(source, {
+    file: policy.rules,
     known: {
-      upstreams: Object.keys(settings.upstreams),
-      issuers: settings.identity.issuers.map(({ name }) => name),
-      groups: settings.identity.issuers.flatMap(({ trusted_groups }) => trusted_groups),
+      upstreams: Object.keys(upstreams),
+      issuers: identity.issuers.map(({ name }) => name),
+      groups: identity.issuers.flatMap(({ trusted_groups }) => trusted_groups),
     },
   })

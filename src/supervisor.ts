@@ -2,6 +2,8 @@ import { fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { joinReports } from './bundle/compare/shadow.ts'
+import { runShadow, type ShadowRunner } from './bundle/compare/shadow-source.ts'
 import { createPipeline } from './bundle/pipeline/activate.ts'
 import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
@@ -13,7 +15,7 @@ import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.t
 import { createLogger } from './logging.ts'
 import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
-import { createPolicySource } from './policy-source.ts'
+import { createPolicySource, createShadowSource } from './policy-source.ts'
 import { preparations } from './store/index.ts'
 import { createFront } from './workers/front.ts'
 import { createPool } from './workers/pool.ts'
@@ -44,7 +46,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     order: { count, directory, settings, secrets: secrets.reveal() },
     // The number is for whoever looks at the list of processes.
     fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
-    answers: { policy: () => pipeline.status(), look: () => source.look?.(), bundle: (digest) => policyKeeping.read(digest), rollback: ({ digest, ...wish }) => pipeline.rollback(digest, wish), release: (wish) => pipeline.release(wish), kept: () => pipeline.kept(), acts: (limit) => pipeline.acts(limit), missing: () => pool.missing(), metrics: () => metrics.print() },
+    answers: { policy: async () => ({ ...pipeline.status(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }), look: () => source.look?.(), bundle: (digest) => policyKeeping.read(digest), rollback: ({ digest, ...wish }) => pipeline.rollback(digest, wish), release: (wish) => pipeline.release(wish), kept: () => pipeline.kept(), acts: (limit) => pipeline.acts(limit), missing: () => pool.missing(), metrics: () => metrics.print() },
     logger,
     onRestart: () => workers.restarted(),
     onGone: keep,
@@ -57,8 +59,9 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   })
   const opa = createOpa({ processes: 2 })
   const source = createPolicySource(settings, secrets, undefined, clock)
+  const prepare = await readPrepareOptions(settings)
   const pipeline = createPipeline({
-    ...(await readPrepareOptions(settings)), opa, engine: pool, logger, clock,
+    ...prepare, opa, engine: pool, logger, clock,
     source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, onRun: own.policyRun,
   })
   own.watchBundle(() => ageOf(pipeline, clock))
@@ -66,10 +69,16 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   const front = createFront({ pass: pool.pass, mostWaiting: settings.limits.connections })
   const metricsServer = settings.metrics === undefined ? undefined : createMetricsServer(metrics)
 
+  let shadowing: ShadowRunner | undefined
+  const startShadow = (): void => {
+    const wanted = settings.policy.shadow
+    if (wanted !== undefined) shadowing = runShadow({ source: createShadowSource(settings, wanted.source, secrets, clock), build: { opa, ...prepare }, activate: pool.activateShadow, logger })
+  }
+
   let closed: Promise<void> | undefined
   const closeAll = async () => {
     front.close()
-    await Promise.all([pool.close(), pipeline.close(), source.close?.()])
+    await Promise.all([pool.close(), pipeline.close(), source.close?.(), shadowing?.close()])
     policyKeeping.freshness.close()
     await opa.close()
     if (metricsServer !== undefined) {
@@ -92,6 +101,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
         const { host, port } = settings.listen
         const bound = await listenOn(front.server, host, port)
         if (metricsServer !== undefined && settings.metrics !== undefined) await listenOn(metricsServer, settings.metrics.host, settings.metrics.port)
+        startShadow()
         logger.info('listening', { host, port: bound, public_url: settings.public_url, bundle: active.digest, workers: count })
         return { url: urlOf(host, bound) }
       } catch (error) {

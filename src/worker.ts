@@ -30,6 +30,8 @@ const line = createLine<OfSupervisor, OfWorker>(
       await (running = run(order))
     },
     activate: async (bundle) => (await started()).activate(bundle),
+    shadow: async (bundle) => (await started()).core.shadow?.activate(bundle),
+    shadowSeen: async () => (await started()).core.shadow?.report(),
     stale: async (isStale) => (await started()).core.engine.setStale(isStale),
     open: async () => (await started()).open(),
     missing: async () => (await started()).core.missing(),

@@ -23,11 +23,37 @@ interface Found {
   readonly message: string
   readonly remedy?: string
 }
+interface Told {
+  readonly kind: string
+  readonly rules: readonly string[]
+  readonly risk: number
+}
+interface ShadowExample {
+  readonly at: string
+  readonly actor: string
+  readonly upstream: string
+  readonly direction: string
+  readonly method: string
+  readonly call: string | null
+  readonly in: readonly string[]
+  readonly before: Told
+  readonly after: Told
+}
 /** What the bundle pipeline tells of itself. */
 export interface PolicyStatus {
   readonly active?: { readonly digest: string; readonly revision: string; readonly commit?: string; readonly activated_at: string }
   readonly last_run?: { readonly at: string; readonly stages: readonly { readonly name: string; readonly ms: number; readonly ok: boolean }[]; readonly error?: string; readonly problems: readonly Found[]; readonly warnings: readonly Found[] }
   readonly rolled_back?: { readonly digest: string; readonly from: string; readonly at: number; readonly by: Doer | null; readonly reason: string }
+  readonly shadow?: {
+    readonly bundle: { readonly digest: string; readonly revision: string; readonly commit?: string; readonly activated_at: string } | null
+    readonly same: number
+    readonly different: number
+    readonly dropped: number
+    readonly failed: number
+    readonly transitions: readonly { readonly before: string; readonly after: string; readonly decisions: number }[]
+    readonly examples: readonly ShadowExample[]
+    readonly error: string | null
+  }
   readonly source?: { readonly state: 'current' | 'alarm' | 'stale'; readonly age_ms: number }
 }
 type Done = { readonly ok: true } | { readonly ok: false; readonly code: keyof typeof statuses; readonly message: string }
@@ -58,7 +84,7 @@ const mostActs = 200
 
 const showFound = ({ stage, file, row, col, code, message, remedy }: Found) => ({ stage, file: file ?? null, row: row ?? null, col: col ?? null, code, message, remedy: remedy ?? null })
 
-export const showPolicy = ({ active, last_run, rolled_back, source }: PolicyStatus): PolicyView => ({
+export const showPolicy = ({ active, last_run, rolled_back, source, shadow }: PolicyStatus): PolicyView => ({
   active:
     active === undefined
       ? null
@@ -69,6 +95,7 @@ export const showPolicy = ({ active, last_run, rolled_back, source }: PolicyStat
       : { at: last_run.at, stages: last_run.stages.map(({ name, ms, ok }) => ({ name, ms, ok })), error: last_run.error ?? null, problems: last_run.problems.map(showFound), warnings: last_run.warnings.map(showFound) },
   rolled_back: rolled_back === undefined ? null : { ...rolled_back, at: toTime(rolled_back.at) },
   source: source === undefined ? null : { state: source.state, age_seconds: source.age_ms / 1000 },
+  shadow: shadow === undefined ? null : { ...shadow, bundle: shadow.bundle === null ? null : { ...shadow.bundle, commit: shadow.bundle.commit ?? null } },
 })
 
 const showBundle = ({ digest, revision, commit, order }: Bundle) => ({ digest, revision, commit: commit ?? null, sequence: order ?? null })

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { access, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { algorithms, readVerifyKey } from '../bundle/trust/keys.ts'
 import { keySet } from '../identity/settings.ts'
 import { valueAt } from './document.ts'
 import type { Steps } from './problem.ts'
@@ -50,6 +51,13 @@ const fileSteps = (value: unknown, steps: Steps): readonly Steps[] => {
   })
 }
 
+const verifyKey = (algorithm: unknown) => async (file: string): Promise<Found> => {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined // told with the other files
+  const read = readVerifyKey(text, { algorithm: algorithms.find(known => known === algorithm) })
+  return read.ok ? undefined : { found: read.found, expected: read.expected }
+}
+
 const databaseFile = async (path: string): Promise<Found> => {
   const expected = 'a file that can be written'
   const file = await stat(path).catch(() => undefined)
@@ -68,11 +76,13 @@ export const findFileProblems = async (content: unknown, directory: string): Pro
     const problem = await look(resolve(directory, path))
     if (problem !== undefined) problems.push({ steps, ...problem })
   }
-  if (valueAt(content, ['policy', 'source', 'kind']) === 'directory') await check(['policy', 'source', 'path'], policyDirectory)
+  for (const at of [['policy', 'source'], ['policy', 'shadow', 'source']]) if (valueAt(content, [...at, 'kind']) === 'directory') await check([...at, 'path'], policyDirectory)
   await check(['policy', 'rules'], readable)
   await check(['policy', 'cases'], caseDirectory)
   for (const steps of fileSteps(valueAt(content, ['policy']), ['policy'])) await check(steps, readable)
   if (valueAt(content, ['store', 'kind']) === 'sqlite') await check(['store', 'path'], databaseFile)
+  const keys = valueAt(content, ['policy', 'verify', 'keys'])
+  for (const index of Array.isArray(keys) ? keys.keys() : []) await check(['policy', 'verify', 'keys', index, 'file'], verifyKey(valueAt(content, ['policy', 'verify', 'keys', index, 'algorithm'])))
   const issuers = valueAt(content, ['identity', 'issuers'])
   for (const index of Array.isArray(issuers) ? issuers.keys() : []) await check(['identity', 'issuers', index, 'jwks', 'file'], keyFile)
   return problems

@@ -107,8 +107,13 @@ const absoluteFiles = <T>(value: T, directory: string): T => {
 }
 
 const absolutePolicy = (policy: NonNullable<PartialSettings['policy']>, directory: string): typeof policy => {
-  const { source, rules, cases } = policy
-  return { ...absoluteFiles(policy, directory), ...(rules === undefined ? {} : { rules: resolve(directory, rules) }), ...(cases === undefined ? {} : { cases: resolve(directory, cases) }), source: source.kind === 'directory' ? { ...source, path: resolve(directory, source.path) } : absoluteFiles(source, directory) }
+  const { source, rules, cases, shadow } = policy
+  const absoluteSource = (given: typeof source): typeof source => (given.kind === 'directory' ? { ...given, path: resolve(directory, given.path) } : absoluteFiles(given, directory))
+  return {
+    ...absoluteFiles(policy, directory),
+    ...(rules === undefined ? {} : { rules: resolve(directory, rules) }), ...(cases === undefined ? {} : { cases: resolve(directory, cases) }),
+    source: absoluteSource(source), ...(shadow === undefined ? {} : { shadow: { source: absoluteSource(shadow.source) } }),
+  }
 }
 
 const absolute = (settings: PartialSettings, directory: string): PartialSettings => {

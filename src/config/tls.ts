@@ -17,7 +17,7 @@ export interface UpstreamTls {
 }
 
 const keyPath = (name: string): string => `upstreams.${name}.tls.key`
-const sourceKeyPath = 'policy.source.tls.key'
+const sourceKeyPath = (at: string): string => `${at}.tls.key`
 
 const readTls = ({ ca, certificate }: TlsSettings, key: () => string): UpstreamTls => ({
   ...(ca === undefined ? {} : { ca: readFileSync(ca.file, 'utf8') }),
@@ -28,9 +28,9 @@ const readTls = ({ ca, certificate }: TlsSettings, key: () => string): UpstreamT
 export const tlsOf = (name: string, upstream: UpstreamSettings, secrets: Secrets): UpstreamTls | undefined =>
   'urls' in upstream && upstream.tls !== undefined ? readTls(upstream.tls, () => secrets.get(keyPath(name))) : undefined
 
-/** The same for the server that policies come from. */
-export const tlsOfSource = (source: SourceSettings, secrets: Secrets): UpstreamTls | undefined =>
-  source.kind === 'bundle' && source.tls !== undefined ? readTls(source.tls, () => secrets.get(sourceKeyPath)) : undefined
+/** The same for the server that policies come from; `at` is where the configuration names it. */
+export const tlsOfSource = (source: SourceSettings, secrets: Secrets, at = 'policy.source'): UpstreamTls | undefined =>
+  source.kind === 'bundle' && source.tls !== undefined ? readTls(source.tls, () => secrets.get(sourceKeyPath(at))) : undefined
 
 const begin = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
 
@@ -72,7 +72,8 @@ const problemsOf = async (whose: Weakness['steps'], { ca, certificate }: TlsSett
 /** Looks at every certificate and key for servers: a gateway that starts can use them. */
 export const findTlsProblems = async ({ upstreams, policy }: PartialSettings, secrets: ReadonlyMap<string, string>): Promise<readonly Weakness[]> => {
   const found = await Promise.all([
-    policy?.source.kind === 'bundle' && policy.source.tls !== undefined ? problemsOf(['policy', 'source'], policy.source.tls, secrets.get(sourceKeyPath)) : [],
+    ...[{ source: policy?.source, steps: ['policy', 'source'] }, { source: policy?.shadow?.source, steps: ['policy', 'shadow', 'source'] }].map(({ source, steps }) =>
+      source?.kind === 'bundle' && source.tls !== undefined ? problemsOf(steps, source.tls, secrets.get(sourceKeyPath(steps.join('.')))) : []),
     ...Object.entries(upstreams ?? {}).map(([name, upstream]) =>
       'urls' in upstream && upstream.tls !== undefined ? problemsOf(['upstreams', name], upstream.tls, secrets.get(keyPath(name))) : []),
   ])

@@ -213,7 +213,7 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
     ended: (id) => void sessions.delete(id),
     of(exchange, kept) {
       const { question, decision, message: { method, kind } } = exchange
-      if (question === undefined) return null
+      if (question === undefined || !isOfPolicy(exchange.verdict)) return null
       const reads = wants(decision.bundle)
       const opened = sessions.get(exchange.session)
       const { message, request, session, upstream, approval } = question
@@ -251,3 +251,6 @@ function isEmpty(object: object): boolean {
   for (const _ in object) return false
   return true
 }
+
+/** Without a bundle, or with one that is too old, the engine denies by itself. */
+const isOfPolicy = (verdict: Decision | undefined): boolean => verdict !== undefined && verdict.bundle !== 'none' && verdict.reasons.every(({ rule }) => rule !== 'sallyport/policy_stale')

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import type { ShadowReport } from '../bundle/compare/shadow.ts'
 import type { Snapshot } from '../metrics.ts'
 import type { ApprovalId, Logger } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
@@ -25,6 +26,10 @@ export interface Pool {
   activate(bundle: BuiltBundle): Promise<void>
   /** Whether what is active is older than it may be. A worker that cannot be told so ends. */
   setStale(isStale: boolean): void
+  /** Gives every worker a second bundle, which judges without effect. */
+  activateShadow(bundle: BuiltBundle): Promise<void>
+  /** What the second bundle would have decided, of each worker that tells. */
+  shadows(): Promise<readonly ShadowReport[]>
   /** Lets the workers serve. */
   open(): Promise<void>
   pass(socket: Socket, head: Buffer, claimed: Claimed | 'nobody'): void
@@ -58,6 +63,7 @@ const closeWithin = 40_000
 export function createPool({ order, fork, answers, logger, onRestart, onGone }: PoolOptions): Pool {
   const workers: (Worker | undefined)[] = Array.from({ length: order.count }, () => undefined)
   let active: BuiltBundle | undefined
+  let shadow: BuiltBundle | undefined
   let isClosing = false
   let isStale = false
   let next = 0
@@ -135,6 +141,8 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
           throw cause
         })
         logger.info('a worker serves again', { worker: slot, pid: worker.child.pid })
+        // It serves without: nothing that is decided depends on it.
+        if (shadow !== undefined) worker.line.ask('shadow', shadow).catch((cause: unknown) => logger.warn('a worker has no second bundle', { worker: slot, why: textOf(cause) }))
         return void watch(worker, performance.now(), attempt + 1)
       } catch (cause) {
         why = textOf(cause)
@@ -175,6 +183,16 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
     setStale(isNow) {
       isStale = isNow
       void inTurn(() => Promise.all(serving().map(({ line, child }) => line.ask('stale', isNow, askWithin).catch(() => child.kill('SIGKILL')))))
+    },
+    async activateShadow(bundle) {
+      const refusals = await Promise.all(workers.map((worker) => worker?.line.ask('shadow', bundle).then(() => undefined, textOf)))
+      const refused = refusals.find((refusal) => refusal !== undefined)
+      if (refused !== undefined) throw new Error(refused)
+      shadow = bundle
+    },
+    async shadows() {
+      const told = await Promise.all(serving().map(({ line }) => line.ask('shadowSeen', undefined, askWithin).catch(() => undefined)))
+      return told.filter((report) => report !== undefined)
     },
     open: () => inTurn(async () => void (await Promise.all(workers.map((worker) => worker && letServe(worker))))),
     pass(socket, head, claimed) {

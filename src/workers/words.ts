@@ -1,3 +1,4 @@
+import type { ShadowReport, ShadowStatus } from '../bundle/compare/shadow.ts'
 import type { PipelineStatus } from '../bundle/pipeline/activate.ts'
 import type { Done, Wish } from '../bundle/pipeline/going-back.ts'
 import type { Act } from '../bundle/trust/acts.ts'
@@ -24,6 +25,9 @@ export type OfWorker = {
   readonly activate: { readonly asks: BuiltBundle; readonly answers: void }
   /** Whether what is active is older than it may be: then everything is denied. */
   readonly stale: { readonly asks: boolean; readonly answers: void }
+  /** A second bundle, which judges without effect. */
+  readonly shadow: { readonly asks: BuiltBundle; readonly answers: void }
+  readonly shadowSeen: { readonly asks: undefined; readonly answers: ShadowReport | undefined }
   /** From now on it may be handed requests. */
   readonly open: { readonly asks: undefined; readonly answers: void }
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
@@ -34,7 +38,7 @@ export type OfWorker = {
 
 /** What a worker asks of the supervisor. */
 export type OfSupervisor = {
-  readonly policy: { readonly asks: undefined; readonly answers: PipelineStatus }
+  readonly policy: { readonly asks: undefined; readonly answers: PipelineStatus & { readonly shadow?: ShadowStatus } }
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
   readonly metrics: { readonly asks: undefined; readonly answers: string }
   readonly approvalChanged: { readonly asks: ApprovalId; readonly answers: void }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { good, type Content } from './configuration.ts'
 
 /** One way to be wrong or weak: what is written, and where it must be told. */
@@ -21,6 +21,13 @@ const bearer = (from: unknown): Content => ({ credentials: { kind: 'bearer', tok
 const git = (name: string, change: Content, at: string, says: RegExp): Row =>
   row(name, { policy: { source: { kind: 'git', url: 'https://git.example/policies.git', ...change } } }, `policy.source.${at}`, says)
 const deployKey = { credentials: { kind: 'deploy_key', key_from: { file: 'store.key' }, known_hosts: { file: 'store.key' } } }
+
+const verify = (name: string, keys: unknown, at: string, says: RegExp, more: Pick<Row, 'files' | 'env'> & { readonly policy?: Content } = {}): Row =>
+  row(name, { policy: { source: { kind: 'bundle', url: 'https://bundles.example/p.tar.gz' }, verify: { keys }, ...more.policy } }, `policy.verify.keys${at}`, says, more)
+const rsa = (modulusLength: number) => generateKeyPairSync('rsa', { modulusLength, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } })
+const [strong, weak] = [rsa(2048), rsa(1024)]
+const keyFiles = { open: strong.publicKey, secret: strong.privateKey, weak: weak.publicKey }
+const maxAge = (name: string, max_age: Content, at: string, says: RegExp): Row => row(name, { policy: { source: { kind: 'directory', path: 'rego' }, max_age } }, `policy.max_age.${at}`, says)
 
 export const rows: readonly Row[] = [
   row('plain http for others to see', { listen: { host: '0.0.0.0' } }, 'public_url', /https/),
@@ -55,6 +62,15 @@ export const rows: readonly Row[] = [
   row('a store in memory', { store: { kind: 'sqlite', path: ':memory:', key_from: { file: 'store.key' } } }, 'store.path', /disk/),
   row('a store that is a directory', { store: { kind: 'sqlite', path: 'rego', key_from: { file: 'store.key' } } }, 'store.path', /written/),
   row('PostgreSQL', { store: { kind: 'postgres', key_from: { file: 'store.key' } } }, 'store.kind', /not available in this version/),
+  verify('no key', [], '', /at least one key/),
+  verify('a key file that is not there', [{ file: 'nowhere' }], '[0].file', /readable/),
+  verify('a private key to verify with', [{ file: 'p.pem' }], '[0].file', /public key/, { files: { 'p.pem': keyFiles.secret } }),
+  verify('a key that is too short', [{ file: 'p.pem' }], '[0].file', /2048 bits/, { files: { 'p.pem': keyFiles.weak } }),
+  verify('a key for another algorithm', [{ file: 'p.pem', algorithm: 'ES256' }], '[0].file', /one for ES256/, { files: { 'p.pem': keyFiles.open } }),
+  row('keys for what is never signed', { policy: { source: { kind: 'directory', path: 'rego' }, verify: { keys: [{ file: 'p.pem' }] } } }, 'policy.verify.keys', /as a bundle/, { files: { 'p.pem': keyFiles.open } }),
+  row('a scope without keys', { policy: { source: { kind: 'bundle', url: 'https://bundles.example/p.tar.gz' }, verify: { scope: 'production' } } }, 'policy.verify.keys', /that scope/),
+  maxAge('an age that denies before it alarms', { alarm: '2h', deny: '1h' }, 'deny', /at least as long as alarm/),
+  maxAge('an age that is none', { alarm: '0s' }, 'alarm', /duration/),
   git('a repository without branch, tag or commit', {}, 'branch', /branch/),
   git('a branch and a tag', { branch: 'main', tag: 'v1' }, 'tag', /either branch or tag/),
   git('a repository over plain http', { url: 'http://git.example/p.git', branch: 'main' }, 'url', /https/),

@@ -9,6 +9,20 @@ const found = z.object({
   code: z.string(), message: z.string(), remedy: z.string().nullable(),
 })
 
+const told = z.object({ kind: z.string(), rules: z.array(z.string()).readonly(), risk: z.number() })
+const shadow = z.object({
+  bundle: z.object({ digest: z.string(), revision: z.string(), commit: z.string().nullable(), activated_at: time }).nullable().describe('null while none was ever good'),
+  same: z.int(), different: z.int(),
+  dropped: z.int().describe('not asked, because it was behind or the input too large'),
+  failed: z.int().describe('it gave no sound verdict'),
+  transitions: z.array(z.object({ before: z.string(), after: z.string(), decisions: z.int() })).readonly(),
+  examples: z.array(z.object({
+    at: time, actor: z.string(), upstream: z.string(), direction: z.string(), method: z.string(), call: z.string().nullable(),
+    in: z.array(z.string()).readonly().describe('what differs'), before: told, after: told,
+  })).readonly().describe('the newest first, without anything of the messages'),
+  error: z.string().nullable().describe('why the newest sources are not the second bundle'),
+})
+
 export const policy = z.object({
   active: z
     .object({ digest: z.string(), revision: z.string(), commit: z.string().nullable(), activated_at: time })
@@ -31,6 +45,7 @@ export const policy = z.object({
     .object({ state: z.enum(['current', 'alarm', 'stale']), age_seconds: z.number() })
     .nullable()
     .describe('how long ago the source was last seen to say what is active; while it is stale, everything is denied'),
+  shadow: shadow.nullable().describe('what a second bundle would have decided (policy.shadow); null where there is none'),
 })
 /** By this a client of OPA's bundle API knows that it may wait for the next bundle. */
 export const bundleMedia = 'application/vnd.openpolicyagent.bundles'

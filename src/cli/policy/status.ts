@@ -7,7 +7,7 @@ import type { AddCommand } from './shared.ts'
 const span = (seconds: number): string => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`)
 
 /** For people; what they should look at comes last. */
-export const showStatus = ({ active, last_run, rolled_back, source }: PolicyView, output: Output): void => {
+export const showStatus = ({ active, last_run, rolled_back, source, shadow }: PolicyView, output: Output): void => {
   const say = (label: string, text: string): void => output.line(`${label.padEnd(12)}${printable(text)}`)
   say('Active', active === null ? 'nothing' : `${active.digest}  since ${active.activated_at}`)
   if (active !== null) say('Revision', active.commit === null || active.commit === active.revision ? active.revision : `${active.revision} (commit ${active.commit})`)
@@ -16,6 +16,19 @@ export const showStatus = ({ active, last_run, rolled_back, source }: PolicyView
   if (last_run !== null) say('Last run', `${last_run.at}  ${last_run.stages.map(({ name, ms, ok }) => `${name} ${ok ? `${ms} ms` : 'failed'}`).join(', ')}`)
   if (rolled_back !== null) say('Rolled back', `from ${rolled_back.from} by ${rolled_back.by?.email ?? rolled_back.by?.subject ?? 'the gateway'} at ${rolled_back.at}: ${rolled_back.reason}`)
   if (last_run !== null && last_run.error !== null) for (const [at, line] of last_run.error.split('\n').entries()) say(at === 0 ? 'Not active' : '', line)
+  if (shadow !== null) for (const [at, line] of shadowLines(shadow).entries()) say(at === 0 ? 'Shadow' : '', line)
+}
+
+const fewExamples = 5
+/** What a second bundle would have decided. */
+function shadowLines({ bundle, same, different, dropped, failed, transitions, examples, error }: NonNullable<PolicyView['shadow']>): readonly string[] {
+  return [
+    bundle === null ? 'nothing yet' : `${bundle.digest}  since ${bundle.activated_at} (${bundle.revision})`,
+    ...(bundle === null ? [] : [`${same} decided the same, ${different} otherwise, ${dropped} not asked, ${failed} without a verdict`]),
+    ...transitions.map(({ before, after, decisions }) => `  ${before} → ${after}${before === after ? ', otherwise' : ''}: ${decisions}`),
+    ...examples.slice(0, fewExamples).map(({ at, actor, upstream, call, method, before, after }) => `  ${at}  ${actor}  ${upstream} ${call ?? method}: ${before.kind} (${before.rules.join(', ')}) → ${after.kind} (${after.rules.join(', ')})`),
+    ...(error === null ? [] : error.split('\n')),
+  ]
 }
 
 /** Whether the gateway judges by what its source says, or by what somebody chose. */
