@@ -32,7 +32,7 @@ const mostSaid = 16 * 1024
 const config = [
   'core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.attributesFile=/dev/null', 'credential.helper=',
   'protocol.ext.allow=never', 'http.followRedirects=false', 'http.emptyAuth=false', 'http.lowSpeedLimit=100', 'http.lowSpeedTime=30',
-  'fetch.recurseSubmodules=false', 'submodule.recurse=false', 'fetch.unpackLimit=1', 'fetch.writeCommitGraph=false',
+  'transfer.bundleURI=false', 'core.bigFileThreshold=64m', 'pack.threads=1', 'fetch.recurseSubmodules=false', 'submodule.recurse=false', 'fetch.unpackLimit=1', 'fetch.writeCommitGraph=false',
   'gc.auto=0', 'maintenance.auto=false',
 ]
 const flags = config.flatMap((one) => ['-c', one])
