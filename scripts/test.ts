@@ -20,7 +20,9 @@ const steps: readonly Step[] = [
   { name: 'opa', args: ['scripts/build-opa.ts', '--check'] },
   { name: 'suites', args: ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`] },
   { name: 'opa-cases', args: ['scripts/opa-cases.ts'] },
-  { name: 'policies', args: ['src/cli/main.ts', 'policy', 'test', '--dir', 'rego', '--threshold', '100'] },
+  { name: 'policies', args: ['src/cli/main.ts', 'policy', 'test', '--dir', 'rego', '--cases', 'bundles/demo/cases', '--threshold', '100'] },
+  { name: 'policies-lint', args: ['src/cli/main.ts', 'policy', 'lint', '--dir', 'rego'] },
+  { name: 'policies-fmt', args: ['src/cli/main.ts', 'policy', 'fmt', '--dir', 'rego'] },
   { name: 'conformance', args: ['scripts/conformance.ts'] },
 ]
 

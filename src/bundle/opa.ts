@@ -191,7 +191,8 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1 }: Op
     bundle: async ({ entrypoints, review: wantsReview = false, ...sources }) => {
       const raw = await ask('bundle', { ...request(sources), entrypoints, review: wantsReview })
       const { stages, build, syntax, unformatted } = raw.result as { stages: readonly StageRun[]; build?: unknown; syntax?: Syntax; unformatted?: readonly string[] }
-      const review = syntax === undefined ? {} : { review: { syntax, unformatted: unformatted ?? [] } }
+      // A source may have no module of its own: there is nothing to review then, and that was seen.
+      const review = stages.some(({ name }) => name === 'fmt') ? { review: { syntax: syntax ?? {}, unformatted: unformatted ?? [] } } : {}
       return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages, ...review }
     },
     test: async ({ filter, coverage = true, ...sources }) =>

@@ -29,6 +29,7 @@ deny contains {"code": "destructive_sql", "message": "DROP, TRUNCATE, ALTER, GRA
 deny contains {"code": "unbounded_change", "message": "DELETE and UPDATE need a WHERE clause"} if {
 	is_query
 	sallyport.matches(`(?i)\b(delete|update)\b`, sallyport.arg("sql"))
+
 	# sallyport-lint: ignore unanchored_only: a WHERE may stand anywhere, comments are refused by themselves
 	not sallyport.only(`(?is)\bwhere\b`, sallyport.arg("sql"))
 }
@@ -135,6 +136,7 @@ require_approval contains {
 } if {
 	is_query
 	sallyport.matches(`(?i)\bselect\b`, sallyport.arg("sql"))
+
 	# sallyport-lint: ignore unanchored_only: what bounds a query stands at its end, where each of these is anchored
 	not sallyport.only(`(?i)\blimit\s+[0-9]{1,3}\s*;?\s*$|\bwhere\s+id\s*=\s*'?[0-9]+'?\s*;?\s*$|^\s*select\s+count\(\*\)(\s+as\s+\w+)?\s+from\s+\w+\s*;?\s*$`, sallyport.arg("sql"))
 }

@@ -58,7 +58,8 @@ export const prepare = async (sources: Sources, options: PrepareOptions, progres
   const { review } = built
   if (review === undefined) {
     progress.add(built.stages)
-    return refuse(built.ok ? [] : built.problems)
+    if (built.ok) throw new Error('the build did not say what lint and format check look at')
+    return refuse(built.problems)
   }
   const began = performance.now()
   const linted = await options.lint.look(review.syntax, sources, options.detectors)

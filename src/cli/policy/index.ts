@@ -9,6 +9,7 @@ import { addEval } from './eval.ts'
 import { addExplain } from './explain.ts'
 import { addFmt } from './fmt.ts'
 import { addLibrary } from './library.ts'
+import { addLint } from './lint.ts'
 import { addReplay } from './replay.ts'
 import { addRollback } from './rollback.ts'
 import { addSign } from './sign.ts'
@@ -20,6 +21,7 @@ import { addVerify } from './verify.ts'
 
 const commands: readonly AddCommand[] = [
   addCheck,
+  addLint,
   addTest,
   addBuild,
   addEval,

@@ -1,4 +1,5 @@
 import type { Decision } from '../../model.ts'
+import type { CaseRun } from '../../bundle/cases/judge.ts'
 import { problemText } from '../../bundle/problem.ts'
 import type { Problem } from '../../bundle/problem.ts'
 import { agrees } from '../../bundle/test.ts'
@@ -48,6 +49,17 @@ export const showTests = (report: TestReport, options: { readonly threshold: num
   const passed = report.tests.filter((test) => test.outcome === 'pass' && agrees(test)).length
   output.line(`${plural(passed, 'test')} passed on both, ${report.failed} failed, coverage ${percent.toFixed(1)} %`)
   if (options.threshold !== undefined && percent < options.threshold) output.line(`coverage is below ${options.threshold} %`)
+}
+
+export const showCases = (runs: readonly CaseRun[], verbose: boolean, output: Output): void => {
+  if (runs.length === 0) return
+  for (const { file, row, name, ok, wanted, got } of runs) {
+    if (ok && !verbose) continue
+    shown(`${file}:${row}: ${name}: ${ok ? 'passed' : 'FAILED'}`, output)
+    if (!ok) shown(`  wanted ${JSON.stringify(wanted)}\n  got    ${JSON.stringify(got)}`, output)
+  }
+  const failed = runs.filter(({ ok }) => !ok).length
+  output.line(`${plural(runs.length - failed, 'decision case')} passed, ${failed} failed`)
 }
 
 export const showDecision = (decision: Decision, output: Output): void => {

@@ -17,6 +17,7 @@ import type { Place } from '../../bundle/source/source-of.ts'
 import type { Read, Sources } from '../../bundle/source/sources.ts'
 import type { CommandContext } from '../main.ts'
 import { exitCode } from '../output.ts'
+import { problemCases, writeJunit } from './junit.ts'
 import { showProblems } from './report.ts'
 
 /** What most of the commands understand. */
@@ -45,7 +46,7 @@ export interface PolicyTools extends CommandContext {
   /** Builds, and lets the engine take the bundle as it would be activated; what is found is told and ends the command. */
   withBundle(options: Common, work: (built: Finished, sources: Sources) => Promise<void>): Promise<void>
   /** Tells why the answer is no, and ends the command. */
-  refuse(problems: readonly Problem[], options: { readonly json?: boolean }, more?: object): void
+  refuse(problems: readonly Problem[], options: { readonly json?: boolean; readonly junit?: string }, more?: object): void
 }
 export type AddCommand = (policy: Command, tools: PolicyTools) => void
 
@@ -80,6 +81,7 @@ export const createTools = (context: CommandContext, openOpa: () => Opa): Policy
     }
   }
   const refuse: PolicyTools['refuse'] = (problems, options, more = {}) => {
+    writeJunit(options.junit, problemCases('policy', problems))
     if (options.json) output.json({ ok: false, problems, ...more })
     else showProblems(problems, output)
     exit(problems.some(({ code }) => code === 'unreadable') ? exitCode.failed : exitCode.no)

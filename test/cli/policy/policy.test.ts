@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander'
 import { createOpa } from '../../../src/bundle/opa.ts'
 import { createOutput } from '../../../src/cli/output.ts'
 import { registerPolicy } from '../../../src/cli/policy/index.ts'
+import { printJunit } from '../../../src/cli/policy/junit.ts'
 import type { Json } from '../../../src/model.ts'
 
 const example = fileURLToPath(new URL('../../bundle/source', import.meta.url))
@@ -136,6 +137,62 @@ describe('test', () => {
     expect(ran.code).toBe(1)
     expect(ran.stdout).toMatch(/not covered: policies\/crm\/crm\.rego: 7-9, 20-23\n/)
     expect(ran.stdout).toContain('coverage is below 100 %')
+  })
+})
+
+describe('lint', () => {
+  test('an error exits with 1, a warning with 0; both are told with their place and a remedy', async () => {
+    const warning = 'package policies.more\n\ndeny contains {"code": "a"} if input.message.method == "tools/call"\n'
+    const ran = await policy('lint', '--dir', await copyOf({ 'policies/crm/more.rego': warning }), '--json')
+    expect(ran.code).toBe(0)
+    expect(json(ran)).toMatchObject({ ok: true, problems: [], warnings: expect.arrayContaining([expect.objectContaining({ stage: 'lint', file: 'policies/crm/more.rego', row: 3, code: 'untitled' })]) })
+
+    const directory = await copyOf({ 'policies/crm/more.rego': warning.replace('input.message.method == "tools/call"', 'input.actor.kind == "persn"') })
+    expect(await policy('lint', '--dir', directory)).toMatchObject({ code: 1, stdout: expect.stringMatching(/error: policies\/crm\/more\.rego:3:\d+: input\.actor\.kind is never "persn".* \[unknown_value\]\n {2}→ /) })
+    expect((await policy('lint', '--dir', await copyOf(broken))).code).toBe(1)
+    expect((await policy('lint', '--dir', join(example, 'nowhere'))).code).toBe(3)
+  })
+})
+
+describe('decision cases', () => {
+  const caseOf = (kind: string): Record<string, string> => ({
+    'cases.yaml': `- { name: a drop, who: sam, call: [crm, query, { sql: DROP TABLE x }], want: { kind: ${kind} } }\n`,
+    'people.yaml': 'sam: { kind: person, groups: [support] }\n',
+  })
+  const folderOf = async (files: Readonly<Record<string, string>>): Promise<string> => {
+    const folder = await scratch()
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+    return folder
+  }
+
+  test('are asked with the tests, and one that is decided otherwise exits with 1', async () => {
+    const fine = await policy('test', '--dir', example, '--cases', await folderOf(caseOf('deny')), '--json')
+    expect(fine.code).toBe(0)
+    expect(json(fine)).toMatchObject({ ok: true, cases: { total: 1, failed: 0, runs: [{ name: 'a drop', ok: true, wanted: { kind: 'deny' }, got: { kind: 'deny' } }] } })
+    const report = join(await scratch(), 'junit.xml')
+    const wrong = await policy('test', '--dir', example, '--cases', await folderOf(caseOf('allow')), '--junit', report, '--threshold', '100')
+    expect(wrong).toMatchObject({ code: 1, stdout: expect.stringMatching(/cases\.yaml:1: a drop: FAILED\n {2}wanted {"kind":"allow"}\n {2}got {4}{"kind":"deny"}\n/) })
+    const xml = await readFile(report, 'utf8')
+    expect(xml).toMatch(/^<\?xml[^]*<testsuites name="sallyport policy" tests="\d+" failures="1" /)
+    expect(xml).toMatch(/<testcase classname="[^"]*cases\.yaml" name="a drop" file="[^"]*cases\.yaml" line="1" time="[\d.]+"><failure message="wanted {&quot;kind&quot;:&quot;allow&quot;}">/)
+    expect(xml).toContain('name="at least 100 %"')
+  })
+
+  test('that cannot be read exit with 1, and a directory that is not there with 3', async () => {
+    expect((await policy('test', '--dir', example, '--cases', await folderOf({ 'a.yaml': '- name: x\n' }))).code).toBe(1)
+    expect((await policy('test', '--dir', example, '--cases', join(example, 'nowhere'))).code).toBe(3)
+  })
+})
+
+describe('junit', () => {
+  test('a report is well-formed whatever a name holds, and is written where a command ends early too', async () => {
+    const cases = [{ suite: 'a<b>', name: '"x" & \u0000\u001b[31m\n]]>', failure: '<failed>' }, { suite: 'a<b>', name: 'y', skipped: true }]
+    expect(printJunit(cases)).toContain('<testcase classname="a&lt;b&gt;" name="&quot;x&quot; &amp; \\u0000&#10;]]&gt;" time="0.000000"><failure message="&lt;failed&gt;">&lt;failed&gt;</failure></testcase>')
+    const report = join(await scratch(), 'junit.xml')
+    expect((await policy('check', '--dir', await copyOf(broken), '--junit', report)).code).toBe(1)
+    expect(await readFile(report, 'utf8')).toContain('name="rego_unsafe_var_error policies/crm/broken.rego:3"')
+    expect((await policy('fmt', '--dir', await copyOf({ 'policies/crm/more.rego': 'package   policies.more\nallow:=true' }), '--junit', report)).code).toBe(1)
+    expect(await readFile(report, 'utf8')).toContain('name="unformatted policies/crm/more.rego:1"')
   })
 })
 
