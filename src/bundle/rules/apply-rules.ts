@@ -68,9 +68,12 @@ export const applyRules = async (given: Sources, more: Modules): Promise<Applied
 export const detectorProblems = ({ rules }: Sources, detectors: readonly string[]): readonly Problem[] =>
   rules === undefined ? [] : checkDetectors(readDocuments(Object.entries(rules)), detectors)
 
+/** What the rules of a source were built into. */
+export const compiledOf = ({ rules, data }: Sources): CompiledRules | undefined =>
+  rules === undefined ? undefined : (data[rulesData] as unknown as CompiledRules) // written above
+
 /** What rules tell beside their messages, by rule id. */
-export const textsOfRules = ({ rules, data }: Sources): CompiledRules['texts'] =>
-  rules === undefined ? {} : (data[rulesData] as unknown as CompiledRules).texts // written above
+export const textsOfRules = (sources: Sources): CompiledRules['texts'] => compiledOf(sources)?.texts ?? {}
 
 /** What our own build wrote into a bundle beside its rules: the next build writes it anew, as this copy of the gateway would. */
 export const takeBackRules = (files: Map<string, string>): void => {
