@@ -15,7 +15,8 @@ export interface Webhook {
 
 /** GitHub sends no more than this; nothing of it is kept. */
 const largest = 25 * 1024 * 1024
-const mostAtOnce = 16
+const mostAtOnce = 64
+const mostOfOneAtOnce = 8
 /** So many of one address may be wrong in a minute. */
 const mostWrong = 20
 const mostAddresses = 10_000
@@ -41,7 +42,15 @@ const createWrongs = (clock: () => number) => {
 /** `POST /policy/webhook`: the signature is the credential, and the only thing that is believed. */
 export function createWebhookAnswer({ open, look, refused, clock }: Webhook): RequestHandler {
   const wrongs = createWrongs(clock)
-  let reading = 0
+  /** What is being read, by address. */
+  const reading = new Map<string, number>()
+  let all = 0
+  const count = (address: string, by: 1 | -1): void => {
+    all += by
+    const own = (reading.get(address) ?? 0) + by
+    if (own === 0) reading.delete(address)
+    else reading.set(address, own)
+  }
 
   const read = async (request: Request): Promise<'looks' | 'wrong' | 'too_large'> => {
     const delivery = open(request.headers)
@@ -59,9 +68,9 @@ export function createWebhookAnswer({ open, look, refused, clock }: Webhook): Re
     const address = request.socket.remoteAddress ?? ''
     // What is not read whole ends the connection.
     const end = (status: number, code: string, message: string): void => sendProblem(response.set('Connection', 'close'), refuse(status, code, message))
-    if (wrongs.isTooMany(address) || reading >= mostAtOnce) return end(429, 'too_many_deliveries', 'too many deliveries; the policies are also looked at from time to time')
-    reading += 1
-    const found = await read(request).finally(() => (reading -= 1))
+    if (wrongs.isTooMany(address) || all >= mostAtOnce || (reading.get(address) ?? 0) >= mostOfOneAtOnce) return end(429, 'too_many_deliveries', 'too many deliveries; the policies are also looked at from time to time')
+    count(address, 1)
+    const found = await read(request).finally(() => count(address, -1))
     if (found === 'looks') {
       look()
       return void response.status(202).json({ looking: true })

@@ -148,6 +148,8 @@ const secretPlaces = (value: unknown, steps: Steps): readonly SecretPlace[] => {
   })
 }
 
+const shortestWebhookSecret = 16
+
 const readSecrets = async (content: unknown, directory: string, env: Environment) => {
   const values = new Map<string, string>()
   const problems: Weakness[] = []
@@ -167,6 +169,7 @@ const readSecrets = async (content: unknown, directory: string, env: Environment
     if (read.exposed) warnings.push(`${path}: the file of this secret can be read or written by others`)
     // RFC 9110 section 5.5: anything else in a header would be another header.
     if (path.includes('.credentials.') && !path.endsWith('.key') && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(read.value)) problems.push({ steps, found: 'a secret with signs that no header can carry', expected: 'visible ASCII characters' })
+    if (path === 'policy.source.webhook.secret' && read.value.length < shortestWebhookSecret) problems.push({ steps, found: `a secret of ${read.value.length} signs`, expected: `at least ${shortestWebhookSecret}, such as \`openssl rand -hex 32\` prints: it is all that a delivery has to show` })
     if (read.value.includes('\0')) problems.push({ steps, found: 'a secret with NUL', expected: 'a text' })
     return undefined
   }))

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import { openDelivery } from '../../src/bundle/source/webhook.ts'
+import { until } from '../support/conditions.ts'
 import { openWorld, type World } from './world.ts'
 
 const secret = 'a secret of some length'
@@ -73,4 +74,16 @@ test('where no deliveries are meant to come, the path does not exist', async () 
   await without.raw().post('/api/v1/policy/webhook').set(signed('{}')).send('{}').expect(401)
   await without.post('ada', 'policy/webhook', {}).expect(404)
   await without.close()
+})
+
+test('one address that keeps many open is not read further, and does not keep others out for ever', async () => {
+  const { port } = new URL(world.url)
+  const open = Array.from({ length: 8 }, () => {
+    const socket = net.connect(Number(port), '127.0.0.1').on('error', () => undefined)
+    socket.write('POST /api/v1/policy/webhook HTTP/1.1\r\nHost: x\r\nX-Gitlab-Token: wrong\r\nContent-Length: 10\r\n\r\n{')
+    return socket
+  })
+  await until(async () => (await fetch(`${world.url}/api/v1/policy/webhook`, { method: 'POST', body: '{}', headers: signed('{}') })).status === 429)
+  for (const socket of open) socket.destroy()
+  await until(async () => (await fetch(`${world.url}/api/v1/policy/webhook`, { method: 'POST', body: '{}', headers: signed('{}') })).status === 202)
 })

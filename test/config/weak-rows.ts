@@ -18,8 +18,8 @@ const key = (from: Content): Content => ({ store: { kind: 'sqlite', path: 'a.db'
 const keyOf = (name: string, text: string): Row => row(name, key({ env: 'KEY' }), 'store.key_from', /32 random bytes/, { env: { KEY: text } })
 const crm = (change: Content): Content => ({ upstreams: { crm: { url: 'http://127.0.0.1:9001/mcp', ...change } } })
 const bearer = (from: unknown): Content => ({ credentials: { kind: 'bearer', token_from: from } })
-const git = (name: string, change: Content, at: string, says: RegExp): Row =>
-  row(name, { policy: { source: { kind: 'git', url: 'https://git.example/policies.git', ...change } } }, `policy.source.${at}`, says)
+const git = (name: string, change: Content, at: string, says: RegExp, more: Pick<Row, 'env'> = {}): Row =>
+  row(name, { policy: { source: { kind: 'git', url: 'https://git.example/policies.git', ...change } } }, `policy.source.${at}`, says, more)
 const deployKey = { credentials: { kind: 'deploy_key', key_from: { file: 'store.key' }, known_hosts: { file: 'store.key' } } }
 
 const verify = (name: string, keys: unknown, at: string, says: RegExp, more: Pick<Row, 'files' | 'env'> & { readonly policy?: Content } = {}): Row =>
@@ -90,6 +90,7 @@ export const rows: readonly Row[] = [
   git('a deploy key for https', { branch: 'main', ...deployKey }, 'credentials', /token/),
   git('a repository asked without pause', { branch: 'main', poll: '10ms' }, 'poll', /from 1s/),
   git('a webhook without secret', { branch: 'main', webhook: {} }, 'webhook.secret_from', /env/),
+  git('a webhook with a short secret', { branch: 'main', webhook: { secret_from: { env: 'WEBHOOK' } } }, 'webhook.secret_from', /at least 16/, { env: { WEBHOOK: 'hunter2' } }),
   row('bundles over plain http', { policy: { source: { kind: 'bundle', url: 'http://bundles.example/b.tar.gz' } } }, 'policy.source.url', /https/),
   row('a bundle server with a password in its address', { policy: { source: { kind: 'bundle', url: 'https://u:p@bundles.example/b.tar.gz' } } }, 'policy.source.url', /without user/),
   row('a bundle server with a broken certificate', { policy: { source: { kind: 'bundle', url: 'https://bundles.example/b.tar.gz', tls: { ca: { file: 'store.key' } } } } }, 'policy.source.tls.ca.file', /PEM/),
