@@ -101,8 +101,8 @@ test('only what is signed as it should be, whole, and newer than what was, becom
       ['file_not_signed policies/more.rego', altered(newer, (files) => files.set('policies/more.rego', Buffer.from('package policies.more\n\nallow := true\n')))],
       ['not_a_bundle', newer.subarray(0, 900)],
       ['not_a_bundle', Buffer.from('nothing')],
-      ['order', await signed(two, 9)],
-      ['order', await signed(two, 10)],
+      ['not_newer', await signed(two, 9)],
+      ['not_newer', await signed(two, 10)],
     ]
     for (const [code, bytes] of bad) {
       await put(bytes)
@@ -116,7 +116,7 @@ test('only what is signed as it should be, whole, and newer than what was, becom
     await gateway.gateway.close()
     await put(first)
     gateway = await start(directory)
-    expect([told(gateway), active()?.revision, active()?.order]).toEqual(['order', 'two', 11])
+    expect([told(gateway), active()?.revision, active()?.order]).toEqual(['not_newer', 'two', 11])
     await gateway.gateway.close()
     await rm(file)
     gateway = await start(directory)

@@ -106,7 +106,7 @@ export const createCustody = ({ archive, acts, source, clock, logger }: CustodyO
       if (before.source !== source || isSame(bundle, read, before)) return undefined
       const why = await read.follows?.(before)
       if (why === undefined) return undefined
-      return { stage: 'order', code: 'order', message: why, remedy: 'go back on purpose with `sallyport policy rollback`, which is recorded with its reason' }
+      return { stage: 'order', code: 'not_newer', message: why, remedy: 'go back on purpose with `sallyport policy rollback`, which is recorded with its reason' }
     },
     async keep(bundle, sources, place) {
       const { digest, revision, commit } = bundle
