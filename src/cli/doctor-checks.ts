@@ -73,7 +73,7 @@ export const checkPolicy = async (settings: Settings, secrets: Secrets): Promise
     const read = await source.read()
     const built = read.ok ? await buildBundle(read.sources, { opa, ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])) }) : read
     if (built.ok) return [{ check: 'policy', state: 'ok', says: `${nameOf(settings.policy.source)} builds as ${built.bundle.digest}` }]
-    return built.problems.map((problem): Check => ({ check: 'policy', state: 'failed', says: problemText(problem), remedy: problem.remedy ?? 'correct the policy; `sallyport policy check --dir DIRECTORY` says the same' }))
+    return built.problems.map(({ remedy = 'correct the policy; `sallyport policy check --dir DIRECTORY` says the same', ...problem }): Check => ({ check: 'policy', state: 'failed', says: problemText(problem), remedy }))
   } catch (error) {
     return [{ check: 'policy', state: 'failed', says: `the policies cannot be built here: ${say(error)}`, remedy: 'see that the installation is complete' }]
   } finally {
