@@ -13,8 +13,8 @@ const problemsOf = async (condition: string): Promise<readonly string[]> => {
   return (await opa.check({ modules: { 'example.rego': text }, schemas: { input: schema }, strict: true })).map(({ message }) => message)
 }
 
-test('the schema is what the type says', () => {
-  const checked = spawnSync(process.execPath, [at('scripts/question-schema.ts'), '--check'], { encoding: 'utf8' })
+test.each(['scripts/question-schema.ts', 'scripts/rules-schema.ts'])('what %s writes is up to date', (script) => {
+  const checked = spawnSync(process.execPath, [at(script), '--check'], { encoding: 'utf8' })
   expect(checked.stderr).toBe('')
   expect(checked.status).toBe(0)
 })

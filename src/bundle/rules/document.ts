@@ -1,4 +1,4 @@
-import { isMap, isNode, isSeq, LineCounter, parseDocument, type Node } from 'yaml'
+import { isMap, isNode, isSeq, LineCounter, parseDocument, visit, type Node } from 'yaml'
 import type { z } from 'zod'
 import { suggest } from '../../nearest.ts'
 import type { Problem } from '../problem.ts'
@@ -77,6 +77,11 @@ export const readRulesDocument = (file: string, source: string): RulesDocument =
   const refused = (problems: readonly Problem[]): RulesDocument => ({ file, rules: undefined, problems, problem })
 
   const broken = [...document.errors, ...document.warnings].map(({ message, pos }): Problem => ({ stage: 'rules', file, ...at(pos[0]), code: 'rules_syntax', message: `this is not YAML: ${message}` }))
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) === undefined) broken.push({ stage: 'rules', file, ...at(alias.range?.[0] ?? 0), code: 'rules_syntax', message: `nothing is named *${alias.source}`, remedy: 'put a name with `*` in quotes' })
+    },
+  })
   if (broken.length > 0) return refused(broken)
   let content: unknown
   try {
