@@ -14,6 +14,11 @@ export function findCardNumbers(text: string, _label?: string, runs: readonly Di
   const spans: Span[] = []
   for (const run of runs) {
     if (run.digits < 13) continue
+    if (run.end - run.start === run.digits) {
+      const { start, end } = run
+      if (run.digits <= 19 && isCard(text, start, end) && !isPartOfMore(text, start, end, true)) spans.push({ start, end })
+      continue
+    }
     const groups = groupsOf(text, run)
     for (let first = 0; first < groups.length; first++) {
       const last = cardFrom(text, groups, first)
@@ -24,6 +29,8 @@ export function findCardNumbers(text: string, _label?: string, runs: readonly Di
   }
   return spans
 }
+
+const isCard = (text: string, start: number, end: number): boolean => isIssued(text, start, end - start) && passesLuhn(text, start, end)
 
 function groupsOf(text: string, run: Span): Group[] {
   const groups: Group[] = []
@@ -44,7 +51,7 @@ function cardFrom(text: string, groups: readonly Group[], first: number): number
     const group = groups[last]! // bounded by the loop
     if (group.end - group.start + digits.length > 19) break
     digits += text.slice(group.start, group.end)
-    if (digits.length < 13 || !isIssued(digits) || !passesLuhn(digits)) continue
+    if (digits.length < 13 || !isCard(digits, 0, digits.length)) continue
     const whole = first === 0 && last === groups.length - 1
     if (!whole && !isCustomary(groups, first, last)) continue
     if (isPartOfMore(text, groups[first]!.start, group.end, first === last)) continue
@@ -78,11 +85,12 @@ function isPartOfMore(text: string, start: number, end: number, single: boolean)
 const isLetter = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 const isTokenCode = (code: number): boolean => isDigit(code) || isLetter(code)
 
-function isIssued(digits: string): boolean {
-  const length = digits.length
-  const four = Number(digits.slice(0, 4))
-  const three = Math.trunc(four / 10)
-  const two = Math.trunc(four / 100)
+const digitAt = (text: string, at: number): number => text.charCodeAt(at) - 48
+
+function isIssued(text: string, start: number, length: number): boolean {
+  const two = digitAt(text, start) * 10 + digitAt(text, start + 1)
+  const three = two * 10 + digitAt(text, start + 2)
+  const four = three * 10 + digitAt(text, start + 3)
   if (two >= 40 && two <= 49) return length === 13 || length === 16 || length === 19
   if ((two >= 51 && two <= 55) || (four >= 2221 && four <= 2720)) return length === 16
   if (two === 34 || two === 37) return length === 15
@@ -95,10 +103,10 @@ function isIssued(digits: string): boolean {
 const maestro = new Set([5018, 5020, 5038, 5893, 6304, 6390, 6759, 6761, 6762, 6763])
 
 /** ISO/IEC 7812-1 annex B. */
-function passesLuhn(digits: string): boolean {
+function passesLuhn(text: string, start: number, end: number): boolean {
   let sum = 0
-  for (let at = digits.length - 1, twice = false; at >= 0; at--, twice = !twice) {
-    const digit = digits.charCodeAt(at) - 48
+  for (let at = end - 1, twice = false; at >= start; at--, twice = !twice) {
+    const digit = text.charCodeAt(at) - 48
     sum += twice ? (digit > 4 ? digit * 2 - 9 : digit * 2) : digit
   }
   return sum % 10 === 0

@@ -14,6 +14,8 @@ interface Row {
   /** True of every text in which the detector hits. */
   readonly mayHit: (text: string, clues: Clues, isLabelled: boolean) => boolean
   readonly confidence: Finding['confidence']
+  /** It looks at runs of digits and nothing else. */
+  readonly byDigits?: true
 }
 const keyPrefix = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX)-|hooks\.|ya29\.|AQ\.)|AKIA|ASIA|A3T|ABIA|ACCA|AIza|secret/i
 const armour = /-(?<=---|PuTTY-|SECRET-)/i
@@ -22,8 +24,8 @@ const digits = (_text: string, { runs }: Clues): boolean => runs.length > 0
 
 /** The key is the name that policies and settings use. */
 export const builtIn = {
-  card_number: { find: findCardNumbers, mayHit: digits, confidence: 'high' },
-  us_ssn: { find: findSsns, mayHit: digits, confidence: 'medium' },
+  card_number: { find: findCardNumbers, mayHit: digits, confidence: 'high', byDigits: true },
+  us_ssn: { find: findSsns, mayHit: digits, confidence: 'medium', byDigits: true },
   email: { find: findEmails, mayHit: (_text, { at }) => at, confidence: 'high' },
   private_key: { find: findPrivateKeys, mayHit: (text, { marks }) => marks && armour.test(text), confidence: 'high' },
   api_key: { find: findApiKeys, mayHit: (text, { marks, words }, isLabelled) => isLabelled || ((marks || words) && keyPrefix.test(text)), confidence: 'high' },
@@ -70,6 +72,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   const added = Object.entries(custom)
   const native = Object.entries<Row>(builtIn).flatMap(([detector, row]) => (Object.hasOwn(custom, detector) ? [] : [{ detector, ...row }]))
 
+  const byDigits = native.filter((row) => row.byDigits === true)
   /** Names come again and again. */
   const known = new Map<string, NameFacts>()
   const confidence = new Map(native.map(({ detector, confidence }) => [detector, confidence]))
@@ -80,8 +83,9 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     if (clues === undefined && !isLabelled && added.length === 0) return none
     const found: Found[] = []
     if (clues !== undefined || isLabelled) {
-      for (let index = 0; index < native.length; index++) {
-        const { detector, find, mayHit } = native[index]! // in range
+      const rows = isLabelled || clues === undefined || clues.at || clues.marks || clues.words ? native : byDigits
+      for (let index = 0; index < rows.length; index++) {
+        const { detector, find, mayHit } = rows[index]! // in range
         if (!mayHit(text, clues ?? noClues, isLabelled)) continue
         const spans = find(text, label, clues?.runs)
         if (spans.length > 0) found.push({ detector, spans })

@@ -55,11 +55,14 @@ export function scanReplaced(before: Sighting, body: Json, replaced: Replaced, d
   // whether data is read decoded depends on the members beside it
   if (replaced.changes.some(({ place }) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
   const walk = createWalk(detectors, anything)
+  /** Placeholders are mostly the same. */
+  const empty = new Set<Json>()
+  const isEmpty = (value: string): boolean => empty.has(value) || (detectors.isEmpty(value) && empty.add(value) !== undefined)
   for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.hits.push(hit)
   for (const { place, value, like } of replaced.changes) {
     if (like?.cut?.clean === true) continue
     const isEncoded = place.at(-1) === 'data' || place.at(-1) === 'blob'
-    if (isEncoded || typeof value !== 'string' || !detectors.isEmpty(value)) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
+    if (isEncoded || typeof value !== 'string' || !isEmpty(value)) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
   }
   return walk.sighting
 }

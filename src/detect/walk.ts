@@ -46,7 +46,9 @@ export function createWalk(detectors: Detectors, inStrings: Within, findings?: F
   let within = inStrings
   const hits: Hit[] = []
   /** The way from the body down, up to `depth`. */
-  const keys: (string | number)[] = []
+  const keys: string[] = []
+  /** Each of `keys` as a step of a pointer. */
+  const steps: string[] = []
   /** Of the last object's members, by how many stand before them. */
   const names: string[] = []
   const facts: NameFacts[] = []
@@ -64,20 +66,19 @@ export function createWalk(detectors: Detectors, inStrings: Within, findings?: F
 
   const pathTo = (at: number): string => {
     if (at === 0) return ''
-    const known = paths[at - 1]
-    if (known !== undefined && known !== '') return known
-    const key = keys[at - 1]! // depth counts existing keys
-    return (paths[at - 1] = pathTo(at - 1) + (typeof key === 'number' ? `/${key}` : detectors.factsOf(key).step))
+    const known = paths[at - 1]! // depth counts existing keys
+    if (known !== '') return known
+    return (paths[at - 1] = pathTo(at - 1) + steps[at - 1]!) // … and steps
   }
-  const enter = (key: string | number): void => {
+  const enter = (key: string, step: string): void => {
     keys[depth] = key
+    steps[depth] = step
     paths[depth] = ''
     depth++
   }
   const note = (found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void => {
     const path = findings === undefined ? '' : pathTo(shown < depth ? shown : depth)
-    const place: string[] = []
-    for (let at = 0; at < depth; at++) place.push(String(keys[at]))
+    const place = keys.slice(0, depth)
     const alone = where === 'value' && shown === all && encoding === undefined
     for (const { detector, spans } of found) {
       hits.push(encoding ? { detector, keys: place, where, encoding, spans } : { detector, keys: place, where, spans })
@@ -85,12 +86,12 @@ export function createWalk(detectors: Detectors, inStrings: Within, findings?: F
     }
   }
   /** `key` is entered only where something is found. */
-  const visitText = (text: string, label: string | undefined, inText: Within, key?: string | number): void => {
+  const visitText = (text: string, label: string | undefined, inText: Within, key?: string, step?: string): void => {
     const clues = cluesOf(text, inText)
     if (text.length >= long) keepClues(text, clues)
     const found = detectors.findBy(clues, text, label)
     if (found.length === 0) return
-    if (key !== undefined) enter(key)
+    if (key !== undefined) enter(key, step ?? `/${key}`)
     note(found, 'value')
     if (key !== undefined) depth--
   }
@@ -98,39 +99,44 @@ export function createWalk(detectors: Detectors, inStrings: Within, findings?: F
     const text = encodedText(holder, name, member)
     const inside = text === undefined ? [] : detectors.find(text)
     if (inside.length === 0) return
-    enter(name)
+    enter(name, `/${name}`)
     note(inside, 'value', 'base64')
     depth--
   }
-  const visitMember = (holder: JsonObject, name: string, member: Json, { found, telling }: NameFacts): void => {
+  const visitMember = (holder: JsonObject, name: string, member: Json, { found, telling, step }: NameFacts): void => {
     const before = shown
     if (found.length > 0) {
       shown = Math.min(shown, depth)
-      enter(name)
+      enter(name, step)
       note(found, 'name')
       depth--
     }
-    visitBelow(member, telling ? name : undefined, name)
+    visitBelow(member, telling ? name : undefined, name, step)
     if ((name === 'data' || name === 'blob') && typeof member === 'string') visitEncoded(holder, name, member)
     shown = before
   }
-  const visitBelow = (value: Json, label: string | undefined, key: string | number): void => {
-    if (typeof value === 'string') visitText(value, label, within, key)
-    else if (typeof value === 'number') visitNumber(value, label, key)
+  const visitBelow = (value: Json, label: string | undefined, key: string, step: string): void => {
+    if (typeof value === 'string') visitText(value, label, within, key, step)
+    else if (typeof value === 'number') visitNumber(value, label, key, step)
     else if (typeof value === 'object' && value !== null) {
-      enter(key)
+      enter(key, step)
       visit(value, label)
       depth--
     }
   }
-  const visitNumber = (value: number, label: string | undefined, key?: string | number): void => {
-    if (detectors.anyNumber || value >= 1e8 || value <= -1e8) visitText(String(value), label, anything, key)
+  const visitNumber = (value: number, label: string | undefined, key?: string, step?: string): void => {
+    if (detectors.anyNumber || value >= 1e8 || value <= -1e8) visitText(String(value), label, anything, key, step)
   }
   const visit = (value: Json, label: string | undefined): void => {
     if (typeof value === 'string') visitText(value, label, within)
     else if (typeof value === 'number') visitNumber(value, label)
     else if (typeof value !== 'object' || value === null) return
-    else if (isArray(value)) for (let index = 0; index < value.length; index++) visitBelow(value[index] as Json, label, index) // inside the array's length
+    else if (isArray(value)) {
+      for (let index = 0; index < value.length; index++) {
+        const key = String(index)
+        visitBelow(value[index] as Json, label, key, `/${key}`) // inside the array's length
+      }
+    }
     else if (JSON.isRawJSON(value)) visitText(written((value as { rawJSON: string }).rawJSON), label, anything)
     else visitObject(value as JsonObject)
   }
@@ -145,7 +151,7 @@ export function createWalk(detectors: Detectors, inStrings: Within, findings?: F
       }
       const said = facts[index++]! // of this name
       if (said.found.length > 0 || name === 'data' || name === 'blob') visitMember(value, name, member, said)
-      else visitBelow(member, said.telling ? name : undefined, name)
+      else visitBelow(member, said.telling ? name : undefined, name, said.step)
     }
   }
   const visitAt = (body: Json, place: readonly string[], inPlace: Within): void => {
@@ -162,7 +168,7 @@ export function createWalk(detectors: Detectors, inStrings: Within, findings?: F
         if (found.length > 0) shown = Math.min(shown, depth)
         label = telling ? key : undefined
       }
-      enter(key)
+      enter(key, detectors.factsOf(key).step)
       if (depth < place.length || value === undefined) continue
       visit(value, label)
       depth--

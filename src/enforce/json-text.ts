@@ -39,7 +39,8 @@ function textsOf(holder: JsonObject, place: Place): readonly TextPlace[] {
   })
 }
 
-const mayBeJson = /^[\s\ufeff]*["{[\-\dtfn]/
+/** Not merely by its first character: to have a text refused by `JSON.parse` is dear. */
+const mayBeJson = /^[\s\ufeff]*(?:["{[]|-?\d[\d.eE+-]*\s*$|(?:true|false|null)\s*$)/
 
 /**
  * A text as JSON. Some client may read what a strict one refuses, such as doubled names: it is taken as the most lenient reader

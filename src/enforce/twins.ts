@@ -80,23 +80,31 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
   const reaches = ({ detector, segments }: MaskRule): boolean =>
     segments === undefined ? detector !== undefined : positionAfter(segments, root) !== undefined || covers(segments, root)
   if (around.length === 0 && !rules.some(reaches)) return undefined
+  const where = {
+    position: (segments: Segments) => positionAfter(segments, root),
+    isInside: ({ segments }: MaskRule) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
+  }
+  const repairs = context.repairs(holder)
+  const cut = cutText(context, text, where, rules, repairs)
+  if (cut !== undefined) return cut === 'nothing' ? undefined : cut
   const structured = valueAt(body, root)
   if (around.length === 0 && structured !== undefined && mayBeObject(text) && text === context.print(structured)) {
     const same = printedTwin(context, root, text)
     if (same !== 'gone') return same
   }
-  const where = {
-    position: (segments: Segments) => positionAfter(segments, root),
-    isInside: ({ segments }: MaskRule) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
-  }
-  return maskedText(context, text, where, rules, context.repairs(holder), readings)
+  return parsedText(context, text, where, rules, repairs, readings)
 }
 
-/** Undefined where nothing in the text is masked. */
-function maskedText(context: TwinContext, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs, readings: Map<string, Reading>): Twin | undefined {
-  const places = repairs.size === 0 ? context.look?.places(context.scan, text) : undefined
-  const cut = context.look === undefined || places === undefined ? undefined : spliceText(text, places, where, rules, context.look)
-  if (cut !== undefined) return cut.masked === 0 ? undefined : { text: cut.text, like: { text, values: cut.cut.splices.map(({ value }) => value), cut: cut.cut }, masked: cut.masked, matched: new Set(), named: false }
+/** Undefined where the text cannot be cut into, `nothing` where nothing in it is masked. */
+function cutText({ look, scan }: TwinContext, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined | 'nothing' {
+  const places = repairs.size === 0 ? look?.places(scan, text) : undefined
+  const spliced = look === undefined || places === undefined ? undefined : spliceText(text, places, where, rules, look)
+  if (spliced === undefined) return undefined
+  const { cut, masked } = spliced
+  return masked === 0 ? 'nothing' : { text: spliced.text, like: { text, values: cut.splices.map(({ value }) => value), cut }, masked, matched: new Set(), named: false }
+}
+
+function parsedText(context: TwinContext, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs, readings: Map<string, Reading>): Twin | undefined {
   const reading = readingOf(context, text, readings)
   return reading === undefined ? undefined : rewritten(context, text, { ...reading, ...where }, rules, repairs)
 }
@@ -111,7 +119,7 @@ function readingOf({ parse, rescan }: TwinContext, text: string, readings: Map<s
   return reading
 }
 
-/** The commonest case: the text is the structured content, printed. `gone`: that was dropped, and the text must be looked at. */
+/** A common case: the text is the structured content, printed. `gone`: that was dropped, and the text must be looked at. */
 function printedTwin(context: TwinContext, root: Place, text: string): Twin | undefined | 'gone' {
   const masked = context.edits.changes().filter(({ place }) => root.every((key, at) => place[at] === key)).length
   if (masked === 0) return undefined
@@ -124,7 +132,10 @@ const mayBeObject = (text: string): boolean => /^[\s\ufeff]*[[{]/.test(text)
 /** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
 function strayTwin(context: TwinContext, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
-  return maskedText(context, text, { position: () => undefined, isInside: () => true }, inside, new Map(), readings)
+  const where = { position: () => undefined, isInside: () => true }
+  const cut = cutText(context, text, where, inside, new Map())
+  if (cut !== undefined) return cut === 'nothing' ? undefined : cut
+  return parsedText(context, text, where, inside, new Map(), readings)
 }
 
 function rewritten(context: TwinContext, text: string, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {

@@ -34,7 +34,7 @@ const mostKept = 1024 * 1024
 const longestSettled = 32 * 1024
 const longestSaid = 4096
 /** Above this the sets themselves are the work. */
-const longestVarying = 16 * 1024
+const longestVarying = 64 * 1024
 /** After so many more misses than hits nothing is looked for during so many judgements. */
 const patience = 64
 const rest = 512

@@ -36,7 +36,7 @@ describe('what was decided is found', () => {
   test('not where texts are long, and the oldest is let go when there are many', () => {
     const recollection = recollect()
     expect(recollection.placeOf(asking('x'.repeat(40_000)))).toBeUndefined()
-    expect(recollection.placeOf(asking('ping', 'x'.repeat(20_000)))).toBeUndefined()
+    expect(recollection.placeOf(asking('ping', 'x'.repeat(70_000)))).toBeUndefined()
     const first = placeOf(recollection, asking('ping'))
     recollection.keep(first, 'x'.repeat(5000), decided)
     expect(recollection.find(first, 'x'.repeat(5000))).toBeUndefined()
