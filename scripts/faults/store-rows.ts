@@ -24,8 +24,9 @@ export function readStore(path: string, after = 0, upstream: string | null = nul
     const events = db.prepare('SELECT n, exchange, direction, kind, method, outcome, message, closes FROM event WHERE n > ?1 AND (?2 IS NULL OR session IN (SELECT n FROM session WHERE upstream = ?2)) ORDER BY n').all(after, upstream) as unknown as StoredEvent[]
     const integrity = db.prepare('PRAGMA integrity_check').all().map((row) => String(row['integrity_check'])).filter((line) => line !== 'ok')
     const gaps = db.prepare('SELECT session FROM event GROUP BY session HAVING count(*) <> max(seq) OR min(seq) <> 1').all().map((row) => `session ${row['session']} has a gap in its numbers`)
-    const counts = db.prepare('SELECT n FROM session WHERE events <> (SELECT count(*) FROM event WHERE event.session = session.n)').all().map((row) => `session ${row['n']} counts other events than it has`)
-    return { events, faults: [...integrity, ...gaps, ...counts] }
+    const counts = db.prepare('SELECT n FROM session_counted AS s WHERE events <> (SELECT count(*) FROM event WHERE event.session = s.n)').all().map((row) => `session ${row['n']} counts other events than it has`)
+    const places = db.prepare('SELECT n FROM event AS e WHERE (SELECT count(*) FROM event_at AS p WHERE p.event = e.n AND p.session = e.session AND p.seq = e.seq) <> 1').all().map((row) => `event ${row['n']} is not where its session has it`)
+    return { events, faults: [...integrity, ...gaps, ...counts, ...places] }
   } finally {
     db.close()
   }

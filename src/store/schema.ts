@@ -6,6 +6,11 @@ export interface Tables {
   session_term: SessionTermTable
   event: EventTable
   open_exchange: OpenExchangeTable
+  event_place: EventPlaceTable
+  /** Views: what the tables hold and what is not folded into them yet. */
+  session_counted: SessionTable
+  event_at: EventPlaceTable
+  event_whole: EventTable
   approval: ApprovalTable
 }
 
@@ -41,6 +46,7 @@ export interface EventTable {
   kind: string
   method: string
   call: string | null
+  /** As text; in the table itself it may be the number of one that many events share. */
   decision: string
   bundle: string
   outcome: string
@@ -48,6 +54,13 @@ export interface EventTable {
   message: string
   closes: number
   basis: string | null
+}
+
+/** Where the events of a session are. */
+export interface EventPlaceTable {
+  session: number
+  seq: number
+  event: number
 }
 
 /** Exchanges whose request went out and whose last message is not recorded: what a crash leaves `unknown`. */

@@ -18,17 +18,18 @@ export async function listEvents(
   const session = await db.selectFrom('session').select('n').where('id', '=', id).executeTakeFirst()
   if (session === undefined) return { items: [], next_cursor: null }
   const ahead = await db
-    .selectFrom('event')
-    .select((e) => ['seq', e.fn<number>('length', ['message']).as('size')])
-    .where('session', '=', session.n)
-    .where('seq', '>', after)
-    .orderBy('seq')
+    .selectFrom('event_at')
+    .innerJoin('event', 'event.n', 'event_at.event')
+    .select((e) => ['event_at.event', 'event_at.seq', e.fn<number>('length', ['message']).as('size')])
+    .where('event_at.session', '=', session.n)
+    .where('event_at.seq', '>', after)
+    .orderBy('event_at.seq')
     .limit(limit + 1)
     .execute()
   const taken = withinText(ahead.slice(0, limit))
   const last = taken.at(-1)
   if (last === undefined) return { items: [], next_cursor: null }
-  const rows = await db.selectFrom('event').selectAll().where('session', '=', session.n).where('seq', '>', after).where('seq', '<=', last.seq).orderBy('seq').execute()
+  const rows = await db.selectFrom('event_whole').selectAll().where('n', 'in', taken.map(({ event }) => event)).orderBy('seq').execute()
   return { items: rows.map((row) => readEvent(id, row)), next_cursor: taken.length < ahead.length ? printCursor(last.seq) : null }
 }
 

@@ -23,9 +23,9 @@ export async function listRecorded(db: Kysely<Tables>, { from, to, cursor, limit
   const taken = withinText(ahead.slice(0, most))
   const last = taken.at(-1)
   if (last === undefined) return { items: [], next_cursor: null }
-  const rows = await db.selectFrom('event').selectAll().where('n', '>=', first).where('n', '<=', last.n).where('at', '>=', from).where('at', '<=', to).where('basis', 'is not', null).orderBy('n').execute()
+  const rows = await db.selectFrom('event_whole').selectAll().where('n', '>=', first).where('n', '<=', last.n).where('at', '>=', from).where('at', '<=', to).where('basis', 'is not', null).orderBy('n').execute()
   const ids = [...new Set(rows.map(({ session }) => session))]
-  const sessions = new Map((await db.selectFrom('session').selectAll().where('n', 'in', ids).execute()).map((row) => [row.n, readSession(row)]))
+  const sessions = new Map((await db.selectFrom('session_counted').selectAll().where('n', 'in', ids).execute()).map((row) => [row.n, readSession(row)]))
   const items = rows.flatMap((row): RecordedEvent[] => {
     const session = sessions.get(row.session)
     return session === undefined ? [] : [{ session, event: readEvent(session.id as SessionId, row) }]

@@ -59,11 +59,11 @@ async function walk(db: Kysely<Tables>, terms: readonly string[], filter: Sessio
 async function rowsOf(db: Kysely<Tables>, page: readonly Candidate[]): Promise<readonly SessionSummary[]> {
   if (page.length === 0) return []
   const ids = page.map((each) => each.n)
-  const rows = await db.selectFrom('session').selectAll().where('n', 'in', ids).orderBy('started_at', 'desc').orderBy('n', 'desc').execute()
+  const rows = await db.selectFrom('session_counted').selectAll().where('n', 'in', ids).orderBy('started_at', 'desc').orderBy('n', 'desc').execute()
   return rows.map(readSession)
 }
 
 export async function getSession(db: Kysely<Tables>, id: string): Promise<SessionSummary | undefined> {
-  const row = await db.selectFrom('session').selectAll().where('id', '=', id).executeTakeFirst()
+  const row = await db.selectFrom('session_counted').selectAll().where('id', '=', id).executeTakeFirst()
   return row && readSession(row)
 }

@@ -24,7 +24,7 @@ export type EventOp = readonly [
   method: string,
   call: string | null,
   decision_kind: string,
-  decision: string,
+  decision: string | SharedText,
   bundle: string,
   outcome: string,
   findings: string,
@@ -33,6 +33,11 @@ export type EventOp = readonly [
   call_term: string | null,
   basis: string | null,
 ]
+
+/** A text that many events carry: one object, so that a batch takes it to the other thread once. */
+export interface SharedText {
+  readonly shared: string
+}
 
 /** The first op's number and the ops, which are numbered one by one. */
 export type Batch = readonly [first: number, ops: readonly Op[]]

@@ -7,19 +7,20 @@ import { listRecorded } from '../queries/recorded.ts'
 import { getSession, listSessions } from '../queries/sessions.ts'
 import type { Tables } from '../schema.ts'
 import { callTerm, openingTerms } from '../terms.ts'
+import type { SharedText } from './ops.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** What a row weighs beside its texts. */
 const overhead = 300
 
 export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): RecordStore {
-  /** Most events carry the very decision that one before them carried. */
-  const printed = new WeakMap<Decision, string>()
-  const printOnce = (decision: Decision): string => {
+  /** Most events carry the very decision that one before them carried; from the second on the store keeps it once. */
+  const printed = new WeakMap<Decision, { readonly text: string; shared?: SharedText }>()
+  const print = (decision: Decision): string | SharedText => {
     const known = printed.get(decision)
-    if (known !== undefined) return known
+    if (known !== undefined) return (known.shared ??= { shared: known.text })
     const text = JSON.stringify(decision)
-    printed.set(decision, text)
+    printed.set(decision, { text })
     return text
   }
 
@@ -32,9 +33,9 @@ export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): Record
       await queue.write(['end_session', id, at])
     },
     append(event) {
-      const decision = printOnce(event.decision)
+      const decision = print(event.decision)
       const findings = event.findings.length === 0 ? '[]' : JSON.stringify(event.findings)
-      const size = event.message.length + decision.length + findings.length + (event.basis?.length ?? 0) + overhead
+      const size = event.message.length + (typeof decision === 'string' ? decision.length : 0) + findings.length + (event.basis?.length ?? 0) + overhead
       return queue.write(
         [
           'event', event.session, event.at, event.exchange, event.direction, event.kind, event.method, event.call, event.decision.kind, decision,

@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { createApplier, opRefused } from './apply.ts'
 import type { Applier } from './apply.ts'
+import { foldLeftOver } from './fold.ts'
 import { beginWriting, hasRoom, openForWriting } from './database.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -38,12 +39,12 @@ function reopen(): void {
     // Full or not, a disk takes the small commit below: without this the store would be open and broken by turns.
     if (hasFailed && !hasRoom(path)) throw new Error('the disk is full')
     db = openForWriting(path)
-    const applier = createApplier(db, run, writer)
     // A commit of its own proves that the disk takes writes again, and overwrites what a failed one left in the log.
     beginWriting(db, patience)
+    foldLeftOver(db, writer)
     db.prepare('INSERT INTO writer_mark (writer, run, op, faults) VALUES (?, ?, 0, 0) ON CONFLICT (writer) DO UPDATE SET op = op').run(writer ?? 0, run)
     db.exec('COMMIT')
-    open = { db, applier, checkpoints: createCheckpoints(db) }
+    open = { db, applier: createApplier(db, run, writer), checkpoints: createCheckpoints(db) }
     retry = firstRetry
     report('open')
   } catch {
@@ -103,22 +104,47 @@ function commit([first, ops]: Batch): void {
     applier.flush(upTo, faultsIn(results))
     db.exec('COMMIT')
   } catch (error) {
-    open = undefined
-    hasFailed = true
-    closeQuietly(db)
-    report('failed', upTo, String((error as Error).message))
-    retrying = setTimeout(reopen, retry)
-    return
+    return fail(db, upTo, error)
   }
   const ms = performance.now() - began
   if (results === undefined) report('durable', upTo, ms)
   else report('durable', upTo, ms, results)
+  // What follows comes after the answer, so that no caller waits for it.
+  try {
+    if (applier.isFoldDue()) fold(open)
+  } catch (error) {
+    return fail(db, upTo, error)
+  }
   checkpoints.afterCommit()
+}
+
+function fail(db: DatabaseSync, upTo: number, error: unknown): void {
+  open = undefined
+  hasFailed = true
+  closeQuietly(db)
+  report('failed', upTo, String((error as Error).message))
+  retrying = setTimeout(reopen, retry)
+}
+
+/** Throws where the connection cannot be trusted any more. */
+function fold({ db, applier }: Open): void {
+  try {
+    beginWriting(db, patience)
+  } catch {
+    return // Another commit's turn will come, and it can wait until then.
+  }
+  applier.fold()
+  db.exec('COMMIT')
 }
 
 function close(): void {
   clearTimeout(retrying)
   if (open !== undefined) {
+    try {
+      fold(open)
+    } catch {
+      // The next start folds what is left.
+    }
     open.checkpoints.atClose()
     closeQuietly(open.db)
   }

@@ -4,6 +4,7 @@ import { legs } from './002-legs.ts'
 import { writers } from './003-writers.ts'
 import { basis } from './004-basis.ts'
 import { policyActs } from './005-policy-acts.ts'
+import { folding } from './006-folding.ts'
 
 /** In order; a migration that was released never changes. */
-export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs]
+export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs, folding]
