@@ -1,7 +1,7 @@
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import { isObject } from '../exact-json.ts'
 import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../model.ts'
-import type { About, Judge } from './evaluate.ts'
+import { judge, type About, type Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
 import { passMessage, withEnvelope, type Passage } from './pipeline.ts'
 import { counterKey, type Pending } from './session.ts'
@@ -20,9 +20,18 @@ export type Held =
   /** The caller took the call back. */
   | { readonly kind: 'withdrawn' }
 
+/** One wait of a client, whatever it waits for in turn. */
+interface Patience {
+  until: number | undefined
+  /** What the client was last told (MCP basic/utilities/progress): it must increase. */
+  progress: number
+}
+
 /**
  * Waits for the reviewers, then puts the stored call to the policy again under the bundle then active. The approval is used up
  * by one conditional update between that judgement and its record, so no approval lets two calls pass.
+ * Another bundle judges the call at once: refused, it ends; where it asks for another approval, its reviewers are asked in place of the
+ * old ones. Where it asks for none, the call stays with them: nothing that waits runs because of a policy alone, but made again it passes.
  */
 export async function holdCall(request: Request, needed: NeedsApproval, pending: Pending, about: About, rooms: Judge): Promise<Held> {
   let decision = needed
@@ -31,10 +40,23 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
   // What was waited for has ended while the client was away: it is told so, and the reviewers are not asked anew.
   if (waits !== undefined && endings.has(waits.approval.state)) return refusedBy(waits.approval, decision, rooms)
   if (waits === undefined) rooms.counters.add(counterKey(about.session), 'approvals')
+  let judgedBy = decision.bundle
+  let before: ApprovalRow | undefined
+  let patience = patienceFor(pending, rooms)
   for (;;) {
     const held = await holdNow(request, decision, carried, about, rooms)
-    const row = await waitFor(held, pending, rooms)
+    if (before !== undefined && before.id !== held.id) await rooms.approvals.end(before.id, 'void')
+    before = held
+    const row = await waitFor(held, judgedBy, patience, pending, rooms)
     if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return endWait(row, about, rooms)
+    if (row.state === 'pending' && rooms.policy.active() !== judgedBy) {
+      const { decision: now } = await judge(request, { ...about, approval: carried }, rooms)
+      judgedBy = now.bundle
+      if (now.kind === 'require_approval') decision = now
+      if (now.kind !== 'deny') continue
+      await rooms.approvals.end(row.id, 'void')
+      return { kind: 'refused', decision: now, approval: row }
+    }
     if (row.state === 'pending') return { kind: 'pending', decision, approval: row, round: (waits?.round ?? 0) + 1 }
     if (row.state !== 'granted') return refusedBy(row, decision, rooms)
 
@@ -54,6 +76,9 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
     if (passage.kind === 'refused') return { kind: 'refused', decision: passage.judged.decision, approval: row }
     decision = passage.judged.decision
     carried = approval
+    judgedBy = decision.bundle
+    before = undefined
+    patience = patienceFor(pending, rooms)
   }
 }
 
@@ -68,19 +93,22 @@ function refusedBy(row: ApprovalRow, decision: Decision, rooms: Judge): Held {
   return { kind: 'refused', decision: ownDenial(decision, `approval_${row.state}`, refusalText(row)), approval: row }
 }
 
-async function waitFor(row: ApprovalRow, pending: Pending, rooms: Judge): Promise<ApprovalRow> {
+/** The approval as it stands when it was answered, the client's patience has ended, or another bundle is active than the one that held the call. */
+async function waitFor(row: ApprovalRow, judgedBy: Decision['bundle'], patience: Patience, pending: Pending, rooms: Judge): Promise<ApprovalRow> {
   if (row.state !== 'pending') return row
   const token = rooms.wire.progressTokenOf(pending.request.body)
-  const timeout = new AbortController()
-  const patience = patienceFor(pending, token !== undefined, rooms)
-  const timer = patience === undefined ? undefined : setTimeout(() => timeout.abort(), patience).unref()
+  const over = new AbortController()
+  const timer = patience.until === undefined ? undefined : setTimeout(() => over.abort(), Math.max(patience.until - performance.now(), 0)).unref()
+  const unwatch = rooms.policy.watch(() => over.abort())
+  if (rooms.policy.active() !== judgedBy) over.abort()
   pending.channel.stream()
-  const ticking = token === undefined ? undefined : tickProgress(token, row, pending)
+  const ticking = token === undefined ? undefined : tickProgress(token, row, patience, pending)
   pending.paused = true
   try {
-    return await rooms.approvals.wait(row.id, { signal: AbortSignal.any([timeout.signal, pending.abort.signal]) })
+    return await rooms.approvals.wait(row.id, { signal: AbortSignal.any([over.signal, pending.abort.signal]) })
   } finally {
     pending.paused = false
+    unwatch()
     clearTimeout(timer)
     clearInterval(ticking)
   }
@@ -89,18 +117,17 @@ async function waitFor(row: ApprovalRow, pending: Pending, rooms: Judge): Promis
 // Each round of the newer era ends before the shortest limit of common clients, a minute; a task has nobody waiting at its stream.
 const longestRound = 45_000
 
-function patienceFor({ isTask, request }: Pending, withProgress: boolean, { patience }: Judge): number | undefined {
-  if (isTask) return undefined
-  if (request.revision === '2026-07-28') return Math.min(patience.without, longestRound)
-  return withProgress ? patience.withProgress : patience.without
+function patienceFor({ isTask, request }: Pending, { patience, wire }: Judge): Patience {
+  if (isTask) return { until: undefined, progress: 0 }
+  const legacy = wire.progressTokenOf(request.body) === undefined ? patience.without : patience.withProgress
+  return { until: performance.now() + (request.revision === '2026-07-28' ? Math.min(patience.without, longestRound) : legacy), progress: 0 }
 }
 
 // MCP basic/utilities/progress: progress must increase, and only flows where the request asked for it.
-function tickProgress(token: Json, row: ApprovalRow, pending: Pending): NodeJS.Timeout {
-  let progress = 0
+function tickProgress(token: Json, row: ApprovalRow, patience: Patience, pending: Pending): NodeJS.Timeout {
   const tick = () => {
-    progress += 1
-    const params = { progressToken: token, progress, message: `waiting for approval ${row.id}` }
+    patience.progress += 1
+    const params = { progressToken: token, progress: patience.progress, message: `waiting for approval ${row.id}` }
     void pending.channel.notify({ jsonrpc: '2.0', method: 'notifications/progress', params })
   }
   tick()
