@@ -153,8 +153,8 @@ test('the command tells what a candidate would change, for people, machines and 
 
 deny contains {"code": "no_lists"} if input.message.call.name == "list_customers"
 ` }, policies)
-  const told = await cli('--candidate', candidate, '--json')
-  expect(told).toMatchObject({ code: 0, stderr: '' })
+  const told = await cli('--candidate', candidate, '--json', '--fail-on-change')
+  expect(told).toMatchObject({ code: 1, stderr: '' })
   const report = JSON.parse(told.stdout) as ReplayReport & { candidate: object; base: null }
   expect(report.changed).toBeGreaterThan(0)
   expect(report.transitions).toEqual([expect.objectContaining({ before: 'allow', after: 'deny' })])
@@ -162,8 +162,8 @@ deny contains {"code": "no_lists"} if input.message.call.name == "list_customers
   expect(report.people.map(({ name }) => name).sort()).toEqual(['nightly', 'riley'])
   expect(report.rules).toContainEqual({ rule: 'desk/deny/no_lists', gained: report.changed, lost: 0 })
   expect(report.examples[0]).toMatchObject({ call: 'list_customers', before: { kind: 'allow' }, after: { kind: 'deny', rules: ['desk/deny/no_lists'] } })
-  expect((await cli('--candidate', candidate, '--fail-on-change')).code).toBe(1)
-  const { stdout: plain } = await cli('--candidate', candidate)
+  const { stdout: plain, code } = await cli('--candidate', candidate)
+  expect(code).toBe(0)
   expect(plain).toContain(`${report.changed} decisions of ${report.calls_changed} calls would change`)
   const { stdout: markdown } = await cli('--candidate', candidate, '--markdown')
   expect(markdown).toContain('| `desk/deny/no_lists` |')
@@ -175,6 +175,30 @@ test('the policies that were active change nothing, and say so', async () => {
   const own = await cli('--bundle', policies, '--json')
   expect(own.code).toBe(0)
   expect(JSON.parse(own.stdout)).toMatchObject({ changed: 0, no_bundle: 0 })
+})
+
+test('every decision comes out again by the bundle that made it, which the gateway keeps', async () => {
+  const own = await cli('--json')
+  expect(own).toMatchObject({ code: 0, stderr: '' })
+  const report = JSON.parse(own.stdout) as ReplayReport
+  expect(report).toMatchObject({ changed: 0, no_bundle: 0, missing_bundles: [], decisions: (await recorded()).length })
+  expect(report.share).toBeGreaterThan(0.95)
+  expect((await cli('--candidate', policies, '--bundle', 'active')).stdout).toContain('no decision changes')
+})
+
+test('a pipeline asks the gateway, with a role that may, and is told the same', async () => {
+  const candidate = directoryOf({ 'policies/desk/desk.rego': 'package policies.desk\n\nrisk contains {"code": "team", "points": 1} if input.actor.claims.department == "care"\n' }, policies)
+  const remote = async (who: Who, judged = candidate) => runner.run(['replay', '--since', '1d', '--candidate', judged, '--json'], { SALLYPORT_URL: gateway.url, SALLYPORT_TOKEN: await gateway.token(who, 'api') })
+  expect(await remote({ subject: 'ada', groups: [] })).toMatchObject({ code: 1, stderr: expect.stringContaining('auditor') as string })
+  const auditor: Who = { subject: 'ada', groups: ['audit'] }
+  expect(JSON.parse((await remote(auditor, policies)).stdout)).toMatchObject({ changed: 0, judged: (await replay(judge)).judged })
+  const there = JSON.parse((await remote(auditor)).stdout) as ReplayReport
+  // Claims are not given away: what reads them cannot be judged from there.
+  expect(there).toMatchObject({ judged: 0, changed: 0, decisions: (await recorded()).length })
+  expect(there.missing[0]).toMatchObject({ name: '/actor/claims' })
+  const here = JSON.parse((await cli('--candidate', candidate, '--json')).stdout) as ReplayReport
+  expect(here.people.map(({ name }) => name)).toEqual(['sam@example.com'])
+  expect(here.changed).toBeGreaterThan(0)
 })
 
 test('what cannot be used is told, and ends with the code for it', async () => {

@@ -10,7 +10,7 @@ import { readRecorded } from './recorded.ts'
 import { config, since } from './replay.ts'
 import { detector, dir, json, type AddCommand, type PolicyTools } from './shared.ts'
 import { showDiff } from './show-diff.ts'
-import { openTraffic } from './traffic.ts'
+import { openTraffic, tellRefused } from './traffic.ts'
 
 interface DiffArguments {
   readonly since?: number
@@ -79,6 +79,8 @@ async function diff(before: string, after: string | undefined, options: DiffArgu
       const changes = report.cases.changed.length + (report.traffic?.changed ?? 0)
       if (changes > 0 && options.failOnChange === true) exit(exitCode.no)
     })
+  } catch (fault) {
+    tellRefused(fault, tools)
   } finally {
     for (const { judge } of opened) await judge.close()
     traffic?.close()

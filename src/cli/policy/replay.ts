@@ -13,7 +13,7 @@ import { readRecorded, type Period } from './recorded.ts'
 import { detector, dir, json, type AddCommand, type PolicyTools } from './shared.ts'
 import { replayMarkdown } from './replay-markdown.ts'
 import { showReplay } from './show-replay.ts'
-import { openTraffic, type Traffic } from './traffic.ts'
+import { openTraffic, tellRefused, type Traffic } from './traffic.ts'
 
 interface ReplayArguments {
   readonly candidate?: string
@@ -84,8 +84,8 @@ async function replay(options: ReplayArguments, tools: PolicyTools): Promise<voi
         // Whoever asks whether the record can be reproduced asks a question that has an answer.
         if (report.changed > 0 && (options.failOnChange === true || options.candidate === undefined)) exit(exitCode.no)
       } catch (fault) {
-        if (!(fault instanceof Unusable)) throw fault
-        refuse(fault.problems, options)
+        if (fault instanceof Unusable) refuse(fault.problems, options)
+        else tellRefused(fault, tools)
       } finally {
         await judges.close()
       }

@@ -24,6 +24,22 @@ export interface TrafficOptions {
   readonly detector?: readonly string[]
 }
 
+/** The gateway does not give it. */
+class TrafficRefused extends Error {
+  readonly exit: number
+
+  constructor(message: string, exit: number) {
+    super(message)
+    this.exit = exit
+  }
+}
+/** Tells why traffic cannot be had, and ends the command; any other fault is not its business. */
+export function tellRefused(fault: unknown, { output, exit }: CommandContext): void {
+  if (!(fault instanceof TrafficRefused)) throw fault
+  output.note(`sallyport policy: ${fault.message}`)
+  exit(fault.exit)
+}
+
 /** Undefined where it cannot be had, which is told. */
 export async function openTraffic(options: TrafficOptions, context: CommandContext): Promise<Traffic | undefined> {
   const throughApi = options.config === undefined && (context.env['SALLYPORT_URL'] ?? '') !== ''
@@ -59,7 +75,7 @@ function fromGateway({ detector = [] }: TrafficOptions, { env }: CommandContext)
   return {
     async list({ from, to, cursor, limit }) {
       const answer = await client.get<Page>('policy/recorded', { from: new Date(from).toISOString(), to: new Date(to).toISOString(), cursor, limit })
-      if (!answer.ok) throw new Error(answer.message)
+      if (!answer.ok) throw new TrafficRefused(answer.message, answer.exit)
       const { items, next_cursor } = answer.body
       return { items: items as unknown as readonly RecordedEvent[], next_cursor } // the contract is their shape
     },
