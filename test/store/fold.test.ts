@@ -144,3 +144,12 @@ test('what was recorded before there was folding is found as before', async () =
   expect(await store.records.getSession('ses_1')).toMatchObject({ events: 3 })
   await store.close()
 })
+
+test('a list looks for its events by place, and for those that are not folded among the newest alone', () => {
+  const db = database()
+  const plan = db.prepare('EXPLAIN QUERY PLAN SELECT event FROM event_at WHERE session = 1 AND seq > 5 ORDER BY seq LIMIT 3').all().map(({ detail }) => String(detail))
+  expect(plan).toContain('SEARCH event_place USING PRIMARY KEY (session=? AND seq>?)')
+  expect(plan).toContain('SEARCH e USING INTEGER PRIMARY KEY (rowid>?)')
+  expect(plan.join('\n')).not.toContain('AUTOMATIC')
+  db.close()
+})
