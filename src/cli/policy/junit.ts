@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Option } from 'commander'
 import type { CaseRun } from '../../bundle/cases/judge.ts'
 import { problemText } from '../../bundle/problem.ts'
@@ -44,7 +45,9 @@ export const printJunit = (cases: readonly JunitCase[]): string => {
 }
 
 export const writeJunit = (path: string | undefined, cases: readonly JunitCase[]): void => {
-  if (path !== undefined) writeFileSync(path, printJunit(cases))
+  if (path === undefined) return
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, printJunit(cases))
 }
 
 const placed = ({ file, row }: { readonly file?: string; readonly row?: number }) => ({ ...(file === undefined ? {} : { file }), ...(row === undefined ? {} : { row }) })
