@@ -2,7 +2,7 @@ import { withRules } from './bundle/rules/with-rules.ts'
 import { createSource } from './bundle/source/create.ts'
 import type { Source } from './bundle/source/source.ts'
 import type { Settings } from './config/schema.ts'
-import type { Secrets } from './config/secrets.ts'
+import { readSecret, type Secrets } from './config/secrets.ts'
 import { tlsOfSource } from './config/tls.ts'
 import type { Clock } from './model.ts'
 
@@ -11,7 +11,7 @@ export const createPolicySource = (settings: Settings, secrets: Secrets, directo
   completed(settings, createSource({
     source: settings.policy.source,
     verify: settings.policy.verify,
-    secret: (name) => secrets.get(`policy.source.${name}`),
+    credential: credentialOf(settings, settings.policy.source, secrets, 'policy.source'),
     verifySecret: (index) => secrets.get(`policy.verify.keys.${index}.secret`),
     clock,
     tls: tlsOfSource(settings.policy.source, secrets),
@@ -22,12 +22,23 @@ export const createPolicySource = (settings: Settings, secrets: Secrets, directo
 export const createShadowSource = (settings: Settings, source: Settings['policy']['source'], secrets: Secrets, clock: Clock): Source =>
   completed(settings, createSource({
     source,
-    secret: (name) => secrets.get(`policy.shadow.source.${name}`),
+    credential: credentialOf(settings, source, secrets, 'policy.shadow.source'),
     verifySecret: () => '',
     clock,
     tls: tlsOfSource(source, secrets, 'policy.shadow.source'),
     directory: `${settings.store.path}.shadow`,
   }))
+
+/** What hands out short-lived secrets puts the next one where the last one was. */
+const credentialOf = ({ directory }: Settings, source: Settings['policy']['source'], secrets: Secrets, at: string) => async (): Promise<string> => {
+  const credentials = 'credentials' in source ? source.credentials : undefined
+  if (credentials === undefined) throw new Error(`there are no ${at}.credentials`)
+  const [name, from] = credentials.kind === 'deploy_key' ? (['key', credentials.key_from] as const) : (['token', credentials.token_from] as const)
+  if ('env' in from) return secrets.get(`${at}.credentials.${name}`)
+  const read = await readSecret(from, directory, process.env)
+  if (!read.ok) throw new Error(`${at}.credentials.${name}_from: found ${read.found}, expected ${read.expected}`)
+  return read.value
+}
 
 const completed = ({ policy, upstreams, identity }: Settings, source: Source): Source =>
   withRules(source, {

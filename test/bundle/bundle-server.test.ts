@@ -59,7 +59,7 @@ const serve = (current: () => string, headers: Record<string, string> = {}): Ans
 
 test('a bundle is asked for as OPA asks, with the token, and read', async () => {
   answer = serve(() => 'r1')
-  expect(revisionOf(await sourceOf({ token: 's3cret' }).read())).toBe('r1')
+  expect(revisionOf(await sourceOf({ token: async () => 's3cret' }).read())).toBe('r1')
   expect(asked[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', prefer: 'modes=snapshot' })
 })
 
@@ -158,7 +158,7 @@ test.each<[string, Answer, string]>([
   }, 'timeout'],
 ])('a server that answers with %s is told of', async (_, how, code) => {
   answer = how
-  const read = await sourceOf({ token: 's3cret', within: code === 'timeout' ? 300 : 30_000 }).read()
+  const read = await sourceOf({ token: async () => 's3cret', within: code === 'timeout' ? 300 : 30_000 }).read()
   expect(codes(read)).toEqual([code])
   expect(JSON.stringify(read)).not.toContain('s3cret')
   expect(asked.map(({ url: path }) => path)).toEqual(['/bundles/b.tar.gz'])

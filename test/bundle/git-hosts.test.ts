@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { createGitSource, type GitSourceOptions } from '../../src/bundle/source/git/source.ts'
 import type { Source } from '../../src/bundle/source/source.ts'
 import type { Read } from '../../src/bundle/source/sources.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { createPolicySource } from '../../src/policy-source.ts'
+import { writeGatewayFiles } from '../support/gateway-files.ts'
 import { createKeys, startGitHttp, startGitSsh, type GitHost, type KeyPair } from '../support/git-hosts.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { createRepository, type GitRepository } from '../support/git-repository.ts'
@@ -55,7 +58,7 @@ describe('over http', () => {
       seen.push(execFileSync('ps', ['-eo', 'args']).toString())
       return false
     } }))
-    const good = sourceOf({ url: host.url, credentials: { kind: 'token', username: 'git', token } })
+    const good = sourceOf({ url: host.url, credentials: async () => ({ kind: 'token', username: 'git', token }) })
     expect(commitOf(await good.read())).toBe(commit)
     expect(seen.some((line) => line.includes('remote-http'))).toBe(true)
     expect(seen.filter((line) => line.includes(token) || line.includes(Buffer.from(`git:${token}`).toString('base64')))).toEqual([])
@@ -64,9 +67,30 @@ describe('over http', () => {
 
   test.each([['a wrong token', `${token}x`], ['none', undefined]])('with %s nobody is let in, and the text does not say which it was', async (_, wrong) => {
     const host = await opening(startGitHttp(repository.path, { password: token }))
-    const read = await sourceOf({ url: host.url, directory: join(copies, 'x'), ...(wrong === undefined ? {} : { credentials: { kind: 'token', username: 'git', token: wrong } }) }).read()
+    const read = await sourceOf({ url: host.url, directory: join(copies, 'x'), ...(wrong === undefined ? {} : { credentials: async () => ({ kind: 'token', username: 'git', token: wrong }) }) }).read()
     expect(codes(read)).toEqual(['credentials_refused'])
     expect(JSON.stringify(read)).not.toContain(token)
+  })
+
+  test('a token that was replaced where it comes from is the one that is used from then on', async () => {
+    let password = 'the first token'
+    const host = await opening(startGitHttp(repository.path, { password: () => password }))
+    const files = await writeGatewayFiles({
+      upstreams: { crm: { url: 'http://127.0.0.1:1/mcp' } }, rego: { 'token': password },
+      settings: { policy: { source: { kind: 'git', url: host.url, branch: 'main', credentials: { kind: 'token', token_from: { file: 'rego/token' } } } } },
+    })
+    const loaded = await loadSettings(files.config, {})
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
+    const source = createPolicySource(loaded.settings, loaded.secrets)
+    opened.push(source)
+    expect(commitOf(await source.read())).toBe(commit)
+    password = 'the second token'
+    expect(codes(await source.read())).toEqual(['credentials_refused'])
+    files.writePolicy('token', password)
+    expect(commitOf(await source.read())).toBe(commit)
+    rmSync(join(files.directory, 'rego/token'))
+    expect(await source.read()).toMatchObject({ ok: false, problems: [{ stage: 'fetch', message: expect.stringContaining('policy.source.credentials.token_from') }] })
+    rmSync(files.directory, { recursive: true })
   })
 
   test('a host that sends the gateway elsewhere is not followed', async () => {
@@ -75,7 +99,7 @@ describe('over http', () => {
       response.writeHead(301, { location: `http://127.0.0.1:${other.port}${request.url}` }).end()
       return true
     } }))
-    expect(codes(await sourceOf({ url: host.url, credentials: { kind: 'token', username: 'git', token } }).read())).toEqual(['redirected'])
+    expect(codes(await sourceOf({ url: host.url, credentials: async () => ({ kind: 'token', username: 'git', token }) }).read())).toEqual(['redirected'])
     expect(other.asked).toEqual([])
   })
 
@@ -83,7 +107,7 @@ describe('over http', () => {
     const [authority, other] = [createAuthority('own'), createAuthority('other')]
     try {
       const host = await opening(startGitHttp(repository.path, { password: token, tls: authority.issue('host') }))
-      const change = { url: host.url, transport: 'https', credentials: { kind: 'token', username: 'git', token } } as const
+      const change: Partial<GitSourceOptions> = { url: host.url, transport: 'https', credentials: async () => ({ kind: 'token', username: 'git', token }) }
       expect(commitOf(await sourceOf({ ...change, authorities: authority.certFile, directory: join(copies, 'a') }).read())).toBe(commit)
       const asked = host.asked.length
       expect(codes(await sourceOf({ ...change, authorities: other.certFile, directory: join(copies, 'b') }).read())).toEqual(['certificate'])
@@ -147,7 +171,7 @@ describe('over ssh', () => {
   }
   const ssh = (port: number, key: KeyPair, knownHosts: string): Partial<GitSourceOptions> =>
     // As a secret comes: without its last line break.
-    ({ url: `ssh://git@127.0.0.1:${port}/policies.git`, transport: 'ssh', credentials: { kind: 'deploy_key', key: key.key.trimEnd(), knownHosts } })
+    ({ url: `ssh://git@127.0.0.1:${port}/policies.git`, transport: 'ssh', credentials: async () => ({ kind: 'deploy_key', key: key.key.trimEnd(), knownHosts }) })
 
   test('a repository is read with a deploy key, from a host that is known', async () => {
     const server = await opening(startGitSsh(repository.path, host, own))

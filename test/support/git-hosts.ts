@@ -19,7 +19,7 @@ export interface GitHost {
 type Play = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /** `git http-backend` as any web server runs it. With `password`, only who sends it gets in. */
-export const startGitHttp = async (repository: string, { password, play = () => false, tls }: { password?: string; play?: Play; tls?: { cert: string; key: string } } = {}): Promise<GitHost & { readonly url: string }> => {
+export const startGitHttp = async (repository: string, { password, play = () => false, tls }: { password?: string | (() => string); play?: Play; tls?: { cert: string; key: string } } = {}): Promise<GitHost & { readonly url: string }> => {
   const asked: string[] = []
   const sockets = new Set<Socket>()
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
@@ -27,7 +27,7 @@ export const startGitHttp = async (repository: string, { password, play = () => 
     asked.push(url)
     if (play(request, response)) return
     const sent = Buffer.from(headers.authorization?.replace(/^Basic /, '') ?? '', 'base64').toString().split(':').slice(1).join(':')
-    if (password !== undefined && sent !== password) return void response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
+    if (password !== undefined && sent !== (typeof password === 'string' ? password : password())) return void response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
     const [path = '', query = ''] = url.split('?')
     const child = spawn('git', ['http-backend'], {
       env: {

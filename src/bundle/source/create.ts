@@ -18,8 +18,8 @@ type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : 
 export interface SourceOptions {
   readonly source: Frozen<SourceSettings>
   readonly verify?: (VerifySettings & { readonly commits?: { readonly allowed_signers: { readonly file: string } } | undefined }) | undefined
-  /** The secret of `policy.source.<name>_from`. */
-  readonly secret: (name: string) => string
+  /** The token or key of `source.credentials`, as it is now. Rejects with a text for people. */
+  readonly credential: () => Promise<string>
   /** The secret of `policy.verify.keys[<index>].secret_from`. */
   readonly verifySecret: (index: number) => string
   readonly clock: Clock
@@ -31,12 +31,12 @@ export interface SourceOptions {
 /** For people: where the policies come from. */
 export const nameOf = (source: Frozen<SourceSettings>): string => ('url' in source ? source.url : source.path)
 
-const credentialsOf = (credentials: NonNullable<Frozen<GitSettings>['credentials']>, secret: SourceOptions['secret']): GitCredentials =>
+const credentialsOf = async (credentials: NonNullable<Frozen<GitSettings>['credentials']>, credential: SourceOptions['credential']): Promise<GitCredentials> =>
   credentials.kind === 'token'
-    ? { kind: 'token', username: credentials.username, token: secret('credentials.token') }
-    : { kind: 'deploy_key', key: secret('credentials.key'), knownHosts: credentials.known_hosts.file }
+    ? { kind: 'token', username: credentials.username, token: await credential() }
+    : { kind: 'deploy_key', key: await credential(), knownHosts: credentials.known_hosts.file }
 
-const fromGit = (git: Frozen<GitSettings>, { verify, secret, directory }: SourceOptions): Source => {
+const fromGit = (git: Frozen<GitSettings>, { verify, credential, directory }: SourceOptions): Source => {
   const { url, branch, tag, commit, path, poll, credentials, ca } = git
   const transport = transportOf(url)
   if (transport === undefined) throw new Error('a repository that may not be used')
@@ -46,12 +46,12 @@ const fromGit = (git: Frozen<GitSettings>, { verify, secret, directory }: Source
     wanted: commit !== undefined ? { commit } : { ref: tag === undefined ? `refs/heads/${branch ?? ''}` : `refs/tags/${tag}` },
     ...(path === undefined ? {} : { folder: path }),
     ...(ca === undefined ? {} : { authorities: ca.file }),
-    ...(credentials === undefined ? {} : { credentials: credentialsOf(credentials, secret) }),
+    ...(credentials === undefined ? {} : { credentials: () => credentialsOf(credentials, credential) }),
     ...(verify?.commits === undefined ? {} : { allowedSigners: verify.commits.allowed_signers.file }),
   })
 }
 
-const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { secret, tls, verify, verifySecret, clock }: SourceOptions): Source => {
+const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { credential, tls, verify, verifySecret, clock }: SourceOptions): Source => {
   const open = async (bytes: Uint8Array): Promise<Read> => {
     if (verify?.keys === undefined) return unpackBundle(bytes)
     const trusted = await readTrust(verify, verifySecret, clock)
@@ -61,7 +61,7 @@ const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { 
   return createServerSource({
     url, poll, open,
     ...(wait === undefined ? {} : { wait }),
-    ...(credentials === undefined ? {} : { token: secret('credentials.token') }),
+    ...(credentials === undefined ? {} : { token: credential }),
     ...(tls === undefined ? {} : { tls }),
   })
 }

@@ -8,7 +8,7 @@ import type { Source } from '../source.ts'
 import type { Read, Replaced } from '../sources.ts'
 import { hiddenOf, withCredentials } from './credentials.ts'
 import type { GitCredentials } from './credentials.ts'
-import { isOfCopy, problemOf } from './problem.ts'
+import { isOfCopy, problemOf, quoted } from './problem.ts'
 import type { Failure } from './problem.ts'
 import { createRepository } from './repository.ts'
 import type { Limits, Repository, Wanted } from './repository.ts'
@@ -22,7 +22,8 @@ export interface GitSourceOptions {
   readonly wanted: Wanted
   /** The folder of the repository that holds the policies; all of it where none is given. */
   readonly folder?: string
-  readonly credentials?: GitCredentials
+  /** Asked each time: what is short-lived may have been replaced. */
+  readonly credentials?: () => Promise<GitCredentials>
   /** A file with the certificates of the authorities that a host over https is verified by; the public ones where none is given. */
   readonly authorities?: string
   /** A file in the form of `ssh-keygen`; every commit that is taken must be signed by one of them. */
@@ -51,7 +52,7 @@ const short = (commit: string): string => commit.slice(0, 12)
 /** Policies from a Git repository, by way of a bare copy that nothing is checked out of. */
 export const createGitSource = (options: GitSourceOptions): Source => {
   const { url, wanted, credentials, directory, transport } = options
-  const hidden = hiddenOf(credentials)
+  let hidden: readonly string[] = []
   const closing = new AbortController()
   let last: Promise<unknown> = Promise.resolve()
   /** The commit that was read last, unless it could not be. */
@@ -63,11 +64,14 @@ export const createGitSource = (options: GitSourceOptions): Source => {
     last = done.catch(() => undefined)
     return done
   }
-  const withRepository = <T>(use: (repository: Repository, place: GitPlace) => Promise<T>): Promise<T> =>
-    withCredentials(url, credentials, (home, secrets) => {
+  const withRepository = async <T>(use: (repository: Repository, place: GitPlace) => Promise<T>): Promise<T> => {
+    const own = await credentials?.()
+    hidden = hiddenOf(own)
+    return withCredentials(url, own, (home, secrets) => {
       const place: GitPlace = { repository: join(directory, 'repository.git'), home, transport, secrets, authorities: options.authorities }
       return use(createRepository(place, url, wanted, closing.signal, options.limits), place)
     })
+  }
 
   const refused = (...problems: readonly Problem[]): Read => ({ ok: false, problems })
   const attempt = (isUncertain: boolean, timed: Timed): Promise<Step> =>
@@ -101,7 +105,10 @@ export const createGitSource = (options: GitSourceOptions): Source => {
       return { ...(step.ok ? step.read : refused(problemOf(step.failure, hidden))), stages }
     } catch (fault) {
       const { code, message } = fault as NodeJS.ErrnoException
-      return refused(problemOf({ ok: false, why: 'failed', said: code === 'ENOSPC' ? 'No space left on device' : message }, hidden))
+      if (code === 'ENOSPC') return refused(problemOf({ ok: false, why: 'failed', said: 'No space left on device' }))
+      const said = quoted(message, hidden)
+      // What the system refuses has a code; credentials that are not to be had say so in words.
+      return refused(code === undefined ? { stage: 'fetch', code: 'credentials_missing', message: said, remedy: 'see policy.source.credentials' } : { stage: 'fetch', code: 'fetch_failed', message: said })
     }
   }
 

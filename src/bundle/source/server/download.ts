@@ -11,8 +11,8 @@ export interface ServerTls {
 }
 export interface Server {
   readonly url: string
-  /** Never printed. */
-  readonly token?: string
+  /** Asked each time: what is short-lived may have been replaced. Rejects with a text for people. */
+  readonly token?: () => Promise<string>
   readonly tls?: ServerTls
 }
 export interface Asked {
@@ -34,7 +34,7 @@ const usually = 60_000
 
 const failed = (code: string, message: string, remedy?: string): Downloaded => ({ kind: 'failed', problem: { stage: 'fetch', code, message, ...(remedy === undefined ? {} : { remedy }) } })
 
-const respond = ({ url, token, tls }: Server, { etag, wait, signal }: Asked): Promise<IncomingMessage> =>
+const respond = ({ url, tls }: Server, { etag, wait, signal }: Asked, token: string | undefined): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     const headers = {
       accept: 'application/gzip, application/octet-stream, application/vnd.openpolicyagent.bundles',
@@ -70,9 +70,15 @@ const refused = ({ statusCode: status = 0, headers }: IncomingMessage): Download
 
 /** One request to a bundle server: no redirects, bounded in time and size. */
 export const download = async (server: Server, asked: Asked): Promise<Downloaded> => {
+  let token: string | undefined
+  try {
+    token = await server.token?.()
+  } catch (fault) {
+    return failed('credentials_missing', (fault as Error).message, 'see policy.source.credentials')
+  }
   const deadline = AbortSignal.timeout((asked.within ?? usually) + (asked.wait ?? 0))
   try {
-    const response = await respond(server, { ...asked, signal: AbortSignal.any([asked.signal, deadline]) })
+    const response = await respond(server, { ...asked, signal: AbortSignal.any([asked.signal, deadline]) }, token)
     try {
       const { statusCode, headers } = response
       if (statusCode === 304) return asked.etag === undefined ? failed('unreachable', 'the bundle server answers 304 to a request for everything') : { kind: 'unchanged' }
