@@ -34,7 +34,7 @@ import { createOwnTasks } from './proxy/own-tasks.ts'
 import { createTurns } from './proxy/turns.ts'
 import { createBasisMaker } from './record/make-basis.ts'
 import { createRecorder } from './record/recorder.ts'
-import { createRooms } from './rooms.ts'
+import { createRooms, quickWith } from './rooms.ts'
 import { stores } from './store/index.ts'
 import { createUpstreams } from './upstreams.ts'
 import { readSseMessage } from './wire/2024-11-05/message.ts'
@@ -117,7 +117,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     isClean: (value) => scanBody(value).hits.length === 0,
     callOf: namedCall, listOf,
   })
-  const recorder = createRecorder<Sighting>({ store: store.records, basis, redact: (message, found, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
+  const recorder = createRecorder<Sighting>({ store: store.records, basis, redact: (message, found, masks) => redact(message, found, masks, scanBody, quickWith(detectors)), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
   const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
   const upstreams = createUpstreams({ ...settings, limits }, secrets, clean, logger)

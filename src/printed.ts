@@ -30,23 +30,27 @@ export function keepPrinted(value: object, text: string): void {
   texts.set(value, text)
 }
 
-/** An envelope around a body that was printed before. */
+/** An envelope around a body that was printed before, or that is as it was read. */
 function printAround(value: Json & object): string | undefined {
   if (Array.isArray(value) || JSON.isRawJSON(value)) return undefined
-  let known = false
-  for (const name in value) {
-    const member = (value as JsonObject)[name]
-    if (typeof member !== 'object' || member === null) continue
-    if (texts.has(member)) known = true
-    sources.delete(member) // what is printed was masked before
-  }
-  if (!known) return undefined
-  let text = ''
+  const known: (string | undefined)[] = []
   for (const name in value) {
     const member = (value as JsonObject)[name] as Json // own: a JSON value
-    text += `${text === '' ? '{' : ','}${JSON.stringify(name)}:${(typeof member === 'object' && member !== null ? texts.get(member) : undefined) ?? JSON.stringify(member)}`
+    known.push(typeof member === 'object' && member !== null ? (texts.get(member) ?? asRead(member)) : undefined)
   }
+  if (known.every((text) => text === undefined)) return undefined
+  let text = ''
+  let index = 0
+  for (const name in value) text += `${text === '' ? '{' : ','}${JSON.stringify(name)}:${known[index++] ?? JSON.stringify((value as JsonObject)[name])}`
   return `${text}}`
+}
+
+function asRead(value: object): string | undefined {
+  const source = sources.get(value)
+  if (source === undefined) return undefined
+  sources.delete(value)
+  const steps = new Steps(source)
+  return steps.pass(value as Json) && steps.at === source.length ? source : undefined
 }
 
 const QUOTE = 0x22

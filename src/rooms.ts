@@ -4,8 +4,7 @@ import { findIn, placesIn, scan, scanReplaced, scanText } from './detect/scan.ts
 import { createEchoGuard } from './enforce/echo.ts'
 import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
-import { redact, redactText } from './enforce/redact.ts'
-import type { Look } from './enforce/splice.ts'
+import { redact, redactText, type Quick } from './enforce/redact.ts'
 import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, waitingFor } from './enforce/refuse.ts'
 import { isObject } from './exact-json.ts'
 import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan, Sighting } from './model.ts'
@@ -71,11 +70,11 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
 function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
   const guards = new Map([...upstreams].map(([name, { secrets }]) => [name, secrets.length === 0 ? undefined : createEchoGuard(secrets)]))
   const scanBody = (body: Json) => scan(body, detectors)
-  const look = lookWith(detectors)
+  const quick = quickWith(detectors)
   return {
     scan: scanBody,
     omitLargeBlobs,
-    applyMasks: (input) => applyMasks({ ...input, look, rescanText: (before, text, value) => scanText(before, text, value, detectors), rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), parse: readText, print: printJson }),
+    applyMasks: (input) => applyMasks({ ...input, ...quick, rescanText: (before, text, value) => scanText(before, text, value, detectors), parse: readText, print: printJson }),
     redactText: (text) => redactText(text, detectors),
     withoutCredentials(upstream, value) {
       const guard = guards.get(upstream)
@@ -84,11 +83,14 @@ function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
   }
 }
 
-/** How texts are looked into. */
-const lookWith = (detectors: Detectors): Look => ({
-  places: (before, text) => placesIn(before, text, detectors),
-  find: (text, name) => findIn(text, name, detectors),
-  isPlain: detectors.isPlain,
+/** What detectors say of texts and bodies of which they have seen most before. */
+export const quickWith = (detectors: Detectors): Quick => ({
+  look: {
+    places: (before, text) => placesIn(before, text, detectors),
+    find: (text, name) => findIn(text, name, detectors),
+    isPlain: detectors.isPlain,
+  },
+  rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors),
 })
 
 const answers: AnswerRoom = {

@@ -5,7 +5,7 @@ import { holdersOf, type Holder } from './json-text.ts'
 import { bodyTarget, mark, readMasks, type MaskRule } from './mask-rules.ts'
 import { checkOf, type SchemaCheck } from './output-schema.ts'
 import { isList, valueAt } from './pointer.ts'
-import { keepPrinted, sourceOf } from '../printed.ts'
+import { printCut } from './print-edited.ts'
 import { withBody } from './rebuild.ts'
 import { repair, type Repairs } from './repair.ts'
 import { brokenAt } from './shape.ts'
@@ -102,11 +102,7 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
   if (twins.named) return refuse('mask_name', 'a member name in a JSON text holds what a mask must replace')
   const masked = edits.apply(body) ?? null
   if (!isObject(masked)) return refuse('mask_impossible', 'a mask would replace the whole body')
-  if (twins.cut) {
-    const text = sourceOf(body)
-    const printed = text === undefined ? undefined : edits.print(body, text)
-    if (printed !== undefined) keepPrinted(masked, printed)
-  }
+  if (twins.cut) printCut(edits, body, masked)
   return { ok: true, body: masked, replaced: edits.replaced(), masked: edits.count() + twins.masked, matched: new Set([...matched, ...twins.matched]) }
 }
 

@@ -1,6 +1,13 @@
 import type { Json, JsonObject } from '../model.ts'
-import { Steps } from '../printed.ts'
-import type { Change, Cut, Node } from './edits.ts'
+import { keepPrinted, printedOf, sourceOf, Steps } from '../printed.ts'
+import type { Change, Cut, Edits, Node } from './edits.ts'
+
+/** Saves printing what a text that was cut into stands in: it is cut likewise. */
+export function printCut(edits: Edits, body: JsonObject, edited: JsonObject): void {
+  const text = sourceOf(body) ?? printedOf(body)
+  const printed = text === undefined ? undefined : edits.print(body, text)
+  if (printed !== undefined) keepPrinted(edited, printed)
+}
 
 /** Cuts what was changed into the text that a body was parsed from. Undefined where the text is not what the body prints as, or more changed than values. */
 export function printEdited(body: Json, text: string, root: Node): string | undefined {

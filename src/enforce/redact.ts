@@ -2,10 +2,12 @@
 // here refuses: what cannot be replaced exactly goes as a whole.
 import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Hit, Json, JsonObject, Mask, Message, Sighting, Span } from '../model.ts'
-import { createEdits, patchText } from './edits.ts'
+import { createEdits, patchText, type Replaced } from './edits.ts'
 import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
 import { omitLargeBlobs } from './omit.ts'
+import { printCut } from './print-edited.ts'
 import { bodyMember } from './rebuild.ts'
+import type { Look } from './splice.ts'
 import { maskTwins, renameHit } from './twins.ts'
 
 const masked = '[MASKED]'
@@ -19,14 +21,21 @@ export interface Redacted {
   readonly method: string
 }
 
+/** Less to look at, for the same result. */
+export interface Quick {
+  readonly look: Look
+  /** Of a body in which only some values were replaced since it was scanned. */
+  readonly rescanReplaced: (before: Sighting, body: Json, replaced: Replaced) => Sighting
+}
+
 /** `scan` is that of `message.body`; `rescan` looks at everything else, and once more at what is left. */
-export function redact(message: Message, scan: Sighting, masks: readonly Mask[], rescan: (value: Json) => Sighting): Redacted {
+export function redact(message: Message, scan: Sighting, masks: readonly Mask[], rescan: (value: Json) => Sighting, quick?: Quick): Redacted {
   const name = callOf(message)
   const [call, method] = cleanPair(name ?? '', message.method, rescan)
   const member = bodyMember(message)
   const envelope = cleanEnvelope(message, member, rescan)
   if (!Object.hasOwn(message.envelope, member)) return { envelope, call: name === null ? null : call, method }
-  const body = redactBody(message.body, scan, masks, rescan)
+  const body = redactBody(message.body, scan, masks, rescan, quick)
   const isAsItWas = envelope === message.envelope && body === message.body
   return { envelope: isAsItWas ? envelope : { ...envelope, [member]: body }, call: name === null ? null : call, method }
 }
@@ -47,7 +56,7 @@ function cleanEnvelope(message: Message, member: string, rescan: (value: Json) =
   return isObject(clean) ? clean : { jsonrpc: '2.0', id: masked }
 }
 
-function redactBody(body: JsonObject, scan: Sighting, masks: readonly Mask[], rescan: (value: Json) => Sighting): Json {
+function redactBody(body: JsonObject, scan: Sighting, masks: readonly Mask[], rescan: (value: Json) => Sighting, quick: Quick | undefined): Json {
   const paths = placeMasks(masks)
   const read = readMasks(paths, scan.detectors)
   // a mask that cannot be read covers nobody knows what
@@ -55,8 +64,8 @@ function redactBody(body: JsonObject, scan: Sighting, masks: readonly Mask[], re
   if (scan.hits.length === 0 && paths.length === 0) return omitLargeBlobs(body)
   try {
     const rules = [...read.rules.map((rule) => ({ ...rule, with: masked, text: masked })), ...everyDetector(scan)]
-    const first = pass(body, scan, rules, rescan)
-    const clean = cleanse(first, rescan(first), rescan)
+    const first = pass(body, scan, rules, rescan, quick)
+    const clean = cleanse(first.body, first.scan, rescan)
     return isObject(clean) ? omitLargeBlobs(clean) : clean
   } catch (error) {
     if (error instanceof RangeError) return masked
@@ -67,11 +76,13 @@ function redactBody(body: JsonObject, scan: Sighting, masks: readonly Mask[], re
 const everyDetector = (scan: Sighting): readonly MaskRule[] => scan.detectors.map((detector) => ({ ...whole, detector }))
 
 /** One pass of rules over a body, its member names and its JSON texts. */
-function pass(body: JsonObject, scan: Sighting, rules: readonly MaskRule[], rescan: (value: Json) => Sighting): Json {
+function pass(body: JsonObject, scan: Sighting, rules: readonly MaskRule[], rescan: (value: Json) => Sighting, quick: Quick | undefined): { readonly body: Json; readonly scan: Sighting } {
   const { edits, names } = mark(bodyTarget(body, scan), rules)
   for (const { hit, rule } of names) renameHit(edits, hit, rule)
-  maskTwins({ body, rules, edits, scan, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
-  return edits.apply(body) ?? masked
+  const { cut } = maskTwins({ body, rules, edits, scan, look: quick?.look, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => new Map() })
+  const redacted = edits.apply(body) ?? masked
+  if (cut && isObject(redacted)) printCut(edits, body, redacted)
+  return { body: redacted, scan: quick === undefined || names.length > 0 ? rescan(redacted) : quick.rescanReplaced(scan, redacted, edits.replaced()) }
 }
 
 /** Replaces spans, then whole values and names, then everything, until nothing is found any more. */

@@ -64,14 +64,12 @@ export function readJson(bytes: Uint8Array, options: ReadOptions): JsonReading {
   if (members < 0) return problem('forbidden_key', 'expected no member named __proto__')
   if (members !== scan.members) return problem('duplicate_key', 'expected every member name once in an object')
   // Text that is valid UTF-8 has lone surrogates only as escapes.
-  const escapes = latin.includes('\\')
-  if (escapes && !isWellFormed(value)) return problem('lone_surrogate', 'expected no lone surrogates in strings')
+  if (latin.includes('\\') && !isWellFormed(value)) return problem('lone_surrogate', 'expected no lone surrogates in strings')
   if (options.twins === 'anywhere' && hasTwins(value)) {
     return problem('twin_keys', 'expected no two names in an object that differ in case only')
   }
   const read = scan.odd.length === 0 ? value : keepSources(value, text, scan.odd)
-  // only texts with quotes in them are JSON that may be cut into
-  if (escapes && scan.inner !== undefined) keepInner(read, cutOf(text, buffer, scan.inner))
+  if (scan.inner !== undefined) keepInner(read, cutOf(text, buffer, scan.inner))
   return { ok: true, value: read as Json }
 }
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { applyMasks } from '../../src/enforce/mask.ts'
+import { redact } from '../../src/enforce/redact.ts'
 import type { JsonObject, Mask, Result, Scalar, Sighting } from '../../src/model.ts'
 import { printJson } from '../../src/printed.ts'
 import { readJson } from '../../src/wire/json.ts'
-import { byDetector, byPath, inputFor, maskSlowly, rescan, result, ssn } from './support.ts'
+import { byDetector, byPath, inputFor, maskSlowly, quick, rescan, result, ssn } from './support.ts'
 
 const detectorNames = ['us_ssn', 'card_number', 'email', 'api_key', 'jwt', 'private_key'] as const
 const secrets = [ssn, '4111-1111-1111-1111', '4111111111111111', '123456789', 'ada@example.com', `AKIA${'IOSFODNN7EXAMPLE'}`, 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY']
@@ -84,22 +85,37 @@ test('a text that is cut into comes out as one that is parsed, searched and prin
       if (message === undefined) return
       const input = inputFor(message, rules)
       let parsed = 0
-      const quick = applyMasks({ ...input, parse: (inside) => (parsed++, input.parse(inside)) })
+      const masked = applyMasks({ ...input, parse: (inside) => (parsed++, input.parse(inside)) })
       const slow = maskSlowly(message, rules)
-      if (!slow.ok || !quick.ok) return expect(quick).toEqual(slow)
-      expect(JSON.stringify(quick.message.body)).toBe(JSON.stringify(slow.message.body))
+      if (!slow.ok || !masked.ok) return expect(masked).toEqual(slow)
+      expect(JSON.stringify(masked.message.body)).toBe(JSON.stringify(slow.message.body))
       // the long way counts the values of a twin, and all that it found in another text
-      if (twin > 1) expect(quick.masked).toBe(slow.masked)
-      expect(ordered(quick.scan)).toEqual(ordered(slow.scan))
-      expect(ordered(quick.scan)).toEqual(ordered(rescan(quick.message.body)))
+      if (twin > 1) expect(masked.masked).toBe(slow.masked)
+      expect(ordered(masked.scan)).toEqual(ordered(slow.scan))
+      expect(ordered(masked.scan)).toEqual(ordered(rescan(masked.message.body)))
       if (parsed === 0 && slow.masked > 3) cut++
-      const printed = printJson(quick.message.envelope)
-      expect(JSON.stringify(JSON.parse(printed))).toBe(JSON.stringify(JSON.parse(JSON.stringify(quick.message.envelope))))
+      const printed = printJson(masked.message.envelope)
+      expect(JSON.stringify(JSON.parse(printed))).toBe(JSON.stringify(JSON.parse(JSON.stringify(masked.message.envelope))))
     }),
     { numRuns: 3000 },
   )
   // else nothing was compared
   expect(cut).toBeGreaterThan(100)
+})
+
+test('what is kept of a message is the same, whether its texts are cut into or parsed', () => {
+  fc.assert(
+    fc.property(document, fc.constantFrom<readonly Mask[]>([], [], [byPath('/structuredContent/**/ssn')], [byPath('/structuredContent/rows/*/a', { with: 1 })]), (text, rules) => {
+      const body = { content: [{ type: 'text', text }, { type: 'text', text: 'x '.repeat(3000) }], _meta: { other: text } }
+      const message = arrived(JSON.stringify({ jsonrpc: '2.0', id: 7, result: body }))
+      if (message === undefined) return
+      const slow = redact(message, rescan(message.body), rules, rescan)
+      const kept = redact(message, rescan(message.body), rules, rescan, quick)
+      expect(JSON.stringify(kept)).toBe(JSON.stringify(slow))
+      for (const { envelope } of [kept, message]) expect(JSON.parse(printJson(envelope))).toEqual(JSON.parse(JSON.stringify(envelope)))
+    }),
+    { numRuns: 1500 },
+  )
 })
 
 test('rows are masked in their text without being parsed or printed again', () => {

@@ -1,6 +1,7 @@
 import { createDetectors } from '../../src/detect/index.ts'
 import { findIn, placesIn, scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
+import type { Quick } from '../../src/enforce/redact.ts'
 import type { Look } from '../../src/enforce/splice.ts'
 import { parseExactJson } from '../../src/exact-json.ts'
 import type { Call, ErrorAnswer, Json, JsonObject, Mask, Message, Notification, Request, Result, Revision } from '../../src/model.ts'
@@ -55,19 +56,19 @@ export const byPath = (path: string, more: Partial<Mask> = {}): Mask => ({ path,
 export const byDetector = (detector: string, more: Partial<Mask> & { path?: string } = {}): Mask =>
   ({ detector, with: '[MASKED]', must: false, rule: `test/mask/${detector}`, ...more }) as Mask
 
-export const look: Look = {
+const look: Look = {
   places: (before, text) => placesIn(before, text, detectors),
   find: (text, name) => findIn(text, name, detectors),
   isPlain: detectors.isPlain,
 }
+export const quick: Quick = { look, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors) }
 
 export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({
   message,
   masks,
   scan: rescan(message.body),
   rescanText: (before, text, value) => scanText(before, text, value, detectors),
-  rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors),
-  look,
+  ...quick,
   parse,
   print,
   ...(outputSchema !== undefined && { outputSchema }),
