@@ -57,7 +57,7 @@ interface Judged {
 const judged = (store: string): readonly Judged[] => {
   const db = new DatabaseSync(store, { readOnly: true })
   try {
-    return db.prepare("SELECT bundle, decision FROM event WHERE method = 'tools/call' AND kind = 'request'").all() as unknown as Judged[]
+    return db.prepare("SELECT bundle, decision FROM event_whole WHERE method = 'tools/call' AND kind = 'request'").all() as unknown as Judged[]
   } finally {
     db.close()
   }
