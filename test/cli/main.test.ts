@@ -9,6 +9,7 @@ import { formatTable, printable } from '../../src/cli/output.ts'
 import { createPlace, good, writeConfiguration } from '../config/configuration.ts'
 import { rows } from '../config/weak-rows.ts'
 import { freePort } from '../support/free-port.ts'
+import { createRepository } from '../support/git-repository.ts'
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -142,6 +143,13 @@ describe('doctor', () => {
     for (const { state, remedy } of checks) if (state === 'failed') expect(remedy).toMatch(/\w/)
     expect(code).toBe(1)
     expect(out).not.toContain('wrong-canary')
+  })
+  test('policies from Git are fetched; what is not there is told with what to do about it', async () => {
+    const repository = createRepository()
+    repository.push({ 'crm.rego': policy })
+    const { checks } = await configure({ policy: { source: { kind: 'git', url: repository.url, branch: 'none' } } }, 'right')
+    repository.remove()
+    expect(checks.find(({ check }) => check === 'policy')).toMatchObject({ state: 'failed', remedy: expect.stringContaining('policy.source.branch') })
   })
   test('a wrong configuration: 1, and nothing else is tried', async () => {
     const { code, checks } = await configure({ limits: { depth: 1 } }, 'right')
