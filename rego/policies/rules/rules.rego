@@ -14,7 +14,7 @@ package policies.rules
 #   remedy: Add a rule under `allow` in rules.yaml, if it should be usable.
 #   severity: low
 allow if {
-	some rule in data.rules.allow
+	some rule in candidates(data.rules.allow, input.message.call.name)
 	fits(rule.upstreams, input.upstream.name)
 	certainly_names(rule.uses[input.message.call.kind], input.message.call.name)
 	among(rule.who)
@@ -29,7 +29,7 @@ allow if {
 #   remedy: Add `server_may` to a rule under `allow` in rules.yaml, if the server should be able to ask.
 #   severity: low
 allow_server if {
-	some rule in data.rules.server
+	some rule in candidates(data.rules.server, "")
 	rule.methods[input.message.method]
 	fits(rule.upstreams, input.upstream.name)
 	among(rule.who)
@@ -38,7 +38,7 @@ allow_server if {
 }
 
 deny contains rule.entry if {
-	some rule in data.rules.deny
+	some rule in candidates(data.rules.deny, call_name)
 	applies(rule)
 }
 
@@ -53,21 +53,31 @@ deny contains concat(" ", ["nothing asks about conditions of the kind", kind]) i
 }
 
 require_approval contains rule.entry if {
-	some rule in data.rules.require_approval
 	is_use
+	some rule in candidates(data.rules.require_approval, call_name)
 	applies(rule)
 }
 
 risk contains rule.entry if {
-	some rule in data.rules.risk
+	some rule in candidates(data.rules.risk, call_name)
 	applies(rule)
 }
 
 mask contains entry if {
-	some rule in data.rules.mask
+	some rule in candidates(data.rules.mask, call_name)
 	reaches(rule)
 	some entry in rule.entries
 }
+
+# Rules stand by the names that they are about, where these are written out, else by their servers, so that few of many are asked.
+candidates(rules, name) := array.concat(
+	array.concat(object.get(rules.by_name, name, []), object.get(rules.by_upstream, upstream_name, [])),
+	rules.others,
+)
+
+default upstream_name := ""
+
+upstream_name := input.upstream.name
 
 applies(rule) if {
 	reaches(rule)
@@ -76,7 +86,7 @@ applies(rule) if {
 
 reaches(rule) if {
 	rule.directions[input.message.direction]
-	fits(rule.upstreams, input.upstream.name)
+	fits(rule.upstreams, upstream_name)
 	is_about(rule)
 	perhaps_among(rule.who)
 	not among(rule.unless)
@@ -97,7 +107,7 @@ call_name := name if {
 	name := input.message.call.name
 } else := name if {
 	name := input.request.call.name
-}
+} else := ""
 
 # An approval is for what is used, and for the tasks that come of it. Only these can wait.
 is_use if input.message.method in {"tools/call", "resources/read", "prompts/get"}

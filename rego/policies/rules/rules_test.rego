@@ -18,7 +18,9 @@ address(people) := object.union(nobody, {"people": people, "by_address": true})
 
 account(kind, provider, subject) := object.union(nobody, {"accounts": [{"kind": kind, "provider": provider, "subject": subject}]})
 
-none := {"kinds": [], "allow": [], "server": [], "deny": [], "require_approval": [], "risk": [], "mask": []}
+listed(rules) := {"by_name": {}, "by_upstream": {}, "others": rules}
+
+none := {"kinds": [], "allow": listed([]), "server": listed([]), "deny": listed([]), "require_approval": listed([]), "risk": listed([]), "mask": listed([])}
 
 permission := {"id": "p", "who": everyone, "unless": nobody, "upstreams": every_name, "uses": {"tool": every_name}, "conditions": []}
 
@@ -27,9 +29,9 @@ reaching := {
 	"directions": {"to_server": true}, "conditions": [], "entry": {"code": "r"},
 }
 
-deny(changes) := object.union(none, {"deny": [object.union(reaching, changes)]})
+deny(changes) := object.union(none, {"deny": listed([object.union(reaching, changes)])})
 
-permit(changes) := object.union(none, {"allow": [object.union(permission, changes)]})
+permit(changes) := object.union(none, {"allow": listed([object.union(permission, changes)])})
 
 person := {"kind": "person", "provider": "okta", "subject": "ann", "groups": ["support"], "groups_known": true, "email": "Ann@Example.com"}
 
@@ -123,7 +125,7 @@ test_allow_wants_server_thing_and_caller if {
 asked(method, actor) := {"actor": object.union(person, actor), "upstream": {"name": "crm"}, "message": {"method": method}}
 
 test_servers_may_ask_what_they_are_granted if {
-	granted := object.union(none, {"server": [object.union(permission, {"methods": {"roots/list": true}})]})
+	granted := object.union(none, {"server": listed([object.union(permission, {"methods": {"roots/list": true}})])})
 	rules.allow_server with input as asked("roots/list", {}) with data.rules as granted
 	not rules.allow_server with input as asked("sampling/createMessage", {}) with data.rules as granted
 	not rules.allow_server with input as asked("roots/list", {"kind": "nobody"}) with data.rules as granted
@@ -183,7 +185,7 @@ test_reach[note] if {
 }
 
 test_only_what_is_used_waits if {
-	document := object.union(none, {"require_approval": [reaching]})
+	document := object.union(none, {"require_approval": listed([reaching])})
 	every method in ["tools/call", "resources/read", "prompts/get", "tasks/get"] {
 		question := object.union(call("tool", "query"), {"message": {"method": method}})
 		rules.require_approval == {{"code": "r"}} with input as question with data.rules as document
@@ -197,12 +199,23 @@ test_only_what_is_used_waits if {
 }
 
 test_risk_and_masks_are_said_as_written if {
-	risky := object.union(none, {"risk": [object.union(reaching, {"entry": {"code": "r", "points": 30}})]})
+	risky := object.union(none, {"risk": listed([object.union(reaching, {"entry": {"code": "r", "points": 30}})])})
 	rules.risk == {{"code": "r", "points": 30}} with input as call("tool", "query") with data.rules as risky
 	entries := [{"code": "m", "detector": "email"}, {"code": "m", "path": "/a"}]
-	masked := object.union(none, {"mask": [object.union(reaching, {"directions": {"to_server": false, "to_client": true}, "entries": entries})]})
+	masked := object.union(none, {"mask": listed([object.union(reaching, {"directions": {"to_server": false, "to_client": true}, "entries": entries})])})
 	rules.mask == {entry | some entry in entries} with input as answer with data.rules as masked
 	rules.mask == set() with input as call("tool", "query") with data.rules as masked
+}
+
+test_rules_are_found_by_name_and_by_server if {
+	both := {"directions": {"to_server": true, "to_client": true}}
+	named := object.union(none, {"deny": {"by_name": {"query": [object.union(reaching, both)]}}})
+	every question in [call("tool", "query"), answer] { denied(question, named) }
+	every question in [call("tool", "other"), {"message": {"direction": "to_server"}}] { denied(question, named) == false }
+	served := object.union(none, {"deny": {"by_upstream": {"crm": [object.union(reaching, both)]}}})
+	every question in [call("tool", "other"), answer] { denied(question, served) }
+	denied(object.union(answer, {"upstream": {"name": "files"}}), served) == false
+	denied({"message": {"direction": "to_server"}}, deny({}))
 }
 
 # What was not built as it should be is no set of objects, which breaks every decision.

@@ -5,6 +5,7 @@ import type { Problem } from '../problem.ts'
 import { packageOf, type Sources } from '../source/sources.ts'
 import { checkDetectors } from './check.ts'
 import type { CompiledRules } from './compiled.ts'
+import { dataOf } from './indexed.ts'
 import { isRules, modulesFor, readDocuments, readRules, readRulesModules, rulesData, rulesPackage } from './read-rules.ts'
 
 type Applied = { readonly ok: true; readonly sources: Sources } | { readonly ok: false; readonly problems: readonly Problem[] }
@@ -58,7 +59,7 @@ export const applyRules = async (given: Sources, more: Modules): Promise<Applied
       ...sources,
       modules: { ...sources.modules, ...modules },
       library: [...sources.library, ...Object.keys(modules)],
-      data: { ...sources.data, [rulesData]: compiled as unknown as JsonObject, ...(thresholds === undefined ? {} : { thresholds }) }, // plain JSON by its type
+      data: { ...sources.data, [rulesData]: dataOf(compiled), ...(thresholds === undefined ? {} : { thresholds }) },
       rules: texts,
     },
   }
@@ -69,8 +70,7 @@ export const detectorProblems = ({ rules }: Sources, detectors: readonly string[
   rules === undefined ? [] : checkDetectors(readDocuments(Object.entries(rules)), detectors)
 
 /** What the rules of a source were built into. */
-export const compiledOf = ({ rules, data }: Sources): CompiledRules | undefined =>
-  rules === undefined ? undefined : (data[rulesData] as unknown as CompiledRules) // written above
+export const compiledOf = ({ rules }: Sources): CompiledRules | undefined => (rules === undefined ? undefined : readRules(Object.entries(rules)).compiled)
 
 /** What rules tell beside their messages, by rule id. */
 export const textsOfRules = (sources: Sources): CompiledRules['texts'] => compiledOf(sources)?.texts ?? {}

@@ -1,6 +1,6 @@
 import type { Json } from '../../model.ts'
 
-/** What stands in `data.rules`, for `rego/policies/rules`. Everything is there, so that nothing can be missing where it is asked. */
+/** What stands in `data.rules` (by `indexed.ts`), for `rego/policies/rules`. Everything is there, so that nothing can be missing where it is asked. */
 export interface Names {
   readonly all: boolean
   readonly exact: Readonly<Record<string, true>>

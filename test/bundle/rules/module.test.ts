@@ -1,7 +1,7 @@
 import { createOpa } from '../../../src/bundle/opa.ts'
 import { readFileSync } from 'node:fs'
-import type { JsonObject } from '../../../src/model.ts'
 import { readBuildOptions } from '../../../src/bundle/options.ts'
+import { dataOf } from '../../../src/bundle/rules/indexed.ts'
 import { readRules, readRulesModules } from '../../../src/bundle/rules/read-rules.ts'
 import { readLibrary } from '../../../src/bundle/source/read-directory.ts'
 import { testBundle } from '../../../src/bundle/test.ts'
@@ -30,7 +30,8 @@ test('as a policy of a source the module would be refused for nothing but verdic
   const library = await readLibrary()
   const modules = Object.entries(await readRulesModules()).filter(([path]) => !path.endsWith('_test.rego')).map(([path, text]) => [path, text.replace(/^package policies\.rules$/m, 'package policies.copy')])
   const { compiled } = readRules([['rules.yaml', everyWord]])
-  const found = await opa.semantics({ ...(await readBuildOptions()), modules: { ...library, ...Object.fromEntries(modules) }, data: { rules: compiled as unknown as JsonObject }, library: Object.keys(library), strict: true })
+  if (compiled === undefined) throw new Error('no rules')
+  const found = await opa.semantics({ ...(await readBuildOptions()), modules: { ...library, ...Object.fromEntries(modules) }, data: { rules: dataOf(compiled) }, library: Object.keys(library), strict: true })
   const codes = new Set(found.map(({ code }) => code))
   // Nothing that `allow` is asked without, no helper the wrong way round, no rule that nothing reaches. What may be silent is the tests' business.
   expect([...codes].sort()).toEqual(['silent', 'verdict_type'])

@@ -44,7 +44,7 @@ test('rules alone are a source, and those of a source have its module with them'
 
 test('several files of rules and Rego stand together', async () => {
   const both = sourcesIn(await readFiles({ 'rules.yaml': denyTool('a'), 'teams/crm.rules.yaml': denyTool('b', 'e'), 'policies/own/own.rego': rego, 'data.yaml': 'limits: [1]\n' }))
-  expect(both.data).toMatchObject({ limits: [1], rules: { deny: [{ id: 'd' }, { id: 'e' }] } })
+  expect(both.data).toMatchObject({ limits: [1], rules: { deny: { by_name: { a: [{ id: 'd' }], b: [{ id: 'e' }] } } } })
   expect((await built(both)).rules).toMatchObject({ 'sallyport/not_allowed': {} })
 })
 
@@ -103,7 +103,7 @@ describe('a file of rules beside the source', () => {
     const beside = await directoryOf({ 'more.yaml': denyTool('b', 'e') })
     const file = join(beside, 'more.yaml')
     const source = withRules(createDirectorySource(directory), { file, known: { upstreams: [], issuers: [], groups: [] } })
-    expect(sourcesIn(await source.read()).data).toMatchObject({ rules: { deny: [{ id: 'e' }, { id: 'd' }] } })
+    expect(sourcesIn(await source.read()).data).toMatchObject({ rules: { deny: { by_name: { a: [{ id: 'd' }], b: [{ id: 'e' }] } } } })
     const changed = new Promise<void>((resolve) => {
       const watching = source.watch?.(() => {
         watching?.close()
