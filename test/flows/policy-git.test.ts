@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jest } from '@jest/globals'
@@ -38,10 +38,14 @@ beforeAll(async () => {
 })
 afterAll(() => stub.close())
 
-const start = async (workers: number, poll: string): Promise<void> => {
+const start = (workers: number, poll: string): Promise<void> => {
   repository = createRepository()
   repository.push({ [file]: allowing('one'), 'gateway/data.yaml': 'marker: 1\n' })
+  return serve(workers, poll)
+}
+const serve = async (workers: number, poll: string, directory?: string): Promise<void> => {
   gateway = await startGateway({
+    ...(directory === undefined ? {} : { directory }),
     upstreams: { stub: { url: stub.url } }, rego: {}, env: { WEBHOOK: secret },
     settings: { workers, policy: { source: { kind: 'git', url: repository.url, branch: 'main', path: 'gateway', poll, webhook: { secret_from: { env: 'WEBHOOK' } } } }, logging: { level: 'error' } },
   })
@@ -155,6 +159,26 @@ describe('one process', () => {
     expect(refused.active).toEqual(active)
     expect(refused.last_run?.error).toMatch(/does not follow the active commit .*sallyport policy rollback/s)
     await activeIs(repository.push({ [file]: allowing('two') }, { on: active?.commit ?? '', force: true }))
+  })
+
+  test('a gateway that starts without its repository has what it had, and takes nothing older when the repository is back', async () => {
+    const { active } = await view()
+    await gateway.gateway.close()
+    rmSync(join(gateway.directory, 'sallyport.db.source'), { recursive: true })
+    renameSync(repository.path, `${repository.path}.away`)
+    await serve(1, '1s', gateway.directory)
+    const without = await view()
+    expect([without.active?.commit, await may('two')]).toEqual([active?.commit, true])
+    expect(without.last_run?.error).toContain('[repository_missing]')
+    renameSync(`${repository.path}.away`, repository.path)
+    repository.git('push', '--quiet', '--force', 'origin', 'HEAD~1:main')
+    const refused = await until(async () => {
+      const now = await view()
+      return now.last_run?.error?.includes('[not_newer]') === true && now
+    })
+    expect(refused.active?.commit).toBe(active?.commit)
+    await activeIs(repository.push({ [file]: allowing('three') }))
+    expect([await may('two'), await may('three')]).toEqual([false, true])
   })
 })
 
