@@ -37,7 +37,7 @@ export function spliceText(text: string, places: readonly number[], target: Targ
   const first = text.charCodeAt(0)
   if ((first !== OPEN && first !== OPEN_LIST) || rules.some(({ must }) => must) || odd.test(text) || !text.isWellFormed()) return undefined
   const reader = new Splicer(text, places, target, rules, look)
-  return reader.isIdle() || reader.read() ? reader.spliced() : undefined
+  return reader.read() ? reader.spliced() : undefined
 }
 
 class Splicer {
@@ -68,14 +68,6 @@ class Splicer {
     this.#rules = rules
     this.#placing = rules.filter(({ detector, segments }) => detector === undefined && segments !== undefined && target.position(segments) !== undefined)
     this.#look = look
-  }
-
-  /** Nothing can be found, and no name that a rule's pointer ends with is there. */
-  isIdle(): boolean {
-    return this.#places.length === 0 && this.#placing.every(({ segments }) => {
-      const last = segments!.at(-1) // it was asked for
-      return last?.kind === 'key' && !/^\d/.test(last.key) && !this.#target.position(segments!)!.isMatch && !this.#text.includes(last.key)
-    })
   }
 
   read(): boolean {

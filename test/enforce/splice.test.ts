@@ -45,10 +45,14 @@ const { node } = fc.letrec<{ node: string; member: string; object: string }>((ti
 }))
 /** … with as many as need be for all that is told by looking at one row after another. */
 const rows = fc.tuple(node, node).map(([one, other]) => `{"rows":[{"ssn":${one},"a":${other}},{"ssn":${other},"a":${one}}],"b":${one}}`)
-const file = encoded.map((text) => `{"type":"image","blob":"${text}","ssn":"${ssn}"}`)
+/** Found only by who reads base64, or writes a power out. */
+const hidden = fc.oneof(
+  fc.tuple(encoded, fc.constantFrom('', `,"ssn":"${ssn}"`)).map(([text, more]) => `{"type":"image","blob":"${text}"${more}}`),
+  fc.constantFrom('4.111111111111111e15', '41111111111111110e-1', '1.23456789e8').map((power) => `{"ssn":${power},"b":[${power}]}`),
+)
 const oddNames = fc.tuple(string, string, fc.constantFrom('7', `no ${ssn}`)).map(([one, other, name]) => `[{"ssn":${one},"${name}":${other}},{"${name}":${one},"ssn":${other}}]`)
 const inList = fc.constantFrom('123456789', '"123456789"', '"a"').map((value) => `{"ssn":[[${value}],1],"a":[${value}]}`)
-const document = fc.oneof({ weight: 4, arbitrary: node }, { weight: 4, arbitrary: rows }, file, oddNames, inList, fc.tuple(rows, fc.constantFrom(' ', 'x', '}', ',1')).map((parts) => parts.join('')))
+const document = fc.oneof({ weight: 4, arbitrary: node }, { weight: 4, arbitrary: rows }, hidden, oddNames, inList, fc.tuple(rows, fc.constantFrom(' ', 'x', '}', ',1')).map((parts) => parts.join('')))
 
 const placeholder = fc.constantFrom<Scalar>('[MASKED]', '[MASKED]', 'made-up@example.com', '"', '\\u0034', '4111111111111111', 0, 123456789, null, true, '\u200b', '123-45', '-', '@')
 const path = fc.constantFrom('/structuredContent', '/structuredContent/**/ssn', '/structuredContent/**/a', '/structuredContent/*/a', '/structuredContent/rows', '/structuredContent/rows/*/ssn', '/structuredContent/rows/1', '/**/ssn', '/content/0', '/content/*/text')
