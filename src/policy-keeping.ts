@@ -26,12 +26,16 @@ const identityOf = (source: Settings['policy']['source']): string => {
   return JSON.stringify([source.kind, ...parts])
 }
 
+/** Whoever was asked for less before may not come back: what was not verified so is not what is demanded. */
+const demandOf = (verify: Settings['policy']['verify']): string =>
+  [...(verify?.keys === undefined ? [] : [`keys ${verify.scope ?? ''}`]), ...(verify?.commits === undefined ? [] : ['commits'])].join(', ')
+
 /** What is kept of bundles that were active, beside the store, which must be open or prepared. */
 export async function openPolicyKeeping({ settings, secrets, clock, logger, onAge }: PolicyKeepingOptions): Promise<PolicyKeeping> {
   const { path, kind } = settings.store
   const acts = policyActs[kind](path)
   const archive = await openArchive({ directory: `${path}.bundles`, key: secrets.storeKey(), isNeeded: acts.isNamed })
-  const custody = createCustody({ archive, acts, source: identityOf(settings.policy.source), clock, logger })
+  const custody = createCustody({ archive, acts, source: identityOf(settings.policy.source), trust: demandOf(settings.policy.verify), clock, logger })
   const freshness = createFreshness({
     maxAge: settings.policy.max_age, since: archive.currentAt(), clock, logger, onChange: onAge,
     save: (at) => void archive.saveCurrent(at).catch((fault: Error) => logger.warn('how old the policy is could not be written', { fault: fault.message })),

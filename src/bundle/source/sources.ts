@@ -31,6 +31,8 @@ export interface Replaced {
   readonly order?: number
   /** Names what the source itself brought, whatever library the gateway then had. */
   readonly content?: string
+  /** Names the file that it was read from. */
+  readonly given?: string
 }
 interface Timed {
   /** What reading took, where it has parts: `fetch`, `verify` and `read`. */
@@ -43,6 +45,8 @@ export type Read =
       readonly warnings: readonly Problem[]
       /** Where it stands among what its maker made: higher follows lower. */
       readonly order?: number
+      /** Names the file that it was read from. */
+      readonly given?: string
       /** Why what was read may not take the place of the active bundle: it is older, or of another history. Undefined where it may. */
       readonly follows?: (active: Replaced) => Promise<string | undefined>
     })

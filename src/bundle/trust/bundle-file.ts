@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { parseExactJson } from '../../exact-json.ts'
@@ -59,5 +60,5 @@ export const unpackBundle = async (bytes: Uint8Array, trust?: Trust): Promise<Re
   const { revision = '', metadata } = bundle.manifest
   const commit = metadata?.sallyport?.commit
   const read = await sourcesOf(files, { revision, ...(commit === undefined ? {} : { commit }) })
-  return read.ok ? { ...read, ...orderOf(bundle) } : read
+  return read.ok ? { ...read, ...orderOf(bundle, createHash('sha256').update(bytes).digest('hex')) } : read
 }

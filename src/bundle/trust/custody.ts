@@ -20,10 +20,7 @@ export interface Pin {
   readonly reason: string
 }
 /** Where a bundle comes from and stands, where that is not what the source now says. */
-export interface Place {
-  readonly order?: number | undefined
-  readonly source?: string
-}
+export type Place = Partial<Pick<Kept, 'order' | 'given' | 'source' | 'trust'>>
 
 /**
  * Which bundle may be active, and what is kept of those that were. The pipeline asks it, one bundle at a time: `order`, `keep`,
@@ -40,6 +37,8 @@ export interface Custody {
   pin(): Pin | undefined
   /** Newest first; the first is what was active last. */
   kept(): readonly Kept[]
+  /** Why it may not be active again, if it may not: what is demanded now was not when it became active. */
+  objection(kept: Kept): string | undefined
   /** The sources of one that was kept. */
   open(kept: Kept): Promise<Read>
   acts(limit: number): readonly Act[]
@@ -51,12 +50,14 @@ export interface CustodyOptions {
   readonly acts: ActStore
   /** Which source the gateway has: what another one gave says nothing about the order of its bundles. */
   readonly source: string
+  /** What `policy.verify` demands; nothing where it is empty. */
+  readonly trust: string
   readonly clock: Clock
   readonly logger: Pick<Logger, 'warn'>
 }
 
-export const actedOn = ({ digest, revision, commit, order, content, source }: Kept): ActedOn => ({
-  digest, revision, content, source, ...(commit === undefined ? {} : { commit }), ...(order === undefined ? {} : { order }),
+export const actedOn = ({ digest, revision, commit, order, content, given, source }: Kept): ActedOn => ({
+  digest, revision, content, source, ...(given === undefined ? {} : { given }), ...(commit === undefined ? {} : { commit }), ...(order === undefined ? {} : { order }),
 })
 
 /** An upgrade of the gateway changes every digest, since its library is part of it; what the source brought stays the same. */
@@ -65,7 +66,7 @@ const contentOf = ({ modules, library, own, data }: Sources): string => {
   return createHash('sha256').update(digestOf({ modules: Object.fromEntries(brought.map((path) => [path, modules[path] ?? ''])), data })).digest('hex').slice(0, 32)
 }
 
-export const createCustody = ({ archive, acts, source, clock, logger }: CustodyOptions): Custody => {
+export const createCustody = ({ archive, acts, source, trust, clock, logger }: CustodyOptions): Custody => {
   let last: Act | undefined = acts.list(1)[0]
 
   /** After a rollback not what is active, but what it went back from: else going back twice would open the way to everything between. */
@@ -88,7 +89,7 @@ export const createCustody = ({ archive, acts, source, clock, logger }: CustodyO
       undo: (reason) => append(before === undefined || now === undefined ? { at: clock(), kind: 'resume', by: null, reason, from, to: from } : { ...before, at: clock(), by: null, reason: `${reason}; before: ${before.reason}` }),
     }
   }
-  const isSame = (bundle: BuiltBundle, { order }: GoodRead, other: ActedOn): boolean => bundle.digest === other.digest && bundle.commit === other.commit && order === other.order
+  const isSame = (bundle: BuiltBundle, { order, given }: GoodRead, other: ActedOn): boolean => bundle.digest === other.digest && bundle.commit === other.commit && order === other.order && given === other.given
   const isRolledBack = (bundle: BuiltBundle, { sources }: GoodRead): boolean => {
     if (last?.kind !== 'rollback') return false
     const { digest, commit, content } = last.from
@@ -110,9 +111,9 @@ export const createCustody = ({ archive, acts, source, clock, logger }: CustodyO
     },
     async keep(bundle, sources, place) {
       const { digest, revision, commit } = bundle
-      const kept: Kept = { digest, revision, commit, order: place.order, content: contentOf(sources), source: place.source ?? source, activated_at: clock() }
+      const kept: Kept = { digest, revision, commit, order: place.order, content: contentOf(sources), given: place.given, trust: place.trust ?? trust, source: place.source ?? source, activated_at: clock() }
       const now = archive.list()[0]
-      if (now !== undefined && now.digest === digest && now.revision === revision && now.commit === commit && now.order === kept.order && now.source === kept.source) return
+      if (now !== undefined && now.digest === digest && now.revision === revision && now.commit === commit && now.order === kept.order && now.given === kept.given && now.trust === kept.trust && now.source === kept.source) return
       await archive.keep(kept, await packBundle(sources, bundle))
     },
     takeBack: archive.takeBack,
@@ -123,6 +124,7 @@ export const createCustody = ({ archive, acts, source, clock, logger }: CustodyO
     },
     pin: () => (last?.kind !== 'rollback' || last.to === null ? undefined : { digest: last.to.digest, from: last.from.digest, at: last.at, by: last.by, reason: last.reason }),
     kept: archive.list,
+    objection: (kept) => (trust === '' || kept.trust === trust ? undefined : 'it was active before policy.verify demanded what it demands now'),
     async open(kept) {
       const got = await archive.get(kept.digest)
       const read: Read = got.ok ? await unpackBundle(got.bytes) : { ok: false, problems: [{ stage: 'verify', code: 'not_kept', message: `${kept.digest}: ${got.why}` }] }

@@ -9,11 +9,12 @@ const ofRevision = (revision: string): number | undefined => {
 
 export interface Ordered {
   readonly order?: number
+  readonly given: string
   readonly follows: (active: Replaced) => Promise<string | undefined>
 }
 
 /** Where a bundle stands among those of its maker: its sequence, else when it was signed, else a revision that is a number or a time. */
-export const orderOf = ({ manifest, signed }: Pick<OpenBundle, 'manifest' | 'signed'>): Ordered => {
+export const orderOf = ({ manifest, signed }: Pick<OpenBundle, 'manifest' | 'signed'>, given: string): Ordered => {
   const order = manifest.metadata?.sallyport?.sequence ?? signed?.issued_at ?? ofRevision(manifest.revision ?? '')
   const refusal = (last: number | undefined): string | undefined => {
     // A signature holds for ever: only its order tells an old bundle that somebody serves again from a new one.
@@ -21,5 +22,6 @@ export const orderOf = ({ manifest, signed }: Pick<OpenBundle, 'manifest' | 'sig
     if (last === undefined || order > last || (order === last && signed === undefined)) return undefined
     return order === last ? `another bundle with the sequence ${order} was active before` : `the bundle is older (sequence ${order}) than what was active before (${last})`
   }
-  return { ...(order === undefined ? {} : { order }), follows: async ({ order: last }) => refusal(last) }
+  // The same file may have become another bundle, by rules that the gateway has of its own.
+  return { ...(order === undefined ? {} : { order }), given, follows: async ({ order: last, given: before }) => (before === given ? undefined : refusal(last)) }
 }

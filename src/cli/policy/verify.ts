@@ -33,7 +33,7 @@ export const addVerify: AddCommand = (policy, { output, exit, env, refuse }) => 
       const opened = await openBundle(bytes, { keys: [key.key], scope: given.scope ?? '', clock: Date.now })
       if (!opened.ok) return refuse(opened.problems, given)
       const { signed, manifest } = opened.bundle
-      const { order } = orderOf(opened.bundle)
+      const { order } = orderOf(opened.bundle, '')
       if (given.json) output.json({ ok: true, problems: [], revision: manifest.revision ?? null, sequence: order ?? null, ...signed })
       else output.line(`fine: signed by ${signed?.key ?? 'a key without a name'} (${signed?.algorithm})${order === undefined ? '' : `, sequence ${order}`}`)
       if (order === undefined) output.note('warning: nothing signed in it says where it stands among your bundles, so a gateway takes it only as the first; sign it with `sallyport policy sign`')

@@ -7,7 +7,7 @@ import type { ArchiveOptions, BundleArchive, Kept } from '../../../src/bundle/tr
 
 const key = randomBytes(32)
 const digestOf = (number: number): string => `bnd_${number.toString(16).padStart(32, '0')}`
-const kept = (number: number, more: Partial<Kept> = {}): Kept => ({ digest: digestOf(number), revision: `r${number}`, content: 'c', source: 'here', activated_at: number, ...more })
+const kept = (number: number, more: Partial<Kept> = {}): Kept => ({ digest: digestOf(number), revision: `r${number}`, content: 'c', trust: '', source: 'here', activated_at: number, ...more })
 const bytesOf = (number: number): Buffer => Buffer.from(`bundle ${number}`)
 const place = async (): Promise<string> => join(await mkdtemp(join(tmpdir(), 'sallyport-test-')), 'store.db.bundles')
 const open = (directory: string, more: Partial<ArchiveOptions> = {}): Promise<BundleArchive> => openArchive({ directory, key, ...more })

@@ -7,7 +7,6 @@ import { createOpa } from '../../../src/bundle/opa.ts'
 import { readBuildOptions } from '../../../src/bundle/options.ts'
 import { createPipeline } from '../../../src/bundle/pipeline/activate.ts'
 import type { Pipeline, PipelineOptions } from '../../../src/bundle/pipeline/activate.ts'
-import { createLint } from '../../../src/bundle/lint/lint.ts'
 import { createGitSource } from '../../../src/bundle/source/git/source.ts'
 import type { Source } from '../../../src/bundle/source/source.ts'
 import { openArchive } from '../../../src/bundle/trust/archive.ts'
@@ -38,16 +37,16 @@ interface Opened {
   close(): Promise<void>
 }
 /** A pipeline as a gateway has it, from a real repository to a real engine; opened again it is a restart. */
-const open = async (directory: string, repository: GitRepository, more: Partial<PipelineOptions> & { readonly name?: string } = {}): Promise<Opened> => {
-  const { name = 'main', ...options } = more
+const open = async (directory: string, repository: GitRepository, more: Partial<PipelineOptions> & { readonly name?: string; readonly trust?: string } = {}): Promise<Opened> => {
+  const { name = 'main', trust = '', ...options } = more
   const store = join(directory, 'store.db')
   prepareSqliteStore({ path: store, logger: quiet, at: Date.now() }).release()
   const archive = await openArchive({ directory: `${store}.bundles`, key })
-  const custody = createCustody({ archive, acts: openPolicyActs(store), source: name, clock: Date.now, logger: quiet })
+  const custody = createCustody({ archive, acts: openPolicyActs(store), source: name, trust, clock: Date.now, logger: quiet })
   const engine = createPolicyEngine({ detectors: [], logger: quiet })
   const source = createGitSource({ url: repository.url, transport: 'file', wanted: { ref: 'refs/heads/main' }, directory: `${store}.source`, poll: 3_600_000 })
   const build = await readBuildOptions()
-  const pipeline = createPipeline({ ...build, lint: createLint(), opa, source, engine, custody, logger: quiet, clock: Date.now, ...options })
+  const pipeline = createPipeline({ ...build, opa, source, engine, custody, logger: quiet, clock: Date.now, ...options })
   return {
     pipeline, custody, source,
     told: () => [pipeline.status().active?.commit, pipeline.status().last_run?.problems.map(({ code }) => code) ?? []],
@@ -185,6 +184,39 @@ test('without its source a pipeline comes back on what was active last, and on n
     expect(opened.pipeline.status().active).toBeUndefined()
     expect(opened.pipeline.status().last_run?.warnings.map(({ code }) => code)).toContain('not_kept')
     expect(readdirSync(folder).length).toBe(3)
+  } finally {
+    await opened.close()
+    remove()
+  }
+})
+
+test('what was active before more was demanded is not brought back, by nobody', async () => {
+  const { directory, repository, remove } = world()
+  const first = repository.push(policyOf('one'))
+  let opened = await open(directory, repository)
+  try {
+    await opened.pipeline.run()
+    const second = repository.push(policyOf('two'))
+    await opened.pipeline.run()
+    const [, before] = opened.custody.kept()
+    await opened.close()
+    opened = await open(directory, repository, { trust: 'commits' })
+    await opened.pipeline.run()
+    expect(opened.told()).toEqual([second, []])
+    expect(await opened.pipeline.rollback(before?.digest ?? '', { by: olga, reason: 'x' })).toMatchObject({ ok: false, code: 'not_usable', message: expect.stringContaining('policy.verify') })
+    expect(opened.custody.acts(1)).toEqual([])
+    await opened.close()
+
+    // As long as nothing of what is kept was verified so, there is nothing to come back on.
+    repository.remove()
+    opened = await open(directory, repository, { trust: 'keys production' })
+    await opened.pipeline.run()
+    expect(opened.pipeline.status().active).toBeUndefined()
+    await opened.close()
+    opened = await open(directory, repository, { trust: 'commits' })
+    await opened.pipeline.run()
+    expect(opened.told()[0]).toBe(second)
+    expect(first).not.toBe(second)
   } finally {
     await opened.close()
     remove()
