@@ -49,13 +49,20 @@ const opening = async <H extends GitHost>(host: Promise<H>): Promise<H> => {
 const commitOf = (read: Read): string | undefined => (read.ok ? read.sources.commit : JSON.stringify(read.problems))
 const codes = (read: Read): readonly string[] => (read.ok ? [] : read.problems.map(({ code }) => code))
 const token = 'glpat-a/secret+token'
+/** What everybody on the machine can see of running programs. */
+const commandLines = (): readonly string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+  try {
+    return [readFileSync(`/proc/${pid}/cmdline`, 'latin1')]
+  } catch {
+    return [] // It has ended.
+  }
+})
 
 describe('over http', () => {
   test('a repository is read with its token, which no other program sees and no text holds', async () => {
     const seen: string[] = []
     const host = await opening(startGitHttp(repository.path, { password: token, play: () => {
-      // What everybody on the machine can see of running programs.
-      seen.push(execFileSync('ps', ['-eo', 'args']).toString())
+      seen.push(...commandLines())
       return false
     } }))
     const good = sourceOf({ url: host.url, credentials: async () => ({ kind: 'token', username: 'git', token }) })
@@ -122,7 +129,7 @@ describe('over http', () => {
   test('a host that hangs is given up, with all that was started for it', async () => {
     const host = await opening(startGitHttp(repository.path, { play: () => true }))
     expect(codes(await sourceOf({ url: host.url, limits: { fetchWithin: 500 } }).read())).toEqual(['timeout'])
-    const left = execFileSync('ps', ['-eo', 'args']).toString().split('\n').filter((line) => line.includes(`:${host.port}/`))
+    const left = commandLines().filter((line) => line.includes(`:${host.port}/`))
     expect(left).toEqual([])
   })
 
