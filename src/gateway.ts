@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.ts'
 import type { Clock } from './model.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
+import { createReports } from './reports.ts'
 
 export type GatewayOptions = Omit<CoreOptions, 'surroundings'>
 export interface Gateway {
@@ -35,9 +36,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const opa = createOpa({ processes: 2 })
   const source = createPolicySource(settings, secrets, undefined, clock)
   const prepare = await readPrepareOptions(settings)
+  const reports = createReports({ settings, secrets, metrics, logger })
   const pipeline = createPipeline({
     ...prepare, opa, engine, logger, clock,
-    source, custody: keeping.custody, freshness: keeping.freshness, onRun: metrics.policyRun,
+    source, custody: keeping.custody, freshness: keeping.freshness, onRun(run) {
+      metrics.policyRun(run)
+      reports.policyChanged(pipeline.status())
+    },
   })
   metrics.watchBundle(() => ageOf(pipeline, clock))
   metrics.watchSource(() => pipeline.status())
@@ -55,7 +60,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let closed: Promise<void> | undefined
   const closeAll = async () => {
     await core.drain([server, ...(metricsServer === undefined ? [] : [metricsServer])])
-    await Promise.all([pipeline.close(), source.close?.(), shadowing?.close()])
+    await Promise.all([pipeline.close(), source.close?.(), shadowing?.close(), reports.close()])
     keeping.freshness.close()
     await opa.close()
     await core.close()
@@ -67,6 +72,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async listen() {
       try {
         await core.recover()
+        reports.start()
         const run = await pipeline.run()
         if (engine.active() === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         const { host, port } = settings.listen

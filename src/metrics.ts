@@ -27,6 +27,7 @@ export interface Metrics {
   readonly watchBundle: (age: () => number | undefined) => void
   readonly watchSource: (status: () => SourceGauges) => void
   readonly watchShadow: () => (result: string) => void
+  readonly watchReports: () => { decisions(result: 'sent' | 'lost', count: number): void; failing(report: string, isFailing: boolean): void }
   readonly watchWorkers: (ready: () => number) => { restarted(): void }
   readonly watchHandOvers: () => { handedOver(): void }
   readonly contentType: string
@@ -135,6 +136,11 @@ export function createMetrics(): Metrics {
     watchShadow() {
       const seen = new Counter({ name: 'sallyport_shadow_decisions_total', help: 'Decisions that a second bundle was asked about without effect: whether it would decide the same, or was not asked or gave no answer', labelNames: ['result'], registers })
       return (result) => seen.inc({ result })
+    },
+    watchReports() {
+      const reported = new Counter({ name: 'sallyport_decision_logs_total', help: 'Decisions that were sent to the server of decision logs, or that it takes at no size', labelNames: ['result'], registers })
+      const failing = new Gauge({ name: 'sallyport_reports_failing', help: 'Whether a server of reports takes none at present', labelNames: ['report'], registers })
+      return { decisions: (result, count) => reported.inc({ result }, count), failing: (report, isFailing) => failing.set({ report }, isFailing ? 1 : 0) }
     },
     watchWorkers(ready) {
       gauge('sallyport_workers_ready', 'Worker processes that serve', ready)

@@ -16,6 +16,7 @@ import { createLogger } from './logging.ts'
 import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
+import { createReports } from './reports.ts'
 import { preparations } from './store/index.ts'
 import { createFront } from './workers/front.ts'
 import { createPool } from './workers/pool.ts'
@@ -60,9 +61,13 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   const opa = createOpa({ processes: 2 })
   const source = createPolicySource(settings, secrets, undefined, clock)
   const prepare = await readPrepareOptions(settings)
+  const reports = createReports({ settings, secrets, metrics: own, logger })
   const pipeline = createPipeline({
     ...prepare, opa, engine: pool, logger, clock,
-    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, onRun: own.policyRun,
+    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, onRun(run) {
+      own.policyRun(run)
+      reports.policyChanged(pipeline.status())
+    },
   })
   own.watchBundle(() => ageOf(pipeline, clock))
   own.watchSource(() => pipeline.status())
@@ -78,7 +83,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   let closed: Promise<void> | undefined
   const closeAll = async () => {
     front.close()
-    await Promise.all([pool.close(), pipeline.close(), source.close?.(), shadowing?.close()])
+    await Promise.all([pool.close(), pipeline.close(), source.close?.(), shadowing?.close(), reports.close()])
     policyKeeping.freshness.close()
     await opa.close()
     if (metricsServer !== undefined) {
@@ -95,6 +100,7 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     async listen() {
       try {
         const [, run] = await Promise.all([pool.start(), pipeline.run()])
+        reports.start()
         const { active } = pipeline.status()
         if (active === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         await pool.open()

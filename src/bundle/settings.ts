@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { casesSettings, testsSettings } from './pipeline/settings.ts'
+import { reportSettings } from './report/settings.ts'
 import { rulesSettings } from './rules/settings.ts'
 import { commitsSettings, sourceSettings } from './source/settings.ts'
 import { bundleVerifySettings, maxAgeSettings } from './trust/settings.ts'
@@ -19,6 +20,8 @@ export const policySettings = z.strictObject({
   shadow: z.strictObject({
     source: sourceSettings,
   }).optional().meta({ description: 'A second bundle that judges live traffic without effect, after the decision and on a thread of its own. What it would decide otherwise is counted in the metrics and listed by `sallyport policy status`. `policy.rules` belongs to it too; `policy.verify`, `tests` and `cases` are not asked of it.' }),
+  decision_logs: reportSettings('logs').optional().meta({ description: 'Where every decision goes in the form of OPA\'s decision logs, as the record holds it: what was detected or masked is already replaced. The upload follows the record and never holds up a call.' }),
+  status: reportSettings('status').optional().meta({ description: 'Where it goes, in the form of OPA\'s status reports, which policies are active and what came of the last run.' }),
   max_age: maxAgeSettings.prefault({}).meta({ description: 'What happens when the source is out of reach, or what it says does not become active. The last good policy stays, at a restart too.' }),
 }).superRefine(({ source, verify, shadow }, context) => {
   if (shadow?.source.kind === 'git' && shadow.source.webhook !== undefined) context.addIssue({ code: 'custom', path: ['shadow', 'source', 'webhook'], input: undefined, message: 'nothing: deliveries are for the source alone' })

@@ -32,6 +32,10 @@ export const tlsOf = (name: string, upstream: UpstreamSettings, secrets: Secrets
 export const tlsOfSource = (source: SourceSettings, secrets: Secrets, at = 'policy.source'): UpstreamTls | undefined =>
   source.kind === 'bundle' && source.tls !== undefined ? readTls(source.tls, () => secrets.get(sourceKeyPath(at))) : undefined
 
+/** The same for a server that is told of decisions, or of what is active. */
+export const tlsOfReport = (report: NonNullable<Settings['policy']['decision_logs']>, secrets: Secrets, at: 'policy.decision_logs' | 'policy.status'): UpstreamTls | undefined =>
+  report.tls === undefined ? undefined : readTls(report.tls, () => secrets.get(`${at}.tls.key`))
+
 const begin = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
 
 const certificates = async (file: string): Promise<{ readonly all: readonly X509Certificate[] } | { readonly found: string }> => {
@@ -74,6 +78,10 @@ export const findTlsProblems = async ({ upstreams, policy }: PartialSettings, se
   const found = await Promise.all([
     ...[{ source: policy?.source, steps: ['policy', 'source'] }, { source: policy?.shadow?.source, steps: ['policy', 'shadow', 'source'] }].map(({ source, steps }) =>
       source?.kind === 'bundle' && source.tls !== undefined ? problemsOf(steps, source.tls, secrets.get(sourceKeyPath(steps.join('.')))) : []),
+    ...(['decision_logs', 'status'] as const).map((name) => {
+      const own = policy?.[name]?.tls
+      return own === undefined ? [] : problemsOf(['policy', name], own, secrets.get(`policy.${name}.tls.key`))
+    }),
     ...Object.entries(upstreams ?? {}).map(([name, upstream]) =>
       'urls' in upstream && upstream.tls !== undefined ? problemsOf(['upstreams', name], upstream.tls, secrets.get(keyPath(name))) : []),
   ])

@@ -117,9 +117,17 @@ export interface RecordedFilter {
   readonly cursor?: string
   readonly limit?: number
 }
+export interface RecordedPart {
+  readonly items: readonly RecordedEvent[]
+  /** The cursor from which the next part goes on; null where nothing was ever recorded. */
+  readonly reached: string | null
+  readonly more: boolean
+}
 /** What was recorded, for whoever reads it beside a gateway that may be running. */
 export interface RecordReader {
   listRecorded(filter: RecordedFilter): Promise<Page<RecordedEvent>>
+  /** … and to come back for what is recorded later. */
+  followRecorded(filter: RecordedFilter): Promise<RecordedPart>
   close(): void
 }
 

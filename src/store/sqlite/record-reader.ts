@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { RecordReader } from '../../record/record-store.ts'
-import { listRecorded } from '../queries/recorded.ts'
+import { followRecorded, listRecorded } from '../queries/recorded.ts'
 import { openForReading } from './database.ts'
 import { createReader } from './dialect.ts'
 import { schemaVersion } from './migrate.ts'
@@ -18,7 +18,7 @@ export function openSqliteReader(given: string): RecordReader {
     if (found > newest) throw new Error(`the store ${path} was written by a newer version (schema ${found}, this version knows ${newest})`)
     if (found < newest) throw new Error(`the store ${path} was written by an older version: start the gateway once, which brings it up to date`)
     const reader = createReader(db)
-    return { listRecorded: (filter) => listRecorded(reader, filter), close: () => db.close() }
+    return { listRecorded: (filter) => listRecorded(reader, filter), followRecorded: (filter) => followRecorded(reader, filter), close: () => db.close() }
   } catch (error) {
     db.close()
     throw error

@@ -1,0 +1,107 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Recorded } from '../compare/replay.ts'
+import { decisionEvent, type Labels } from './decision-event.ts'
+import { backoff, post, type ReportServer } from './endpoint.ts'
+
+export interface FollowOptions {
+  readonly server: ReportServer
+  readonly labels: Labels
+  /** What was recorded after a place, in its order. */
+  readonly next: (after: { readonly cursor?: string; readonly from: number }) => Promise<{ readonly decided: readonly Recorded[]; readonly reached: string | null; readonly more: boolean }>
+  /** Where it is kept how far the server has everything. */
+  readonly file: string
+  readonly now: () => number
+  readonly told: (news: FollowNews) => void
+  readonly signal: AbortSignal
+}
+export type FollowNews =
+  | { readonly kind: 'sent'; readonly decisions: number }
+  /** The server takes it at no size: it is passed over, and counted. */
+  | { readonly kind: 'lost'; readonly decisions: number; readonly why: string }
+  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'recovered' }
+
+const compress = promisify(gzip)
+const pollEvery = 1_000
+/** Characters of one upload before it is compressed; OPA's own are about as large. */
+const chunkSize = 512 * 1024
+
+/**
+ * Sends every decision that is recorded. The record is the truth and this follows it: what is kept is how far the server has it, so that
+ * nothing is lost where the server is away or the gateway starts anew. A decision may come twice, under the same `decision_id`.
+ */
+export async function followDecisions(options: FollowOptions): Promise<void> {
+  const { next, signal, file } = options
+  let place = await readPlace(file, options.now())
+  for (;;) {
+    signal.throwIfAborted()
+    const { decided, reached, more } = await next(place)
+    for (const chunk of chunksOf(decided.map((each) => JSON.stringify(decisionEvent(each, options.labels))))) await deliver(chunk, options)
+    if (reached !== null && reached !== place.cursor) {
+      place = { cursor: reached, from: 0 }
+      await keepPlace(file, place)
+    }
+    if (!more) await pause(pollEvery, undefined, { signal })
+  }
+}
+
+async function deliver(events: readonly string[], options: FollowOptions): Promise<void> {
+  const { server, signal, told } = options
+  for (let failures = 0; ; failures += 1) {
+    const posted = await post(server, await compress(`[${events.join(',')}]`), { 'content-encoding': 'gzip' }, signal)
+    signal.throwIfAborted()
+    if (posted.ok) {
+      if (failures > 0) told({ kind: 'recovered' })
+      return told({ kind: 'sent', decisions: events.length })
+    }
+    if (posted.status === 413 && events.length > 1) {
+      const half = Math.ceil(events.length / 2)
+      await deliver(events.slice(0, half), options)
+      return deliver(events.slice(half), options)
+    }
+    if (posted.status === 413) return told({ kind: 'lost', decisions: 1, why: posted.why })
+    if (failures === 0) told({ kind: 'failed', why: posted.why })
+    await pause(backoff(failures), undefined, { signal })
+  }
+}
+
+function* chunksOf(events: readonly string[]): Generator<readonly string[]> {
+  let chunk: string[] = []
+  let size = 0
+  for (const event of events) {
+    if (chunk.length > 0 && size + event.length > chunkSize) {
+      yield chunk
+      chunk = []
+      size = 0
+    }
+    chunk.push(event)
+    size += event.length
+  }
+  if (chunk.length > 0) yield chunk
+}
+
+interface Place {
+  readonly cursor?: string
+  /** Milliseconds since the epoch; what was recorded before is not sent. */
+  readonly from: number
+}
+
+async function readPlace(file: string, now: number): Promise<Place> {
+  const text = await readFile(file, 'utf8').catch((fault: NodeJS.ErrnoException) => {
+    if (fault.code === 'ENOENT') return undefined
+    throw fault
+  })
+  if (text !== undefined) return JSON.parse(text) as Place // written by this gateway
+  const place = { from: now }
+  await keepPlace(file, place)
+  return place
+}
+
+// Whole or not at all; where it is lost in a crash of the machine, some decisions come once more.
+async function keepPlace(file: string, place: Place): Promise<void> {
+  await writeFile(`${file}.new`, JSON.stringify(place), { mode: 0o600 })
+  await rename(`${file}.new`, file)
+}
