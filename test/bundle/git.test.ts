@@ -180,6 +180,13 @@ describe('faults', () => {
     expect(existsSync(join(copies, 'proof'))).toBe(false)
   })
 
+  test('a repository on this machine that belongs to somebody else is told of as such', async () => {
+    if (process.getuid?.() !== 0) return void process.stderr.write('SKIPPED: only root can give a repository to somebody else\n')
+    repository.push(base)
+    execFileSync('chown', ['-R', '54321', repository.path])
+    expect(codes(await sourceOf().read())).toEqual(['repository_owner'])
+  })
+
   test('a repository that vanishes is told, and is read again when it is back', async () => {
     repository.push(base)
     const source = sourceOf()

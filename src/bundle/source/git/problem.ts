@@ -13,6 +13,7 @@ interface Meaning {
 // What git, ssh and curl print in the C locale, in the order in which they are looked for.
 const meanings: readonly Meaning[] = [
   { code: 'disk_full', said: /No space left on device|Disk quota exceeded|File too large/, message: 'there is no room for the copy of the repository', remedy: 'make room beside the store' },
+  { code: 'repository_owner', said: /dubious ownership/, message: 'the repository on this machine is of another user, and git does not use it', remedy: 'let the user that the gateway runs as own it, or reach it over ssh or https' },
   { code: 'host_key', said: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|No \S+ host key is known/, message: 'the host does not show a key that is in known_hosts', remedy: 'see whether the host changed its key, and if so put the new one into known_hosts' },
   { code: 'credentials_refused', said: /Authentication failed|could not read (?:Username|Password)|Permission denied|returned error: 40[13]|invalid credentials|error in libcrypto|Load key/i, message: 'the host does not let the gateway in', remedy: 'see that policy.source.credentials is right, not expired, and may read the repository' },
   { code: 'ref_missing', said: /couldn't find remote ref|could not find remote ref|not our ref|unadvertised object|no such remote ref/i, message: 'the repository has no such branch, tag or commit', remedy: 'see policy.source.branch, tag or commit' },
