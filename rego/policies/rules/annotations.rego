@@ -20,5 +20,5 @@ permits(condition) if {
 holds(condition) if {
 	condition.kind == "annotation"
 	value := object.get(annotations, condition.name, null)
-	every test in condition.tests { finds(test, value) }
+	not misses(condition.tests, value)
 }

@@ -6,8 +6,7 @@ handled contains "argument"
 
 holds(condition) if {
 	condition.kind == "argument"
-	value := argument(condition.path)
-	every test in condition.tests { finds(test, value) }
+	not misses(condition.tests, argument(condition.path))
 }
 
 argument(path) := sallyport.arg(path[0]) if count(path) == 1

@@ -13,6 +13,8 @@ test_values[note] if {
 		"is: a list": ["is", [["a"], ["a"]], true], "is: an object": ["is", [["a"], {"a": 1}], true],
 		"is_not: it": ["is_not", [["a", null], "a"], false], "is_not: another": ["is_not", [["a"], "b"], true],
 		"is_not: nothing": ["is_not", [["a"], null], true], "is_not: a list": ["is_not", [["a"], ["a"]], true],
+		"contains: a word": ["contains", [["(?i)drop", "(?i)cut"], "x DROP y"], true], "contains: another": ["contains", [["(?i)drop"], "select"], false],
+		"contains: a list": ["contains", [["(?i)drop"], ["select"]], true], "contains: nothing": ["contains", [["(?i)drop"], null], true],
 		"matches: fits": ["matches", [["^a", "^b"], "bc"], true], "matches: does not": ["matches", [["^a", "^b"], "cb"], false],
 		"matches: a list": ["matches", [["^a"], ["b"]], true], "matches: no pattern": ["matches", [["("], "b"], true],
 		"not_matches: fits": ["not_matches", [["^a", "^b"], "bc"], false], "not_matches: does not": ["not_matches", [["^a"], "b"], true],
@@ -22,10 +24,10 @@ test_values[note] if {
 		"given: yes": ["given", [true, 0], true], "given: no": ["given", [true, null], false],
 		"not given: yes": ["given", [false, null], true], "not given: no": ["given", [false, false], false],
 	}
-	finds({"test": test, "value": value[0]}, value[1]) == want
+	finds({test: value[0]}, value[1]) == want
 }
 
-finds(test, value) if rules.finds(test, value)
+finds(tests, value) if not rules.misses(tests, value)
 
 else := false
 
@@ -44,21 +46,21 @@ else := false
 with_arguments(arguments) := object.union(call("tool", "query"), {"message": {"call": {"arguments": arguments}}})
 
 test_arguments if {
-	limit := {"kind": "argument", "path": ["limit"], "tests": [{"test": "above", "value": 5}, {"test": "below", "value": 10}]}
+	limit := {"kind": "argument", "path": ["limit"], "tests": {"above": 5, "below": 10}}
 	holds(limit, with_arguments({"limit": 7}))
 	holds(limit, with_arguments({"limit": 11})) == false
 	holds(limit, with_arguments({}))
 	holds(limit, answer)
-	deep := {"kind": "argument", "path": ["filter", "by", "id"], "tests": [{"test": "is", "value": [1]}]}
+	deep := {"kind": "argument", "path": ["filter", "by", "id"], "tests": {"is": [1]}}
 	holds(deep, with_arguments({"filter": {"by": {"id": 1}}}))
 	holds(deep, with_arguments({"filter": {"by": [1]}})) == false
-	missing := {"kind": "argument", "path": ["filter", "by"], "tests": [{"test": "is_not", "value": [1]}]}
+	missing := {"kind": "argument", "path": ["filter", "by"], "tests": {"is_not": [1]}}
 	holds(missing, with_arguments({"filter": 1}))
 	holds(missing, with_arguments({"filter": {"by": 1}})) == false
 }
 
 test_annotations if {
-	unsafe := {"kind": "annotation", "name": "safe", "tests": [{"test": "is_not", "value": [true]}]}
+	unsafe := {"kind": "annotation", "name": "safe", "tests": {"is_not": [true]}}
 	holds(unsafe, call("tool", "query"))
 	holds(unsafe, answer) == false
 	holds(unsafe, {"message": {"call": {"kind": "tool", "name": "odd"}}})

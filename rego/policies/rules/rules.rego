@@ -88,13 +88,21 @@ reaches(rule) if {
 	rule.directions[input.message.direction]
 	fits(rule.upstreams, upstream_name)
 	is_about(rule)
+	concerns(rule)
+}
+
+is_about(rule) if {
+	rule.anything
+} else if {
+	perhaps_names(rule.uses[call_kind], call_name)
+}
+
+concerns(rule) if {
+	rule.concerns_all
+} else if {
 	perhaps_among(rule.who)
 	not among(rule.unless)
 }
-
-is_about(rule) if rule.anything
-
-is_about(rule) if perhaps_names(rule.uses[call_kind], call_name)
 
 # Of an answer, the call that it answers.
 call_kind := kind if {
@@ -118,16 +126,14 @@ is_use if {
 }
 
 # Names as they were written: every one, some, those that begin so, those of a pattern.
-fits(names, _) if names.all
-
-fits(names, name) if names.exact[name]
-
 fits(names, name) if {
+	names.exact[name]
+} else if {
+	names.all
+} else if {
 	some prefix in names.prefixes
 	startswith(name, prefix)
-}
-
-fits(names, name) if {
+} else if {
 	some pattern in names.patterns
 	regex.match(pattern, name)
 }

@@ -25,7 +25,7 @@ none := {"kinds": [], "allow": listed([]), "server": listed([]), "deny": listed(
 permission := {"id": "p", "who": everyone, "unless": nobody, "upstreams": every_name, "uses": {"tool": every_name}, "conditions": []}
 
 reaching := {
-	"id": "r", "who": everyone, "unless": nobody, "upstreams": every_name, "anything": true, "uses": {},
+	"id": "r", "concerns_all": false, "who": everyone, "unless": nobody, "upstreams": every_name, "anything": true, "uses": {},
 	"directions": {"to_server": true}, "conditions": [], "entry": {"code": "r"},
 }
 
@@ -179,6 +179,7 @@ test_reach[note] if {
 		"an answer's call": [{"anything": false, "uses": {"tool": names(["query"], [], [])}, "directions": {"to_client": true}}, answer, true],
 		"no call": [{"anything": false, "uses": {"tool": every_name}}, {"message": {"direction": "to_server"}, "upstream": {"name": "crm"}}, false],
 		"a condition that holds": [{"conditions": [true]}, call("tool", "query"), true],
+		"everyone": [{"concerns_all": true, "unless": everyone}, call("tool", "query"), true],
 		"one that does not": [{"conditions": [true, false]}, call("tool", "query"), false],
 	}
 	denied(question, deny(changes)) == want

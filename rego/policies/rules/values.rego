@@ -4,38 +4,43 @@ import data.sallyport
 
 handled contains "values"
 
-# What is missing or of another type than the test is for counts as found, but for `is` and `given`, which are about what is there.
-finds({"test": "above", "value": bound}, value) if sallyport.exceeds(value, bound)
+# Whether a value is certainly not what the tests look for: what is missing or of another type than a test is for is found by it,
+# but for `is` and `given`, which are about what is there.
+misses(tests, value) if sallyport.within(value, tests.above)
 
-finds({"test": "below", "value": bound}, value) if not is_at_least(value, bound)
-
-finds({"test": "is", "value": wanted}, value) if value in wanted
-
-finds({"test": "is", "value": _}, value) if is_array(value)
-
-finds({"test": "is", "value": _}, value) if is_object(value)
-
-finds({"test": "is_not", "value": wanted}, value) if not value in wanted
-
-finds({"test": "matches", "value": patterns}, value) if {
-	some pattern in patterns
-	sallyport.matches(pattern, value)
-}
-
-finds({"test": "not_matches", "value": patterns}, value) if not fits_some(patterns, value)
-
-finds({"test": "longer_than", "value": bound}, value) if sallyport.exceeds(sallyport.size(value), bound)
-
-finds({"test": "given", "value": true}, value) if value != null
-
-finds({"test": "given", "value": false}, value) if value == null
-
-is_at_least(value, bound) if {
+misses(tests, value) if {
 	is_number(value)
-	value >= bound
+	value >= tests.below
 }
 
-fits_some(patterns, value) if {
-	some pattern in patterns
+misses(tests, value) if {
+	not value in tests.is
+	not is_array(value)
+	not is_object(value)
+}
+
+misses(tests, value) if value in tests.is_not
+
+misses(tests, value) if {
+	is_string(value)
+	every pattern in tests.contains { regex.match(pattern, value) == false }
+}
+
+misses(tests, value) if {
+	is_string(value)
+	every pattern in tests.matches { regex.match(pattern, value) == false }
+}
+
+misses(tests, value) if {
+	some pattern in tests.not_matches
 	sallyport.only(pattern, value)
+}
+
+misses(tests, value) if sallyport.within(sallyport.size(value), tests.longer_than)
+
+misses(tests, null) if tests.given
+
+misses(tests, value) if {
+	tests.given == false
+	value != null
 }

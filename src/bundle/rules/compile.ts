@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../model.ts'
 import { flags, callersOf, list, plainNames, upstreamsOf, uriNames, wordPattern } from './names.ts'
-import type { CompiledRules, Condition, Kind, Masking, Permission, Reaching, ServerPermission, Test, Uses, Verdict } from './compiled.ts'
+import type { CompiledRules, Condition, Kind, Masking, Permission, Reaching, ServerPermission, Tests, Uses, Verdict } from './compiled.ts'
 import { timesOf } from './schedule.ts'
 import { sections, type AllowRule, type AnyRule, type ApprovalRule, type ConditionalRule, type MaskRule, type RiskRule, type RulesFile, type Schedule, type Test as WrittenTest } from './schema.ts'
 
@@ -16,12 +16,14 @@ const usesOf = ({ tools, prompts, resources }: Pick<AnyRule, 'tools' | 'prompts'
 export const stepsOf = (name: string): readonly string[] =>
   name.startsWith('/') ? name.slice(1).split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')) : [name]
 
-const testsOf = (tests: WrittenTest): readonly Test[] => Object.entries(tests).map(([name, value]): Test => {
-  if (name === 'contains') return { test: 'matches', value: list(value as string).map(wordPattern) }
-  const test = name as Test['test'] // the schema knows no other
-  if (test === 'is' || test === 'is_not' || test === 'matches' || test === 'not_matches') return { test, value: Array.isArray(value) ? value : [value as Json] }
-  return { test, value: value as Json }
-})
+const testsOf = ({ is, is_not, contains, matches, not_matches, ...bounds }: WrittenTest): Tests => ({
+  ...bounds,
+  ...(is === undefined ? {} : { is: Array.isArray(is) ? is : [is] }),
+  ...(is_not === undefined ? {} : { is_not: Array.isArray(is_not) ? is_not : [is_not] }),
+  ...(contains === undefined ? {} : { contains: list(contains).map(wordPattern) }),
+  ...(matches === undefined ? {} : { matches: list(matches) }),
+  ...(not_matches === undefined ? {} : { not_matches: list(not_matches) }),
+}) as Tests // no bound is undefined: the file was JSON
 
 const timeOf = (inside: boolean, schedule: Schedule | undefined): readonly Condition[] =>
   schedule === undefined ? [] : [{ kind: 'time', inside, ...timesOf(schedule) }]
@@ -39,6 +41,7 @@ const conditionsOf = (rule: ConditionalRule): readonly Condition[] => [
 
 const reachingOf = (rule: ConditionalRule | MaskRule, direction: 'to_server' | 'to_client' | 'both'): Reaching => ({
   id: rule.id,
+  concerns_all: (rule.who === undefined || rule.who === 'everyone') && rule.unless === undefined,
   who: callersOf(rule.who, 'everyone'),
   unless: callersOf(rule.unless, 'nobody'),
   upstreams: upstreamsOf(rule.upstreams),

@@ -21,13 +21,21 @@ export interface Callers {
   readonly by_address: boolean
   readonly accounts: readonly Account[]
 }
-export interface Test {
-  readonly test: 'above' | 'below' | 'is' | 'is_not' | 'matches' | 'not_matches' | 'longer_than' | 'given'
-  readonly value: Json
+export interface Tests {
+  readonly above?: number
+  readonly below?: number
+  readonly is?: readonly Json[]
+  readonly is_not?: readonly Json[]
+  /** Words, as patterns. */
+  readonly contains?: readonly string[]
+  readonly matches?: readonly string[]
+  readonly not_matches?: readonly string[]
+  readonly longer_than?: number
+  readonly given?: boolean
 }
 export type Condition =
-  | { readonly kind: 'argument'; readonly path: readonly string[]; readonly tests: readonly Test[] }
-  | { readonly kind: 'annotation'; readonly name: string; readonly tests: readonly Test[] }
+  | { readonly kind: 'argument'; readonly path: readonly string[]; readonly tests: Tests }
+  | { readonly kind: 'annotation'; readonly name: string; readonly tests: Tests }
   | { readonly kind: 'annotation'; readonly name: string; readonly values: readonly Json[] }
   | { readonly kind: 'text'; readonly patterns: readonly string[] }
   | { readonly kind: 'finding'; readonly detectors: Readonly<Record<string, true>> }
@@ -51,6 +59,8 @@ export interface ServerPermission extends Common {
   readonly conditions: readonly Condition[]
 }
 export interface Reaching extends Common {
+  /** About everyone, whoever calls. */
+  readonly concerns_all: boolean
   /** About every message, whatever it names. */
   readonly anything: boolean
   readonly uses: Uses

@@ -1,5 +1,5 @@
 import type { Json } from '../../model.ts'
-import type { Account, Callers, CompiledRules, Condition, Masking, Names, Permission, Reaching, ServerPermission, Test, Uses, Verdict } from './compiled.ts'
+import type { Account, Callers, CompiledRules, Condition, Masking, Names, Permission, Reaching, ServerPermission, Tests, Uses, Verdict } from './compiled.ts'
 
 /** Lines that must all hold. */
 type Lines = readonly string[]
@@ -79,18 +79,21 @@ const named = (kind: string, writer: Writer, names: Names, mode: 'certainly' | '
 const usesCases = (uses: Uses, writer: Writer, mode: 'certainly' | 'perhaps'): Cases =>
   Object.entries(uses).flatMap(([kind, names]) => named(kind, writer, names, mode))
 
-const testLines = (writer: Writer, value: string, { test, value: wanted }: Test, what: string): Lines => {
-  const many = wanted as readonly Json[]
-  switch (test) {
-    case 'above': return [`sallyport.exceeds(${value}, ${quoted(wanted)})`]
-    case 'below': return [`${writer.use('is_below')}(${value}, ${quoted(wanted)})`]
-    case 'is': return [`${writer.use('may_be')}(${value}, ${setOf(many)})`]
-    case 'is_not': return [`not ${value} in ${setOf(many)}`]
-    case 'matches': return writer.oneOf(what, many.map((one) => [`sallyport.matches(${pattern(String(one))}, ${value})`]))
-    case 'not_matches': return many.map((one) => `not sallyport.only(${pattern(String(one))}, ${value})`)
-    case 'longer_than': return [`sallyport.exceeds(sallyport.size(${value}), ${quoted(wanted)})`]
-    case 'given': return [`${value} ${wanted === true ? '!=' : '=='} null`]
-  }
+const testLines = (writer: Writer, value: string, tests: Tests, what: string): Lines => {
+  const { above, below, is, is_not, contains, matches, not_matches, longer_than, given } = tests
+  const oneOf = (patterns: readonly string[] | undefined): Lines =>
+    patterns === undefined ? [] : writer.oneOf(what, patterns.map((one) => [`sallyport.matches(${pattern(one)}, ${value})`]))
+  return [
+    ...(given === undefined ? [] : [`${value} ${given ? '!=' : '=='} null`]),
+    ...(above === undefined ? [] : [`sallyport.exceeds(${value}, ${above})`]),
+    ...(below === undefined ? [] : [`${writer.use('is_below')}(${value}, ${below})`]),
+    ...(is === undefined ? [] : [`${writer.use('may_be')}(${value}, ${setOf(is)})`]),
+    ...(is_not === undefined ? [] : [`not ${value} in ${setOf(is_not)}`]),
+    ...oneOf(contains),
+    ...oneOf(matches),
+    ...(not_matches ?? []).map((one) => `not sallyport.only(${pattern(one)}, ${value})`),
+    ...(longer_than === undefined ? [] : [`sallyport.exceeds(sallyport.size(${value}), ${longer_than})`]),
+  ]
 }
 
 const argument = ([first = '', ...rest]: readonly string[]): string =>
@@ -112,12 +115,12 @@ const conditionLines = (condition: Condition, writer: Writer, mode: 'certainly' 
   switch (condition.kind) {
     case 'argument': {
       const value = argument(condition.path)
-      return condition.tests.flatMap((test) => testLines(writer, value, test, condition.path.join('_')))
+      return testLines(writer, value, condition.tests, condition.path.join('_'))
     }
     case 'annotation': {
       if ('values' in condition) return [`input.message.call.annotations[${quoted(condition.name)}] in ${setOf(condition.values)}`]
       const value = `object.get(${writer.use('annotations')}, ${quoted(condition.name)}, null)`
-      return condition.tests.flatMap((test) => testLines(writer, value, test, condition.name))
+      return testLines(writer, value, condition.tests, condition.name)
     }
     case 'text': {
       const patterns = condition.patterns.map(pattern)
