@@ -3,6 +3,10 @@
 import { readFileSync } from 'node:fs'
 import { WASI } from 'node:wasi'
 import { brotliDecompressSync } from 'node:zlib'
+import type { JsonObject } from '../model.ts'
+import { known } from './lint/known.ts'
+import { createLint } from './lint/lint.ts'
+import type { Modules, Syntax } from './opa.ts'
 
 export interface Call {
   readonly id: number
@@ -67,12 +71,40 @@ const run = (request: string): string => {
   return Buffer.concat(output).toString()
 }
 
-const answer = ({ id, request }: Call): Reply => {
+interface Reviewed {
+  readonly result?: { readonly stages: readonly { readonly name: string; readonly ms: number; readonly ok: boolean }[]; readonly syntax?: Syntax }
+}
+interface Request {
+  readonly review?: boolean
+  /** The trees themselves, and not what lint finds in them. */
+  readonly wants_syntax?: boolean
+  readonly modules: Modules
+  readonly data?: JsonObject
+  readonly semantics: { readonly detectors: readonly string[] }
+}
+const lint = createLint()
+
+/** The trees are large and stay here; what lint finds in them goes out instead. */
+const review = async (text: string, { modules, data = {}, semantics }: Request): Promise<string> => {
+  const { result, ...rest } = JSON.parse(text) as Reviewed
+  // A source may have no module of its own: it has been looked at then, too.
+  if (result === undefined || !result.stages.some(({ name }) => name === 'fmt')) return text
+  const { syntax = {}, stages, ...more } = result
+  const began = performance.now()
+  const findings = await lint.look(syntax, { data, known: known(modules, semantics.detectors) })
+  const ms = Math.round(performance.now() - began)
+  const ok = findings.every(({ level }) => level !== 'error')
+  return JSON.stringify({ ...rest, result: { ...more, findings, stages: stages.map((stage) => (stage.name === 'lint' ? { ...stage, ms: stage.ms + ms, ok } : stage)) } })
+}
+
+const answer = async ({ id, request }: Call): Promise<Reply> => {
   try {
-    return { id, answer: run(request) }
+    const asked = JSON.parse(request) as Request
+    const text = run(request)
+    return { id, answer: asked.review && !asked.wants_syntax ? await review(text, asked) : text }
   } catch (fault) {
     return { id, fault: fault instanceof Error ? fault.message : String(fault) }
   }
 }
 
-process.on('message', (call: Call) => process.send?.(answer(call)))
+process.on('message', async (call: Call) => process.send?.(await answer(call)))

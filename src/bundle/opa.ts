@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import type { Json, JsonObject } from '../model.ts'
 import { createLanes } from './opa-calls.ts'
+import type { Finding } from './lint/lint.ts'
 import type { Problem, Stage } from './problem.ts'
 
 export type Modules = Readonly<Record<string, string>>
@@ -50,7 +51,7 @@ export interface StageRun {
 /** The syntax trees of a source's own modules by path, names resolved, with the places of rules, conditions and comments. */
 export type Syntax = Readonly<Record<string, JsonObject>>
 export interface Review {
-  readonly syntax: Syntax
+  readonly findings: readonly Finding[]
   /** Modules that `opa fmt` would write otherwise. */
   readonly unformatted: readonly string[]
 }
@@ -124,6 +125,8 @@ export interface Opa {
   build(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaAnswer<OpaBuild>>
   /** Check, semantics, build: nothing after the first that finds a problem. Tests are checked and left out of what is built. */
   bundle(sources: OpaSources & { readonly entrypoints: readonly string[]; readonly review?: boolean }): Promise<OpaBundle>
+  /** What lint looks at, of a source that builds. */
+  syntax(sources: OpaSources): Promise<OpaAnswer<Syntax>>
   /** `filter` is a regular expression on the full name of a test. Coverage takes twice the time again. */
   test(sources: OpaSources & { readonly filter?: string; readonly coverage?: boolean }): Promise<OpaAnswer<OpaTestReport>>
   fmt(modules: Modules): Promise<OpaAnswer<Modules>>
@@ -190,10 +193,13 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1 }: Op
       answer('build', await ask('build', { ...request(sources), entrypoints }), readBuild),
     bundle: async ({ entrypoints, review: wantsReview = false, ...sources }) => {
       const raw = await ask('bundle', { ...request(sources), entrypoints, review: wantsReview })
-      const { stages, build, syntax, unformatted } = raw.result as { stages: readonly StageRun[]; build?: unknown; syntax?: Syntax; unformatted?: readonly string[] }
-      // A source may have no module of its own: there is nothing to review then, and that was seen.
-      const review = stages.some(({ name }) => name === 'fmt') ? { review: { syntax: syntax ?? {}, unformatted: unformatted ?? [] } } : {}
+      const { stages, build, findings, unformatted } = raw.result as { stages: readonly StageRun[]; build?: unknown; findings?: readonly Finding[]; unformatted?: readonly string[] }
+      const review = findings === undefined ? {} : { review: { findings, unformatted: unformatted ?? [] } }
       return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages, ...review }
+    },
+    syntax: async (sources) => {
+      const raw = await ask('bundle', { ...request(sources), entrypoints: ['sallyport/decision'], review: true, wants_syntax: true })
+      return answer('semantics', raw, (result) => (result as { syntax?: Syntax }).syntax ?? {})
     },
     test: async ({ filter, coverage = true, ...sources }) =>
       answer('test', await ask('test', { ...request(sources), coverage, ...(filter ? { filter } : {}) }), readReport),

@@ -2,6 +2,7 @@ import { isObject } from '../exact-json.ts'
 import type { Json } from '../model.ts'
 import { compileModule, instantiate } from '../policy/host.ts'
 import type { EvalOutcome } from '../policy/host.ts'
+import { createBreath } from './breath.ts'
 import { opaSources } from './build.ts'
 import type { BuildOptions } from './build.ts'
 import type { FileCoverage, OpaTest } from './opa.ts'
@@ -96,10 +97,13 @@ export const testBundle = async (sources: Sources, options: TestOptions): Promis
   const module = wasm && (await compileModule(wasm))
   const data = JSON.stringify(sources.data)
 
-  const runs = tests.map((test): TestRun => {
-    if (!module || test.outcome === 'skip') return { ...test, host: 'skip' }
-    return { ...test, ...hostOutcome(test, instantiate(module, { data }).evaluate(entrypointOf(test), undefined, fuel)) }
-  })
+  const runs: TestRun[] = []
+  const breathe = createBreath()
+  for (const test of tests) {
+    const isRun = module !== undefined && test.outcome !== 'skip'
+    runs.push(isRun ? { ...test, ...hostOutcome(test, instantiate(module, { data }).evaluate(entrypointOf(test), undefined, fuel)) } : { ...test, host: 'skip' })
+    await breathe()
+  }
   const differing = runs.filter((test) => !agrees(test)).length
   const failed = runs.filter((test) => !agrees(test) || test.outcome === 'fail' || test.outcome === 'error').length
   const covered = tested.result.coverage

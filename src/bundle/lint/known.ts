@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../model.ts'
-import type { Sources } from '../source/sources.ts'
+import type { Modules } from '../opa.ts'
 
 const directions = ['to_server', 'to_client']
 const kinds = ['request', 'notification', 'result', 'error']
@@ -21,8 +21,8 @@ export const valuesOfInput = {
 /** The library's own table of the messages that some revision of MCP knows. */
 const methodsOf = (library: string): readonly string[] => [...library.matchAll(/^\w+\("([^"]+)"\) := /gm)].flatMap(([, method]) => (method === undefined ? [] : [method]))
 
-export const known = (sources: Pick<Sources, 'modules'>, detectors: readonly string[]): JsonObject => ({
+export const known = (modules: Modules, detectors: readonly string[]): JsonObject => ({
   detectors,
-  methods: methodsOf(sources.modules['sallyport/methods.rego'] ?? ''),
+  methods: methodsOf(modules['sallyport/methods.rego'] ?? ''),
   values: valuesOfInput,
 })

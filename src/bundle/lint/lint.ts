@@ -1,28 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { brotliDecompressSync } from 'node:zlib'
-import { isObject } from '../../exact-json.ts'
 import type { Json, JsonObject } from '../../model.ts'
 import { compileModule, instantiate } from '../../policy/host.ts'
 import type { PolicyInstance } from '../../policy/host.ts'
 import type { Syntax } from '../opa.ts'
-import type { Problem } from '../problem.ts'
-import type { Sources } from '../source/sources.ts'
-import { createPlaces } from './data-places.ts'
-import { known } from './known.ts'
-
-export interface Found {
-  readonly level: 'error' | 'warning'
-  readonly problem: Problem
-}
-/** Rules of our own, written in Rego, over the syntax trees of a source. */
-export interface Lint {
-  look(syntax: Syntax, sources: Sources, detectors: readonly string[]): Promise<readonly Found[]>
-}
 
 /** As the rules write it. */
-interface Finding {
+export interface Finding {
   readonly code: string
-  readonly level: Found['level']
+  readonly level: 'error' | 'warning'
   readonly file: string
   readonly row: number
   readonly col: number
@@ -63,18 +49,18 @@ export const inputOf = (path: string, { package: { path: steps } }: Module, rule
 export const commentsOf = ({ comments = [] }: Module): JsonObject =>
   Object.fromEntries(comments.map(({ Text, Location }) => [Location.row, Buffer.from(Text, 'base64').toString()]))
 
-const problemOf = ({ code, file, row, col, message, remedy }: Omit<Finding, 'level'>): Problem => ({
-  stage: 'lint', ...(file === '' ? {} : { file }), ...(row > 0 ? { row } : {}), ...(col > 0 ? { col } : {}), code, message, remedy,
-})
-
-export const createLint = (readWasm: () => Uint8Array = () => brotliDecompressSync(readFileSync(packed))): Lint => {
+/** Rules of our own, written in Rego, over the syntax trees of a source. It works in OPA's process, where the trees are. */
+export interface Lint {
+  look(syntax: Syntax, about: { readonly data: Json; readonly known: JsonObject }): Promise<readonly Finding[]>
+}
+export const createLint = (): Lint => {
   let compiled: Promise<WebAssembly.Module> | undefined
   return {
-    async look(syntax, sources, detectors) {
-      compiled ??= compileModule(readWasm())
-      const data = JSON.stringify({ known: known(sources, detectors) })
+    async look(syntax, { data, known }) {
+      compiled ??= compileModule(brotliDecompressSync(readFileSync(packed)))
       const module = await compiled
-      const instance = instantiate(module, { data })
+      const options = { data: JSON.stringify({ known }) }
+      const instance = instantiate(module, options)
       const modules = Object.entries(syntax as unknown as Record<string, Module>) // the shape is OPA's
       const found: JsonObject[] = []
       const rules: JsonObject[] = []
@@ -86,11 +72,7 @@ export const createLint = (readWasm: () => Uint8Array = () => brotliDecompressSy
         }
       }
       const comments = Object.fromEntries(modules.map(([file, tree]) => [file, commentsOf(tree)]))
-      const reports = ask(instantiate(module, { data }), 'lint/project', { rules, data: isObject(sources.data) ? sources.data : {}, comments, found }) as readonly Finding[]
-      const places = createPlaces(sources.data_files)
-      return reports
-        .map((report) => ({ level: report.level, problem: problemOf({ ...report, ...(report.path === undefined ? {} : places.find(report.path)) }) }))
-        .sort(({ problem: a }, { problem: b }) => (a.file ?? '').localeCompare(b.file ?? '') || (a.row ?? 0) - (b.row ?? 0) || a.code.localeCompare(b.code))
+      return ask(instantiate(module, options), 'lint/project', { rules, data, comments, found }) as readonly Finding[]
     },
   }
 }

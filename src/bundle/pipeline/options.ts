@@ -1,4 +1,3 @@
-import { createLint } from '../lint/lint.ts'
 import { readBuildOptions, shippedDetectors } from '../options.ts'
 import type { PrepareOptions } from './prepare.ts'
 
@@ -10,7 +9,6 @@ interface Wanted {
 
 export const readPrepareOptions = async ({ detectors, policy: { cases, tests: { coverage } } }: Wanted): Promise<Omit<PrepareOptions, 'opa'>> => ({
   ...(await readBuildOptions([...shippedDetectors, ...Object.keys(detectors)])),
-  lint: createLint(),
   ...(cases === undefined ? {} : { cases }),
   ...(coverage === undefined ? {} : { coverage }),
 })

@@ -4,7 +4,7 @@ import type { BuildOptions, BuiltBundle } from '../build.ts'
 import { readCases } from '../cases/read.ts'
 import type { DecisionCase } from '../cases/read.ts'
 import { judgeCases } from '../cases/judge.ts'
-import type { Lint } from '../lint/lint.ts'
+import { foundOf } from '../lint/found.ts'
 import type { StageRun } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { isTest } from '../source/sources.ts'
@@ -14,7 +14,6 @@ import { testProblems } from './test-problems.ts'
 import type { Progress } from './run.ts'
 
 export interface PrepareOptions extends BuildOptions {
-  readonly lint: Lint
   /** Percent of the lines that the tests must reach; no coverage is looked for where it is left out. */
   readonly coverage?: number
   /** A directory of decision cases beside those of the source. */
@@ -50,6 +49,7 @@ export const prepare = async (sources: Sources, options: PrepareOptions, progres
   const testing = runTests(sources, options)
   testing.catch(() => {})
   reading.catch(() => {})
+  progress.at('check')
   const built = await buildBundle(sources, { ...options, review: true })
   const before = built.stages.filter(({ name }) => name !== 'build')
   const building = built.stages.filter(({ name }) => name === 'build')
@@ -61,18 +61,16 @@ export const prepare = async (sources: Sources, options: PrepareOptions, progres
     if (built.ok) throw new Error('the build did not say what lint and format check look at')
     return refuse(built.problems)
   }
-  const began = performance.now()
-  const linted = await options.lint.look(review.syntax, sources, options.detectors)
-  const linting = Math.round(performance.now() - began)
-  const errors = linted.filter(({ level }) => level === 'error').map(({ problem }) => problem)
-  progress.warn(linted.filter(({ level }) => level === 'warning').map(({ problem }) => problem))
-  progress.add(before.filter(({ name }) => name !== 'fmt').map((stage) => (stage.name === 'lint' ? { ...stage, ms: stage.ms + linting, ok: errors.length === 0 } : stage)))
+  const { errors, warnings } = foundOf(review.findings, sources)
+  progress.warn(warnings)
+  progress.add(before.filter(({ name }) => name !== 'fmt'))
   if (errors.length > 0) return refuse(errors)
 
   // A file that is not formatted means the same, so in a gateway it is worth a word and no more.
   progress.warn(review.unformatted.map(unformatted))
   progress.add(before.filter(({ name }) => name === 'fmt').map((stage) => ({ ...stage, ok: true })))
 
+  progress.at('test')
   const tested = await testing
   progress.add(tested.stage)
   if (tested.problems.length > 0) return refuse(tested.problems)
@@ -80,6 +78,7 @@ export const prepare = async (sources: Sources, options: PrepareOptions, progres
   progress.add(building)
   if (!built.ok) return refuse(built.problems)
 
+  progress.at('cases')
   const read = await reading
   if (!read.ok) return refuse(read.problems)
   const questions = read.cases.map(({ question }) => question)

@@ -17,6 +17,8 @@ export interface Run {
 export interface Progress {
   /** Times a stage; what it throws is thrown on, and the stage has failed. */
   stage<T>(name: Stage, work: () => Promise<T>, isFine?: (result: T) => boolean): Promise<T>
+  /** What is thrown from here on is a fault of this stage. */
+  at(name: Stage): void
   /** Stages that somebody else timed. */
   add(stages: readonly StageRun[]): void
   warn(warnings: readonly Problem[]): void
@@ -50,6 +52,7 @@ export const beginRun = (at: number): Progress => {
         throw fault
       }
     },
+    at: (name) => void (current = name),
     add: (more) => void stages.push(...more),
     warn: (more) => void warnings.push(...more),
     end,

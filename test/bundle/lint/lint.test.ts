@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { brotliDecompressSync } from 'node:zlib'
-import { commentsOf, createLint, inputOf, lintEntrypoints } from '../../../src/bundle/lint/lint.ts'
+import { foundOf } from '../../../src/bundle/lint/found.ts'
+import { commentsOf, inputOf, lintEntrypoints } from '../../../src/bundle/lint/lint.ts'
 import { known, valuesOfInput } from '../../../src/bundle/lint/known.ts'
 import { buildBundle } from '../../../src/bundle/build.ts'
 import { createOpa } from '../../../src/bundle/opa.ts'
@@ -24,22 +25,24 @@ const options = { opa, ...(await readBuildOptions()) }
 
 test('the rules find what the examples say and nothing else, by both evaluators, and the tests reach every line', async () => {
   const data = Object.assign({}, ...Object.values(examples).map(dataOf)) as JsonObject
-  const read = await opa.bundle({ modules: { ...library, ...examples }, library: Object.keys(library), detectors: shippedDetectors, data, capabilities: options.capabilities, strict: true, entrypoints: ['sallyport/decision'], review: true })
+  const asked = { modules: { ...library, ...examples }, library: Object.keys(library), detectors: shippedDetectors, data, capabilities: options.capabilities, strict: true }
   // Nothing of this is refused before the lint: it does not say again what the check says.
+  expect(await opa.semantics(asked)).toEqual([])
+  const read = await opa.syntax(asked)
   if (!read.ok) throw new Error(JSON.stringify(read.problems))
   const fixtures = Object.fromEntries(
     Object.entries(examples).map(([name, text]) => {
-      const tree = read.review?.syntax[name] as unknown as Parameters<typeof inputOf>[1]
+      const tree = read.result[name] as unknown as Parameters<typeof inputOf>[1]
       return [name.replace('.rego', ''), { rules: (tree.rules ?? []).map((rule) => inputOf(name, tree, rule)), comments: commentsOf(tree), data: dataOf(text) }]
     }),
   )
-  const sources = { modules: rules, library: [], own: Object.keys(rules), schemas: {}, data_files: {}, cases: {}, revision: '', data: { known: known({ modules: library }, shippedDetectors), fixtures } }
+  const sources = { modules: rules, library: [], own: Object.keys(rules), schemas: {}, data_files: {}, cases: {}, revision: '', data: { known: known(library, shippedDetectors), fixtures } }
   const tested = await testBundle(sources as never, { ...options, schema: undefined } as never)
   if (!tested.ok) throw new Error(JSON.stringify(tested.problems))
   const { report } = tested
   expect(report.tests.filter(({ outcome, host }) => outcome !== 'pass' || host !== 'pass')).toEqual([])
   expect(report.coverage).toEqual({ percent: 100, uncovered: [] })
-})
+}, 120_000) // OPA's evaluator traces every line
 
 test('each rule has an example', () => {
   const named = (texts: Readonly<Record<string, string>>, pattern: RegExp): readonly string[] =>
@@ -59,14 +62,13 @@ test('they are formatted', async () => {
   expect(formatted).toEqual({ ok: true, result: rules })
 })
 
-const lint = createLint()
 const look = async (files: Readonly<Record<string, string>>): Promise<readonly string[]> => {
   const read = await readDirectory(await directoryOf(files))
   if (!read.ok) throw new Error(JSON.stringify(read.problems))
   const built = await buildBundle(read.sources, { ...options, review: true })
   if (!built.review) throw new Error(JSON.stringify(built))
-  const found = await lint.look(built.review.syntax, read.sources, options.detectors)
-  return found.map(({ level, problem: { file, row, col, code } }) => `${level} ${file}:${row}:${col} ${code}`)
+  const { errors, warnings } = foundOf(built.review.findings, read.sources)
+  return [...errors.map((problem) => ({ level: 'error', problem })), ...warnings.map((problem) => ({ level: 'warning', problem }))].map(({ level, problem: { file, row, col, code } }) => `${level} ${file}:${row}:${col} ${code}`)
 }
 
 test('what is found is told with file, line and level, data too', async () => {

@@ -4,14 +4,12 @@ import { createPipeline } from '../../../src/bundle/pipeline/activate.ts'
 import type { Pipeline, Run } from '../../../src/bundle/pipeline/activate.ts'
 import { createDirectorySource, watchDirectory } from '../../../src/bundle/source/directory.ts'
 import type { Source } from '../../../src/bundle/source/source.ts'
-import { createLint } from '../../../src/bundle/lint/lint.ts'
 import { createOpa } from '../../../src/bundle/opa.ts'
 import type { Logger, Question } from '../../../src/model.ts'
 import { createPolicyEngine } from '../../../src/policy/engine.ts'
 import { directoryOf, put } from '../support.ts'
 
 const opa = createOpa()
-const lint = createLint()
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -51,7 +49,7 @@ const setUp = async (source: Source): Promise<Setup> => {
     if (run) for (const resolve of waiting.splice(0)) resolve(run)
   }
   const logger = { ...quiet, info: told, error: told }
-  const pipeline: Pipeline = createPipeline({ source, opa, engine, logger, clock: Date.now, capabilities: await opa.capabilities(), detectors: [], lint })
+  const pipeline: Pipeline = createPipeline({ source, opa, engine, logger, clock: Date.now, capabilities: await opa.capabilities(), detectors: [] })
   closing.push(() => engine.close(), () => pipeline.close())
   return {
     pipeline,
@@ -112,7 +110,7 @@ test('what the engine refuses, and a source that breaks, leave the old bundle ac
   expect(pipeline.status().active).toEqual(active)
 
   const engine = { activate: () => Promise.reject(new Error('it does not answer')) }
-  const refusing = createPipeline({ source: directory, opa, engine, logger: quiet, clock: Date.now, capabilities: await opa.capabilities(), detectors: [], lint })
+  const refusing = createPipeline({ source: directory, opa, engine, logger: quiet, clock: Date.now, capabilities: await opa.capabilities(), detectors: [] })
   expect(await refusing.run()).toMatchObject({ error: expect.stringContaining('it does not answer'), stages: expect.arrayContaining([expect.objectContaining({ name: 'activate', ok: false })]) })
   expect(refusing.status().active).toBeUndefined()
 })
@@ -126,7 +124,7 @@ test('what failed here, not in the source, is tried again when the source still 
   const pipeline = createPipeline({
     source: { read: () => createDirectorySource(root).read(), watch: (_, onCurrent = () => undefined) => ((current = onCurrent), { close: () => undefined }) },
     engine: { activate: async () => (full ? Promise.reject(new Error('no space left on device')) : undefined) },
-    opa, logger: quiet, clock: () => now, capabilities: await opa.capabilities(), detectors: [], lint,
+    opa, logger: quiet, clock: () => now, capabilities: await opa.capabilities(), detectors: [],
     onRun: (run) => {
       done.push(run)
       for (const resolve of ended.splice(0)) resolve()

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { judgeCases } from '../../../src/bundle/cases/judge.ts'
 import { readCases } from '../../../src/bundle/cases/read.ts'
-import { createLint } from '../../../src/bundle/lint/lint.ts'
 import { createOpa } from '../../../src/bundle/opa.ts'
 import { readBuildOptions } from '../../../src/bundle/options.ts'
 import { createPipeline } from '../../../src/bundle/pipeline/activate.ts'
@@ -14,7 +13,7 @@ import { directoryOf } from '../support.ts'
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const opa = createOpa({ processes: 2 })
-const options = { opa, ...(await readBuildOptions()), lint: createLint() }
+const options = { opa, ...(await readBuildOptions()) }
 afterAll(() => opa.close())
 
 const policy = 'package policies.crm\n\nallow if {\n\tinput.upstream.name == "crm"\n\t"support" in input.actor.groups\n}\n'
