@@ -42,19 +42,22 @@ const askedBoth = async (rules: string) => {
   const built = await opa.build({ modules: both.modules, data: both.data, capabilities: options.capabilities, entrypoints })
   if (!built.ok) throw new Error(JSON.stringify(built.problems))
   const instance = instantiate(await compileModule(built.result.wasm), { data: JSON.stringify(both.data) })
-  const answer = (name: string, verdict: string, input: string): unknown => {
+  const fuel = { rules: 0, from_rules: 0 }
+  const answer = (name: keyof typeof fuel, verdict: string, input: string): unknown => {
     const outcome = instance.evaluate(`policies/${name}/${verdict}`, input, 100_000_000)
     if (!outcome.ok) throw new Error(`${outcome.fault}: ${outcome.detail}`)
+    fuel[name] += outcome.fuel
     const value = (outcome.results[0] as { result?: Json } | undefined)?.result
     return Array.isArray(value) ? value.map((entry) => JSON.stringify(entry)).sort() : value
   }
-  return (question: object) => said.map((verdict) => ({ verdict, interpreted: answer('rules', verdict, JSON.stringify(question)), printed: answer('from_rules', verdict, JSON.stringify(question)) }))
+  const ask = (question: object) => said.map((verdict) => ({ verdict, interpreted: answer('rules', verdict, JSON.stringify(question)), printed: answer('from_rules', verdict, JSON.stringify(question)) }))
+  return { ask, fuel }
 }
 
 test('what is printed is a policy as one writes it, and decides as the rules do', async () => {
   const seen = new Map<string, Set<boolean>>()
   for (const rules of fc.sample(rulesFiles(8), { numRuns: 4, seed: 20_261 })) {
-    const ask = await askedBoth(stringify(rules))
+    const { ask } = await askedBoth(stringify(rules))
     fc.assert(fc.property(questions, (question) => {
       for (const { verdict, interpreted, printed } of ask(question)) {
         expect({ verdict, said: interpreted }).toEqual({ verdict, said: printed })
@@ -66,11 +69,29 @@ test('what is printed is a policy as one writes it, and decides as the rules do'
   expect(verdicts.map((verdict) => [verdict, seen.get(verdict)?.size])).toEqual(verdicts.map((verdict) => [verdict, 2]))
 }, 120_000)
 
-test('every word of the language is printed, and decides as it is read', async () => {
-  const ask = await askedBoth(everyWord)
+test('every word of the language is printed, and decides as it is read, at a like cost', async () => {
+  const { ask, fuel } = await askedBoth(everyWord)
   fc.assert(fc.property(questions, (question) => {
     for (const { verdict, interpreted, printed } of ask(question)) expect({ verdict, said: interpreted }).toEqual({ verdict, said: printed })
   }), { numRuns: 300 })
+  expect(fuel.rules / fuel.from_rules).toBeLessThan(2)
+})
+
+test('of many rules only those cost that may be meant', async () => {
+  const manyRules = (count: number): string => `deny:\n${Array.from({ length: count }, (_, at) => `  - { id: d${at}, tools: tool_${at}, arguments: { sql: { matches: 'x{${(at % 9) + 1}}' } } }\n`).join('')}`
+  const [few, many] = [await sourceOf({ 'rules.yaml': manyRules(10) }), await sourceOf({ 'rules.yaml': manyRules(1000) })]
+  const entrypoint = 'sallyport/decision'
+  const built = await opa.build({ modules: few.modules, data: few.data, capabilities: options.capabilities, entrypoints: [entrypoint] })
+  if (!built.ok) throw new Error(JSON.stringify(built.problems))
+  expect(few.modules).toEqual(many.modules)
+  const module = await compileModule(built.result.wasm)
+  const question = { actor: { kind: 'person', groups: [], groups_known: true }, upstream: { name: 'crm' }, message: { direction: 'to_server', kind: 'request', method: 'tools/call', revision: '2025-06-18', call: { kind: 'tool', name: 'tool_7', arguments: { sql: 'y' } }, body: {} } }
+  const fuelOf = ({ data }: Sources): number => {
+    const outcome = instantiate(module, { data: JSON.stringify(data) }).evaluate(entrypoint, JSON.stringify(question), 100_000_000)
+    if (!outcome.ok) throw new Error(outcome.detail)
+    return outcome.fuel
+  }
+  expect(fuelOf(many) / fuelOf(few)).toBeLessThan(1.1)
 })
 
 test('the printed module alone is a source', async () => {
