@@ -31,6 +31,7 @@ func readsOf(compiler *ast.Compiler) Reads {
 	all, policies, permission := pointers{}, pointers{}, pointers{}
 	sets := map[string]pointers{}
 	settled := pointers{}
+	unused := idle(compiler)
 	for path, module := range compiler.Modules {
 		if isTest(path) {
 			continue
@@ -38,7 +39,7 @@ func readsOf(compiler *ast.Compiler) Reads {
 		names := segments(module.Package.Path)
 		isLibrary := len(names) == 1 && names[0] == "sallyport"
 		for _, rule := range module.Rules {
-			for branch := rule; branch != nil; branch = branch.Else {
+			for branch := rule; branch != nil && !unused[rule]; branch = branch.Else {
 				maps.Copy(all, ownReads(branch))
 			}
 			if len(names) > 0 && names[0] != "sallyport" {
