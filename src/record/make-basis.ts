@@ -54,7 +54,7 @@ interface Latest {
   readonly recorded: Recorded
   readonly stored: Json
 }
-const mostOpen = 20_000
+const mostOpen = 5_000
 
 const everything: Reads = { annotations: true, definitions: true, claims: true }
 const nothingMasked: readonly string[] = []
@@ -208,41 +208,46 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
     return `,"entries":[${entries.map((entry) => `{${printFacts(entry, reads)}}`).join(',')}]`
   }
 
+  const print = (exchange: Exchange, kept: KeptMessage): string | null => {
+    const { question, decision, message: { method, kind } } = exchange
+    if (question === undefined || !isOfPolicy(exchange.verdict)) return null
+    const reads = wants(decision.bundle)
+    const opened = sessions.get(exchange.session)
+    const { message, request, session, upstream, approval } = question
+    const lost: string[] = []
+    const stored = kept.envelope[kind === 'result' ? 'result' : kind === 'error' ? 'error' : 'params'] ?? {}
+    const masked = stored === message.body ? nothingMasked : changedPlaces(message.body, stored)
+    if (kept.method !== method) lost.push('/message/method', '/request/method')
+    if (!kept.findingsAsTheyWere) lost.push('/findings')
+    if (opened?.isClientKept !== true) lost.push('/session/client')
+
+    let text = `{"now":${exchange.at - Date.parse(question.now)}`
+    if (kind === 'request') text += `,"no":${remember(question, exchange, stored, masked)}`
+    const { calls, denied, approvals, bytes_out } = session
+    if (calls > 0 || denied > 0 || approvals > 0 || bytes_out > 0) text += `,"counts":[${calls},${denied},${approvals},${bytes_out}]`
+    if (message.revision !== opened?.revision) text += `,"revision":${JSON.stringify(message.revision)}`
+    text += partsOfActor(question.actor, opened, reads)
+    text += printLabels(upstream.labels)
+    if (message.call !== undefined) {
+      const facts = printCall(message.call, message.method, message.body, reads, lost, '/message', exchange.session)
+      text += `,"call":{${facts}}`
+    }
+    if (request !== undefined) text += printRequest(request, message, exchange, reads, lost)
+    text += printEntries(question, stored as JsonObject, masked === nothingMasked, reads, lost) // another shape has no entries
+    if (approval !== undefined) text += `,"approval":${JSON.stringify(approval)}`
+    if (masked.length > 0) text += `,"masked":${JSON.stringify(masked)}`
+    if (lost.length > 0) text += `,"lost":${JSON.stringify(lost)}`
+    if (kept.verdict !== undefined) text += `,"verdict":${JSON.stringify(kept.verdict)}`
+    return `${text}}`
+  }
+
   return {
     opened: ({ id, actor, revision }, isClientKept) => void sessions.set(id, { actor, revision, isClientKept }),
     ended: (id) => void sessions.delete(id),
     of(exchange, kept) {
-      const { question, decision, message: { method, kind } } = exchange
-      if (question === undefined || !isOfPolicy(exchange.verdict)) return null
-      const reads = wants(decision.bundle)
-      const opened = sessions.get(exchange.session)
-      const { message, request, session, upstream, approval } = question
-      const lost: string[] = []
-      const stored = kept.envelope[kind === 'result' ? 'result' : kind === 'error' ? 'error' : 'params'] ?? {}
-      const masked = stored === message.body ? nothingMasked : changedPlaces(message.body, stored)
-      if (kept.method !== method) lost.push('/message/method', '/request/method')
-      if (!kept.findingsAsTheyWere) lost.push('/findings')
-      if (opened?.isClientKept !== true) lost.push('/session/client')
-
-      let text = `{"now":${exchange.at - Date.parse(question.now)}`
-      if (kind === 'request') text += `,"no":${remember(question, exchange, stored, masked)}`
-      const { calls, denied, approvals, bytes_out } = session
-      if (calls > 0 || denied > 0 || approvals > 0 || bytes_out > 0) text += `,"counts":[${calls},${denied},${approvals},${bytes_out}]`
-      if (message.revision !== opened?.revision) text += `,"revision":${JSON.stringify(message.revision)}`
-      text += partsOfActor(question.actor, opened, reads)
-      text += printLabels(upstream.labels)
-      if (message.call !== undefined) {
-        const facts = printCall(message.call, message.method, message.body, reads, lost, '/message', exchange.session)
-        text += `,"call":{${facts}}`
-      }
-      if (request !== undefined) text += printRequest(request, message, exchange, reads, lost)
-      text += printEntries(question, stored as JsonObject, masked === nothingMasked, reads, lost) // another shape has no entries
-      if (approval !== undefined) text += `,"approval":${JSON.stringify(approval)}`
-      if (masked.length > 0) text += `,"masked":${JSON.stringify(masked)}`
-      if (lost.length > 0) text += `,"lost":${JSON.stringify(lost)}`
+      const printed = print(exchange, kept)
       if (exchange.closes) latest.delete(exchange.exchange)
-      if (kept.verdict !== undefined) text += `,"verdict":${JSON.stringify(kept.verdict)}`
-      return `${text}}`
+      return printed
     },
   }
 }
