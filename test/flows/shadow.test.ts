@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { directoryOf } from '../cli/policy/run.ts'
+import { directoryOf, openPolicyRunner } from '../cli/policy/run.ts'
 import { allowAll, connect, startGateway, type TestGateway, type TestGatewayOptions } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -25,11 +25,15 @@ const card = '4111 1111 1111 1111'
 interface Seen {
   readonly shadow: { bundle: { digest: string } | null; same: number; different: number; dropped: number; failed: number; error: string | null; transitions: object[]; examples: { call: string; actor: string; in: string[] }[] } | null
 }
+const runner = openPolicyRunner()
 let stub: StubServer
 beforeAll(async () => {
   stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ tools: [{ name: 'query', inputSchema: { type: 'object' } }] }), 'tools/call': () => ({ content: [{ type: 'text', text: 'ran' }] }) }))
 })
-afterAll(() => stub?.close())
+afterAll(async () => {
+  await runner.close()
+  await stub?.close()
+})
 
 const start = (shadow: string, settings: TestGatewayOptions['settings'] = {}): Promise<TestGateway> =>
   startGateway({ upstreams: { crm: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll }, settings: { ...settings, policy: { source: { kind: 'directory', path: 'rego' }, shadow: { source: { kind: 'directory', path: shadow } } } } })
@@ -59,6 +63,9 @@ test.each([['one process', {}], ['several', { workers: 2 }]])('%s: what a second
     expect(seen.examples.map(({ actor, call }) => `${actor} ${call}`).sort()).toEqual(['nina query', 'riley query', 'sam query'])
     expect(seen.examples[0]).toMatchObject({ upstream: 'crm', in: expect.arrayContaining(['kind', 'reasons']) as string[], before: { kind: 'allow', rules: ['open/allow'] }, after: { kind: 'deny', rules: ['open/deny/drops'] } })
     expect(JSON.stringify(seen)).not.toContain(card)
+    // What several processes recorded is one record.
+    const again = JSON.parse((await runner.run(['replay', '--since', '1h', '--config', gateway.config, '--json'], { PATH: process.env['PATH']! })).stdout) as object
+    expect(again).toMatchObject({ changed: 0, share: 1, no_bundle: 0 })
     const metrics = await gateway.gateway.metrics.print()
     expect(metrics).toMatch(/^sallyport_shadow_decisions_total\{[^}]*result="different"[^}]*\} 3$/m)
     expect(metrics).toMatch(/^sallyport_decisions_total\{kind="deny"[^}]*\} 0$|^(?![^]*kind="deny")/m)
