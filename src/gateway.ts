@@ -39,7 +39,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const reports = createReports({ settings, secrets, metrics, logger })
   const pipeline = createPipeline({
     ...prepare, opa, engine, logger, clock,
-    source, custody: keeping.custody, freshness: keeping.freshness, onRun(run) {
+    source, custody: keeping.custody, freshness: keeping.freshness,
+    onActive: () => reports.policyChanged(pipeline.status()),
+    onRun(run) {
       metrics.policyRun(run)
       reports.policyChanged(pipeline.status())
     },

@@ -64,7 +64,9 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   const reports = createReports({ settings, secrets, metrics: own, logger })
   const pipeline = createPipeline({
     ...prepare, opa, engine: pool, logger, clock,
-    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, onRun(run) {
+    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness,
+    onActive: () => reports.policyChanged(pipeline.status()),
+    onRun(run) {
       own.policyRun(run)
       reports.policyChanged(pipeline.status())
     },

@@ -65,7 +65,7 @@ async function hearServer({ session, response, actor, open, endsBy }: Listener, 
     }
     await tellOwed(session, rooms)
     if (reply.kind === 'stream') await passStream(reply.arrivals, { pending: undefined, channel }, session, rooms)
-    else await once(abort.signal, 'abort')
+    else if (!abort.signal.aborted) await once(abort.signal, 'abort')
     return undefined
   } catch (cause) {
     if (abort.signal.aborted) return undefined

@@ -207,6 +207,21 @@ test('an answer that comes after the call may not be made any more is withheld',
   await activate()
 })
 
+test('a task of a call that may not be made any more is unknown from then on', async () => {
+  const { client } = await open('2025-11-25', 'tasked')
+  const task = { taskId: 'task-1', status: 'working', ttl: 60_000, createdAt: '2026-01-01T00:00:00Z', lastUpdatedAt: '2026-01-01T00:00:00Z' }
+  onCall = (id, response) => {
+    events(response, [`data: ${JSON.stringify({ jsonrpc: '2.0', id, result: { task } })}\n\n`])
+    response.end()
+  }
+  expect((await client.request('tools/call', { name: 'slow', arguments: {}, task: { ttl: 60_000 } })).result).toMatchObject({ task: { taskId: 'task-1' } })
+  gateway.writePolicy('policies/test/test.rego', forbidden)
+  await gateway.gateway.pipeline.run()
+  expect((await client.request('tasks/get', { taskId: 'task-1' })).error).toEqual({ code: -32602, message: 'Task not found' })
+  expect(stub.messages().some(({ method }) => method === 'tasks/get')).toBe(false)
+  await activate()
+})
+
 test('a stream that no request asked for goes on without what may not be told any more', async () => {
   const server = Promise.withResolvers<ServerResponse>()
   onGet = (response) => {

@@ -58,6 +58,8 @@ export interface PipelineOptions extends PrepareOptions {
   /** Left out, nothing is kept and nothing has an order. */
   readonly custody?: Custody
   readonly freshness?: Pick<Freshness, 'found' | 'state' | 'age'>
+  /** Told when another bundle has become active, by a run or by going back. */
+  readonly onActive?: () => void
   /** Told after each run, for metrics. */
   readonly onRun?: (run: Run) => void
 }
@@ -91,6 +93,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     const { digest, revision, commit } = bundle
     const activated_at = active === undefined || isNew ? new Date(clock()).toISOString() : active.activated_at
     active = { digest, revision, ...(commit === undefined ? {} : { commit }), ...(place.order === undefined ? {} : { order: place.order }), activated_at }
+    if (isNew) options.onActive?.()
   }
   const goingBack: GoingBack | undefined = custody === undefined ? undefined : createGoingBack({ custody, build: options, activate })
 

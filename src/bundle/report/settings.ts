@@ -9,7 +9,7 @@ export const reportSettings = (resource: 'logs' | 'status') =>
   z.strictObject({
     url: url(address).refine((value) => !URL.canParse(value) || (isConfidential(new URL(value)) && new URL(value).search === ''), { error: address })
       .meta({ title: address, description: `Where the server begins; what is reported is sent to \`/${resource}\` below it.` }),
-    partition: text('a path below it').regex(/^[A-Za-z0-9._~-]+(?:\/[A-Za-z0-9._~-]+)*$/, { error: 'names of letters, digits, ., _, ~ and -, with / between' }).optional()
+    partition: text('a path below it').regex(/^(?!\.\.?(?:\/|$))[\w.~-]+(?:\/(?!\.\.?(?:\/|$))[\w.~-]+)*$/, { error: 'names of letters, digits, ., _, ~ and -, with / between' }).optional()
       .meta({ description: `OPA's partition: sent to \`/${resource}/PARTITION\` instead.` }),
     credentials: z.strictObject({
       kind: z.literal('bearer', { error: 'bearer' }),
