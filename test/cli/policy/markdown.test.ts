@@ -1,0 +1,20 @@
+import { replayMarkdown } from '../../../src/cli/policy/replay-markdown.ts'
+import type { ReplayReport } from '../../../src/bundle/compare/replay.ts'
+
+// What callers and servers choose the names of ends up under a pull request.
+const hostile = '`| @all [x](https://evil.example) <img src=x>\n\u001b[31m#1'
+const report: ReplayReport = {
+  decisions: 2, judged: 1, not_kept: 1, no_bundle: 0, share: 0.5, changed: 1, calls_changed: 1,
+  transitions: [{ before: 'allow', after: 'deny', decisions: 1, calls: 1 }],
+  people: [{ name: hostile, decisions: 1 }], tools: [{ name: `crm ${hostile}`, decisions: 1 }], rules: [{ rule: hostile, gained: 1, lost: 0 }], missing: [{ name: `/message/body/${hostile}`, decisions: 1 }],
+  examples: [{ session: 'ses_1', seq: 1, exchange: 'exg_1', at: '2026-01-01T00:00:00.000Z', actor: hostile, upstream: 'crm', direction: 'to_server', method: 'tools/call', call: hostile, in: ['kind'], before: { kind: 'allow', rules: ['a/allow'], risk: 0 }, after: { kind: 'deny', rules: [hostile], risk: 0 } }],
+}
+
+test('no name breaks out of its cell, links, mentions or hides anything', () => {
+  const text = replayMarkdown({ candidate: { name: hostile, digest: 'bnd_1' }, base: null, from: '2026-01-01T00:00:00.000Z', to: '2026-01-02T00:00:00.000Z', missing_bundles: [] }, report)
+  expect(text).not.toContain('\u001b')
+  // Outside of code there are only our own words.
+  const outside = text.replace(/`[^`\n]*`/g, '')
+  for (const sign of ['@', '[', '<img', 'evil', '#1']) expect(outside).not.toContain(sign)
+  for (const line of outside.split('\n').filter((each) => each.startsWith('|'))) expect(line).toMatch(/^\|(?: [^|]* \|)+$/)
+})
