@@ -55,7 +55,7 @@ interface Place {
   put(bytes: Buffer): Promise<void>
   start(directory?: string): Promise<TestGateway>
 }
-const place = async (policy: Readonly<Record<string, unknown>> = {}): Promise<Place> => {
+const place = async (policy: Readonly<Record<string, unknown>> = {}, workers = 1): Promise<Place> => {
   const root = await mkdtemp(join(tmpdir(), 'sallyport-test-'))
   const file = join(root, 'bundle.tar.gz')
   writeFileSync(join(root, 'policy.pub'), ours.open)
@@ -69,7 +69,7 @@ const place = async (policy: Readonly<Record<string, unknown>> = {}): Promise<Pl
     start: (directory) =>
       startGateway({
         upstreams: { stub: { url: 'http://127.0.0.1:9/' } }, rego: {},
-        settings: { workers: 1, logging: { level: 'error' }, policy: { source, verify: { keys: [{ file: join(root, 'policy.pub'), id: 'release' }], scope: 'production' }, ...policy } },
+        settings: { workers, logging: { level: 'error' }, policy: { source, verify: { keys: [{ file: join(root, 'policy.pub'), id: 'release' }], scope: 'production' }, ...policy } },
         ...(directory === undefined ? {} : { directory }),
       }),
   }
@@ -137,7 +137,7 @@ test('only what is signed as it should be, whole, and newer than what was, becom
 })
 
 test('a policy that is not seen to be current for too long is an alarm, then denies, over a restart too, until it is again', async () => {
-  const { root, file, put, start } = await place({ max_age: { alarm: '1s', deny: '3s' } })
+  const { root, file, put, start } = await place({ max_age: { alarm: '1s', deny: '3s' } }, 2)
   const bytes = await signed(await plain('one'), 1)
   await put(bytes)
   let gateway = await start()
