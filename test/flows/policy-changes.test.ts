@@ -1,4 +1,7 @@
 import type { ServerResponse } from 'node:http'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { readMessages } from '../support/events.ts'
 import { connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { openSse } from '../support/sse-client.ts'
@@ -204,6 +207,19 @@ test('an answer that comes after the call may not be made any more is withheld',
   const { result } = await asked
   expect(result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { executed: true } } })
   expect(JSON.stringify(result)).not.toContain('secret')
+  await activate()
+})
+
+test('a client of the SDK lists anew by itself, and sees what the new policy shows', async () => {
+  const told = Promise.withResolvers<readonly string[]>()
+  const client = new Client({ name: 'real', version: '1.0.0' }, { listChanged: { tools: { onChanged: (_error, tools) => told.resolve((tools ?? []).map(({ name }) => name)) } } })
+  // The SDK's own transport has optional members that its interface spells without `undefined`.
+  await client.connect(new StreamableHTTPClientTransport(new URL(gateway.mcp('stub')), { requestInit: { headers: { authorization: `Bearer ${await tokenOf('real')}` } } }) as StreamableHTTPClientTransport & Transport)
+  expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['slow'])
+  gateway.writePolicy('policies/test/test.rego', forbidden)
+  await gateway.gateway.pipeline.run()
+  expect(await told.promise).toEqual([])
+  await client.close()
   await activate()
 })
 
