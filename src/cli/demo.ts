@@ -5,6 +5,7 @@ interface DemoArguments {
   readonly port: string
   readonly host: string
   readonly dir: string
+  readonly rules?: string
   readonly json?: boolean
 }
 
@@ -23,6 +24,7 @@ export const registerDemo: Register = (program, { output, exit }) => {
     .option('--port <port>', 'where to listen', '8080')
     .option('--host <address>', 'a loopback address', '127.0.0.1')
     .option('--dir <directory>', 'where the demo keeps its files', '.sallyport')
+    .option('--rules <file>', "YAML rules beside the demo's policies")
     .option('--json', 'print one line of JSON when it listens')
     .action(async (given: DemoArguments) => {
       const port = readPort(given.port)
@@ -33,7 +35,7 @@ export const registerDemo: Register = (program, { output, exit }) => {
       const stop = ended()
       const { runDemo, DemoRefused } = await import('../demo/demo.ts')
       try {
-        const demo = await runDemo({ port, host: given.host, directory: given.dir })
+        const demo = await runDemo({ port, host: given.host, directory: given.dir, rules: given.rules })
         if (given.json === true) output.line(JSON.stringify({ demo: true, url: demo.url, log: demo.log }))
         else output.line((await import('../demo/banner.ts')).demoBanner(demo, process.stdout.isTTY === true))
         await stop

@@ -19,6 +19,8 @@ export interface DemoOptions {
   /** Loopback, or the demo refuses to start: its people have no passwords. */
   readonly host?: string
   readonly directory?: string
+  /** A file of YAML rules beside the demo's policies. */
+  readonly rules?: string | undefined
 }
 export interface Demo {
   readonly url: string
@@ -44,7 +46,7 @@ async function requireFreePort(port: number): Promise<void> {
 }
 
 /** Everything a first look needs, on this machine only: people, two MCP servers, policies and the gateway itself. */
-export async function runDemo({ port = 8080, host = '127.0.0.1', directory = defaultDirectory }: DemoOptions = {}): Promise<Demo> {
+export async function runDemo({ port = 8080, host = '127.0.0.1', directory = defaultDirectory, rules }: DemoOptions = {}): Promise<Demo> {
   if (!isLoopback(host)) throw new DemoRefused(`the demo listens on loopback only, not on ${host}: its people need no password. Write a sallyport.yaml for anything else`)
   await requireFreePort(port)
   const closing: (() => Promise<unknown>)[] = []
@@ -63,7 +65,7 @@ export async function runDemo({ port = 8080, host = '127.0.0.1', directory = def
     const crm = await startCrmServer({ token: crmToken })
     closing.push(crm.close)
     await writeDocuments(join(path, 'files'))
-    const file = await writeSettings({ directory: path, port, issuers: idp.issuers, crmUrl: crm.url })
+    const file = await writeSettings({ directory: path, port, issuers: idp.issuers, crmUrl: crm.url, rules })
     const loaded = await loadSettings(file, { [crmVariable]: crmToken })
     if (!loaded.ok) throw new DemoRefused(loaded.problems.map((problem) => showProblem(file, problem)).join('\n'))
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { groupsOf } from './personas.ts'
@@ -12,18 +12,20 @@ export interface DemoSettings {
   readonly port: number
   readonly issuers: { readonly people: string; readonly ci: string }
   readonly crmUrl: string
+  /** A file of YAML rules beside the demo's policies. */
+  readonly rules?: string | undefined
 }
 /** The variable that `demo.yaml` names for the CRM's credential; it exists only in what the loader is handed. */
 export const crmVariable = 'DEMO_CRM_TOKEN'
 
 /** A configuration like any other, so that the demo shows what the real thing does. Nothing in it is special to the demo. */
-export async function writeSettings({ directory, port, issuers, crmUrl }: DemoSettings): Promise<string> {
+export async function writeSettings({ directory, port, issuers, crmUrl, rules }: DemoSettings): Promise<string> {
   const fileServer = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/dist/index.js')
   const settings = {
     listen: { host: '127.0.0.1', port },
     public_url: `http://127.0.0.1:${port}`,
     store: { kind: 'sqlite', path: 'demo.db', key_from: { file: 'demo.key' } },
-    policy: { source: { kind: 'directory', path: policies } },
+    policy: { source: { kind: 'directory', path: policies }, ...(rules === undefined ? {} : { rules: resolve(rules) }) },
     identity: {
       issuers: [
         { name: 'people', issuer: issuers.people, kind: 'person', algorithms: ['RS256'], trusted_groups: groupsOf('people') },
