@@ -25,7 +25,7 @@ import { createPolicyEngine, type PolicyEngine } from './policy/engine.ts'
 import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
 import { createEndpoint, type Resolved as ResolvedCaller } from './proxy/endpoint.ts'
-import { principalOf } from './proxy/session.ts'
+import { counterKeyOf, principalOf } from './proxy/session.ts'
 import { createNotices } from './proxy/notices.ts'
 import { createRejections } from './proxy/rejections.ts'
 import { createSessions } from './proxy/sessions.ts'
@@ -212,7 +212,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
       const unknown = await recorder.closeInterrupted()
       if (unknown > 0) logger.warn(interrupted, { calls: unknown })
       const past = await store.records.recentActivity(clock() - minutesCounted * 60_000)
-      rooms.counters.restore(past.map(({ actor, upstream, ...counts }) => ({ ...counts, key: `${principalOf(actor)} ${upstream}` })))
+      rooms.counters.restore(past.map(({ actor, upstream, ...counts }) => ({ ...counts, key: counterKeyOf(principalOf(actor), upstream) })))
     },
     async drain(servers) {
       closing = true

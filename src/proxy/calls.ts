@@ -16,7 +16,7 @@ import { passMessage } from './pipeline.ts'
 import { fitDefinition, isOwnTask, readRequest } from './read-request.ts'
 import { relayRequest } from './relay.ts'
 import { answerServer, sendOnly } from './send.ts'
-import { counterKey, pendingOfClient, type ClientSession, type Pending } from './session.ts'
+import { pendingOfClient, type ClientSession, type Pending } from './session.ts'
 import type { EndTurn } from './turns.ts'
 
 type Rpc<K extends RpcMessage['kind']> = Extract<RpcMessage, { kind: K }>
@@ -45,7 +45,7 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
   const request = await withDefinition(read.request, from, rooms)
   const fit = await fitDefinition(request, earlier, mirrored, from, rooms)
   if ('refused' in fit) return channel.answer(fit.refused)
-  if (request.call !== undefined) rooms.counters.add(counterKey(session), 'calls')
+  if (request.call !== undefined) rooms.counters.add(session.counterKey, 'calls')
   const pending = track(request, channel, from, rooms, { earlier, ...fit })
   const about: About = { session, exchange: pending.exchange, actor, approval: earlier.approval }
   let endTurn: EndTurn | undefined

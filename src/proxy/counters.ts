@@ -37,8 +37,8 @@ export function createCounters(now: () => number): Counters {
     for (const [key, ring] of rings) if (ring.slots.every((slot) => minute - slot.minute >= minutesCounted)) rings.delete(key)
   }
   const slotOf = (key: string, minute: number) => {
-    const ring = rings.get(key) ?? { slots: Array.from({ length: minutesCounted }, () => ({ minute: -minutesCounted, calls: 0, denied: 0, approvals: 0, bytes_out: 0 })) }
-    rings.set(key, ring)
+    let ring = rings.get(key)
+    if (ring === undefined) rings.set(key, (ring = { slots: Array.from({ length: minutesCounted }, () => ({ minute: -minutesCounted, calls: 0, denied: 0, approvals: 0, bytes_out: 0 })) }))
     const slot = ring.slots[minute % minutesCounted]
     if (slot !== undefined && slot.minute !== minute) Object.assign(slot, { minute, calls: 0, denied: 0, approvals: 0, bytes_out: 0 })
     return slot

@@ -4,7 +4,7 @@ import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../mo
 import { judge, type About, type Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
 import { passMessage, withEnvelope, type Passage } from './pipeline.ts'
-import { counterKey, type Pending } from './session.ts'
+import type { Pending } from './session.ts'
 
 type NeedsApproval = Extract<Decision, { kind: 'require_approval' }>
 
@@ -39,7 +39,7 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
   const { waits } = pending
   // What was waited for has ended while the client was away: it is told so, and the reviewers are not asked anew.
   if (waits !== undefined && endings.has(waits.approval.state)) return refusedBy(waits.approval, decision, rooms)
-  if (waits === undefined) rooms.counters.add(counterKey(about.session), 'approvals')
+  if (waits === undefined) rooms.counters.add(about.session.counterKey, 'approvals')
   let judgedBy = decision.bundle
   let before: ApprovalRow | undefined
   let patience = patienceFor(pending, rooms)

@@ -1,6 +1,5 @@
 import type { Decision, Evaluated, JsonObject, Message, Outcome } from '../model.ts'
 import { judge, masksOf, recordJudged, seal, type About, type Copy, type Judge, type Judged } from './evaluate.ts'
-import { counterKey } from './session.ts'
 
 /** What became of a message that was put to the policy. Its record is durable. */
 export type Passage<M extends Message> =
@@ -42,7 +41,7 @@ export async function passMessage<M extends Message>(message: M, about: About, o
       if (enforced.kind === 'forward' && claim !== undefined && !(taken ||= await claim.take())) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
       const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
       await recordJudged(replaces ? replacing(enforced.judged) : enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
-      if (enforced.kind === 'refused') rooms.counters.add(counterKey(about.session), 'denied')
+      if (enforced.kind === 'refused') rooms.counters.add(about.session.counterKey, 'denied')
       if (enforced.kind !== 'forward') return enforced
       passes = rooms.policy.active() === judged.decision.bundle
       if (passes) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }

@@ -1,35 +1,44 @@
 import type { Call, Entry, Finding, JudgedMessage, Message, Question, Request } from '../model.ts'
 import type { About, Judge } from './evaluate.ts'
-import { counterKey } from './session.ts'
 
-/** What the policy is asked about a message (the input of `data.sallyport.decision`). */
+type Growing<T> = { -readonly [K in keyof T]: T[K] }
+
+/**
+ * What the policy is asked about a message (the input of `data.sallyport.decision`). Every message has one: its objects are made in
+ * one go, for spreading costs as much as all the rest.
+ */
 export function questionOf(message: Message, findings: readonly Finding[], about: About, rooms: Judge): Question {
   const { session } = about
   const request = message.kind === 'result' || message.kind === 'error' ? message.request : about.request
-  const counts = rooms.counters.read(counterKey(session))
-  return {
+  const { calls, denied, approvals, bytes_out } = rooms.counters.read(session.counterKey)
+  const question: Growing<Question> = {
     actor: about.actor,
     upstream: { name: session.upstream.name, labels: session.upstream.labels },
-    session: { id: session.id, started_at: new Date(session.startedAt).toISOString(), client: session.client, ...counts },
+    session: { id: session.id, started_at: session.startedAt, client: session.client, calls, denied, approvals, bytes_out },
     message: judgedMessage(message, rooms),
-    ...(request === undefined ? {} : { request: judgedMessage(request, rooms) }),
     entries: entriesOf(message, session.upstream.name, rooms),
     findings,
-    ...(about.approval === undefined ? {} : { approval: about.approval }),
     now: new Date(rooms.clock()).toISOString(),
   }
+  if (request !== undefined) question.request = judgedMessage(request, rooms)
+  if (about.approval !== undefined) question.approval = about.approval
+  return question
 }
 
 function judgedMessage(message: Message, rooms: Judge): JudgedMessage {
   const { direction, kind, method, revision } = message
   const call = message.kind === 'request' || message.kind === 'notification' ? message.call : undefined
-  return { direction, kind, method, revision, ...(call === undefined ? {} : { call }), body: rooms.enforce.omitLargeBlobs(message.body) }
+  const body = rooms.enforce.omitLargeBlobs(message.body)
+  return call === undefined ? { direction, kind, method, revision, body } : { direction, kind, method, revision, call, body }
 }
+
+const none: readonly Entry[] = []
 
 function entriesOf(message: Message, upstream: string, rooms: Judge): readonly Entry[] {
   const listed = message.kind === 'error' ? undefined : rooms.wire.listOf(message.method, message.body)
+  if (listed === undefined) return none
   // As a call would be described: of two entries with one name, and of a resource that is only named, the definition last seen counts.
-  return (listed ?? []).map(({ kind, name, template }) => ({ kind, name, template, ...rooms.definitions.describe(upstream, kind, name) }))
+  return listed.map(({ kind, name, template }) => ({ kind, name, template, ...rooms.definitions.describe(upstream, kind, name) }))
 }
 
 /** A call with what the server last said of the tool, prompt or resource. */

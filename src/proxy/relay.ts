@@ -16,7 +16,7 @@ import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { endIfRefused, isOutdated, isTooEarly, noteGranted, notAllowedAnyMore } from './subscriptions.ts'
 import { passUnfolded } from './task-results.ts'
-import { counterKey, type ClientSession, type Pending } from './session.ts'
+import type { ClientSession, Pending } from './session.ts'
 
 /** Made once: an abort without a reason makes an error with a stack trace each time. */
 const over = new Error('the exchange is over')
@@ -223,4 +223,4 @@ async function passNotification(message: Notification, owner: Pending | undefine
   if (message.method === 'notifications/cancelled') session.asked.delete(idKey(message.body['requestId'] ?? null))
 }
 
-export const countBytes = (session: ClientSession, rooms: Judge) => (bytes: number) => rooms.counters.add(counterKey(session), 'bytes_out', bytes)
+export const countBytes = (session: ClientSession, rooms: Judge) => (bytes: number) => rooms.counters.add(session.counterKey, 'bytes_out', bytes)

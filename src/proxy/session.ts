@@ -67,7 +67,10 @@ export interface Asked {
 /** One caller at one upstream: its own link, ids and recording. */
 export interface ClientSession {
   readonly id: SessionId
-  readonly startedAt: number
+  /** RFC 3339, as policies see it. */
+  readonly startedAt: string
+  /** What its caller's acts at this server are counted under. */
+  readonly counterKey: string
   /** Issuer and subject; a session serves nobody else. */
   readonly principal: string
   readonly era: Era
@@ -104,7 +107,7 @@ export interface ClientSession {
 
 export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
 
-export const counterKey = (session: ClientSession): string => `${session.principal} ${session.upstream.name}`
+export const counterKeyOf = (principal: string, upstream: string): string => `${principal} ${upstream}`
 
 /** Whether anything is being worked on that the gateway itself will see the end of. */
 export const isWaiting = (session: ClientSession): boolean => [...session.pending.values()].some(({ answered, detached }) => !answered && !detached)

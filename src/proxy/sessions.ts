@@ -4,7 +4,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
 import { createOutboxes } from './outbox.ts'
-import { isWaiting, principalOf, type ClientSession, type Pending } from './session.ts'
+import { counterKeyOf, isWaiting, principalOf, type ClientSession, type Pending } from './session.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
@@ -62,7 +62,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     if (legacy.size + modern.size >= limits.all && !endIdlest(() => true)) throw new GatewayError('capacity', { detail: `${limits.all} sessions are busy` })
     const now = rooms.clock()
     const session: ClientSession = {
-      id: rooms.ids.session(), startedAt: now, principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
+      id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principal, upstream.name), principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
       revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret), listening: undefined, hears: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
     perPrincipal.set(principal, countOf(principal) + 1)
