@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { jest } from '@jest/globals'
+import { unpackBundle } from '../../src/bundle/trust/bundle-file.ts'
 import { until } from '../support/conditions.ts'
 import { connect, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -93,6 +94,9 @@ test('an operator goes back, which is recorded and lasts until the source gives 
 
     expect(await ops.rollback({ digest: one, reason: 'two lets too much through' })).toMatchObject({ status: 200, body: { active: { digest: one }, rolled_back: { digest: one, from: two, by: { email: 'olga@example.com' }, reason: 'two lets too much through' } } })
     expect(await mayCall(gateway)).toEqual(['one'])
+    const served = await fetch(`${gateway.url}/api/v1/policy/bundle`, { headers: { authorization: `Bearer ${await gateway.token(auditor, 'api')}` } })
+    expect([served.status, served.headers.get('etag')]).toEqual([200, `"${one}"`])
+    expect(await unpackBundle(new Uint8Array(await served.arrayBuffer()))).toMatchObject({ ok: true, sources: { modules: { 'policies/words/words.rego': policyFor('one') } } })
 
     // What the source goes on saying changes nothing, a restart neither.
     const held = { active: { digest: one }, rolled_back: { digest: one, from: two }, last_run: { error: expect.stringContaining('rolled back from by olga@example.com: two lets too much through') }, source: { state: 'current' } }
