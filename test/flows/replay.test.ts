@@ -162,19 +162,14 @@ deny contains {"code": "no_lists"} if input.message.call.name == "list_customers
   expect(report.people.map(({ name }) => name).sort()).toEqual(['nightly', 'riley'])
   expect(report.rules).toContainEqual({ rule: 'desk/deny/no_lists', gained: report.changed, lost: 0 })
   expect(report.examples[0]).toMatchObject({ call: 'list_customers', before: { kind: 'allow' }, after: { kind: 'deny', rules: ['desk/deny/no_lists'] } })
-  const { stdout: plain, code } = await cli('--candidate', candidate)
+  const { stdout: markdown, code } = await cli('--candidate', candidate, '--markdown')
   expect(code).toBe(0)
-  expect(plain).toContain(`${report.changed} decisions of ${report.calls_changed} calls would change`)
-  const { stdout: markdown } = await cli('--candidate', candidate, '--markdown')
   expect(markdown).toContain('| `desk/deny/no_lists` |')
   expect(markdown).toMatch(/^### Policy replay: \d+ decisions of \d+ calls would change$/m)
 })
 
 test('the policies that were active change nothing, and say so', async () => {
-  expect(await cli('--candidate', policies, '--fail-on-change')).toMatchObject({ code: 0, stdout: expect.stringContaining('no decision changes') as string })
-  const own = await cli('--bundle', policies, '--json')
-  expect(own.code).toBe(0)
-  expect(JSON.parse(own.stdout)).toMatchObject({ changed: 0, no_bundle: 0 })
+  expect(await cli('--candidate', policies, '--bundle', 'active', '--fail-on-change')).toMatchObject({ code: 0, stdout: expect.stringContaining('no decision changes') as string })
 })
 
 test('every decision comes out again by the bundle that made it, which the gateway keeps', async () => {
@@ -183,7 +178,6 @@ test('every decision comes out again by the bundle that made it, which the gatew
   const report = JSON.parse(own.stdout) as ReplayReport
   expect(report).toMatchObject({ changed: 0, no_bundle: 0, missing_bundles: [], decisions: (await recorded()).length })
   expect(report.share).toBeGreaterThan(0.95)
-  expect((await cli('--candidate', policies, '--bundle', 'active')).stdout).toContain('no decision changes')
 })
 
 test('a pipeline asks the gateway, with a role that may, and is told the same', async () => {
@@ -193,6 +187,10 @@ test('a pipeline asks the gateway, with a role that may, and is told the same', 
   const auditor: Who = { subject: 'ada', groups: ['audit'] }
   expect(JSON.parse((await remote(auditor, policies)).stdout)).toMatchObject({ changed: 0, judged: (await replay(judge)).judged })
   const there = JSON.parse((await remote(auditor)).stdout) as ReplayReport
+  const page = await fetch(`${gateway.url}/api/v1/policy/recorded?from=2026-01-01T00:00:00Z`, { headers: { authorization: `Bearer ${await gateway.token(auditor, 'api')}` } })
+  const text = await page.text()
+  expect(text).toContain('sam@example.com')
+  expect(text).not.toContain('department')
   // Claims are not given away: what reads them cannot be judged from there.
   expect(there).toMatchObject({ judged: 0, changed: 0, decisions: (await recorded()).length })
   expect(there.missing[0]).toMatchObject({ name: '/actor/claims' })

@@ -1,4 +1,6 @@
+import { createOutput } from '../../../src/cli/output.ts'
 import { replayMarkdown } from '../../../src/cli/policy/replay-markdown.ts'
+import { showReplay } from '../../../src/cli/policy/show-replay.ts'
 import type { ReplayReport } from '../../../src/bundle/compare/replay.ts'
 
 // What callers and servers choose the names of ends up under a pull request.
@@ -10,11 +12,25 @@ const report: ReplayReport = {
   examples: [{ session: 'ses_1', seq: 1, exchange: 'exg_1', at: '2026-01-01T00:00:00.000Z', actor: hostile, upstream: 'crm', direction: 'to_server', method: 'tools/call', call: hostile, in: ['kind'], before: { kind: 'allow', rules: ['a/allow'], risk: 0 }, after: { kind: 'deny', rules: [hostile], risk: 0 } }],
 }
 
+const title = { candidate: { name: hostile, digest: 'bnd_1' }, base: null, from: '2026-01-01T00:00:00.000Z', to: '2026-01-02T00:00:00.000Z', missing_bundles: [] }
+
 test('no name breaks out of its cell, links, mentions or hides anything', () => {
-  const text = replayMarkdown({ candidate: { name: hostile, digest: 'bnd_1' }, base: null, from: '2026-01-01T00:00:00.000Z', to: '2026-01-02T00:00:00.000Z', missing_bundles: [] }, report)
+  const text = replayMarkdown(title, report)
   expect(text).not.toContain('\u001b')
   // Outside of code there are only our own words.
   const outside = text.replace(/`[^`\n]*`/g, '')
   for (const sign of ['@', '[', '<img', 'evil', '#1']) expect(outside).not.toContain(sign)
   for (const line of outside.split('\n').filter((each) => each.startsWith('|'))) expect(line).toMatch(/^\|(?: [^|]* \|)+$/)
+})
+
+test('a terminal is told how many change, who and what is concerned, and obeys no name', () => {
+  const written: string[] = []
+  showReplay(title, report, createOutput({ stdout: { write: (text) => written.push(text) }, stderr: { write: () => true } }))
+  const text = written.join('')
+  expect(text).not.toContain('\u001b')
+  expect(text).toContain('2 decisions recorded, 1 judged again (50.0 %)')
+  expect(text).toContain('1 decision of 1 call would change')
+  expect(text).toMatch(/^allow +deny +1 +1$/m)
+  expect(text).toMatch(/^ {2}was allow: a\/allow$/m)
+  expect(text).toContain('sallyport sessions show ses_1, #1')
 })
