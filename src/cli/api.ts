@@ -21,6 +21,8 @@ export interface ApiClient {
   /** `path` is below `/api/v1/`, without a leading slash; its parts must already be encoded. */
   get<T = unknown>(path: string, query?: Query): Promise<ApiAnswer<T>>
   post<T = unknown>(path: string, body: unknown): Promise<ApiAnswer<T>>
+  /** What is no JSON, such as a bundle. */
+  download(path: string): Promise<ApiAnswer<Uint8Array>>
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -52,7 +54,7 @@ const sayStatus = (status: number, problem: Problem | undefined): string => {
 
 const asProblem = (value: unknown): Problem | undefined => (typeof value === 'object' && value !== null ? (value as Problem) : undefined)
 
-const readText = async (response: Response): Promise<string> => {
+const readBytes = async (response: Response): Promise<Buffer> => {
   const parts: Uint8Array[] = []
   let size = 0
   for await (const part of response.body ?? []) {
@@ -60,7 +62,7 @@ const readText = async (response: Response): Promise<string> => {
     if (size > largestAnswer) throw new Error(`the answer is larger than ${largestAnswer} bytes`)
     parts.push(part)
   }
-  return Buffer.concat(parts).toString('utf8')
+  return Buffer.concat(parts)
 }
 
 const parse = (text: string): unknown => {
@@ -78,7 +80,7 @@ const reason = (error: unknown): string => {
 
 /** A client of the admin API for the commands; the gateway and the token come from `SALLYPORT_URL` and `SALLYPORT_TOKEN`. */
 export const createApiClient = (env: Environment): ApiClient => {
-  const ask = async <T>(method: 'GET' | 'POST', path: string, query: Query, body?: unknown): Promise<ApiAnswer<T>> => {
+  const ask = async <T>(method: 'GET' | 'POST', path: string, query: Query, { body, isFile = false }: { readonly body?: unknown; readonly isFile?: boolean } = {}): Promise<ApiAnswer<T>> => {
     const address = env.SALLYPORT_URL ?? ''
     const token = env.SALLYPORT_TOKEN ?? ''
     if (address === '') return misuse('SALLYPORT_URL is not set: it names the gateway, such as https://gateway.example')
@@ -95,12 +97,14 @@ export const createApiClient = (env: Environment): ApiClient => {
         signal: AbortSignal.timeout(timeoutMs),
         headers: {
           authorization: `Bearer ${token}`,
-          accept: 'application/json',
+          accept: isFile ? '*/*' : 'application/json',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
-      const content = parse(await readText(response))
+      const bytes = await readBytes(response)
+      if (response.ok && isFile) return { ok: true, status: response.status, body: bytes as T } // asked for as bytes
+      const content = parse(bytes.toString('utf8'))
       if (response.ok && content !== undefined) return { ok: true, status: response.status, body: content as T }
       if (response.ok) return failed(`${url.origin} answered with something that is not JSON: is SALLYPORT_URL a gateway?`)
       const problem = asProblem(content)
@@ -119,6 +123,7 @@ export const createApiClient = (env: Environment): ApiClient => {
   }
   return {
     get: (path, query = {}) => ask('GET', path, query),
-    post: (path, body) => ask('POST', path, {}, body),
+    post: (path, body) => ask('POST', path, {}, { body }),
+    download: (path) => ask('GET', path, {}, { isFile: true }),
   }
 }

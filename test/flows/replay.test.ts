@@ -182,10 +182,10 @@ test('every decision comes out again by the bundle that made it, which the gatew
 
 test('a pipeline asks the gateway, with a role that may, and is told the same', async () => {
   const candidate = directoryOf({ 'policies/desk/desk.rego': 'package policies.desk\n\nrisk contains {"code": "team", "points": 1} if input.actor.claims.department == "care"\n' }, policies)
-  const remote = async (who: Who, judged = candidate) => runner.run(['replay', '--since', '1d', '--candidate', judged, '--json'], { SALLYPORT_URL: gateway.url, SALLYPORT_TOKEN: await gateway.token(who, 'api') })
+  const remote = async (who: Who, judged = candidate, ...more: readonly string[]) => runner.run(['replay', '--since', '1d', '--candidate', judged, '--json', ...more], { SALLYPORT_URL: gateway.url, SALLYPORT_TOKEN: await gateway.token(who, 'api') })
   expect(await remote({ subject: 'ada', groups: [] })).toMatchObject({ code: 1, stderr: expect.stringContaining('auditor') as string })
   const auditor: Who = { subject: 'ada', groups: ['audit'] }
-  expect(JSON.parse((await remote(auditor, policies)).stdout)).toMatchObject({ changed: 0, judged: (await replay(judge)).judged })
+  expect(JSON.parse((await remote(auditor, policies, '--bundle', 'active')).stdout)).toMatchObject({ changed: 0, base: { digest: judge.digest }, judged: (await replay(judge)).judged })
   const there = JSON.parse((await remote(auditor)).stdout) as ReplayReport
   const page = await fetch(`${gateway.url}/api/v1/policy/recorded?from=2026-01-01T00:00:00Z`, { headers: { authorization: `Bearer ${await gateway.token(auditor, 'api')}` } })
   const text = await page.text()

@@ -13,8 +13,8 @@ import type { Read } from '../source/sources.ts'
 export interface PlaceOptions {
   /** The directory of policies, in which a commit is looked at. */
   readonly directory: string
-  /** Where the file of a bundle is kept that was active. */
-  readonly kept?: ((digest: string) => string) | undefined
+  /** The file of a bundle that was active; undefined where it is not to be had. */
+  readonly kept?: ((digest: string) => Promise<string | undefined>) | undefined
 }
 
 const refuse = (code: string, message: string, remedy?: string): Read => ({ ok: false, problems: [{ stage: 'read', code, message, ...(remedy === undefined ? {} : { remedy }) } satisfies Problem] })
@@ -24,7 +24,8 @@ export const isDigest = (text: string): boolean => /^bnd_[0-9a-f]{32}$/.test(tex
 export async function readNamed(text: string, { directory, kept }: PlaceOptions): Promise<Read> {
   if (isDigest(text)) {
     if (kept === undefined) return refuse('not_kept', `${text} is looked for where the gateway keeps its bundles, which only its configuration names`, 'give --config')
-    return readPlace({ kind: 'bundle', path: kept(text) })
+    const path = await kept(text)
+    return path === undefined ? refuse('not_kept', `the bundle ${text} is not to be had from there`) : readPlace({ kind: 'bundle', path })
   }
   const found = await stat(text).catch(() => undefined)
   if (found?.isDirectory() === true) return readPlace({ kind: 'directory', path: text })

@@ -83,6 +83,6 @@ async function diff(before: string, after: string | undefined, options: DiffArgu
     tellRefused(fault, tools)
   } finally {
     for (const { judge } of opened) await judge.close()
-    traffic?.close()
+    await traffic?.close()
   }
 }

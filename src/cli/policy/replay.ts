@@ -91,7 +91,7 @@ async function replay(options: ReplayArguments, tools: PolicyTools): Promise<voi
       }
     })
   } finally {
-    traffic.close()
+    await traffic.close()
   }
 }
 

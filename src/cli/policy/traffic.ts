@@ -1,3 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { PolicyView } from '../../admin/contract/policy.ts'
 import type { RecordedView } from '../../admin/contract/recorded.ts'
 import type { Clean } from '../../bundle/compare/decisions.ts'
 import { shippedDetectors } from '../../bundle/options.ts'
@@ -15,9 +19,9 @@ export interface Traffic {
   readonly detectors: readonly string[]
   /** What is done to texts before they are recorded. */
   readonly clean: Clean
-  /** Where the file of a bundle is kept that was active. */
-  readonly kept?: (digest: string) => string
-  close(): void
+  /** The file of a bundle that was active; undefined where it is not to be had. */
+  readonly kept: (digest: string) => Promise<string | undefined>
+  close(): Promise<void>
 }
 export interface TrafficOptions {
   readonly config?: string
@@ -60,8 +64,8 @@ async function fromStore({ config, detector = [] }: TrafficOptions, { output, en
     list: reader.listRecorded,
     detectors: [...shippedDetectors, ...Object.keys(detectors), ...detector],
     clean: (text) => redactText(text, finders),
-    kept: (digest) => `${store.path}.bundles/${digest}.tar.gz`,
-    close: reader.close,
+    kept: async (digest) => `${store.path}.bundles/${digest}.tar.gz`,
+    close: async () => reader.close(),
   }
 }
 
@@ -72,6 +76,18 @@ interface Page {
 
 function fromGateway({ detector = [] }: TrafficOptions, { env }: CommandContext): Traffic {
   const client = createApiClient(env)
+  let directory: string | undefined
+  /** A gateway gives away the bundle that is active, and no other. */
+  const download = async (digest: string): Promise<string | undefined> => {
+    const status = await client.get<PolicyView>('policy')
+    if (!status.ok || status.body.active?.digest !== digest) return undefined
+    const bundle = await client.download('policy/bundle')
+    if (!bundle.ok) return undefined
+    directory ??= await mkdtemp(join(tmpdir(), 'sallyport-'))
+    const path = join(directory, `${digest}.tar.gz`)
+    await writeFile(path, bundle.body)
+    return path
+  }
   return {
     async list({ from, to, cursor, limit }) {
       const answer = await client.get<Page>('policy/recorded', { from: new Date(from).toISOString(), to: new Date(to).toISOString(), cursor, limit })
@@ -82,6 +98,9 @@ function fromGateway({ detector = [] }: TrafficOptions, { env }: CommandContext)
     detectors: [...shippedDetectors, ...detector],
     // What the gateway's own detectors find is replaced already; which patterns they have it does not tell.
     clean: (text) => text,
-    close: () => undefined,
+    kept: download,
+    async close() {
+      if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+    },
   }
 }
