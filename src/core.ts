@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { RequestHandler } from 'express'
 import { createAdminRouter } from './admin/router.ts'
 import type { Webhook } from './admin/webhook.ts'
-import type { PolicyDesk, PolicyStatus } from './admin/policy.ts'
+import { redactReasons, type PolicyDesk, type PolicyStatus } from './admin/policy.ts'
 import { createApp } from './app.ts'
 import { createApprovals } from './approval/approval.ts'
 import { createShadow, type Shadow } from './bundle/compare/shadow.ts'
@@ -180,7 +180,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
       return resolved
     },
     roles: settings.admin.roles, sessions: store.records, approvals, logger,
-    policy: surroundings.policy, policyDesk: surroundings.desk,
+    policy: surroundings.policy, policyDesk: () => redactReasons(surroundings.desk(), clean),
     bundle: { active: () => engine.active()?.digest, read: surroundings.bundle },
     webhook: webhookOf(settings, secrets, { clock, look: surroundings.look, refused: (request, refusal) => turnedAway('/api/v1', request, refusal) }),
     upstreams: () => Object.entries(settings.upstreams).map(([name, own]) => ({ name, kind: 'url' in own ? 'http' : 'stdio', labels: own.labels, endpoint: `${settings.public_url}/mcp/${name}` })),

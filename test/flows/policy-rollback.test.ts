@@ -116,12 +116,13 @@ test('an operator goes back, which is recorded and lasts until the source gives 
     // Twice back, then whatever the source says.
     for (const digest of [two, one]) expect(await ops.rollback({ digest, reason: 'again' })).toMatchObject({ status: 200 })
     expect(await mayCall(gateway)).toEqual(['one'])
-    expect(await ops.rollback({ release: true, reason: 'it was not the policy' })).toMatchObject({ status: 200, body: { active: { digest: three }, rolled_back: null } })
+    expect(await ops.rollback({ release: true, reason: 'it was not the policy; jane@example.com asked' })).toMatchObject({ status: 200, body: { active: { digest: three }, rolled_back: null } })
     expect(await mayCall(gateway)).toEqual(['three'])
     const acts = (await ops.list<{ kind: string; from: { digest: string }; to: { digest: string } | null; by: object | null; reason: string }>('acts')).toReversed()
     expect(acts.map(({ kind, from, to }) => [kind, from.digest, to?.digest])).toEqual([
       ['rollback', two, one], ['resume', two, three], ['rollback', three, two], ['rollback', three, one], ['release', three, undefined], ['resume', three, three],
     ])
+    expect(JSON.stringify(acts)).not.toContain('jane@')
     expect(acts.map(({ by }) => by)).toEqual([0, 1, 0, 0, 0, 1].map((none) => (none === 1 ? null : { issuer: 'https://people.example', subject: 'olga', email: 'olga@example.com' })))
   } finally {
     await gateway.gateway.close()
