@@ -1,6 +1,7 @@
 // What a large source of policies costs on its way to enforcement, and what callers notice of it.
 //   node --no-warnings bench/policies.ts [--json] [--rules 1000] [--entries 10000]
 import { execFileSync } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -27,6 +28,20 @@ const put = async (root: string, files: ReadonlyMap<string, string>): Promise<vo
   }
 }
 const round = (value: number): number => Math.round(value * 1000) / 1000
+/** What this thread worked, which does not grow where others share the machine. */
+const worked = (): number => {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+/** What all processes of OPA worked so far, where the system tells. */
+const compilersWorked = (): number => {
+  try {
+    const children = readdirSync('/proc/self/task').flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' ')).filter((pid) => pid !== '')
+    return children.reduce((sum, pid) => sum + readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13).reduce((ticks, one) => ticks + Number(one) * 10, 0), 0)
+  } catch {
+    return Number.NaN
+  }
+}
 const at = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 const spread = (times: readonly number[]): Record<string, number> => {
   const sorted = [...times].sort((a, b) => a - b)
@@ -42,17 +57,20 @@ const options = { opa, ...(await readPrepareOptions({ detectors: {}, policy: { t
 const engine = createPolicyEngine({ detectors: options.detectors, logger: quiet })
 
 /** Callers that ask one after another, as in a gateway: each gives way to whatever else is due. */
-const calling = (): { stop(): Promise<{ readonly times: readonly number[]; readonly kinds: ReadonlySet<string> }> } => {
+const calling = (): { stop(): Promise<{ readonly times: readonly number[]; readonly work: readonly number[]; readonly kinds: ReadonlySet<string> }> } => {
   const times: number[] = []
+  const work: number[] = []
   const kinds = new Set<string>()
   let open = true
   const loop = async (): Promise<void> => {
     for (let call = 0; open; call += 1) {
-      // Asked at a steady pace: what waits while the loop is held up has waited, and counts.
+      // A call is due before whatever else has its turn: what holds up the loop holds up the call.
       const due = performance.now()
+      const before = worked()
       await new Promise((resolve) => setImmediate(resolve))
       const decision = await engine.decide(questionAt(call, size))
       times.push(performance.now() - due)
+      work.push(worked() - before)
       kinds.add(decision.reasons[0]?.rule === 'sallyport/policy_error' ? 'policy_error' : decision.kind)
     }
   }
@@ -61,16 +79,16 @@ const calling = (): { stop(): Promise<{ readonly times: readonly number[]; reado
     async stop() {
       open = false
       await done
-      return { times, kinds }
+      return { times, work, kinds }
     },
   }
 }
 const judged = (questions: readonly Question[]): Promise<readonly number[]> =>
   questions.reduce<Promise<number[]>>(async (before, question) => {
     const times = await before
-    const began = performance.now()
+    const began = worked()
     await engine.decide(question)
-    times.push(performance.now() - began)
+    times.push(worked() - began)
     return times
   }, Promise.resolve([]))
 
@@ -83,23 +101,28 @@ try {
   const pipeline = pipelineOf(reader)
   const cold = stagesOf(await pipeline.run())
   await put(root, filesOf(size, 1))
+  const [ownBefore, compilersBefore] = [worked(), compilersWorked()]
   const warm = stagesOf(await pipeline.run())
+  const run_cpu_ms = { gateway: Math.round(worked() - ownBefore), compilers: Math.round(compilersWorked() - compilersBefore) }
 
-  const questions = Array.from({ length: 20_000 }, (_, index) => questionAt(index, size))
+  const questions = Array.from({ length: 10_000 }, (_, index) => questionAt(index, size))
   await judged(questions)
-  const judging = spread(await judged(questions))
+  const judging_cpu = spread(await judged(questions))
 
   // Calls go on while a new bundle is prepared and switched in.
   const before = calling()
   await new Promise((resolve) => setTimeout(resolve, 2000))
-  const calm = spread((await before.stop()).times)
+  const calm = await before.stop()
   await put(root, filesOf(size, 2))
   const digest = engine.active()?.digest
   const during = calling()
   const run = await pipeline.run()
   const seen = await during.stop()
   if (run.error !== undefined || engine.active()?.digest === digest) throw new Error(run.error ?? 'nothing new became active')
-  const activation = { stages: stagesOf(run), calls: spread(seen.times), calls_without: calm, failed: seen.kinds.has('policy_error') }
+  const activation = {
+    stages_ms: stagesOf(run), failed: seen.kinds.has('policy_error'),
+    calls: spread(seen.times), calls_cpu: spread(seen.work), calls_without: spread(calm.times), calls_without_cpu: spread(calm.work),
+  }
   await pipeline.close()
 
   // From a saved file to the active bundle.
@@ -137,7 +160,7 @@ try {
   await pushed.close()
   await source.close?.()
 
-  const report = { ...size, cold_stages_ms: cold, warm_stages_ms: warm, judging, activation, saved_to_active_ms, push_to_active_ms }
+  const report = { ...size, cold_stages_ms: cold, warm_stages_ms: warm, run_cpu_ms, judging_cpu, activation, saved_to_active_ms, push_to_active_ms }
   process.stdout.write(`${JSON.stringify(report, null, values.json ? 0 : 2)}\n`)
 } finally {
   await engine.close()

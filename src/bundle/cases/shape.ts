@@ -60,8 +60,8 @@ export type Case = z.output<typeof caseShape>
 /** One file of decision cases. */
 export const casesShape = z.array(caseShape).readonly().meta({ title: 'Decision cases', description: 'Inputs and the decisions that a bundle must take about them before it may become active.' })
 
-/** The JSON schemas of the files, for editors. */
+/** The JSON schemas of the files, for editors, which know draft 7. */
 export const caseSchemas = (): Readonly<Record<'cases' | 'people', Json>> => ({
-  cases: z.toJSONSchema(casesShape, { io: 'input' }) as Json,
-  people: z.toJSONSchema(peopleShape, { io: 'input' }) as Json,
+  cases: z.toJSONSchema(casesShape, { io: 'input', target: 'draft-7' }) as Json,
+  people: z.toJSONSchema(peopleShape, { io: 'input', target: 'draft-7' }) as Json,
 })
