@@ -33,6 +33,7 @@ test('more than it keeps up with is dropped and counted, and whoever shows it a 
   shadow.see({ ...question('b'), message: { ...question('b').message, body: { text: 'x'.repeat(300_000) } } }, allowed)
   await until(() => sum(shadow.report()) === 501)
   expect(shadow.report().dropped).toBe(437)
+  shadow.see(question('a'), { ...allowed, kind: 'deny', reasons: [{ code: 'policy_stale', rule: 'sallyport/policy_stale' }] }) // no policy said so
   await shadow.close()
   shadow.see(question('a'), allowed)
   expect(counted).toEqual({ same: 64, dropped: 437 })

@@ -123,7 +123,7 @@ export function createShadow({ detectors, clean, clock, count }: ShadowOptions):
     },
     see(question, decision) {
       const by = active
-      if (by === undefined || decision.bundle === 'none') return
+      if (by === undefined || !isOfPolicy(decision)) return
       if (waiting >= mostWaiting) return add(by, 'dropped')
       waiting += 1
       // After whatever the decision lets happen now.
@@ -140,6 +140,9 @@ export function createShadow({ detectors, clean, clock, count }: ShadowOptions):
     },
   }
 }
+
+/** Without a bundle, or with one that is too old, nobody was asked. */
+const isOfPolicy = ({ bundle, reasons }: Decision): boolean => bundle !== 'none' && reasons.every(({ rule }) => rule !== 'sallyport/policy_stale')
 
 function reportOf(active: Active | undefined): ShadowReport {
   if (active === undefined) return { bundle: null, same: 0, different: 0, dropped: 0, failed: 0, transitions: [], examples: [] }
