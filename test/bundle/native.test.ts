@@ -2,17 +2,23 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { buildBundle } from '../../src/bundle/build.ts'
-import { packBundle } from '../../src/bundle/trust/bundle-file.ts'
+import { packBundle, unpackBundle } from '../../src/bundle/trust/bundle-file.ts'
 import { writeLibrary } from '../../src/bundle/library.ts'
 import { createOpa } from '../../src/bundle/opa.ts'
+import { readBuildOptions } from '../../src/bundle/options.ts'
+import { createPipeline } from '../../src/bundle/pipeline/activate.ts'
 import { readDirectory } from '../../src/bundle/source/read-directory.ts'
 import { readTar } from '../../src/bundle/trust/read-tar.ts'
+import { writeTar } from '../../src/bundle/trust/tar.ts'
+import type { Logger } from '../../src/model.ts'
+import { createPolicyEngine } from '../../src/policy/engine.ts'
 import { findNativeOpa } from './native-opa.ts'
 import { capabilitiesWithout, directoryOf, example } from './support.ts'
 
 const native = findNativeOpa()
+const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const opa = createOpa()
 afterAll(() => opa.close())
 
@@ -156,5 +162,31 @@ compared('the same files give the same answers as a native opa', () => {
     const evaluated = run(directory, 'eval', '-b', 'bundle.tar.gz', '-i', 'input.json', '--format', 'raw', 'data.policies.crm.allow')
     expect(evaluated).toMatchObject({ stdout: 'true\n', status: 0 })
     expect(JSON.parse(run(directory, 'inspect', '--format', 'json', 'bundle.tar.gz').stdout)).toMatchObject({ manifest: { rego_version: 1 } })
+  })
+
+  test('a bundle that it built becomes active as the directory would, whatever its policy.wasm holds', async () => {
+    const directory = await directoryOf({})
+    execFileSync('cp', ['-r', `${example}/.`, directory])
+    await writeLibrary(directory)
+    const file = join(await directoryOf({}), 'bundle.tar.gz')
+    expect(run(directory, 'build', '-t', 'wasm', '-e', 'sallyport/decision', '--revision', '7', '--ignore', '*_test.rego', '-o', file, '-b', '.')).toMatchObject({ status: 0 })
+    const bytes = await readFile(file)
+    const archive = readTar(gunzipSync(bytes))
+    if (!archive.ok) throw new Error('it wrote no archive')
+    const changed = gzipSync(writeTar(new Map([...archive.files].map(([path, body]) => [`/${path}`, path === 'policy.wasm' ? Buffer.from('no module at all') : body]))))
+
+    const own = await readDirectory(example)
+    const options = { opa, ...(await readBuildOptions()) }
+    const wanted = own.ok && (await buildBundle(own.sources, options))
+    for (const given of [bytes, changed]) {
+      const engine = createPolicyEngine({ detectors: options.detectors, logger: quiet, threads: 1 })
+      const pipeline = createPipeline({ ...options, source: { read: () => unpackBundle(given) }, engine, logger: quiet, clock: Date.now })
+      const { problems, stages } = await pipeline.run()
+      expect(problems).toEqual([])
+      expect(stages.map(({ name }) => name)).toEqual(['read', 'check', 'semantics', 'lint', 'fmt', 'build', 'activate'])
+      expect(pipeline.status().active).toMatchObject({ revision: '7', digest: wanted && wanted.ok && wanted.bundle.digest })
+      await pipeline.close()
+      await engine.close()
+    }
   })
 })
