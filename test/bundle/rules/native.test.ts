@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as fc from 'fast-check'
+import { buildBundle } from '../../../src/bundle/build.ts'
+import { createOpa } from '../../../src/bundle/opa.ts'
+import { readBuildOptions } from '../../../src/bundle/options.ts'
+import { sourcesOf } from '../../../src/bundle/source/read-directory.ts'
+import { packBundle } from '../../../src/bundle/trust/bundle-file.ts'
+import type { Json, JsonObject } from '../../../src/model.ts'
+import { compileModule, instantiate } from '../../../src/policy/host.ts'
+import { findNativeOpa } from '../native-opa.ts'
+import { directoryOf } from '../support.ts'
+import { questions } from './arbitrary.ts'
+
+const native = findNativeOpa()
+const opa = createOpa()
+afterAll(() => opa.close())
+
+const when = native === undefined ? test.skip : test
+when('a native opa that is given the bundle decides as the host that judges', async () => {
+  const everyWord = await readFile(new URL('every-word.rules.yaml', import.meta.url), 'utf8')
+  const read = await sourcesOf(new Map([['rules.yaml', everyWord]]), { revision: 'test' })
+  if (!read.ok) throw new Error(JSON.stringify(read.problems))
+  const built = await buildBundle(read.sources, { opa, ...(await readBuildOptions()) })
+  if (!built.ok) throw new Error(JSON.stringify(built.problems))
+  const directory = await directoryOf({})
+  await writeFile(join(directory, 'bundle.tar.gz'), await packBundle(read.sources, built.bundle))
+  const asked = fc.sample(questions, { numRuns: 300, seed: 7 })
+  await writeFile(join(directory, 'questions.json'), JSON.stringify({ questions: asked }))
+  const { stdout, stderr } = spawnSync(native ?? '', ['eval', '-b', 'bundle.tar.gz', '-i', 'questions.json', '--format', 'raw', '[answer | some question in input.questions; answer := data.sallyport.decision with input as question]'], { cwd: directory, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  expect(stderr).toBe('')
+  const theirs = JSON.parse(stdout) as readonly JsonObject[]
+
+  const instance = instantiate(await compileModule(built.bundle.wasm), { data: JSON.stringify(built.bundle.data) })
+  const ours = asked.map((question) => {
+    const outcome = instance.evaluate('sallyport/decision', JSON.stringify(question), 100_000_000)
+    if (!outcome.ok) throw new Error(outcome.detail)
+    return (outcome.results[0] as { result: Json }).result as JsonObject
+  })
+  expect(ours).toEqual(theirs)
+  expect([...new Set(ours.map(({ kind }) => kind))].sort()).toEqual(['allow', 'deny', 'mask'])
+})
