@@ -34,7 +34,7 @@ require_approval:
     message: more than 1000 rows
 `
 // Beside the source: policy.rules names it.
-const extra = "deny:\n  - { id: nobody-else, who: { people: 'eve@*' }, upstreams: '*', message: not you }\n"
+const extra = "deny:\n  - { id: nobody-else, who: { people: 'eve@*' }, upstreams: '*', message: not you }\n  - { id: misspelt, who: { groups: suport }, upstreams: stbu }\n"
 const customer = { name: 'Ann', ssn: '078-05-1120', deep: [{ notes: 'private' }] }
 
 let stub: StubServer
@@ -114,6 +114,7 @@ test('a call that needs an approval waits for it', async () => {
 
 test('rules beside the source hold too, and what is saved in either is active at once or not at all', async () => {
   await expect(clientOf('eve', ['support'], 'Eve@example.com')).rejects.toThrow(/nobody-else/)
+  expect(gateway.gateway.pipeline.status().last_run?.warnings.map(({ code, row }) => [code, row])).toEqual([['rules_unknown_upstream', 3], ['rules_unknown_group', 3]])
   // Nobody vouches for an address of this one: it may be any.
   const nameless = await gateway.token({ subject: 'nameless', groups: ['support'] }, 'stub')
   await expect(connect(gateway.mcp('stub'), nameless, '2025-11-25')).rejects.toThrow(/nobody-else/)
