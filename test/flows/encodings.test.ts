@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { storedFiles } from '../support/stored-files.ts'
 import { events, json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 // P17: what a detector finds is masked however it is written, wherever it stands. The list is the one of docs/policies.md, "Masks".
@@ -140,11 +140,10 @@ describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
 })
 
 test('and no stored copy has one', async () => {
-  const files = readdirSync(gateway.directory).filter((file) => file.startsWith('sallyport.db'))
   const db = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { readOnly: true })
   const kept = db.prepare('SELECT message FROM event').all().map(({ message }) => String(message))
   db.close()
   expect(kept.length).toBeGreaterThan(100)
   expect(kept.filter(leaks)).toEqual([])
-  for (const file of files) expect(readFileSync(join(gateway.directory, file)).includes(digits)).toBe(false)
+  for (const { bytes } of storedFiles(gateway.directory)) expect(bytes.includes(digits)).toBe(false)
 })

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { storedFiles } from '../support/stored-files.ts'
 import { json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const policy = `package policies.test
@@ -55,7 +54,7 @@ const api = async (path: string, body?: object) => {
   const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${own}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
   return response.text()
 }
-const filesWith = (text: string) => readdirSync(gateway.directory).filter((name) => name.startsWith('sallyport.db') && readFileSync(join(gateway.directory, name)).includes(text))
+const filesWith = (text: string) => storedFiles(gateway.directory).filter(({ bytes }) => bytes.includes(text)).map(({ name }) => name)
 
 test('a masked argument is in no header of the approved call, in no list of the reviewer, and in no file', async () => {
   await (await connect(gateway.mcp('stub'), token, '2026-07-28')).request('tools/list')

@@ -1,7 +1,6 @@
 import http from 'node:http'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { allowAll, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { storedFiles } from '../support/stored-files.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 // What is turned away before anybody judges it leaves one record, and nobody can fill the store with them.
@@ -84,9 +83,7 @@ test('no token, a token for another server, and one that is none: one record for
   const found = await eventually(() => rejected('other', nobody), 3)
   expect(found.map(({ code }) => code).sort()).toEqual(['audience_mismatch', 'token_invalid', 'token_missing'])
   expect(found.every(({ status, times }) => status === 401 && times === 1)).toBe(true)
-  for (const file of readdirSync(gateway.directory).filter((name) => name.startsWith('sallyport.db'))) {
-    expect(readFileSync(join(gateway.directory, file)).includes(foreign.slice(-40))).toBe(false)
-  }
+  for (const { bytes } of storedFiles(gateway.directory)) expect(bytes.includes(foreign.slice(-40))).toBe(false)
 })
 
 test('a host and an origin that may not call, and a stranger at the API', async () => {
