@@ -5,6 +5,9 @@ import { createPolicyEngine } from '../../policy/engine.ts'
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
+/** Fuel bounds a judgement; a machine that has much else to do must not decide it. */
+const patience = 60_000
+
 /** A bundle that judges what was recorded, as the gateway would: the same engine, the same bounds. */
 export interface Judge {
   readonly digest: string
@@ -16,7 +19,7 @@ export interface Judge {
 
 /** Rejects where the engine would not take the bundle. */
 export async function createJudge(bundle: BuiltBundle, detectors: readonly string[]): Promise<Judge> {
-  const engine = createPolicyEngine({ detectors, logger: silent })
+  const engine = createPolicyEngine({ detectors, logger: silent, deadline: () => patience })
   await engine.activate(bundle).catch(async (cause: unknown) => {
     await engine.close()
     throw cause
