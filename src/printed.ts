@@ -127,7 +127,7 @@ export class Steps {
     return true
   }
 
-  /** Behind a text that takes so many characters, quotes included, in which no backslash is but those of its own quotes. */
+  /** Behind a text without backslashes of its own that takes so many characters, its quotes included. */
   passLong(length: number): boolean {
     const { text, at } = this
     const end = at + length

@@ -23,8 +23,8 @@ export interface Likeness {
 }
 export interface Cut {
   readonly splices: readonly Splice[]
-  /** How many quotes the text had. */
-  readonly quotes: number
+  /** How many characters of the text are escaped where it stands in a string. */
+  readonly escapes: number
   /** Nothing is found in it any more. */
   readonly clean: boolean
 }
@@ -32,7 +32,7 @@ export interface Cut {
 export interface Splice extends Span {
   readonly text: string
   readonly value: Scalar
-  /** How many quotes stand before the piece, and in it. */
+  /** How many such characters stand before the piece, and in it. */
   readonly before: number
   readonly inside: number
 }

@@ -19,10 +19,10 @@ export function printEdited(body: Json, text: string, root: Node): string | unde
     printed += text.slice(done, start) + instead
     done = end
   }
-  /** A JSON text within the text: each of its quotes is escaped. */
-  const putCut = (value: string, { splices, quotes }: Cut): boolean => {
+  /** A JSON text within the text: its quotes and line ends are escaped. */
+  const putCut = (value: string, { splices, escapes }: Cut): boolean => {
     const first = steps.at + 1
-    if (!steps.passLong(value.length + quotes + 2)) return false
+    if (!steps.passLong(value.length + escapes + 2)) return false
     for (const splice of splices) {
       let instead = escaped.get(splice.text)
       if (instead === undefined) escaped.set(splice.text, (instead = JSON.stringify(splice.text).slice(1, -1)))

@@ -1,5 +1,5 @@
 // A text that is JSON is mostly masked by cutting into it: nothing else of it is parsed, searched or printed again. Whatever
-// is not as JSON.stringify prints it, or needs more than replacing values, is left to those who do it the long way.
+// has escapes or other oddities, or needs more than replacing values, is left to those who do it the long way.
 import type { Scalar, Sighting, Span } from '../model.ts'
 import { patchText, type Cut, type Patch, type Splice } from './edits.ts'
 import { isCovered, type MaskRule, type TargetAround } from './mask-rules.ts'
@@ -29,8 +29,9 @@ const OPEN = 0x7b
 const CLOSE = 0x7d
 const NEAR = 12
 const DEEPEST = 64
-/** What a text may hold without being printed otherwise. */
-const odd = /[\\\u0000-\u001f]/
+/** What no text may hold that is cut into: escapes, and controls that are no white space. */
+const odd = /[\\\u0000-\u0008\u000b\u000c\u000e-\u001f]/
+const breaks = /[\t\n\r]/g
 
 /** Undefined where the text must be parsed. */
 export function spliceText(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look): Spliced | undefined {
@@ -54,7 +55,9 @@ class Splicer {
   /** What was put in, which is often the same. */
   readonly #printed = new Map<Scalar, string>()
   #at = 0
-  #quotes = 0
+  #escapes = 0
+  /** Where the next tab or line end stands: in a string it would be no JSON. */
+  #break: number
   #index = 0
   #next: number
   #masked = 0
@@ -68,17 +71,18 @@ class Splicer {
     this.#rules = rules
     this.#placing = rules.filter(({ detector, segments }) => detector === undefined && segments !== undefined && target.position(segments) !== undefined)
     this.#look = look
+    this.#break = breakFrom(text, 0)
   }
 
   read(): boolean {
     const positions = this.#placing.map(({ segments }) => this.#target.position(segments!)!) // both were asked for
     if (positions.some(({ isMatch }) => isMatch)) return false
-    return this.#container(0, positions, undefined, false) && this.#at === this.#text.length
+    return this.#container(0, positions, undefined, false) && this.#mark() === undefined
   }
 
   spliced(): Spliced {
     const text = spliced(this.#text, this.#splices)
-    return { text, cut: { splices: this.#splices, quotes: this.#quotes, clean: this.#clean }, masked: this.#masked }
+    return { text, cut: { splices: this.#splices, escapes: this.#escapes, clean: this.#clean }, masked: this.#masked }
   }
 
   #container(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
@@ -87,34 +91,55 @@ class Splicer {
   }
 
   #list(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
-    const text = this.#text
-    if (text.charCodeAt(++this.#at) === CLOSE_LIST) return (this.#at++, true)
+    this.#at++
+    if (this.#mark() === CLOSE_LIST) return (this.#at++, true)
     const aside = positions.length === 0 || positions.every(({ names }) => names.length === 0) ? stepAside(positions) : undefined
     for (let index = 0; ; index++) {
       this.#keys[depth] = index
       if (!this.#value(depth, aside ?? step(positions, String(index)), name, isReplaced)) return false
-      const c = text.charCodeAt(this.#at++)
+      const c = this.#mark()
+      this.#at++
       if (c === CLOSE_LIST) return true
       if (c !== COMMA) return false
+      this.#mark()
     }
   }
 
   #object(depth: number, positions: readonly Position[], isReplaced: boolean): boolean {
-    const text = this.#text
-    if (text.charCodeAt(++this.#at) === CLOSE) return (this.#at++, true)
+    this.#at++
+    if (this.#mark() === CLOSE) return (this.#at++, true)
     const aside = stepAside(positions)
     let members = 0
     for (;;) {
       const name = this.#name(depth, members++)
-      if (name === undefined || text.charCodeAt(this.#at++) !== COLON) return false
+      if (name === undefined || this.#mark() !== COLON) return false
+      this.#at++
       // whether it is base64 depends on the members beside it
-      if ((name === 'data' || name === 'blob') && text.charCodeAt(this.#at) === QUOTE) return false
+      if (this.#mark() === QUOTE && (name === 'data' || name === 'blob')) return false
       this.#keys[depth] = name
       if (!this.#value(depth, positions.length === 0 || isAside(positions, name) ? aside : step(positions, name), name, isReplaced)) return false
-      const c = text.charCodeAt(this.#at++)
+      const c = this.#mark()
+      this.#at++
       if (c === CLOSE) return true
       if (c !== COMMA) return false
+      this.#mark()
     }
+  }
+
+  /** The next character that is no white space; undefined at the end. */
+  #mark(): number | undefined {
+    const text = this.#text
+    if (this.#at === text.length) return undefined
+    let c = text.charCodeAt(this.#at)
+    while (c === 0x20 || this.#at === this.#break) {
+      if (c !== 0x20) {
+        this.#escapes++
+        this.#break = breakFrom(text, this.#at + 1)
+      }
+      if (++this.#at === text.length) return undefined
+      c = text.charCodeAt(this.#at)
+    }
+    return c
   }
 
   /** Undefined where it is none, comes twice, holds something or would be printed elsewhere. */
@@ -137,13 +162,13 @@ class Splicer {
       shape.push(name)
     }
     this.#at = start + name.length + 1
-    this.#quotes += 2
-    return this.#next < this.#at ? undefined : name
+    this.#escapes += 2
+    return this.#next < this.#at || this.#break < this.#at ? undefined : name
   }
 
   #value(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
     const start = this.#at
-    const before = this.#quotes
+    const before = this.#escapes
     const c = this.#text.charCodeAt(start)
     let rule: MaskRule | undefined
     if (!isReplaced) for (let index = 0; index < positions.length; index++) if (positions[index]!.isMatch) { rule = this.#placing[index]; break } // in range
@@ -190,7 +215,7 @@ class Splicer {
       this.#printed.set(value, (text = JSON.stringify(value)))
       this.#clean &&= this.#look.isPlain(text)
     }
-    this.#splices.push({ start, end: this.#at, text, value, before, inside: this.#quotes - before })
+    this.#splices.push({ start, end: this.#at, text, value, before, inside: this.#escapes - before })
     this.#masked += masked
   }
 
@@ -199,9 +224,9 @@ class Splicer {
     let at = this.#at + 1
     for (const near = at + NEAR; at < near; at++) if (text.charCodeAt(at) === QUOTE) break
     if (text.charCodeAt(at) !== QUOTE) at = text.indexOf('"', at)
-    if (at < 0) return false
+    if (at < 0 || this.#break < at) return false
     this.#at = at + 1
-    this.#quotes += 2
+    this.#escapes += 2
     return true
   }
 
@@ -237,6 +262,11 @@ class Splicer {
 function isLooked(source: string): boolean {
   const value = Number(source)
   return value >= 1e8 || value <= -1e8 || String(value) !== source
+}
+
+function breakFrom(text: string, at: number): number {
+  breaks.lastIndex = at
+  return breaks.test(text) ? breaks.lastIndex - 1 : Infinity
 }
 
 function startsWith(text: string, name: string, at: number): boolean {

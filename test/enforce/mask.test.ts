@@ -32,7 +32,7 @@ describe('a mask by path', () => {
     expect(body).toEqual({
       content: [
         text(JSON.stringify(wanted)),
-        text(JSON.stringify(wanted)),
+        text(JSON.stringify(wanted, null, 2)),
         { type: 'resource', resource: { uri: 'a://b', text: '{"rows":[{"pay":0}]}' } },
         text('pay is 100'),
       ],
@@ -111,7 +111,7 @@ describe('a mask by detector', () => {
 
   test('a number in a JSON text becomes the placeholder and the text stays JSON', () => {
     const body = maskedBody(result({ contents: [{ uri: 'a://b', text: '{ "card": 4111111111111111, "id": 1.0 }' }] }, { method: 'resources/read' }), [byDetector('card_number')])
-    expect(body['contents']).toEqual([{ uri: 'a://b', text: '{"card":"[MASKED]","id":1.0}' }])
+    expect(body['contents']).toEqual([{ uri: 'a://b', text: '{ "card": "[MASKED]", "id": 1.0 }' }])
   })
 
   test('text that looks like framing stays one text', () => {
