@@ -7,7 +7,7 @@ import { judgeCases } from '../cases/judge.ts'
 import { foundOf } from '../lint/found.ts'
 import type { StageRun } from '../opa.ts'
 import type { Problem } from '../problem.ts'
-import { isTest } from '../source/sources.ts'
+import { isTest, packageOf } from '../source/sources.ts'
 import type { Sources } from '../source/sources.ts'
 import { testBundle } from '../test.ts'
 import { testProblems } from './test-problems.ts'
@@ -30,9 +30,17 @@ interface Tried {
 }
 const noTests: Tried = { problems: [], stage: [] }
 
+/** What a source brings of the library's own tests says nothing of its policies: the library that is compiled is the gateway's. */
+const withoutLibraryTests = (sources: Sources): Sources => {
+  const packages = new Set(sources.library.map((path) => `${packageOf(sources.modules[path] ?? '')}_test`))
+  const isOurs = (path: string, text: string): boolean => isTest(path) && packages.has(packageOf(text))
+  return { ...sources, modules: Object.fromEntries(Object.entries(sources.modules).filter(([path, text]) => !isOurs(path, text))) }
+}
+
 /** The tests run beside the build, in another process. A fault of theirs counts only once everything before them is fine. */
-const runTests = async (sources: Sources, options: PrepareOptions): Promise<Tried> => {
-  if (!sources.own.some(isTest) && options.coverage === undefined) return noTests
+const runTests = async (all: Sources, options: PrepareOptions): Promise<Tried> => {
+  const sources = withoutLibraryTests(all)
+  if (!Object.keys(sources.modules).some(isTest) && options.coverage === undefined) return noTests
   const began = performance.now()
   const tested = await testBundle(sources, { ...options, coverage: options.coverage !== undefined })
   const problems = tested.ok ? testProblems(tested.report, options.coverage) : tested.problems
