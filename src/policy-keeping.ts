@@ -34,7 +34,7 @@ const demandOf = (verify: Settings['policy']['verify']): string =>
 export async function openPolicyKeeping({ settings, secrets, clock, logger, onAge }: PolicyKeepingOptions): Promise<PolicyKeeping> {
   const { path, kind } = settings.store
   const acts = policyActs[kind](path)
-  const archive = await openArchive({ directory: `${path}.bundles`, key: secrets.storeKey(), isNeeded: acts.isNamed })
+  const archive = await openArchive({ directory: `${path}.bundles`, key: secrets.storeKey(), needed: acts.named })
   const custody = createCustody({ archive, acts, source: identityOf(settings.policy.source), trust: demandOf(settings.policy.verify), clock, logger })
   const freshness = createFreshness({
     maxAge: settings.policy.max_age, since: archive.currentAt(), clock, logger, onChange: onAge,

@@ -30,6 +30,6 @@ export interface ActStore {
   append(act: Act): Promise<void>
   /** Newest first. */
   list(limit: number): readonly Act[]
-  /** Whether a record names this bundle. */
-  isNamed(digest: string): boolean
+  /** The digests of all bundles that records name. */
+  named(): ReadonlySet<string>
 }

@@ -43,8 +43,8 @@ export interface ArchiveOptions {
   readonly key: Uint8Array
   /** How many are kept whatever refers to them. */
   readonly most?: number
-  /** Whether records name it; it is kept as long as they do. */
-  readonly isNeeded?: (digest: string) => boolean
+  /** What records name; it is kept as long as they do. */
+  readonly needed?: () => ReadonlySet<string>
 }
 
 const name = z.string().regex(/^bnd_[0-9a-f]{32}$/)
@@ -59,7 +59,7 @@ type Entry = z.infer<typeof entry>
 const indexFile = 'index.json'
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-export const openArchive = async ({ directory, key, most = 50, isNeeded = () => false }: ArchiveOptions): Promise<BundleArchive> => {
+export const openArchive = async ({ directory, key, most = 50, needed = () => new Set() }: ArchiveOptions): Promise<BundleArchive> => {
   const macKey = Buffer.from(hkdfSync('sha256', key, '', 'sallyport kept bundles 1', 32))
   const macOf = (text: string): string => createHmac('sha256', macKey).update(text).digest('hex')
   const fileOf = (digest: string): string => join(directory, `${digest}.tar.gz`)
@@ -116,7 +116,8 @@ export const openArchive = async ({ directory, key, most = 50, isNeeded = () => 
         const others = entries.filter((each) => each.digest !== digest)
         const recent = others.length - (most - 1)
         const previous = entries
-        await save([...others.filter((each, at) => at >= recent || isNeeded(each.digest)), next])
+        const named = recent > 0 ? needed() : new Set()
+        await save([...others.filter((each, at) => at >= recent || named.has(each.digest)), next])
         before = previous
         await sweep()
       }),

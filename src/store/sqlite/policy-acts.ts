@@ -25,7 +25,7 @@ export const openPolicyActs = (path: string): ActStore => ({
   },
   list: (limit) =>
     reading(path, (db) => db.prepare('SELECT at, kind, actor, reason, from_bundle, to_bundle FROM policy_act ORDER BY n DESC LIMIT ?').all(limit).map(readAct)),
-  isNamed: (digest) => reading(path, (db) => db.prepare('SELECT 1 FROM judging_bundle WHERE bundle = ?').get(digest) !== undefined),
+  named: () => reading(path, (db) => new Set(db.prepare('SELECT bundle FROM judging_bundle').all().map(({ bundle }) => String(bundle)))),
 })
 
 /** Without blocking: another connection's commit is over in a moment. */

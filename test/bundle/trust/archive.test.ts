@@ -33,7 +33,7 @@ test('what was kept is there after a restart, newest first, for nobody else to r
 
 test('the newest stay, and those that records name', async () => {
   const directory = await place()
-  const archive = await open(directory, { most: 3, isNeeded: (digest) => digest === digestOf(2) })
+  const archive = await open(directory, { most: 3, needed: () => new Set([digestOf(2)]) })
   for (const number of [1, 2, 3, 4, 5]) await archive.keep(kept(number), bytesOf(number))
   expect(numbers(archive)).toEqual([5, 4, 3, 2])
   expect(await readdir(directory)).not.toContain(`${digestOf(1)}.tar.gz`)
