@@ -54,6 +54,6 @@ test('the examples in the tables are rules', () => {
   const tests = page.split('\n').map(cell).filter((text) => /^(?:above|contains|matches|not_matches|is|is_not|longer_than|given):/.test(text))
   expect([conditions.length, tests.length]).toEqual([5, 8])
   const rule = (id: string, what: string): string => `  - { id: ${id}, ${what} }`
-  const text = ['deny:', ...conditions.map((one, at) => rule(`c${at}`, one)), ...tests.map((one, at) => rule(`t${at}`, `arguments: { a: { ${one} } }`))].join('\n')
+  const text = ['deny:', ...conditions.map((one, at) => rule(`c${at}`, `tools: a, ${one}`)), ...tests.map((one, at) => rule(`t${at}`, `tools: a, arguments: { a: { ${one} } }`))].join('\n')
   expect(readRules([['rules.yaml', text]]).problems).toEqual([])
 })

@@ -72,6 +72,10 @@ const checkSchedule = ({ refuse }: Check, schedule: Schedule | undefined, steps:
 const checkConditions = (check: Check, rule: ConditionalRule, steps: Steps): void => {
   checkTests(check, rule.annotations, [...steps, 'annotations'])
   checkTests(check, rule.arguments, [...steps, 'arguments'])
+  // What is missing counts as found: of a message without arguments that is everything.
+  if (rule.arguments !== undefined && (rule.tools ?? rule.prompts) === undefined) check.refuse([...steps, 'arguments'], 'rules_everything', 'the rule does not say of which tools or prompts', "name them; all of them are `tools: '*'`")
+  if (rule.arguments !== undefined && rule.resources !== undefined) check.refuse([...steps, 'resources'], 'rules_everything', 'a resource has no arguments, so all of these would be meant', 'write a rule of its own for resources')
+  if (rule.annotations !== undefined && (rule.tools ?? rule.prompts ?? rule.resources) === undefined) check.refuse([...steps, 'annotations'], 'rules_everything', 'the rule does not say of which tools', "name them; all of them are `tools: '*'`")
   if (rule.text !== undefined && Object.keys(rule.text).length === 0) check.refuse([...steps, 'text'], 'rules_empty', 'nothing is asked', 'write contains or matches')
   checkPatterns(check, rule.text?.matches, [...steps, 'text', 'matches'])
   if (rule.last_30_minutes !== undefined && Object.keys(rule.last_30_minutes).length === 0) check.refuse([...steps, 'last_30_minutes'], 'rules_empty', 'nothing is asked', 'write calls, denied, approvals or bytes_out')

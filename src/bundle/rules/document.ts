@@ -1,7 +1,8 @@
-import { isMap, isNode, isSeq, LineCounter, parseDocument, visit, type Node } from 'yaml'
+import { isMap, isNode, isSeq, type Node } from 'yaml'
 import type { z } from 'zod'
 import { suggest } from '../../nearest.ts'
 import type { Problem } from '../problem.ts'
+import { readYaml } from '../yaml.ts'
 import { rulesFile, type RulesFile } from './schema.ts'
 
 export type Steps = readonly PropertyKey[]
@@ -51,15 +52,13 @@ const flat = (issue: Issue, above: Steps = []): readonly Issue[] => {
   return variant === undefined ? [{ ...issue, path }] : variant.flatMap((inner) => flat(inner, path))
 }
 
+/** Each is looked up in the text; nobody reads more at once. */
+const mostProblems = 100
+
 export const readRulesDocument = (file: string, source: string): RulesDocument => {
-  const counter = new LineCounter()
-  const document = parseDocument(source, { lineCounter: counter, uniqueKeys: true, strict: true, prettyErrors: false })
-  const at = (offset: number): { row: number; col: number } => {
-    const { line, col } = counter.linePos(offset)
-    return { row: line, col }
-  }
+  const { document, value: content, faults, at } = readYaml(source)
   const locate = (steps: Steps, part: 'key' | 'value'): { row: number; col: number } => {
-    let node: unknown = document.contents
+    let node: unknown = document?.contents
     let found = isNode(node) ? node : undefined
     for (const [index, step] of steps.entries()) {
       const pair = isMap(node) ? node.items.find(({ key }) => isNode(key) && String(key) === String(step)) : undefined
@@ -76,27 +75,15 @@ export const readRulesDocument = (file: string, source: string): RulesDocument =
   })
   const refused = (problems: readonly Problem[]): RulesDocument => ({ file, rules: undefined, problems, problem })
 
-  const broken = [...document.errors, ...document.warnings].map(({ message, pos }): Problem => ({ stage: 'rules', file, ...at(pos[0]), code: 'rules_syntax', message: `this is not YAML: ${message}` }))
-  visit(document, {
-    Alias: (_, alias) => {
-      if (alias.resolve(document) === undefined) broken.push({ stage: 'rules', file, ...at(alias.range?.[0] ?? 0), code: 'rules_syntax', message: `nothing is named *${alias.source}`, remedy: 'put a name with `*` in quotes' })
-    },
-  })
-  if (broken.length > 0) return refused(broken)
-  let content: unknown
-  try {
-    content = document.toJS({ maxAliasCount: 100 })
-  } catch (fault) {
-    return refused([problem([], 'rules_syntax', fault instanceof Error ? fault.message : String(fault))])
-  }
+  if (faults.length > 0) return refused(faults.map(({ offset, message, remedy }) => ({ stage: 'rules', file, ...at(offset), code: 'rules_syntax', message: `this cannot be read as YAML: ${message}`, ...(remedy === undefined ? {} : { remedy }) })))
   const proto = protoNames(content)
-  if (proto.length > 0) return refused(proto.map((steps) => problem(steps, 'rules_key', 'this name means nothing', undefined, 'key')))
+  if (proto.length > 0) return refused(proto.slice(0, mostProblems).map((steps) => problem(steps, 'rules_key', 'this name means nothing', undefined, 'key')))
   const parsed = rulesFile.safeParse(content ?? {})
   if (parsed.success) return { file, rules: parsed.data, problems: [], problem }
-  return refused(parsed.error.issues.flatMap((issue) => flat(issue)).flatMap((issue) => {
+  return refused(parsed.error.issues.slice(0, mostProblems).flatMap((issue) => flat(issue)).flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [problem(issue.path, 'rules_value', `${kindOf(valueAt(content, issue.path))} stands here`, `write ${issue.message.replace(/^Invalid input: expected /, 'a ')}`)]
     const known = keysAt(rulesFile, issue.path)
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, mostProblems).map((key) => {
       const near = suggest(key, known)
       return problem([...issue.path, key], 'rules_key', 'there is no such name here', near === undefined ? `use ${known.join(', ')}` : `did you mean ${near}?`, 'key')
     })

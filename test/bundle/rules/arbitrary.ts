@@ -54,9 +54,15 @@ const directed = fc.oneof(fc.constant({}), fc.record({ direction }))
 const caller = { who: whom.who, upstreams }
 const allow = with_(record(things, caller, { least: 1 }), record({ unless: someone, annotations: fc.dictionary(oneOf('readOnlyHint', 'odd name'), fc.record({ is: some<Json>('x', true) }), { minKeys: 1, maxKeys: 1 }), ...times }))
 const asking = record({ unless: someone, ...times }, { ...caller, server_may: some('sampling', 'elicitation', 'roots') })
-const deny = with_(record(about, {}, few), directed, saying)
-const approval = with_(record(about, { reviewers: some('oncall', 'leads') }, few), record({ quorum: fc.integer({ min: 1, max: 3 }), ttl: oneOf('30s', '2h') }), saying)
-const risk = with_(record(about, { points: oneOf(0, 1.5, 30) }, few), directed, saying)
+/** Arguments are those of tools and prompts, annotations those of anything that is named. */
+const meant = (rule: fc.Arbitrary<Record<string, unknown>>): fc.Arbitrary<Record<string, unknown>> =>
+  fc.tuple(rule, tools).map(([{ resources, ...rest }, tool]) => {
+    const named = { ...rest, ...(resources === undefined || 'arguments' in rest ? {} : { resources }) }
+    return 'prompts' in named || 'resources' in named || !('arguments' in named || 'annotations' in named) ? named : { ...named, tools: tool }
+  })
+const deny = with_(meant(record(about, {}, few)), directed, saying)
+const approval = with_(meant(record(about, { reviewers: some('oncall', 'leads') }, few)), record({ quorum: fc.integer({ min: 1, max: 3 }), ttl: oneOf('30s', '2h') }), saying)
+const risk = with_(meant(record(about, { points: oneOf(0, 1.5, 30) }, few)), directed, saying)
 const masked = fc.oneof(fc.record({ detectors: some('us_ssn', 'api_key') }), fc.record({ fields: some('ssn', 'odd~/*', '/structuredContent/**/email') }))
 const mask = with_(record(whom), directed, record({ with: value, must: fc.boolean(), message: told.message }), masked)
 
