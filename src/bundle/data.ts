@@ -1,8 +1,8 @@
-import { parseDocument } from 'yaml'
 import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import type { Files } from './source/sources.ts'
 import type { Problem } from './problem.ts'
+import { isBoundless, readYaml, tooDeep } from './yaml.ts'
 
 const fromYaml = (value: unknown): Json => {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : JSON.rawJSON(String(value))
@@ -13,10 +13,15 @@ const fromYaml = (value: unknown): Json => {
 }
 
 export const parseData = (path: string, text: string): unknown => {
-  if (path.endsWith('.json')) return parseExactJson(text)
-  const document = parseDocument(text, { intAsBigInt: true, uniqueKeys: true })
-  if (document.errors[0]) throw document.errors[0]
-  return fromYaml(document.toJS({ maxAliasCount: 100 }))
+  if (path.endsWith('.json')) {
+    const value = parseExactJson(text)
+    if (isBoundless(value)) throw new Error(tooDeep)
+    return value
+  }
+  const { value, faults: [fault], at } = readYaml(text, { intAsBigInt: true })
+  if (fault === undefined) return fromYaml(value)
+  const { row, col } = at(fault.offset)
+  throw new Error(`${fault.message} at line ${row}, column ${col}${fault.remedy === undefined ? '' : `; ${fault.remedy}`}`)
 }
 
 const names = new Set(['data.json', 'data.yaml', 'data.yml'])

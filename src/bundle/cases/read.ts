@@ -1,12 +1,12 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LineCounter, isSeq, parseDocument } from 'yaml'
-import type { Document } from 'yaml'
+import { isSeq } from 'yaml'
 import type { ZodError } from 'zod'
 import type { Question } from '../../model.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { isCase } from '../source/sources.ts'
+import { readYaml } from '../yaml.ts'
 import { questionOf } from './question.ts'
 import { casesShape, peopleShape } from './shape.ts'
 import type { People, Wanted } from './shape.ts'
@@ -41,21 +41,24 @@ interface Parsed {
   readonly value: unknown
   rowAt(path: readonly PropertyKey[]): number
 }
-const parse = (text: string): Parsed => {
-  const lines = new LineCounter()
-  const document: Document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
-  if (document.errors[0]) throw document.errors[0]
+type Parsing = { readonly ok: true; readonly parsed: Parsed } | { readonly ok: false; readonly problems: readonly Problem[] }
+const parse = (file: string, text: string): Parsing => {
+  const { document, value, faults, at } = readYaml(text)
+  if (faults.length > 0) return { ok: false, problems: faults.map(({ offset, message, remedy }) => ({ ...problem('case_syntax', `cannot be read: ${message}`, file, at(offset).row), ...(remedy === undefined ? {} : { remedy }) })) }
   const rowAt = (path: readonly PropertyKey[]): number => {
     for (let length = path.length; length > 0; length -= 1) {
-      const node = document.getIn(path.slice(0, length), true) as { range?: readonly number[] } | undefined
-      if (node?.range) return lines.linePos(node.range[0] ?? 0).line
+      const node = document?.getIn(path.slice(0, length), true) as { range?: readonly number[] } | undefined
+      if (node?.range) return at(node.range[0] ?? 0).row
     }
-    return isSeq(document.contents) && document.contents.range ? lines.linePos(document.contents.range[0]).line : 1
+    const top = document?.contents
+    return isSeq(top) && top.range ? at(top.range[0]).row : 1
   }
-  return { value: document.toJS({ maxAliasCount: 100 }), rowAt }
+  return { ok: true, parsed: { value, rowAt } }
 }
+/** Of one file; nobody reads more at once. */
+const mostProblems = 100
 const refused = (error: ZodError, file: string, { rowAt }: Parsed): readonly Problem[] =>
-  error.issues.map(({ path, message }) => problem('case_shape', `${path.join('.') || 'the file'}: ${message}`, file, rowAt(path)))
+  error.issues.slice(0, mostProblems).map(({ path, message }) => problem('case_shape', `${path.join('.') || 'the file'}: ${message}`, file, rowAt(path)))
 
 /** All decision cases: those that a source brings, and those of a directory. What cannot be read is a problem, never a case less. */
 export const readCases = async (own: Modules, directory?: string): Promise<ReadCases> => {
@@ -64,18 +67,19 @@ export const readCases = async (own: Modules, directory?: string): Promise<ReadC
   const people = new Map<string, People>()
   const read: { file: string; parsed: Parsed }[] = []
   for (const [file, text] of Object.entries({ ...own, ...beside.files })) {
-    try {
-      const parsed = parse(text)
-      if (!isPeople(file)) read.push({ file, parsed })
-      else {
-        const found = peopleShape.safeParse(parsed.value)
-        if (found.success) people.set(folderOf(file), found.data)
-        else problems.push(...refused(found.error, file, parsed))
-      }
-    } catch (fault) {
-      const { message, linePos } = fault as Error & { linePos?: readonly { line: number }[] }
-      problems.push(problem('case_syntax', `cannot be read: ${message.split('\n')[0]}`, file, linePos?.[0]?.line))
+    const parsing = parse(file, text)
+    if (!parsing.ok) {
+      problems.push(...parsing.problems)
+      continue
     }
+    const { parsed } = parsing
+    if (!isPeople(file)) {
+      read.push({ file, parsed })
+      continue
+    }
+    const found = peopleShape.safeParse(parsed.value)
+    if (found.success) people.set(folderOf(file), found.data)
+    else problems.push(...refused(found.error, file, parsed))
   }
   const cases: DecisionCase[] = []
   for (const { file, parsed } of read) {

@@ -6,12 +6,14 @@ import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { applyRules, withoutRulesModules } from '../rules/apply-rules.ts'
 import { isRules } from '../rules/read-rules.ts'
+import { createNames, readName } from '../trust/archive-names.ts'
+import { isBoundless, tooDeep } from '../yaml.ts'
 import { buildData, isCase, isTest, packageOf, withLibrary } from './sources.ts'
 import type { Files, Read, Sources } from './sources.ts'
 
 const maximum = 64 * 1024 * 1024
 const shipped = fileURLToPath(new URL('../../../rego/', import.meta.url))
-const isSchema = (path: string): boolean => path.startsWith('schemas/') && path.endsWith('.json')
+const isSchema = (path: string): boolean => path.startsWith('schemas/') && path.endsWith('.json') && !isData(path)
 export const counts = (path: string): boolean => path.endsWith('.rego') || isData(path) || isSchema(path) || isCase(path) || isRules(path)
 
 interface Walk {
@@ -94,7 +96,9 @@ const readSchemas = (files: Files): { schemas: Record<string, unknown>; problems
   for (const [path, text] of files) {
     if (!isSchema(path)) continue
     try {
-      schemas[path.slice('schemas/'.length, -'.json'.length)] = JSON.parse(text)
+      const schema: unknown = JSON.parse(text)
+      if (isBoundless(schema)) throw new Error(tooDeep)
+      schemas[path.slice('schemas/'.length, -'.json'.length)] = schema
     } catch (fault) {
       problems.push({ stage: 'read', file: path, code: 'schema_syntax', message: `cannot be read: ${reasonOf(fault)}` })
     }
@@ -104,8 +108,26 @@ const readSchemas = (files: Files): { schemas: Record<string, unknown>; problems
 
 const hasPolicies = (own: Modules): boolean => Object.entries(own).some(([path, text]) => !isTest(path) && packageOf(text).startsWith('policies.'))
 
+/** What the gateway writes into a bundle itself, and what OPA takes for another kind of bundle. */
+const ownNames = ['.manifest', 'data.json', 'policy.wasm']
+const isDelta = (path: string): boolean => path.endsWith('/patch.json')
+
+/** A bundle is kept, passed on and come back to as an archive: what could not stand in one must not become active. */
+const nameProblems = (files: Files): readonly Problem[] => {
+  const clashOf = createNames()
+  for (const name of ownNames) clashOf(name)
+  return [...files.keys()].sort().flatMap((path): Problem[] => {
+    const name = readName(path)
+    const isOwn = path === 'data.json' && name.ok
+    const why = !name.ok ? name.why : name.name !== path ? 'has a name with empty parts' : isDelta(path) ? 'has a name that OPA keeps for itself' : isOwn ? undefined : clashOf(path)
+    return why === undefined ? [] : [{ stage: 'read', file: path, code: 'file_name', message: `the file ${why}, so no bundle can hold it`, remedy: 'give it another name' }]
+  })
+}
+
 /** What a set of files is as a source, with the library that belongs to it. */
 export const sourcesOf = async (files: Files, about: { readonly revision: string; readonly commit?: string }): Promise<Read> => {
+  const odd = nameProblems(files)
+  if (odd.length > 0) return { ok: false, problems: odd }
   const { modules: own, problems: ofRules } = await withoutRulesModules(rego(files))
   const { modules, library, warnings, problems } = withLibrary(own, await readLibrary())
   const { data, problems: ofData } = readData(files)

@@ -66,9 +66,17 @@ export type Files = ReadonlyMap<string, string>
 export const isCase = (path: string): boolean => /^cases\/[^/]+\.(?:ya?ml|json)$/.test(path) && !isData(path)
 export const isTest = (path: string): boolean => path.endsWith('_test.rego')
 
+/** Where blanks and comments end. One pattern for all of them would need more stack than there is where somebody writes a million. */
+const headOf = (text: string): number => {
+  const one = /\s+|#[^\n]*(?:\n|$)/y
+  let at = 0
+  for (; one.test(text); at = one.lastIndex);
+  return at
+}
+
 /** The package of a module; what this misses the check refuses as `library_package`. */
 export const packageOf = (text: string): string =>
-  (/^(?:\s|#[^\n]*\n)*package\s+([^\s#;]+)/.exec(text)?.[1] ?? '').replace(/\["([^"\]]+)"\]/g, '.$1')
+  (/package\s+([^\s#;]+)/y.exec(text.slice(headOf(text)))?.[1] ?? '').replace(/\["([^"\]]+)"\]/g, '.$1')
 
 const isLibraryPackage = (name: string): boolean => name === 'sallyport' || name.startsWith('sallyport.')
 const protocol = 'policies.protocol'

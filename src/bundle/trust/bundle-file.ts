@@ -5,6 +5,7 @@ import { parseExactJson } from '../../exact-json.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { withoutTests } from '../build.ts'
 import { takeBackRules } from '../rules/apply-rules.ts'
+import { problemText } from '../problem.ts'
 import { counts, sourcesOf } from '../source/read-directory.ts'
 import { buildData } from '../source/sources.ts'
 import type { Read, Sources } from '../source/sources.ts'
@@ -31,7 +32,11 @@ export const packBundle = async (sources: Sources, bundle: BuiltBundle): Promise
   for (const [name, schema] of Object.entries(sources.schemas).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/schemas/${name}.json`, Buffer.from(JSON.stringify(schema)))
   for (const [path, text] of Object.entries(withoutTests(sources.modules)).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/${path}`, Buffer.from(text))
   for (const [path, text] of Object.entries(sources.rules ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) files.set(`/${path}`, Buffer.from(text))
-  return compress(writeTar(files), { level: 9 })
+  const bytes = await compress(writeTar(files), { level: 9 })
+  // What cannot be read again would judge now and be gone at the next start.
+  const opened = await openBundle(bytes)
+  if (!opened.ok) throw new Error(`no bundle can hold this source: ${opened.problems.map(problemText).join('\n')}`)
+  return bytes
 }
 
 /** Our own build wrote this member; the next build writes it anew. */

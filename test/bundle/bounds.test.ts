@@ -1,0 +1,105 @@
+import { readCases } from '../../src/bundle/cases/read.ts'
+import { parseData } from '../../src/bundle/data.ts'
+import { createPlaces } from '../../src/bundle/lint/data-places.ts'
+import { readRulesDocument } from '../../src/bundle/rules/document.ts'
+import { sourcesOf } from '../../src/bundle/source/read-directory.ts'
+import { packageOf } from '../../src/bundle/source/sources.ts'
+import { packBundle } from '../../src/bundle/trust/bundle-file.ts'
+import { isBoundless } from '../../src/bundle/yaml.ts'
+
+// What somebody can push is read by the loop that judges calls.
+const policy = 'package policies.crm\n\nallow if input.actor.kind == "person"\n'
+const problemsOf = async (files: Readonly<Record<string, string>>) => {
+  const read = await sourcesOf(new Map(Object.entries({ 'policies/crm/crm.rego': policy, ...files })), { revision: 'r' })
+  return read.ok ? [] : read.problems
+}
+const cpu = (work: () => unknown): number => {
+  const before = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(before)
+  return user + system
+}
+const names = (count: number): string => Array.from({ length: count }, (_, at) => `k${at}: ${at}\n`).join('')
+const aliases = (count: number): string => `a: &a x\nb: [${'*a, '.repeat(count)}]\n`
+
+describe('text that is large takes a time that grows with its size, and no faster', () => {
+  test.each<[string, (size: number) => unknown]>([
+    ['data with many names', (size) => parseData('data.yaml', names(size))],
+    ['rules with many aliases', (size) => readRulesDocument('rules.yaml', aliases(size))],
+    ['places of many members of the data', (size) => {
+      const { find } = createPlaces({ 'data.yaml': names(size) })
+      for (let at = 0; at < size; at += Math.ceil(size / 10)) expect(find([`k${at}`])).toMatchObject({ row: at + 1 })
+    }],
+  ])('%s', (_, read) => {
+    cpu(() => read(2_000))
+    const small = cpu(() => read(4_000))
+    expect(cpu(() => read(32_000))).toBeLessThan(small * 30) // 64 times, if each looked at all the others
+  })
+
+  test('so does the search for a package', () => {
+    expect(packageOf(`${'\n'.repeat(3_000_000)}package policies.x\n`)).toBe('policies.x')
+    expect(packageOf(`${'# no\n'.repeat(1_000_000)}package policies.x\n`)).toBe('policies.x')
+    expect(packageOf('#'.repeat(3_000_000))).toBe('')
+  })
+})
+
+describe('YAML that is a bomb is refused, with its file', () => {
+  const ten = (name: string, of: string): string => `${name}: &${name} [${Array.from({ length: 9 }, () => `*${of}`).join(', ')}]\n`
+  const bombs: readonly [string, string, RegExp][] = [
+    ['aliases of aliases', `a: &a [1, 2, 3]\n${ten('b', 'a')}${ten('c', 'b')}${ten('d', 'c')}`, /alias/i],
+    ['more aliases than anybody writes', aliases(101), /more than 100 aliases/],
+    ['an alias of what it stands in', 'a: &a [*a]\n', /part of itself/],
+    ['an alias of nothing', 'a: *b\n', /nothing is named \*b/],
+    ['a deep list', `a: ${'['.repeat(200)}${']'.repeat(200)}\n`, /deep/],
+    ['a list so deep that no stack is enough', `a: ${'['.repeat(50_000)}`, /./],
+    ['more than a mebibyte', `a: ${'x'.repeat(1024 * 1024)}\n`, /larger than 1024 KiB/],
+    ['a name that is a list', '? [a]\n: 1\n', /cannot be a name/],
+    ['a name that is an alias', 'a: &a x\n*a : 1\n', /cannot be a name/],
+    ['a number and a text of one name', '1: a\n"1": b\n', /unique/],
+  ]
+  test.each(bombs)('%s', async (_, text, message) => {
+    expect(await problemsOf({ 'data.yaml': text })).toMatchObject([{ file: 'data.yaml', code: 'data_syntax', message: expect.stringMatching(message) as string }])
+    expect((await problemsOf({ 'rules.yaml': text }))[0]).toMatchObject({ file: 'rules.yaml', code: 'rules_syntax', message: expect.stringMatching(message) as string })
+    const cases = await readCases({ 'cases/a.yaml': text })
+    expect(cases.ok ? [] : cases.problems[0]).toMatchObject({ file: 'cases/a.yaml', code: 'case_syntax', message: expect.stringMatching(message) as string })
+  })
+
+  test('some aliases are fine', () => {
+    expect(parseData('data.yaml', 'a: &a { x: 1 }\nb: [*a, *a]\n')).toEqual({ a: { x: 1 }, b: [{ x: 1 }, { x: 1 }] })
+  })
+})
+
+test('JSON that is nested without end is refused, with its file', async () => {
+  const deep = (depth: number): string => `{"a": ${'['.repeat(depth)}${']'.repeat(depth)}}`
+  for (const depth of [101, 4_000, 200_000]) {
+    expect(await problemsOf({ 'data.json': deep(depth) })).toMatchObject([{ file: 'data.json', code: 'data_syntax' }])
+    expect(await problemsOf({ 'schemas/a.json': deep(depth) })).toMatchObject([{ file: 'schemas/a.json', code: 'schema_syntax' }])
+  }
+  expect(await problemsOf({ 'data.json': deep(50) })).toEqual([])
+})
+
+test('a million mistakes are told by a few', () => {
+  const { problems } = readRulesDocument('rules.yaml', `deny:\n${'  - { nonsense: 1 }\n'.repeat(20_000)}`)
+  expect(problems.length).toBeGreaterThan(0)
+  expect(problems.length).toBeLessThan(1_000)
+})
+
+describe('what no bundle can hold does not become active', () => {
+  const odd = ['policies/crm/a\\b.rego', 'policies/crm/a\nb.rego', 'policies/crm/CRM.rego', 'C:/a.rego', 'policies/../a.rego', `${'d/'.repeat(40)}a.rego`, 'data.json/a.rego', 'policy.wasm/a.rego', 'schemas/patch.json']
+  test.each(odd)('%j', async (path) => {
+    expect(await problemsOf({ [path]: path.endsWith('.json') ? '{}' : policy.replace('crm', 'other') })).toMatchObject([{ stage: 'read', file: expect.any(String) as string, code: 'file_name' }])
+  })
+
+  test('whatever else it is, it is found before it judges', async () => {
+    const read = await sourcesOf(new Map([['policies/crm/crm.rego', policy]]), { revision: 'r' })
+    if (!read.ok) throw new Error('the source is sound')
+    const bundle = { digest: 'bnd_00000000000000000000000000000000', revision: 'r', wasm: new Uint8Array(), data: {}, entrypoint: 'sallyport/decision', rules: {}, reads_groups: false } as const
+    await expect(packBundle(read.sources, bundle)).resolves.toBeInstanceOf(Uint8Array)
+    await expect(packBundle({ ...read.sources, modules: { ...read.sources.modules, 'a\\b.rego': policy } }, bundle)).rejects.toMatchObject({ message: expect.stringContaining('no bundle can hold') as string })
+  })
+})
+
+test('how deep and how much is counted, with nothing shared counted once', () => {
+  expect(isBoundless([1, [2]], 3)).toBe(true)
+  expect(isBoundless([1, [2]], 4)).toBe(false)
+})
