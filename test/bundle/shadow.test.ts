@@ -1,7 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runShadow } from '../../src/bundle/compare/shadow-source.ts'
 import { createShadow, joinReports, type ShadowReport } from '../../src/bundle/compare/shadow.ts'
+import { createOpa } from '../../src/bundle/opa.ts'
+import { createGitSource } from '../../src/bundle/source/git/source.ts'
 import type { Decision, Question } from '../../src/model.ts'
 import { decision } from '../contract/rows.ts'
 import { bundleOf, openCompiler } from '../policy/support.ts'
+import { startGitHttp } from '../support/git-hosts.ts'
 
 const compiler = openCompiler()
 afterAll(() => compiler.close())
@@ -54,4 +61,26 @@ test('an odd second bundle fails by itself, and another one begins anew', async 
   const both = joinReports([report, report, { ...report, bundle: null }])
   expect(both).toMatchObject({ same: 2, different: 4, transitions: [{ decisions: 4 }], examples: { length: 4 } })
   await shadow.close()
+})
+
+test('a Git host that says nothing of the second bundle keeps nobody from ending', async () => {
+  const copies = mkdtempSync(join(tmpdir(), 'sallyport-copy-'))
+  const asked = Promise.withResolvers<void>()
+  const host = await startGitHttp(copies, { play: () => (asked.resolve(), true) })
+  const opa = createOpa()
+  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+  try {
+    const running = runShadow({
+      source: createGitSource({ url: host.url, transport: 'http', wanted: { ref: 'refs/heads/main' }, directory: copies, poll: 3_600_000 }),
+      build: { opa, capabilities: {}, detectors: [] }, activate: () => Promise.reject(new Error('there is nothing')), logger,
+    })
+    await asked.promise
+    const began = performance.now()
+    await running.close()
+    expect(performance.now() - began).toBeLessThan(7_000) // the host is given 15 s
+  } finally {
+    await opa.close()
+    await host.close()
+    rmSync(copies, { recursive: true, force: true })
+  }
 })

@@ -50,8 +50,8 @@ export function runShadow({ source, build, activate, logger }: ShadowRunnerOptio
     async close() {
       closed = true
       watching?.close()
-      await running
-      await source.close?.()
+      // What is being fetched is given up.
+      await Promise.all([running, source.close?.()])
     },
   }
 }
