@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Decision, Logger } from '../../model.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { createPolicyEngine } from '../../policy/engine.ts'
+import { createBreath } from '../breath.ts'
 import type { Problem } from '../problem.ts'
 import { inOrder, told } from './question.ts'
 import type { DecisionCase } from './read.ts'
@@ -41,10 +42,12 @@ export const judgeCases = async (bundle: BuiltBundle, cases: readonly DecisionCa
   try {
     await engine.activate(bundle)
     const runs: CaseRun[] = []
+    const breathe = createBreath()
     for (const one of cases) {
       const began = performance.now()
       const decision = await engine.decide(one.question)
       runs.push(runOf(one, decision, Math.round((performance.now() - began) * 1000)))
+      await breathe()
     }
     return { runs, problems: runs.filter(({ ok }) => !ok).map(problemOf) }
   } catch (fault) {

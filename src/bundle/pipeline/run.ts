@@ -29,15 +29,27 @@ export interface Progress {
 
 const reasonOf = (fault: unknown): string => (fault instanceof Error || (typeof fault === 'object' && fault !== null && 'message' in fault) ? String(fault.message) : String(fault))
 
+/** A status is kept, logged, sent and shown: a source with a million mistakes is told by some of them. */
+const most = 100
+const longest = 2_000
+const cut = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}…` : text)
+const bounded = (all: readonly Problem[], stage: Stage): readonly Problem[] => [
+  ...all.slice(0, most).map((one) => ({ ...one, message: cut(one.message), ...(one.remedy === undefined ? {} : { remedy: cut(one.remedy) }), ...(one.file === undefined ? {} : { file: cut(one.file) }) })),
+  ...(all.length > most ? [{ stage: all.at(-1)?.stage ?? stage, code: 'more', message: `and ${all.length - most} more`, remedy: '`sallyport policy check` and `sallyport policy lint` tell all' }] : []),
+]
+
 export const beginRun = (at: number): Progress => {
   const stages: StageRun[] = []
   const warnings: Problem[] = []
   let current: Stage = 'read'
-  const end = (problems: readonly Problem[]): Run => ({
-    at: new Date(at).toISOString(),
-    stages, problems, warnings,
-    ...(problems.length > 0 ? { error: problems.map(problemText).join('\n') } : {}),
-  })
+  const end = (all: readonly Problem[]): Run => {
+    const problems = bounded(all, current)
+    return {
+      at: new Date(at).toISOString(),
+      stages, problems, warnings: bounded(warnings, current),
+      ...(problems.length > 0 ? { error: problems.map(problemText).join('\n') } : {}),
+    }
+  }
   return {
     async stage(name, work, isFine = () => true) {
       current = name

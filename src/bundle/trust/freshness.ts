@@ -41,7 +41,9 @@ export const createFreshness = ({ maxAge, since, clock, logger, onChange, save }
   let told: Age = 'current'
   let timer: NodeJS.Timeout | undefined
 
-  const age = (): number => Math.max(0, clock() - last)
+  /** A clock that is set back makes nothing younger. */
+  let passed = performance.now()
+  const age = (): number => Math.max(Math.floor(performance.now() - passed), clock() - last)
   const state = (): Age => (age() >= deny ? 'stale' : age() >= alarm ? 'alarm' : 'current')
   const look = (): void => {
     clearTimeout(timer)
@@ -60,6 +62,7 @@ export const createFreshness = ({ maxAge, since, clock, logger, onChange, save }
   return {
     found() {
       last = clock()
+      passed = performance.now()
       if (last - saved >= saveEvery || last < saved) {
         saved = last
         save(last)

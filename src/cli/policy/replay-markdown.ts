@@ -3,8 +3,11 @@ import { printable } from '../output.ts'
 import type { ReplayTitle } from './replay.ts'
 import { about, count, gaps, percent } from './show-replay.ts'
 
-/** What callers chose the names of stands in code: there it can neither link, mention nor hide anything. */
-export const code = (text: string): string => `\`${printable(text).replace(/[\r\n\t]+/g, ' ').replaceAll('`', "'").replaceAll('|', '\\|')}\``
+/**
+ * What callers chose the names of stands in code: there it can neither link, mention nor hide anything. Where `\|` ends a cell readers of Markdown
+ * do not agree, so there is no `|` in it at all; and code without a sign is none.
+ */
+export const code = (text: string): string => `\`${printable(text).replace(/[\r\n\t\u2028\u2029]+/g, ' ').replaceAll('`', "'").replaceAll('|', '¦') || ' '}\``
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] => [`| ${head.join(' | ')} |`, `| ${head.map(() => '---').join(' | ')} |`, ...rows.map((row) => `| ${row.join(' | ')} |`), '']
 const most = 15

@@ -113,3 +113,32 @@ test('a case may bring the whole input', async () => {
   if (!cases.ok || bundle === undefined) throw new Error('there is nothing to judge')
   expect((await judgeCases(bundle, cases.cases, options.detectors)).problems).toMatchObject([{ code: 'case_failed', file: 'cases/wrong.json' }])
 })
+
+test('a source with more mistakes than anybody reads is told by some of them, in a status that stays small', async () => {
+  const helpers = Array.from({ length: 400 }, (_, at) => `helper_${at} if input.actor.kind == "person"\n`).join('\n')
+  const { run } = await runOf({ 'policies/crm/crm.rego': `${policy}\n${helpers}` })
+  expect(run.problems.length).toBeGreaterThan(10)
+  expect(run.problems.length).toBeLessThanOrEqual(101)
+  expect(run.problems.at(-1)).toMatchObject({ code: 'more', message: expect.stringMatching(/^and \d+ more$/) as string })
+
+  const long = await runOf({ 'policies/crm/crm.rego': policy, 'cases/people.yaml': people, 'cases/all.yaml': caseOf('{ kind: deny }').replace('sam asks', 'x'.repeat(100_000)) })
+  expect(JSON.stringify(long.run).length).toBeLessThan(20_000)
+})
+
+test('while many cases are judged, everything else of the process goes on', async () => {
+  const { activated: [bundle] } = await runOf({ 'policies/crm/crm.rego': policy })
+  const cases = await readCases({ 'cases/people.yaml': people, 'cases/all.yaml': caseOf('{ kind: allow }').repeat(3_000) })
+  if (bundle === undefined || !cases.ok) throw new Error('both are sound')
+  let [last, longest, isOver] = [performance.now(), 0, false]
+  const turn = (): void => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+    if (!isOver) setImmediate(turn)
+  }
+  turn()
+  const { runs, problems } = await judgeCases(bundle, cases.cases, options.detectors)
+  turn()
+  isOver = true
+  expect([problems, runs.length]).toEqual([[], 3_000])
+  expect(longest * 1000).toBeLessThan(runs.reduce((sum, { micros }) => sum + micros, 0) / 2)
+})

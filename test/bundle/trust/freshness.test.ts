@@ -63,3 +63,14 @@ test('it is told without being asked', async () => {
   expect(told.slice(-2)).toEqual(['stale', 'current'])
   freshness.close()
 })
+
+test('a clock that is set back for good makes nothing younger: what has passed has passed', async () => {
+  const { freshness, told, pass } = open({ alarm: 20, deny: 60 })
+  freshness.found()
+  pass(-500_000)
+  await until(() => told.includes('stale'))
+  expect(freshness.state()).toBe('stale')
+  freshness.found()
+  expect(freshness.state()).toBe('current')
+  freshness.close()
+})

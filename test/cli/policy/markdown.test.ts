@@ -1,5 +1,5 @@
 import { createOutput } from '../../../src/cli/output.ts'
-import { replayMarkdown } from '../../../src/cli/policy/replay-markdown.ts'
+import { code, replayMarkdown } from '../../../src/cli/policy/replay-markdown.ts'
 import { showReplay } from '../../../src/cli/policy/show-replay.ts'
 import type { ReplayReport } from '../../../src/bundle/compare/replay.ts'
 
@@ -33,4 +33,9 @@ test('a terminal is told how many change, who and what is concerned, and obeys n
   expect(text).toMatch(/^allow +deny +1 +1$/m)
   expect(text).toMatch(/^ {2}was allow: a\/allow$/m)
   expect(text).toContain('sallyport sessions show ses_1, #1')
+})
+
+// cmark-gfm takes `\\` for one sign, and then the `|` ends the cell; others take `\|` for one.
+test('no name holds a sign that could end its cell or its code', () => {
+  for (const name of ['a\\| @all [x](https://evil.example)', 'a\\\\| b', '|', '\\', '``', '']) expect(code(name)).toMatch(/^`[^`|\r\n]+`$/)
 })
