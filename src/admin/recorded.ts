@@ -4,7 +4,6 @@ import type { RecordedView } from './contract/recorded.ts'
 import type { Handles } from './handle.ts'
 import { defined } from './defined.ts'
 
-
 /** Claims stay in: a rule that reads them cannot be asked again from here, and the basis says so. */
 const withoutClaims = (basis: string | null): string | null => {
   if (basis === null) return null

@@ -1,4 +1,4 @@
-import type { Decision, Json, Mask } from '../../model.ts'
+import type { Decision, Json, Mask, Question } from '../../model.ts'
 
 /** What two decisions can differ in. The words of reasons are not among it: they change nothing. */
 export type Aspect = 'kind' | 'reasons' | 'masks' | 'approval' | 'risk' | 'listed'
@@ -8,6 +8,28 @@ export interface Told {
   readonly rules: readonly string[]
   readonly risk: number
 }
+
+/** Which message it was, by names alone. */
+export interface About {
+  readonly actor: string
+  readonly upstream: string
+  readonly direction: string
+  readonly method: string
+  readonly call: string | null
+}
+/** A message that is decided otherwise. */
+export interface Difference extends About {
+  /** RFC 3339. */
+  readonly at: string
+  readonly in: readonly Aspect[]
+  readonly before: Told
+  readonly after: Told
+}
+
+export const aboutOf = ({ actor, upstream, message, request }: Question): About => ({
+  actor: actor.kind === 'nobody' ? 'nobody' : actor.email ?? actor.subject,
+  upstream: upstream.name, direction: message.direction, method: message.method, call: message.call?.name ?? request?.call?.name ?? null,
+})
 
 /** What a record keeps of a text: whatever detectors find in it is replaced. */
 export type Clean = (text: string) => string

@@ -1,5 +1,5 @@
 import type { Decision, Question } from '../../model.ts'
-import { differences, tell, type Aspect, type Clean, type Told } from './decisions.ts'
+import { aboutOf, differences, tell, type Aspect, type Clean, type Difference } from './decisions.ts'
 import type { Judge } from './judge.ts'
 
 /** A decision that was recorded, with what it depended on as far as that was kept. */
@@ -14,19 +14,10 @@ export interface Recorded {
   readonly lost: readonly string[]
   readonly decision: Decision
 }
-export interface Example {
+export interface Example extends Difference {
   readonly session: string
   readonly seq: number
   readonly exchange: string
-  readonly at: string
-  readonly actor: string
-  readonly upstream: string
-  readonly direction: string
-  readonly method: string
-  readonly call: string | null
-  readonly in: readonly Aspect[]
-  readonly before: Told
-  readonly after: Told
 }
 export interface Counted {
   readonly name: string
@@ -78,9 +69,6 @@ export interface ReplayOptions {
   readonly onProgress?: (record: Recorded) => void
 }
 
-const nameOf = ({ actor }: Question): string => (actor.kind === 'nobody' ? 'nobody' : actor.email ?? actor.subject)
-const callIn = ({ message, request }: Question): string | null => message.call?.name ?? request?.call?.name ?? null
-
 /** Judges recorded decisions again and tells what is decided otherwise. */
 export async function replayDecisions({ records, candidate, base, clean, mostExamples, onProgress }: ReplayOptions): Promise<ReplayReport> {
   const tally = createTally(mostExamples)
@@ -122,9 +110,9 @@ function createTally(mostExamples: number) {
     transitions.set(key, transition)
     transition.decisions += 1
     transition.calls.add(exchange)
-    const call = callIn(question)
-    add(people, nameOf(question))
-    add(tools, `${question.upstream.name} ${call ?? question.message.method}`)
+    const about = aboutOf(question)
+    add(people, about.actor)
+    add(tools, `${about.upstream} ${about.call ?? about.method}`)
     const [were, are] = [tell(before), tell(after)]
     const ruleOf = (rule: string) => rules.get(rule) ?? rules.set(rule, { gained: 0, lost: 0 }).get(rule)! // just set
     for (const rule of are.rules) if (!were.rules.includes(rule)) ruleOf(rule).gained += 1
@@ -132,8 +120,7 @@ function createTally(mostExamples: number) {
     // A few of each kind say more than many of one.
     const alike = examples.get(key) ?? []
     examples.set(key, alike)
-    const { direction, method } = question.message
-    if (alike.length < mostExamples) alike.push({ session, seq, exchange, at: new Date(at).toISOString(), actor: nameOf(question), upstream: question.upstream.name, direction, method, call, in: aspects, before: were, after: are })
+    if (alike.length < mostExamples) alike.push({ session, seq, exchange, at: new Date(at).toISOString(), ...about, in: aspects, before: were, after: are })
   }
 
   return {

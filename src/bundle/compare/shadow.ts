@@ -4,22 +4,10 @@ import { decisionEntrypoint, type BuiltBundle } from '../../policy/bundle.ts'
 import { createPrinter } from '../../policy/print.ts'
 import { createThreads, type Threads } from '../../policy/threads.ts'
 import { readVerdict } from '../../policy/verdict.ts'
-import { differences, tell, type Aspect, type Clean, type Told } from './decisions.ts'
+import { aboutOf, differences, tell, type Aspect, type Clean, type Difference } from './decisions.ts'
 
 /** `dropped`: the thread was behind, or the input too large; `failed`: the second bundle gave no sound verdict. */
 export type ShadowResult = 'same' | 'different' | 'dropped' | 'failed'
-export interface ShadowExample {
-  /** RFC 3339. */
-  readonly at: string
-  readonly actor: string
-  readonly upstream: string
-  readonly direction: string
-  readonly method: string
-  readonly call: string | null
-  readonly in: readonly Aspect[]
-  readonly before: Told
-  readonly after: Told
-}
 export interface ShadowCount {
   readonly before: Decision['kind']
   readonly after: Decision['kind']
@@ -35,7 +23,7 @@ export interface ShadowReport {
   /** Where the decisions differ. */
   readonly transitions: readonly ShadowCount[]
   /** Newest first; without anything of the messages but their names. */
-  readonly examples: readonly ShadowExample[]
+  readonly examples: readonly Difference[]
 }
 export interface ShadowStatus extends ShadowReport {
   /** Why the newest sources are not the second bundle. */
@@ -66,7 +54,7 @@ interface Active {
   readonly print: (input: JsonObject) => string
   readonly counts: { same: number; different: number; dropped: number; failed: number }
   readonly transitions: Map<string, number>
-  readonly examples: ShadowExample[]
+  readonly examples: Difference[]
   readonly activatedAt: string
 }
 
@@ -80,14 +68,13 @@ export function createShadow({ detectors, clean, clock, count }: ShadowOptions):
     to.counts[result] += 1
     count(result)
   }
-  const differ = (to: Active, { actor, upstream, message, request }: Question, before: Decision, after: Decision, aspects: readonly Aspect[]): void => {
+  const differ = (to: Active, question: Question, before: Decision, after: Decision, aspects: readonly Aspect[]): void => {
     const key = `${before.kind} ${after.kind}`
     to.transitions.set(key, (to.transitions.get(key) ?? 0) + 1)
-    const call = message.call?.name ?? request?.call?.name
+    const about = aboutOf(question)
     to.examples.unshift({
       at: new Date(clock()).toISOString(),
-      actor: actor.kind === 'nobody' ? 'nobody' : actor.email ?? actor.subject,
-      upstream: upstream.name, direction: message.direction, method: clean(message.method), call: call === undefined ? null : clean(call),
+      ...about, method: clean(about.method), call: about.call === null ? null : clean(about.call),
       in: aspects, before: tell(before), after: tell(after),
     })
     to.examples.length = Math.min(to.examples.length, mostExamples)

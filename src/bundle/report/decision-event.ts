@@ -1,4 +1,4 @@
-import type { Decision, Question } from '../../model.ts'
+import type { Decision } from '../../model.ts'
 import type { Recorded } from '../compare/replay.ts'
 
 export type Labels = Readonly<Record<string, string>>
@@ -39,4 +39,3 @@ const exists = (value: unknown, pointer: string): boolean => {
   const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
   return Object.hasOwn(value, key) && exists((value as Record<string, unknown>)[key], below)
 }
-export type DecisionEvent = ReturnType<typeof decisionEvent> & { readonly input: Question }

@@ -1,8 +1,9 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Recorded } from '../compare/replay.ts'
+import { writeDurably } from '../trust/write-durably.ts'
 import { decisionEvent, type Labels } from './decision-event.ts'
 import { backoff, post, type ReportServer } from './endpoint.ts'
 
@@ -100,8 +101,4 @@ async function readPlace(file: string, now: number): Promise<Place> {
   return place
 }
 
-// Whole or not at all; where it is lost in a crash of the machine, some decisions come once more.
-async function keepPlace(file: string, place: Place): Promise<void> {
-  await writeFile(`${file}.new`, JSON.stringify(place), { mode: 0o600 })
-  await rename(`${file}.new`, file)
-}
+const keepPlace = (file: string, place: Place): Promise<void> => writeDurably(file, Buffer.from(JSON.stringify(place)))

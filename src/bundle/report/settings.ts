@@ -19,4 +19,3 @@ export const reportSettings = (resource: 'logs' | 'status') =>
   }).superRefine((report, context) => {
     if (!/^https:/i.test(report.url) && report.tls !== undefined) context.addIssue({ code: 'custom', path: ['tls'], input: undefined, message: 'nothing, or an https address' })
   })
-export type ReportSettings = z.output<ReturnType<typeof reportSettings>>

@@ -131,7 +131,6 @@ export const sections = ['allow', 'deny', 'require_approval', 'risk', 'mask'] as
 export type Section = (typeof sections)[number]
 export type RulesFile = z.output<typeof rulesFile>
 export type Caller = z.output<typeof caller>
-export type Someone = z.output<typeof someone>
 export type Schedule = z.output<typeof schedule>
 export type Test = z.output<typeof test>
 export type AllowRule = z.output<typeof allow>
