@@ -26,7 +26,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, secrets, clock = Date.now } = options
   const core = await createCore({
     ...options,
-    surroundings: { policy: () => ({ ...pipeline.status(), ...(core.shadow === undefined ? {} : { shadow: { ...core.shadow.report(), error: shadowing?.error() ?? null } }) }), look: () => source.look?.(), bundle: (digest) => keeping.read(digest), desk: () => pipeline, missing: (own) => own(), printMetrics: (own) => own.print() },
+    surroundings: {
+      policy: () => ({ ...pipeline.status(), ...(core.shadow === undefined ? {} : { shadow: { ...core.shadow.report(), error: shadowing?.error() ?? null } }) }),
+      look: () => source.look?.(),
+      bundle: (digest) => keeping.read(digest),
+      desk: () => pipeline,
+      missing: (own) => own(),
+      printMetrics: (own) => own.print(),
+    },
   })
   const { engine, metrics, logger } = core
   const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => engine.setStale(age === 'stale') }).catch(async (error: unknown) => {

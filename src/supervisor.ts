@@ -47,7 +47,17 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     order: { count, directory, settings, secrets: secrets.reveal() },
     // The number is for whoever looks at the list of processes.
     fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
-    answers: { policy: async () => ({ ...pipeline.status(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }), look: () => source.look?.(), bundle: (digest) => policyKeeping.read(digest), rollback: ({ digest, ...wish }) => pipeline.rollback(digest, wish), release: (wish) => pipeline.release(wish), kept: () => pipeline.kept(), acts: (limit) => pipeline.acts(limit), missing: () => pool.missing(), metrics: () => metrics.print() },
+    answers: {
+      policy: async () => ({ ...pipeline.status(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }),
+      look: () => source.look?.(),
+      bundle: (digest) => policyKeeping.read(digest),
+      rollback: ({ digest, ...wish }) => pipeline.rollback(digest, wish),
+      release: (wish) => pipeline.release(wish),
+      kept: () => pipeline.kept(),
+      acts: (limit) => pipeline.acts(limit),
+      missing: () => pool.missing(),
+      metrics: () => metrics.print(),
+    },
     logger,
     onRestart: () => workers.restarted(),
     onGone: keep,
