@@ -4,6 +4,7 @@ import { createJudge, type Judge } from '../../src/bundle/compare/judge.ts'
 import { replayDecisions, type Recorded, type ReplayReport } from '../../src/bundle/compare/replay.ts'
 import { createOpa, type Opa } from '../../src/bundle/opa.ts'
 import { readBuildOptions, shippedDetectors } from '../../src/bundle/options.ts'
+import { addRules } from '../../src/bundle/rules/with-rules.ts'
 import { readDirectory } from '../../src/bundle/source/read-directory.ts'
 import { readRecorded } from '../../src/cli/policy/recorded.ts'
 import { startCrmServer, type CrmServer } from '../../src/demo/crm-server.ts'
@@ -15,6 +16,8 @@ import { events, mcpAnswers, startStubServer, type StubServer } from '../support
 // The demo's policies on mixed traffic: what was recorded is judged again, and every decision whose inputs were kept comes out as it did.
 
 const policies = resolve(import.meta.dirname, '../../rego')
+/** Beside them, so that a candidate is what the gateway would have. */
+const rules = join(directoryOf({ 'gateway.rules.yaml': 'risk:\n  - { id: queries, upstreams: crm, tools: query, points: 1 }\n' }), 'gateway.rules.yaml')
 let crm: CrmServer
 let asking: StubServer
 let gateway: TestGateway
@@ -41,7 +44,7 @@ beforeAll(async () => {
       files: { url: asking.url, labels: { asks: 'allowed' } },
     },
     rego: {}, env: { CRM: 'crm-secret-token-of-the-test' },
-    settings: { policy: { source: { kind: 'directory', path: policies } } },
+    settings: { policy: { source: { kind: 'directory', path: policies }, rules } },
   })
   await traffic()
   opa = createOpa()
@@ -58,7 +61,7 @@ afterAll(async () => {
 })
 
 const judgeOf = async (directory: string): Promise<Judge> => {
-  const read = await readDirectory(directory)
+  const read = await addRules(await readDirectory(directory), { file: rules })
   if (!read.ok) throw new Error(JSON.stringify(read.problems))
   const built = await buildBundle(read.sources, { opa, ...(await readBuildOptions()) })
   if (!built.ok) throw new Error(JSON.stringify(built.problems))
@@ -182,7 +185,7 @@ test('every decision comes out again by the bundle that made it, which the gatew
 
 test('a pipeline asks the gateway, with a role that may, and is told the same', async () => {
   const candidate = directoryOf({ 'policies/desk/desk.rego': 'package policies.desk\n\nrisk contains {"code": "team", "points": 1} if input.actor.claims.department == "care"\n' }, policies)
-  const remote = async (who: Who, judged = candidate, ...more: readonly string[]) => runner.run(['replay', '--since', '1d', '--candidate', judged, '--json', ...more], { SALLYPORT_URL: gateway.url, SALLYPORT_TOKEN: await gateway.token(who, 'api') })
+  const remote = async (who: Who, judged = candidate, ...more: readonly string[]) => runner.run(['replay', '--since', '1d', '--candidate', judged, '--rules', rules, '--json', ...more], { SALLYPORT_URL: gateway.url, SALLYPORT_TOKEN: await gateway.token(who, 'api') })
   expect(await remote({ subject: 'ada', groups: [] })).toMatchObject({ code: 1, stderr: expect.stringContaining('auditor') as string })
   const auditor: Who = { subject: 'ada', groups: ['audit'] }
   expect(JSON.parse((await remote(auditor, policies, '--bundle', 'active')).stdout)).toMatchObject({ changed: 0, base: { digest: judge.digest }, judged: (await replay(judge)).judged })

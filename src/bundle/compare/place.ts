@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Problem } from '../problem.ts'
+import { addRules } from '../rules/with-rules.ts'
 import { runGit, type GitPlace } from '../source/git/run.ts'
 import { readTree } from '../source/git/tree.ts'
 import { sourcesOf } from '../source/read-directory.ts'
@@ -13,6 +14,8 @@ import type { Read } from '../source/sources.ts'
 export interface PlaceOptions {
   /** The directory of policies, in which a commit is looked at. */
   readonly directory: string
+  /** A file of YAML rules that the gateway has beside its source. A bundle brings its rules along. */
+  readonly rules?: string | undefined
   /** The file of a bundle that was active; undefined where it is not to be had. */
   readonly kept?: ((digest: string) => Promise<string | undefined>) | undefined
 }
@@ -21,16 +24,16 @@ const refuse = (code: string, message: string, remedy?: string): Read => ({ ok: 
 export const isDigest = (text: string): boolean => /^bnd_[0-9a-f]{32}$/.test(text)
 
 /** What a person names: a directory, the file of a bundle, the digest of a bundle that was active, or a commit (`main`, `v1.2`, `HEAD~3`, `main:policies`). */
-export async function readNamed(text: string, { directory, kept }: PlaceOptions): Promise<Read> {
+export async function readNamed(text: string, { directory, rules, kept }: PlaceOptions): Promise<Read> {
   if (isDigest(text)) {
     if (kept === undefined) return refuse('not_kept', `${text} is looked for where the gateway keeps its bundles, which only its configuration names`, 'give --config')
     const path = await kept(text)
     return path === undefined ? refuse('not_kept', `the bundle ${text} is not to be had from there`) : readPlace({ kind: 'bundle', path })
   }
   const found = await stat(text).catch(() => undefined)
-  if (found?.isDirectory() === true) return readPlace({ kind: 'directory', path: text })
+  if (found?.isDirectory() === true) return addRules(await readPlace({ kind: 'directory', path: text }), { file: rules })
   if (found?.isFile() === true) return readPlace({ kind: 'bundle', path: text })
-  return readCommit(text, directory)
+  return addRules(await readCommit(text, directory), { file: rules })
 }
 
 const run = promisify(execFile)

@@ -1,3 +1,4 @@
+import { Option } from 'commander'
 import { readCases } from '../../bundle/cases/read.ts'
 import { casesOf, compareCases, type CaseDifference } from '../../bundle/compare/cases.ts'
 import { replayDecisions, type ReplayReport } from '../../bundle/compare/replay.ts'
@@ -8,7 +9,7 @@ import { openNamed, type Named } from './judges.ts'
 import { diffMarkdown } from './diff-markdown.ts'
 import { readRecorded } from './recorded.ts'
 import { config, since } from './replay.ts'
-import { detector, dir, json, type AddCommand, type PolicyTools } from './shared.ts'
+import { detector, dir, json, rules, type AddCommand, type PolicyTools } from './shared.ts'
 import { showDiff } from './show-diff.ts'
 import { openTraffic, tellRefused } from './traffic.ts'
 
@@ -16,6 +17,7 @@ interface DiffArguments {
   readonly since?: number
   readonly config?: string
   readonly dir?: string
+  readonly rules?: string
   readonly cases?: string
   readonly detector?: readonly string[]
   readonly json?: boolean
@@ -38,8 +40,8 @@ export const addDiff: AddCommand = (policy, tools) => {
     .argument('<before>', 'a directory, the file of a bundle, a digest or a commit')
     .argument('[after]', 'the same; without it, the directory of policies as it is')
     .option('--cases <directory>', 'decision cases that stand beside the policies')
-    .addOption(since()).addOption(config()).addOption(dir()).addOption(detector()).addOption(json())
-    .option('--markdown', 'print what can be put under a pull request')
+    .addOption(since()).addOption(config()).addOption(dir()).addOption(rules()).addOption(detector())
+    .addOption(json()).addOption(new Option('--markdown', 'print what can be put under a pull request').conflicts('json'))
     .option('--fail-on-change', 'exit with 1 when a decision changes')
     .action((before: string, after: string | undefined, options: DiffArguments) => diff(before, after, options, tools))
 }
@@ -55,7 +57,7 @@ async function diff(before: string, after: string | undefined, options: DiffArgu
     await withOpa(async (opa) => {
       const build = { opa, ...(await readBuildOptions(traffic?.detectors ?? [...shippedDetectors, ...(options.detector ?? [])])) }
       for (const name of [before, after ?? directory]) {
-        const one = await openNamed(name, { directory, kept: traffic?.kept }, build)
+        const one = await openNamed(name, { directory, rules: options.rules ?? traffic?.rules, kept: traffic?.kept }, build)
         if (!one.ok) return refuse(one.problems, options)
         opened.push(one.named)
       }

@@ -1,7 +1,6 @@
 import { explainRules } from '../../bundle/rules/explain.ts'
 import { compiledOf } from '../../bundle/rules/apply-rules.ts'
 import { suggest } from '../../nearest.ts'
-
 import { bundle, dir, json, rules } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
 

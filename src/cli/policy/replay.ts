@@ -10,7 +10,7 @@ import { openNamed, type Named } from './judges.ts'
 import { readInstant } from './period.ts'
 import { createProgress } from './progress.ts'
 import { readRecorded, type Period } from './recorded.ts'
-import { detector, dir, json, type AddCommand, type PolicyTools } from './shared.ts'
+import { detector, dir, json, rules, type AddCommand, type PolicyTools } from './shared.ts'
 import { replayMarkdown } from './replay-markdown.ts'
 import { showReplay } from './show-replay.ts'
 import { openTraffic, tellRefused, type Traffic } from './traffic.ts'
@@ -22,6 +22,7 @@ interface ReplayArguments {
   readonly until?: number
   readonly config?: string
   readonly dir?: string
+  readonly rules?: string
   readonly detector?: readonly string[]
   readonly examples: string
   readonly json?: boolean
@@ -50,7 +51,7 @@ export const addReplay: AddCommand = (policy, tools) => {
     .option('--bundle <policies>', 'what the candidate is compared with in place of the record: `active`, a directory, a file, a digest or a commit; without a candidate, the bundle to use')
     .addOption(since().default(readInstant(Date.now())('7d'), '7d'))
     .addOption(new Option('--until <time>', '… and up to then').argParser(readInstant(Date.now())))
-    .addOption(config()).addOption(dir()).addOption(detector())
+    .addOption(config()).addOption(dir()).addOption(rules()).addOption(detector())
     .option('--examples <count>', 'how many examples at most', '10')
     .addOption(json()).addOption(new Option('--markdown', 'print what can be put under a pull request').conflicts('json'))
     .option('--fail-on-change', 'exit with 1 when a decision changes')
@@ -70,7 +71,7 @@ async function replay(options: ReplayArguments, tools: PolicyTools): Promise<voi
     await withOpa(async (opa) => {
       const build = { opa, ...(await readBuildOptions(traffic.detectors)) }
       const period = { from: options.since, to: options.until ?? Date.now() }
-      const place: PlaceOptions = { directory: options.dir ?? 'rego', kept: traffic.kept }
+      const place: PlaceOptions = { directory: options.dir ?? 'rego', rules: options.rules ?? traffic.rules, kept: traffic.kept }
       const judges = createJudges(place, build)
       try {
         const named = async (name: string | undefined): Promise<Named | undefined> => (name === undefined ? undefined : judges.named(name === 'active' ? await newestBundle(traffic, period) : name))

@@ -17,6 +17,8 @@ export interface Traffic {
   readonly list: ListRecorded
   /** The names of all detectors that the gateway runs. */
   readonly detectors: readonly string[]
+  /** The file of YAML rules beside the gateway's policies, where it is known. */
+  readonly rules?: string | undefined
   /** What is done to texts before they are recorded. */
   readonly clean: Clean
   /** The file of a bundle that was active; undefined where it is not to be had. */
@@ -57,12 +59,13 @@ async function fromStore({ config, detector = [] }: TrafficOptions, { output, en
     return void exit(exitCode.misuse)
   }
   const [{ readers }, { detectorsOf }, { redactText }] = await Promise.all([import('../../store/index.ts'), import('../../core.ts'), import('../../enforce/redact.ts')])
-  const { store, detectors } = loaded.settings
+  const { store, detectors, policy } = loaded.settings
   const finders = detectorsOf(loaded.settings)
   const reader = readers[store.kind](store.path)
   return {
     list: reader.listRecorded,
     detectors: [...shippedDetectors, ...Object.keys(detectors), ...detector],
+    rules: policy.rules,
     clean: (text) => redactText(text, finders),
     kept: async (digest) => `${store.path}.bundles/${digest}.tar.gz`,
     close: async () => reader.close(),

@@ -103,6 +103,14 @@ test('two commits and a bundle are compared alike', async () => {
   expect(JSON.parse((await diff('one:rego', bundle, '--json')).stdout)).toMatchObject({ rules: [{ change: 'added' }, { change: 'changed' }, { change: 'removed' }, { change: 'changed' }], data: [{}, {}] })
 })
 
+test('rules beside the policies are asked on both sides', async () => {
+  const rules = join(root, 'more.yaml')
+  writeFileSync(rules, 'deny:\n  - { id: no-queries, tools: query }\n')
+  const report = JSON.parse((await diff('one', '--rules', rules, '--json')).stdout) as { rules: { rule: string }[]; cases: object }
+  expect(report.rules.map(({ rule }) => rule).filter((rule) => rule.startsWith('rules/'))).toEqual([])
+  expect(report.cases).toMatchObject({ changed: [{ name: 'a grant', before: { rules: ['rules/deny/no-queries'] }, after: { rules: ['desk/deny/drops', 'rules/deny/no-queries'] } }, { name: 'gone' }] })
+})
+
 test('what is none of them is told', async () => {
   expect(await diff('nothing-of-that-name')).toMatchObject({ code: 3, stdout: expect.stringContaining('no directory, no bundle and no commit') as string })
   expect((await diff('--', '--upload-pack=x')).code).toBe(3)
