@@ -3,47 +3,16 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Command, CommanderError } from 'commander'
-import { createOpa } from '../../../src/bundle/opa.ts'
-import { createOutput } from '../../../src/cli/output.ts'
-import { registerPolicy } from '../../../src/cli/policy/index.ts'
 import { printJunit } from '../../../src/cli/policy/junit.ts'
 import type { Json } from '../../../src/model.ts'
+import { directoryOf, example, openPolicyRunner, type Ran } from './run.ts'
 
-const example = fileURLToPath(new URL('../../bundle/source', import.meta.url))
 const scratch = (): Promise<string> => mkdtemp(join(tmpdir(), 'sallyport-test-'))
-const copyOf = async (changes: Readonly<Record<string, string>>): Promise<string> => {
-  const root = await scratch()
-  spawnSync('cp', ['-r', `${example}/.`, root])
-  for (const [path, text] of Object.entries(changes)) await writeFile(join(root, path), text)
-  return root
-}
+const copyOf = async (changes: Readonly<Record<string, string>>): Promise<string> => directoryOf(changes, example)
 
-// One thread for all that is run here: a command of its own starts one each time.
-const opa = createOpa()
-const shared = { ...opa, close: () => Promise.resolve() }
-afterAll(() => opa.close())
-
-interface Ran {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-const policy = async (...args: readonly string[]): Promise<Ran> => {
-  const stdout: string[] = []
-  const stderr: string[] = []
-  let code = 0
-  const output = createOutput({ stdout: { write: (text) => stdout.push(text) }, stderr: { write: (text) => stderr.push(text) } })
-  const program = new Command().exitOverride().configureOutput({ writeOut: (text) => stdout.push(text), writeErr: (text) => stderr.push(text) })
-  registerPolicy(program, { output, env: {}, exit: (wanted) => (code = wanted) }, () => shared)
-  try {
-    await program.parseAsync(['policy', ...args], { from: 'user' })
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    code = error.exitCode === 0 ? 0 : 2
-  }
-  return { code, stdout: stdout.join(''), stderr: stderr.join('') }
-}
+const runner = openPolicyRunner()
+afterAll(() => runner.close())
+const policy = (...args: readonly string[]): Promise<Ran> => runner.run(args)
 const json = ({ stdout }: Ran): Json => JSON.parse(stdout) as Json
 
 const broken = { 'policies/crm/broken.rego': 'package policies.broken\n\nallow if y\n' }
