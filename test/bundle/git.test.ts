@@ -103,8 +103,8 @@ test('names that no file system could hold side by side, or at all, reach none',
   const top = mktree([`040000 tree ${policies}\tpolicies`])
   const commit = execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit-tree', '-m', 'x', top], { cwd: repository.path }).toString().trim()
   execFileSync('git', ['update-ref', 'refs/heads/odd', commit], { cwd: repository.path })
-  const { sources } = good(await sourceOf({ wanted: { ref: 'refs/heads/odd' } }).read())
-  expect(sources.own).toEqual(['policies/evil/A.rego', 'policies/evil/C:evil.rego', 'policies/evil/a.rego', 'policies/evil/back\\slash.rego'])
+  const read = await sourceOf({ wanted: { ref: 'refs/heads/odd' } }).read()
+  expect(read.ok ? [] : read.problems.map(({ code, file }) => `${code} ${file}`)).toEqual(['file_name policies/evil/a.rego', 'file_name policies/evil/back\\slash.rego'])
   expect(readdirSync(copies, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.rego'))).toEqual([])
 })
 
