@@ -97,7 +97,7 @@ const createCalls = (options: CallOptions): Calls => {
     worker ??= started()
     hold(worker, true)
     serial += 1
-    timer = setTimeout(() => fail(`OPA's library took longer than ${options.timeout} ms`), options.timeout)
+    timer = setTimeout(() => fail(`OPA's library took longer than ${options.timeout} ms: a test or a rule of this source hardly ends, or the machine is too busy`), options.timeout)
     worker.send({ id: serial, request: current.request } satisfies Call)
   }
 

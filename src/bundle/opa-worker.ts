@@ -67,6 +67,7 @@ const run = (request: string): string => {
   const instance = new WebAssembly.Instance(compiled, { wasi_snapshot_preview1: { ...wasi.wasiImport, ...streams } })
   memory = instance.exports['memory'] as WebAssembly.Memory
   const code = wasi.start(instance)
+  if (code !== 0 && errors.some((part) => part.includes('out of memory'))) throw new Error("OPA's library needs more memory for this source than it is given")
   if (code !== 0) throw new Error(`OPA's library ended with ${code}: ${Buffer.concat(errors).toString().slice(0, 2000)}`)
   return Buffer.concat(output).toString()
 }

@@ -157,13 +157,15 @@ export interface OpaOptions {
   readonly idle?: number
   /** At most so many calls at once, each in a process of its own; 1 by default. */
   readonly processes?: number
+  /** Bytes that the library may take for one call: a source that wants more must not have the machine end something else. */
+  readonly memory?: number
 }
 
-export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1 }: OpaOptions = {}): Opa => {
+export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1, memory = 1.5 * 1024 ** 3 }: OpaOptions = {}): Opa => {
   const calls = createLanes(processes, {
     timeout,
     idle,
-    start: () => fork(new URL('./opa-worker.ts', import.meta.url), { env: {}, execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    start: () => fork(new URL('./opa-worker.ts', import.meta.url), { env: {}, execArgv: ['--disable-warning=ExperimentalWarning', `--wasm-max-mem-pages=${memory / 65_536}`], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
   })
   const ask = async (command: string, fields: object): Promise<Raw> => JSON.parse(await calls.ask(JSON.stringify({ command, ...fields }))) as Raw
   const request = ({ library, detectors, ...sources }: OpaSources): object => ({

@@ -1,3 +1,4 @@
+import { createOpa } from '../../src/bundle/opa.ts'
 import { readCases } from '../../src/bundle/cases/read.ts'
 import { parseData } from '../../src/bundle/data.ts'
 import { createPlaces } from '../../src/bundle/lint/data-places.ts'
@@ -83,6 +84,33 @@ test('a million mistakes are told by a few', () => {
   expect(problems.length).toBeGreaterThan(0)
   expect(problems.length).toBeLessThan(1_000)
 })
+
+describe('Rego that is nested so deep that no compiler would end with it', () => {
+  const body = (condition: string): string => `package policies.crm\n\n# ((\nallow if {\n\t${condition}\n}\n`
+  test.each([
+    ['lists', body(`input.x == ${'['.repeat(100_000)}${']'.repeat(100_000)}`), 5, 112],
+    ['comprehensions', body(`${'count([x | x := '.repeat(60)}1${']) > 0'.repeat(60)}`), 5, 792],
+    ['brackets after a raw text of two lines', body(`x := \`(\n(\`; ${'('.repeat(101)}`), 6, 104],
+  ])('%s', async (_, text, row, col) => {
+    expect(await problemsOf({ 'policies/crm/crm.rego': text })).toMatchObject([{ file: 'policies/crm/crm.rego', row, col, code: 'too_deep', remedy: expect.any(String) as string }])
+  })
+
+  test('brackets in texts and comments are none', async () => {
+    const many = '([{'.repeat(1_000)
+    expect(await problemsOf({ 'policies/crm/crm.rego': `${body(`input.x in {"${many}\\"${many}", \`${many}\n${many}\`}`)}# ${many}\n` })).toEqual([])
+    expect(await problemsOf({ 'policies/crm/crm.rego': body('a[1]; '.repeat(1_000)) })).toEqual([])
+  })
+})
+
+test('what needs too much memory is ended, and nothing else with it', async () => {
+  const opa = createOpa({ memory: 256 * 1024 ** 2 })
+  try {
+    await expect(opa.eval({ modules: {}, query: 'count(numbers.range(1, 10000000))' })).rejects.toMatchObject({ message: expect.stringContaining('more memory') as string })
+    expect(await opa.eval({ modules: {}, query: '1 + 1' })).toMatchObject({ ok: true })
+  } finally {
+    await opa.close()
+  }
+}, 120_000)
 
 describe('what no bundle can hold does not become active', () => {
   const odd = ['policies/crm/a\\b.rego', 'policies/crm/a\nb.rego', 'policies/crm/CRM.rego', 'C:/a.rego', 'policies/../a.rego', `${'d/'.repeat(40)}a.rego`, 'data.json/a.rego', 'policy.wasm/a.rego', 'schemas/patch.json']

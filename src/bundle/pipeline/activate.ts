@@ -65,6 +65,8 @@ export interface PipelineOptions extends PrepareOptions {
 }
 
 const retryAfter = 30_000
+/** What keeps OPA busy until its time is over may do so again: up to half an hour, it is tried less often each time. */
+const mostDoublings = 6
 
 export const createPipeline = (options: PipelineOptions): Pipeline => {
   const { source, engine, logger, clock, custody, freshness } = options
@@ -73,6 +75,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
   let running: Promise<Run> | undefined
   let queued: Promise<Run> | undefined
   let closed = false
+  let faults = 0
   let turn: Promise<unknown> = Promise.resolve()
   /** Only one thing at a time decides what is active. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -142,6 +145,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     running = inTurn(attempt).then((run) => {
       last = run
       running = undefined
+      faults = wasFault() ? faults + 1 : 0
       tell(run)
       options.onRun?.(run)
       return run
@@ -165,7 +169,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     },
     () => {
       if (isCurrent()) freshness?.found()
-      else if (!closed && running === undefined && wasFault() && clock() - Date.parse(last?.at ?? '') >= retryAfter) void run()
+      else if (!closed && running === undefined && wasFault() && clock() - Date.parse(last?.at ?? '') >= retryAfter * 2 ** Math.min(faults - 1, mostDoublings)) void run()
     },
   )
   const noneKept: Done = { ok: false, code: 'unknown_bundle', message: 'no bundle is kept' }

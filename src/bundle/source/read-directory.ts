@@ -8,6 +8,7 @@ import { applyRules, withoutRulesModules } from '../rules/apply-rules.ts'
 import { isRules } from '../rules/read-rules.ts'
 import { createNames, readName } from '../trust/archive-names.ts'
 import { isBoundless, tooDeep } from '../yaml.ts'
+import { nestingProblem } from './nesting.ts'
 import { buildData, isCase, isTest, packageOf, withLibrary } from './sources.ts'
 import type { Files, Read, Sources } from './sources.ts'
 
@@ -127,7 +128,8 @@ const nameProblems = (files: Files): readonly Problem[] => {
 /** What a set of files is as a source, with the library that belongs to it. */
 export const sourcesOf = async (files: Files, about: { readonly revision: string; readonly commit?: string }): Promise<Read> => {
   const odd = nameProblems(files)
-  if (odd.length > 0) return { ok: false, problems: odd }
+  const deep = [...files].flatMap(([path, text]) => (path.endsWith('.rego') ? (nestingProblem(path, text) ?? []) : []))
+  if (odd.length + deep.length > 0) return { ok: false, problems: [...odd, ...deep] }
   const { modules: own, problems: ofRules } = await withoutRulesModules(rego(files))
   const { modules, library, warnings, problems } = withLibrary(own, await readLibrary())
   const { data, problems: ofData } = readData(files)

@@ -131,15 +131,22 @@ test('what failed here, not in the source, is tried again when the source still 
     },
   })
   closing.push(() => pipeline.close())
+  const next = async (): Promise<void> => {
+    const over = new Promise<void>((resolve) => ended.push(resolve))
+    current()
+    await over
+  }
   await pipeline.run()
-  full = false
   current() // too soon
   now += 30_000
-  const next = new Promise<void>((resolve) => ended.push(resolve))
-  current()
-  await next
+  await next()
+  full = false
+  now += 30_000
+  current() // what fails again is tried less often
+  now += 30_000
+  await next()
   current() // it is well
-  expect(done.map(({ error }) => error !== undefined)).toEqual([true, false])
+  expect(done.map(({ error }) => error !== undefined)).toEqual([true, true, false])
   expect(pipeline.status().active).toBeDefined()
 })
 
