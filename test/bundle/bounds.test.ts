@@ -1,9 +1,14 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createOpa } from '../../src/bundle/opa.ts'
 import { readCases } from '../../src/bundle/cases/read.ts'
 import { parseData } from '../../src/bundle/data.ts'
 import { createPlaces } from '../../src/bundle/lint/data-places.ts'
 import { readRulesDocument } from '../../src/bundle/rules/document.ts'
 import { sourcesOf } from '../../src/bundle/source/read-directory.ts'
+import { readTree } from '../../src/bundle/source/git/tree.ts'
 import { packageOf } from '../../src/bundle/source/sources.ts'
 import { packBundle } from '../../src/bundle/trust/bundle-file.ts'
 import { isBoundless } from '../../src/bundle/yaml.ts'
@@ -100,6 +105,20 @@ describe('Rego that is nested so deep that no compiler would end with it', () =>
     expect(await problemsOf({ 'policies/crm/crm.rego': `${body(`input.x in {"${many}\\"${many}", \`${many}\n${many}\`}`)}# ${many}\n` })).toEqual([])
     expect(await problemsOf({ 'policies/crm/crm.rego': body('a[1]; '.repeat(1_000)) })).toEqual([])
   })
+})
+
+test('a commit with more files than anybody has is refused before they are looked at', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-'))
+  const git = (args: readonly string[], input: string): string => execFileSync('git', args, { cwd: directory, input }).toString().trim()
+  git(['init', '--quiet', '--bare', '.'], '')
+  const list = (count: number, entry: string): string => Array.from({ length: count }, (_, at) => `${entry}\t${at}\n`).join('')
+  const small = git(['mktree'], list(1_000, `100644 blob ${git(['hash-object', '-w', '--stdin'], 'x')}`))
+  const large = git(['mktree'], list(101, `040000 tree ${small}`))
+  const commit = git(['-c', 'user.name=a', '-c', 'user.email=a@example.com', 'commit-tree', '-m', 'x', large], '')
+  const tree = await readTree({ repository: directory, home: directory, transport: 'file' }, commit, undefined)
+  expect(tree).toMatchObject({ kind: 'read', problems: [{ code: 'too_large' }] })
+  expect(await readTree({ repository: directory, home: directory, transport: 'file' }, commit, '7')).toMatchObject({ kind: 'read', problems: [] })
+  rmSync(directory, { recursive: true })
 })
 
 test('what needs too much memory is ended, and nothing else with it', async () => {

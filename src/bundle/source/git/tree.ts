@@ -21,6 +21,12 @@ interface Entry {
   readonly path: string
 }
 
+const countOf = (listing: Buffer): number => {
+  let count = 0
+  for (let at = listing.indexOf(0); at >= 0; at = listing.indexOf(0, at + 1)) count += 1
+  return count
+}
+
 const entriesOf = (listing: Buffer): { readonly entries: readonly Entry[]; readonly odd: boolean } => {
   let odd = false
   const entries = listing.toString('latin1').split('\0').slice(0, -1).flatMap((line): Entry[] => {
@@ -85,11 +91,11 @@ export const readTree = async (place: GitPlace, commit: string, folder: string |
   if (!listed.ok && listed.said.includes('not a tree object')) return { kind: 'read', files: new Map(), problems: [refuse('folder_missing', `${folder} is a file, not a folder`, { remedy: 'see policy.source.path' })] }
   if (!listed.ok) return { kind: 'failed', failure: listed }
 
+  if (countOf(listed.out) > mostEntries) return { kind: 'read', files: new Map(), problems: [refuse('too_large', `the source has more than ${mostEntries} files`, { remedy: narrower })] }
   const { entries: all, odd } = entriesOf(listed.out)
   const entries = all.filter(({ path }) => !isHidden(path))
   const problems = [...entries.flatMap((entry) => oddityOf(entry) ?? []), ...twice(entries)]
   if (odd) problems.push(refuse('unreadable', 'the repository has a file whose name is not UTF-8'))
-  if (all.length > mostEntries) problems.push(refuse('too_large', `the source has more than ${mostEntries} files`, { remedy: narrower }))
   const wanted = entries.filter(({ path, type }) => type === 'blob' && counts(path))
   if (wanted.reduce((sum, { size }) => sum + size, 0) > maximum) problems.push(refuse('too_large', `the source is larger than ${maximum / 1024 / 1024} MiB`))
   if (problems.length > 0) return { kind: 'read', files: new Map(), problems }
