@@ -150,3 +150,10 @@ test('how deep and how much is counted, with nothing shared counted once', () =>
   expect(isBoundless([1, [2]], 3)).toBe(true)
   expect(isBoundless([1, [2]], 4)).toBe(false)
 })
+
+test('a case about somebody who is not among the people is no case about a prototype', async () => {
+  const cases = (who: string): string => `- { name: a, who: ${who}, call: [crm, x, {}], want: { kind: deny } }\n`
+  for (const who of ['constructor', 'toString', '__proto__']) {
+    expect(await readCases({ 'cases/people.yaml': 'sam: { kind: person, groups: [] }\n', 'cases/a.yaml': cases(who) })).toMatchObject({ ok: false, problems: [{ code: 'case_who' }] })
+  }
+})

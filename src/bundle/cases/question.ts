@@ -43,7 +43,7 @@ const approvalOf = (rules: readonly string[]): NonNullable<Question['approval']>
 export function questionOf(one: Case, people: People): Question | undefined {
   // A question is plain JSON; what a person left out of it the policy finds missing.
   if (one.input !== undefined) return { entries: [], findings: [], ...one.input } as unknown as Question
-  const person = one.who === undefined ? undefined : people[one.who]
+  const person = one.who === undefined || !Object.hasOwn(people, one.who) ? undefined : people[one.who]
   if (!person || one.who === undefined) return undefined
   const { upstream = 'crm', ...rest } = asked(one)
   return {
