@@ -54,3 +54,13 @@ test('without a signature there is nothing to hold, and SHA-1 is none', () => {
   expect(openDelivery({}, secret, now)).toBeUndefined()
   expect(openDelivery({ 'x-hub-signature': `sha1=${createHmac('sha1', secret).update(body).digest('hex')}` }, secret, now)).toBeUndefined()
 })
+
+test('a signing token without a key in it lets nobody in', () => {
+  const timestamp = String(now / 1000)
+  for (const secret of ['whsec_', 'whsec_!!']) {
+    const signature = createHmac('sha256', '').update(`a.${timestamp}.{}`).digest('base64')
+    const delivery = openDelivery({ 'webhook-id': 'a', 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }, secret, now)
+    delivery?.update(Buffer.from('{}'))
+    expect(delivery?.holds()).toBe(false)
+  }
+})
