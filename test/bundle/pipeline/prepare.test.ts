@@ -129,16 +129,16 @@ test('while many cases are judged, everything else of the process goes on', asyn
   const { activated: [bundle] } = await runOf({ 'policies/crm/crm.rego': policy })
   const cases = await readCases({ 'cases/people.yaml': people, 'cases/all.yaml': caseOf('{ kind: allow }').repeat(3_000) })
   if (bundle === undefined || !cases.ok) throw new Error('both are sound')
-  let [last, longest, isOver] = [performance.now(), 0, false]
+  let [turns, isOver] = [0, false]
   const turn = (): void => {
-    longest = Math.max(longest, performance.now() - last)
-    last = performance.now()
+    turns += 1
     if (!isOver) setImmediate(turn)
   }
   turn()
-  const { runs, problems } = await judgeCases(bundle, cases.cases, options.detectors)
-  turn()
+  const asked: number[] = []
+  const seen = cases.cases.map(({ question, ...rest }) => ({ ...rest, get question() { return asked.push(turns), question } }))
+  const { runs, problems } = await judgeCases(bundle, seen, options.detectors)
   isOver = true
   expect([problems, runs.length]).toEqual([[], 3_000])
-  expect(longest * 1000).toBeLessThan(runs.reduce((sum, { micros }) => sum + micros, 0) / 2)
+  expect(new Set(asked).size).toBeGreaterThan(2)
 })
