@@ -1,13 +1,14 @@
 import http from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import https from 'node:https'
+import type { ServerTls } from '../source/server/download.ts'
 
 /** Where reports go. Holds a credential: never print it. */
 export interface ReportServer {
   /** Up to `/logs` or `/status` and the partition, whole. */
   readonly url: string
   readonly token?: string
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  readonly tls?: ServerTls
 }
 export type Posted = { readonly ok: true } | { readonly ok: false; readonly status?: number; readonly why: string }
 

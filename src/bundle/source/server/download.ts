@@ -44,7 +44,7 @@ const respond = ({ url, tls }: Server, { etag, wait, signal }: Asked, token: str
       ...(etag === undefined ? {} : { 'if-none-match': etag }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     }
-    const request = (url.toLowerCase().startsWith('https:') ? https : http).get(url, { headers, signal, ...tls, agent: false }, resolve)
+    const request = (url.toLowerCase().startsWith('https:') ? https : http).get(url, { headers, signal, ...tls, minVersion: 'TLSv1.2', agent: false }, resolve)
     request.once('error', reject)
   })
 
