@@ -33,20 +33,21 @@ const reasonOf = (fault: unknown): string => (fault instanceof Error || (typeof 
 const most = 100
 const longest = 2_000
 const cut = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}…` : text)
-const bounded = (all: readonly Problem[], stage: Stage): readonly Problem[] => [
-  ...all.slice(0, most).map((one) => ({ ...one, message: cut(one.message), ...(one.remedy === undefined ? {} : { remedy: cut(one.remedy) }), ...(one.file === undefined ? {} : { file: cut(one.file) }) })),
-  ...(all.length > most ? [{ stage: all.at(-1)?.stage ?? stage, code: 'more', message: `and ${all.length - most} more`, remedy: '`sallyport policy check` and `sallyport policy lint` tell all' }] : []),
-]
+const short = (one: Problem): Problem => ({ ...one, message: cut(one.message), ...(one.remedy === undefined ? {} : { remedy: cut(one.remedy) }), ...(one.file === undefined ? {} : { file: cut(one.file) }) })
+const moreOf = (stage: Stage, count: number): Problem => ({ stage, code: 'more', message: `and ${count} more`, remedy: '`sallyport policy check` and `sallyport policy lint` tell all' })
+const bounded = (all: readonly Problem[]): readonly Problem[] => [...all.slice(0, most).map(short), ...(all.length > most ? [moreOf(all.at(-1)?.stage ?? 'read', all.length - most)] : [])]
 
 export const beginRun = (at: number): Progress => {
   const stages: StageRun[] = []
+  /** Of a run that has ended, too: what could be come back to is told after that. */
   const warnings: Problem[] = []
+  let told = 0
   let current: Stage = 'read'
   const end = (all: readonly Problem[]): Run => {
-    const problems = bounded(all, current)
+    const problems = bounded(all)
     return {
       at: new Date(at).toISOString(),
-      stages, problems, warnings: bounded(warnings, current),
+      stages, problems, warnings,
       ...(problems.length > 0 ? { error: problems.map(problemText).join('\n') } : {}),
     }
   }
@@ -66,7 +67,13 @@ export const beginRun = (at: number): Progress => {
     },
     at: (name) => void (current = name),
     add: (more) => void stages.push(...more),
-    warn: (more) => void warnings.push(...more),
+    warn: (more) => {
+      for (const one of more) {
+        told += 1
+        if (told <= most) warnings.push(short(one))
+        else warnings[most] = moreOf(one.stage, told - most)
+      }
+    },
     end,
     fail: (fault) => end([{ stage: current, code: 'fault', message: reasonOf(fault) }]),
   }
