@@ -46,19 +46,27 @@ test('what did not begin leaves its connection to others', async () => {
 })
 
 test('a line that waits behind a full pipe is written only if it still may, and those behind it are', async () => {
-  const program = 'setInterval(() => undefined, 1000); process.stderr.write("ready\\n"); process.once("SIGUSR2", () => { let all = ""; process.stdin.on("end", () => process.exit()).on("data", (chunk) => { all += chunk; if (all.endsWith("last\\n")) process.stdout.write(JSON.stringify(all.split("\\n").map((line) => line.slice(0, 5))) + "\\n") }) })'
+  const program = `
+    process.once('SIGUSR2', () => {
+      let all = ''
+      process.stdin.on('end', () => process.exit()).on('data', (chunk) => {
+        all += chunk
+        if (all.endsWith('last\\n')) console.log(JSON.stringify(all.split('\\n').map((line) => line.slice(0, 5))))
+      })
+    })
+    setInterval(() => undefined, 1000)
+    console.log(process.pid)` // the handler is there when the number is read
+  const started = Promise.withResolvers<number>()
   const printed = Promise.withResolvers<string>()
-  const ready = Promise.withResolvers<void>()
-  const child = startChild({ command: process.execPath, args: ['-e', `process.stdout.write(process.pid + "\\n");${program}`], env: {}, maxLine: 1024 * 1024 }, {
+  const child = startChild({ command: process.execPath, args: ['-e', program], env: {}, maxLine: 1024 * 1024 }, {
     line: (line) => {
       const text = Buffer.from(line).toString()
       if (text.startsWith('[')) printed.resolve(text)
-      else pid = Number(text)
+      else started.resolve(Number(text))
     },
-    complaint: () => ready.resolve(), gone: () => undefined, drained: () => undefined,
+    complaint: () => undefined, gone: () => undefined, drained: () => undefined,
   })
-  let pid = 0
-  await ready.promise
+  const pid = await started.promise
   let current = true
   const full = child.write(`full ${'x'.repeat(2 * 1024 * 1024)}`, () => current)
   expect(await full.begun).toBe(true)
