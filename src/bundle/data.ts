@@ -26,6 +26,7 @@ export const parseData = (path: string, text: string): unknown => {
 
 const names = new Set(['data.json', 'data.yaml', 'data.yml'])
 export const isData = (path: string): boolean => names.has(path.slice(path.lastIndexOf('/') + 1))
+export const isYamlData = (path: string): boolean => isData(path) && !path.endsWith('.json')
 
 const merge = (into: Record<string, unknown>, from: Record<string, unknown>, at: string): string | undefined => {
   for (const [name, value] of Object.entries(from)) {

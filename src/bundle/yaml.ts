@@ -3,6 +3,7 @@ import type { Document } from 'yaml'
 
 /** A gateway reads policies by the loop that judges calls: what takes longer to read than this much is better written as JSON. */
 const largest = 1024 * 1024
+const largestInAll = 4 * 1024 * 1024
 const mostAliases = 100
 const mostFaults = 20
 const mostNodes = 1_000_000
@@ -20,6 +21,16 @@ export interface Yaml {
   /** Undefined where it could not even be looked at. */
   readonly document: Document.Parsed | undefined
   at(offset: number): { readonly row: number; readonly col: number }
+}
+
+/** Files that are read as YAML, taken together: the one by which they are more than a gateway reads, and why. */
+export const tooMuchYaml = (files: Iterable<readonly [string, string]>): (Pick<YamlFault, 'message' | 'remedy'> & { readonly file: string }) | undefined => {
+  let sum = 0
+  for (const [file, text] of files) {
+    sum += text.length
+    if (sum > largestInAll) return { file, message: `the YAML files are larger than ${largestInAll / 1024} KiB together`, remedy: 'write large data as JSON' }
+  }
+  return undefined
 }
 
 /** Whether walking through a value is a risk, because it is nested so deep, or because aliases made it so large. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOpa } from '../../src/bundle/opa.ts'
@@ -7,6 +7,7 @@ import { readCases } from '../../src/bundle/cases/read.ts'
 import { parseData } from '../../src/bundle/data.ts'
 import { createPlaces } from '../../src/bundle/lint/data-places.ts'
 import { readRulesDocument } from '../../src/bundle/rules/document.ts'
+import { addRules } from '../../src/bundle/rules/with-rules.ts'
 import { sourcesOf } from '../../src/bundle/source/read-directory.ts'
 import { readTree } from '../../src/bundle/source/git/tree.ts'
 import { packageOf } from '../../src/bundle/source/sources.ts'
@@ -72,6 +73,39 @@ describe('YAML that is a bomb is refused, with its file', () => {
 
   test('some aliases are fine', () => {
     expect(parseData('data.yaml', 'a: &a { x: 1 }\nb: [*a, *a]\n')).toEqual({ a: { x: 1 }, b: [{ x: 1 }, { x: 1 }] })
+  })
+})
+
+describe('many YAML files are bounded together', () => {
+  const large = `# ${'x'.repeat(1_000_000)}\n`
+  const many = (name: (at: number) => string, text: string): Record<string, string> => Object.fromEntries(Array.from({ length: 5 }, (_, at) => [name(at), `${large}${text}`]))
+  const problem = (stage: string, file: RegExp) => [{ stage, code: 'too_large', file: expect.stringMatching(file) as string, message: expect.stringContaining('4096 KiB') as string, remedy: expect.any(String) as string }]
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['data', many((at) => `d${at}/data.yaml`, 'a: 1\n'), /^d4\/data/],
+    ['rules', many((at) => `r${at}.rules.yaml`, '{}\n'), /^r4\.rules/],
+    ['cases', many((at) => `cases/c${at}.yaml`, '[]\n'), /^cases\/c4/],
+    ['some of each', { ...many((at) => `cases/c${at}.json`, '[]\n'), 'rules.yaml': '{}\n' }, /^cases\/c4/],
+  ])('%s of a source', async (_, files, file) => {
+    expect(await problemsOf(files)).toMatchObject(problem('read', file))
+  })
+
+  test('cases of a directory beside the source, and rules beside its rules', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'sallyport-'))
+    const files = many((at) => `c${at}.yaml`, '[]\n')
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+    writeFileSync(join(directory, 'more.rules.yaml'), large)
+    const beside = await readCases({}, directory)
+    expect(beside.ok ? [] : beside.problems).toMatchObject(problem('cases', /c4\.yaml$/))
+    const read = await sourcesOf(new Map(Object.entries({ 'policies/crm/crm.rego': policy, ...many((at) => `r${at}.rules.yaml`, 'deny: []\n') }).slice(0, 5)), { revision: 'r' })
+    expect(read.ok).toBe(true)
+    const whole = await addRules(read, { file: join(directory, 'more.rules.yaml') })
+    expect(whole.ok ? [] : whole.problems).toMatchObject(problem('rules', /more\.rules\.yaml$/))
+    rmSync(directory, { recursive: true })
+  })
+
+  test('data as JSON is not among them', async () => {
+    expect(await problemsOf(Object.fromEntries(Array.from({ length: 5 }, (_, at) => [`d${at}/data.json`, JSON.stringify({ a: 'x'.repeat(1_000_000) })])))).toEqual([])
   })
 })
 

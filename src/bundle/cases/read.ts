@@ -6,7 +6,7 @@ import type { Question } from '../../model.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { isCase } from '../source/sources.ts'
-import { readYaml } from '../yaml.ts'
+import { readYaml, tooMuchYaml } from '../yaml.ts'
 import { questionOf } from './question.ts'
 import { casesShape, peopleShape } from './shape.ts'
 import type { People, Wanted } from './shape.ts'
@@ -63,10 +63,13 @@ const refused = (error: ZodError, file: string, { rowAt }: Parsed): readonly Pro
 /** All decision cases: those that a source brings, and those of a directory. What cannot be read is a problem, never a case less. */
 export const readCases = async (own: Modules, directory?: string): Promise<ReadCases> => {
   const beside = directory === undefined ? { files: {}, problems: [] } : await filesAt(directory)
+  const texts = Object.entries({ ...own, ...beside.files })
+  const much = tooMuchYaml(texts)
+  if (much !== undefined) return { ok: false, problems: [{ stage: 'cases', code: 'too_large', ...much }] }
   const problems = [...beside.problems]
   const people = new Map<string, People>()
   const read: { file: string; parsed: Parsed }[] = []
-  for (const [file, text] of Object.entries({ ...own, ...beside.files })) {
+  for (const [file, text] of texts) {
     const parsing = parse(file, text)
     if (!parsing.ok) {
       problems.push(...parsing.problems)

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../model.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { packageOf, type Sources } from '../source/sources.ts'
+import { tooMuchYaml } from '../yaml.ts'
 import { checkDetectors } from './check.ts'
 import type { CompiledRules } from './compiled.ts'
 import { dataOf } from './indexed.ts'
@@ -44,6 +45,8 @@ const bare = (sources: Sources): Sources => {
 export const applyRules = async (given: Sources, more: Modules): Promise<Applied> => {
   const sources = bare(given)
   const texts = { ...given.rules, ...more }
+  const much = tooMuchYaml(Object.entries(texts))
+  if (much !== undefined) return { ok: false, problems: [{ stage: 'rules', code: 'too_large', ...much }] }
   const { compiled, thresholds, problems } = readRules(Object.entries(texts))
   if (problems.length > 0) return { ok: false, problems }
   const refuse = (code: string, message: string, remedy: string): Applied => ({ ok: false, problems: [{ stage: 'rules', code, message, remedy }] })

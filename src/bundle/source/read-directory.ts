@@ -1,13 +1,13 @@
 import { readFile, readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isData, readData } from '../data.ts'
+import { isData, isYamlData, readData } from '../data.ts'
 import type { Modules } from '../opa.ts'
 import type { Problem } from '../problem.ts'
 import { applyRules, withoutRulesModules } from '../rules/apply-rules.ts'
 import { isRules } from '../rules/read-rules.ts'
 import { createNames, readName } from '../trust/archive-names.ts'
-import { isBoundless, tooDeep } from '../yaml.ts'
+import { isBoundless, tooDeep, tooMuchYaml } from '../yaml.ts'
 import { nestingProblem } from './nesting.ts'
 import { buildData, isCase, isTest, packageOf, withLibrary } from './sources.ts'
 import type { Files, Read, Sources } from './sources.ts'
@@ -129,7 +129,8 @@ const nameProblems = (files: Files): readonly Problem[] => {
 export const sourcesOf = async (files: Files, about: { readonly revision: string; readonly commit?: string }): Promise<Read> => {
   const odd = nameProblems(files)
   const deep = [...files].flatMap(([path, text]) => (path.endsWith('.rego') ? (nestingProblem(path, text) ?? []) : []))
-  if (odd.length + deep.length > 0) return { ok: false, problems: [...odd, ...deep] }
+  const much = tooMuchYaml([...files].filter(([path]) => isYamlData(path) || isCase(path) || isRules(path)))
+  if (odd.length + deep.length > 0 || much !== undefined) return { ok: false, problems: [...odd, ...deep, ...(much === undefined ? [] : [{ stage: 'read', code: 'too_large', ...much } as const])] }
   const { modules: own, problems: ofRules } = await withoutRulesModules(rego(files))
   const { modules, library, warnings, problems } = withLibrary(own, await readLibrary())
   const { data, problems: ofData } = readData(files)
