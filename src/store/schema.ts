@@ -12,6 +12,8 @@ export interface Tables {
   event_at: EventPlaceTable
   event_whole: EventTable
   approval: ApprovalTable
+  kept: KeptTable
+  kept_group: KeptGroupTable
 }
 
 export interface SessionTable {
@@ -97,4 +99,20 @@ export interface ApprovalTable {
   sealed_params: Uint8Array | null
   /** How many later legs of the executed call were let through. */
   legs: Generated<number>
+}
+
+/** Values that only the holder of `store.key_from` can read; keys and groups are digests under it. */
+export interface KeptTable {
+  kind: string
+  key: Uint8Array
+  sealed: Uint8Array
+  version: number
+  expires_at: number | null
+  taken_at: number | null
+}
+
+export interface KeptGroupTable {
+  kind: string
+  member_of: Uint8Array
+  key: Uint8Array
 }

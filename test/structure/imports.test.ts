@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 // Who may know whom. A room is a folder of src/; files directly in src/ are their own rooms.
 const src = fileURLToPath(new URL('../../src', import.meta.url))
-const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json', 'printed', 'forward-clock', 'places', 'nearest']
+const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json', 'printed', 'forward-clock', 'places', 'nearest', 'sealing', 'kept', 'account']
 const all = '*'
 
 /** What each room may import beside the leaves; `type:` allows types only. */
@@ -13,16 +13,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   approval: ['type:record'],
   store: ['type:record', 'type:approval', 'type:bundle'],
   upstream: [],
+  outbound: [], oauth: [], login: ['type:outbound'], credentials: ['type:outbound'],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
   config: ['identity', 'store', 'bundle', 'upstream', 'admin', 'approval', 'detect', 'workers'],
   admin: ['record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
-  rooms: [all], upstreams: [all], 'policy-source': [all], 'policy-keeping': [all], core: [all], reports: [all], 'report-thread': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
+  rooms: [all], upstreams: [all], 'policy-source': [all], 'policy-keeping': [all], core: [all], people: [all], reports: [all], 'report-thread': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
   app: [], listening: [], main: ['type:gateway'], metrics: ['distribution', 'type:proxy'], distribution: [], logging: [],
-  model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [],
+  model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [],
 }
 
 interface Import {

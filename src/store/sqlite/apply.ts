@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { decisionTerm } from '../terms.ts'
 import type { Decision } from '../../model.ts'
 import { createApprovalWrites } from './apply-approvals.ts'
+import { createKeptWrites, isKeptOp } from './apply-kept.ts'
 import { createUnfolded, foldLeftOver, opensExchange } from './fold.ts'
 import type { EventOp, Op, SharedText } from './ops.ts'
 
@@ -39,6 +40,7 @@ const mostUnfolded = 1_000
 export function createApplier(db: DatabaseSync, run: string, writer: number | undefined): Applier {
   const sql = prepareAll(db)
   const approvals = createApprovalWrites(db)
+  const kept = createKeptWrites(db)
   const sessions = new Map<string, OpenSession>()
   const changed = new Set<OpenSession>()
   const named = new Set<string>()
@@ -122,7 +124,7 @@ export function createApplier(db: DatabaseSync, run: string, writer: number | un
         return closeInterrupted(db, op[1], writer)
       }
       default: {
-        const result = approvals.apply(op)
+        const result = isKeptOp(op) ? kept.apply(op) : approvals.apply(op)
         wrote ||= result !== false && !(Array.isArray(result) && result.length === 0)
         return result
       }

@@ -13,6 +13,12 @@ export type Op =
   | readonly ['give_back_approval', id: string, sealed_params: Uint8Array, at: number]
   | readonly ['take_leg', id: string, leg: number]
   | readonly ['expire_approvals', now: number]
+  | readonly ['put_kept' | 'add_kept', kind: string, key: Uint8Array, sealed: Uint8Array, expires_at: number | null, now: number, ...groups: readonly Uint8Array[]]
+  | readonly ['swap_kept', kind: string, key: Uint8Array, sealed: Uint8Array, expires_at: number | null, version: number]
+  | readonly ['take_kept', kind: string, key: Uint8Array, now: number]
+  | readonly ['drop_kept', kind: string, key: Uint8Array]
+  | readonly ['drop_kept_group', kind: string, group: Uint8Array]
+  | readonly ['expire_kept', now: number]
 
 export type EventOp = readonly [
   kind: 'event',

@@ -9,6 +9,7 @@ import { fleetingFileSystem, holdAlone, holdTogether, makePrivateFile, openForRe
 import { createReader } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
+import { createKeptStore } from './kept-store.ts'
 import { createRecordStore } from './record-store.ts'
 import { createWriteQueue } from './write-queue.ts'
 import type { WriterObserver, WriteQueueOptions } from './write-queue.ts'
@@ -122,6 +123,7 @@ async function start(path: string, run: string, reading: DatabaseSync, { logger,
   return {
     records: createRecordStore(queue, reader),
     approvals: createApprovalStore(queue, reader),
+    kept: createKeptStore(queue, reader),
     state: queue.state,
     close: () => (closing ??= closeAll()),
   }

@@ -5,6 +5,7 @@ import { writers } from './003-writers.ts'
 import { basis } from './004-basis.ts'
 import { policyActs } from './005-policy-acts.ts'
 import { folding } from './006-folding.ts'
+import { kept } from './007-kept.ts'
 
 /** In order; a migration that was released never changes. */
-export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs, folding]
+export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs, folding, kept]

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { digestText, readParams } from '../../src/approval/digest.ts'
-import { createSealing } from '../../src/approval/sealing.ts'
+import { digestText, readParams } from '../src/approval/digest.ts'
+import { createSealing } from '../src/sealing.ts'
 
 const key = randomBytes(32)
 const about = ['apr_1', 'https://id.example', 'alice', 'crm', 'tools/call']

@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http'
+import type { Person } from './model.ts'
+
+export type AccountId = `acc_${string}`
+
+/** Somebody who signed in through a provider, as the provider last spoke of them. */
+export interface Account {
+  readonly id: AccountId
+  readonly actor: Person
+  /** Milliseconds since the epoch: when the provider last said so. */
+  readonly checked_at: number
+}
+
+export interface Accounts {
+  /** Undefined for whoever was ended, or was not heard of for too long: nothing of theirs is good any more. */
+  get(id: AccountId): Promise<Account | undefined>
+  /** Ends all that stands on the account: browser sessions, tokens, running sessions. `why` is for the log and the record. */
+  end(id: AccountId, why: string): Promise<void>
+  /** Told of every account that ended or whose groups changed, within the stated bound, in every process. Returns how to stop being told. */
+  watch(changed: (id: AccountId) => void): () => void
+}
+
+/** A browser's session. */
+export interface SignedIn {
+  readonly account: Account
+  /** Milliseconds since the epoch: when the person last proved to the provider who they are. */
+  readonly at: number
+  readonly acr?: string
+  readonly amr?: readonly string[]
+  /** What each form of this session carries; it is good in no other. */
+  readonly csrf: string
+}
+
+export interface Browsers {
+  /** Whose cookie it is. */
+  current(request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): Promise<SignedIn | undefined>
+  /** The local path where a person signs in and from which they come back to `returnTo`, a local path too. */
+  loginPath(returnTo: string, want?: { readonly provider?: string; readonly acr?: string; /** Seconds since they last proved who they are. */ readonly maxAge?: number }): string
+}
