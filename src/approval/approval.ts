@@ -9,7 +9,7 @@ import { createForwardClock } from '../forward-clock.ts'
 import { lifetimeOf } from './lifetime.ts'
 import { isSameCaller } from './person.ts'
 import { areSameRequirements, isSameRequirement } from './quorum.ts'
-import { createSealing } from './sealing.ts'
+import { createSealing } from '../sealing.ts'
 import { createTickets, type Tickets } from './tickets.ts'
 import { createWaiting } from './waiting.ts'
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { ApprovalId, Clock, Principal } from '../model.ts'
-import { createSealing } from './sealing.ts'
+import { createSealing } from '../sealing.ts'
 
 /** What a client is given to bring back. Nobody else can read it, change it or make one. */
 export type Ticket =
