@@ -1,4 +1,4 @@
-// The whole test command: types, the committed OPA module, every suite, OPA's own cases, the shipped policies, conformance.
+// The whole test command: what it needs from outside, types, the committed OPA module, every suite, OPA's own cases, the shipped policies, conformance.
 //   node scripts/test.ts            everything
 //   node scripts/test.ts STEP …     only the steps named
 import { spawn } from 'node:child_process'
@@ -16,6 +16,7 @@ interface Step {
   readonly args: readonly string[]
 }
 const steps: readonly Step[] = [
+  { name: 'needs', args: ['scripts/needs.ts'] },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '-p', '.'] },
   { name: 'opa', args: ['scripts/build-opa.ts', '--check'] },
   { name: 'suites', args: ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`] },

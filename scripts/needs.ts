@@ -1,0 +1,70 @@
+// What the tests need beside npm's packages: a browser, Java and Keycloak. Finds each, or brings it; says what to do where it cannot.
+//   node scripts/needs.ts
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
+const keycloak = {
+  version: '26.4.7',
+  url: 'https://repo1.maven.org/maven2/org/keycloak/keycloak-quarkus-dist/26.4.7/keycloak-quarkus-dist-26.4.7.tar.gz',
+  sha256: 'aca60ab72ae4d67adc6b8fe7fca5e08d16a6bb5e4a4f2ebb54050e3f5503fd2b',
+}
+/** Outside the checkout, so that every clone finds it. */
+const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sallyport-tests')
+
+const onPath = (names: readonly string[]): string | undefined =>
+  names.flatMap((name) => (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, name))).find(existsSync)
+
+/** The browser, or undefined where there is none. */
+export const chromiumPath = (): string | undefined =>
+  onPath(['chromium', 'chromium-browser', 'google-chrome']) ?? ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'].find(existsSync)
+
+/** The folder with `bin/kc.sh`. A server writes into its folder: copy what is written, or start it with a database in memory. */
+export const keycloakHome = (): string => join(cache, `keycloak-${keycloak.version}`)
+
+function installPackage(name: string, what: string): void {
+  const isDebian = onPath(['apt-get']) !== undefined && process.getuid?.() === 0
+  if (!isDebian) throw new Error(`${what} is needed by the tests and was not found: install it (on Debian: apt-get install ${name})`)
+  say(`installing ${name}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  for (const args of [['update', '-qq'], ['install', '-qq', '-y', '--no-install-recommends', name]]) {
+    const { status, stderr } = spawnSync('apt-get', args, { env, encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] })
+    if (status !== 0) throw new Error(`apt-get ${args.join(' ')} failed: ${stderr.trim().split('\n').at(-1) ?? ''}`)
+  }
+}
+
+async function bringKeycloak(): Promise<void> {
+  const home = keycloakHome()
+  if (existsSync(join(home, 'bin', 'kc.sh'))) return
+  mkdirSync(cache, { recursive: true })
+  const place = mkdtempSync(join(cache, 'new-'))
+  try {
+    const file = join(place, 'keycloak.tar.gz')
+    say(`fetching Keycloak ${keycloak.version} (160 MB)`)
+    const response = await fetch(keycloak.url)
+    if (!response.ok || response.body === null) throw new Error(`${keycloak.url} answered ${response.status}`)
+    await pipeline(Readable.fromWeb(response.body), createWriteStream(file))
+    const digest = createHash('sha256')
+    await pipeline(createReadStream(file), digest)
+    if (digest.digest('hex') !== keycloak.sha256) throw new Error(`what ${keycloak.url} sent is not the Keycloak that the tests know`)
+    const { status, stderr } = spawnSync('tar', ['-xzf', file, '-C', place], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`Keycloak could not be unpacked: ${stderr.trim()}`)
+    if (!existsSync(home)) renameSync(join(place, `keycloak-${keycloak.version}`), home)
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+if (import.meta.main) {
+  if (chromiumPath() === undefined) installPackage('chromium', 'Chromium')
+  if (onPath(['java']) === undefined) installPackage('openjdk-17-jre-headless', 'Java 17 or newer')
+  await bringKeycloak()
+  say(`browser: ${chromiumPath()}`)
+  say(`Keycloak: ${keycloakHome()}`)
+}
