@@ -21,6 +21,7 @@ import { closeServer } from './listening.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Sighting } from './model.ts'
+import { opening } from './opening.ts'
 import { createPolicyEngine, type PolicyEngine } from './policy/engine.ts'
 import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
@@ -97,7 +98,9 @@ const sweepEvery = 60_000
 const drainFor = 30_000
 
 /** Settings become parts, in the order in which they stand on one another. */
-export async function createCore({ settings, secrets, clock = Date.now, ids = ownIds, surroundings, ...options }: CoreOptions): Promise<Core> {
+export const createCore = (options: CoreOptions): Promise<Core> => opening((opened) => openCore(options, opened))
+
+async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, surroundings, ...options }: CoreOptions, opened: AsyncDisposableStack): Promise<Core> {
   const { member } = surroundings
   const detectors = detectorsOf(settings)
   const clean = (text: string) => redactText(text, detectors)
@@ -106,8 +109,11 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   const metrics = createMetrics()
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
+  opened.defer(() => store.close())
   const engine = createPolicyEngine({ detectors: detectors.names, logger })
+  opened.defer(() => engine.close())
   const shadow = settings.policy.shadow === undefined ? undefined : createShadow({ detectors: detectors.names, clean, clock, count: metrics.watchShadow() })
+  opened.defer(() => shadow?.close())
   const basis = createBasisMaker({
     // Between two bundles nobody can tell what the one before read.
     reads(bundle) {
@@ -119,8 +125,12 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
   })
   const recorder = createRecorder<Sighting>({ store: store.records, basis, redact: (message, found, masks) => redact(message, found, masks, scanBody, quickWith(detectors)), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock, logger })
   const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
+  opened.defer(() => approvals.close())
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
   const upstreams = createUpstreams({ ...settings, limits }, secrets, clean, logger)
+  opened.defer(async () => {
+    for (const upstream of upstreams.values()) await upstream.close()
+  })
   const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger })
 
   const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
@@ -204,6 +214,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
     rejections.sweep()
     void sessions.sweep()
   }, sweepEvery).unref()
+  opened.defer(() => clearInterval(sweeper))
 
   return {
     app, engine, shadow, metrics, logger, missing,
@@ -226,14 +237,7 @@ export async function createCore({ settings, secrets, clock = Date.now, ids = ow
       for (const server of servers) server.closeAllConnections()
       await ended
     },
-    async close() {
-      clearInterval(sweeper)
-      for (const upstream of upstreams.values()) await upstream.close()
-      approvals.close()
-      await shadow?.close()
-      await engine.close()
-      await store.close()
-    },
+    close: () => opened.disposeAsync(),
   }
 }
 

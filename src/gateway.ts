@@ -7,6 +7,7 @@ import { createCore, type CoreOptions } from './core.ts'
 import { createMetricsServer, createServer, listenOn, urlOf } from './listening.ts'
 import type { Metrics } from './metrics.ts'
 import type { Clock } from './model.ts'
+import { opening } from './opening.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
 import { createReports } from './reports.ts'
@@ -22,7 +23,9 @@ export interface Gateway {
 }
 
 /** A gateway in this process. */
-export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+export const createGateway = (options: GatewayOptions): Promise<Gateway> => opening((opened) => openParts(options, opened))
+
+async function openParts(options: GatewayOptions, opened: AsyncDisposableStack): Promise<Gateway> {
   const { settings, secrets, clock = Date.now } = options
   const core = await createCore({
     ...options,
@@ -35,15 +38,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       printMetrics: (own) => own.print(),
     },
   })
+  opened.defer(() => core.close())
   const { engine, metrics, logger } = core
-  const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => engine.setStale(age === 'stale') }).catch(async (error: unknown) => {
-    await core.close()
-    throw error
-  })
+  const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => engine.setStale(age === 'stale') })
+  opened.defer(() => keeping.freshness.close())
   const opa = createOpa({ processes: 2 })
+  opened.defer(() => opa.close())
   const source = createPolicySource(settings, secrets, undefined, clock)
   const prepare = await readPrepareOptions(settings)
   const reports = createReports({ settings, secrets, metrics, logger })
+  opened.defer(() => reports.close())
   const pipeline = createPipeline({
     ...prepare, opa, engine, logger, clock,
     source, custody: keeping.custody, freshness: keeping.freshness,
@@ -53,6 +57,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       reports.policyChanged(pipeline.status())
     },
   })
+  // What is being fetched is given up.
+  opened.defer(async () => void (await Promise.all([pipeline.close(), source.close?.()])))
   metrics.watchBundle(() => ageOf(pipeline, clock))
   metrics.watchSource(() => pipeline.status())
   const server = createServer(core.app)
@@ -67,14 +73,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   let closed: Promise<void> | undefined
-  const closeAll = async () => {
-    await core.drain([server, ...(metricsServer === undefined ? [] : [metricsServer])])
-    await Promise.all([pipeline.close(), source.close?.(), shadowing?.close(), reports.close()])
-    keeping.freshness.close()
-    await opa.close()
-    await core.close()
-  }
-  const close = () => (closed ??= closeAll())
+  const close = () => (closed ??= opened.disposeAsync())
+  opened.defer(() => shadowing?.close())
+  opened.defer(() => core.drain([server, ...(metricsServer === undefined ? [] : [metricsServer])]))
 
   return {
     metrics, pipeline, close,

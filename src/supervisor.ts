@@ -14,6 +14,7 @@ import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
 import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics.ts'
+import { opening } from './opening.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
 import { createReports } from './reports.ts'
@@ -22,13 +23,17 @@ import { createFront } from './workers/front.ts'
 import { createPool } from './workers/pool.ts'
 
 /** A gateway of several processes: this one listens, builds policies and keeps the others running; they serve. */
-export async function createSupervisor({ settings, secrets, clock = Date.now, ...options }: Omit<GatewayOptions, 'ids'>, count: number): Promise<Gateway> {
+export const createSupervisor = (options: Omit<GatewayOptions, 'ids'>, count: number): Promise<Gateway> => opening((opened) => openParts(options, count, opened))
+
+async function openParts({ settings, secrets, clock = Date.now, ...options }: Omit<GatewayOptions, 'ids'>, count: number, opened: AsyncDisposableStack): Promise<Gateway> {
   const detectors = detectorsOf(settings)
   const logger = options.logger ?? createLogger({ level: settings.logging.level }, (text) => redactText(text, detectors))
   const own = createMetrics()
   const store = preparations[settings.store.kind]({ path: settings.store.path, logger, at: clock() })
+  opened.defer(() => store.release())
   if (store.interrupted > 0) logger.warn(interrupted, { calls: store.interrupted })
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-')) // 0700
+  opened.defer(() => rm(directory, { recursive: true, force: true }))
   let gone: Snapshot = []
   let keeping: Promise<unknown> = Promise.resolve()
   const keep = (counted: Snapshot) => {
@@ -63,15 +68,14 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
     onGone: keep,
   })
   const workers = own.watchWorkers(pool.ready)
-  const policyKeeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => pool.setStale(age === 'stale') }).catch(async (error: unknown) => {
-    store.release()
-    await rm(directory, { recursive: true, force: true })
-    throw error
-  })
+  const policyKeeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => pool.setStale(age === 'stale') })
+  opened.defer(() => policyKeeping.freshness.close())
   const opa = createOpa({ processes: 2 })
+  opened.defer(() => opa.close())
   const source = createPolicySource(settings, secrets, undefined, clock)
   const prepare = await readPrepareOptions(settings)
   const reports = createReports({ settings, secrets, metrics: own, logger })
+  opened.defer(() => reports.close())
   const pipeline = createPipeline({
     ...prepare, opa, engine: pool, logger, clock,
     source, custody: policyKeeping.custody, freshness: policyKeeping.freshness,
@@ -93,19 +97,15 @@ export async function createSupervisor({ settings, secrets, clock = Date.now, ..
   }
 
   let closed: Promise<void> | undefined
-  const closeAll = async () => {
-    front.close()
-    await Promise.all([pool.close(), pipeline.close(), source.close?.(), shadowing?.close(), reports.close()])
-    policyKeeping.freshness.close()
-    await opa.close()
-    if (metricsServer !== undefined) {
-      metricsServer.closeAllConnections()
-      await closeServer(metricsServer)
-    }
-    store.release()
-    await rm(directory, { recursive: true, force: true })
-  }
-  const close = () => (closed ??= closeAll())
+  const close = () => (closed ??= opened.disposeAsync())
+  opened.defer(async () => {
+    if (metricsServer === undefined) return
+    metricsServer.closeAllConnections()
+    await closeServer(metricsServer)
+  })
+  // What is being fetched is given up.
+  opened.defer(async () => void (await Promise.all([pool.close(), pipeline.close(), source.close?.(), shadowing?.close()])))
+  opened.defer(() => front.close())
 
   return {
     metrics, pipeline, close,
