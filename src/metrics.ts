@@ -28,6 +28,7 @@ export interface Metrics {
   readonly watchSource: (status: () => SourceGauges) => void
   readonly watchShadow: () => (result: string) => void
   readonly watchReports: () => { decisions(result: 'sent' | 'lost', count: number): void; failing(report: string, isFailing: boolean): void }
+  readonly watchOutbound: () => (purpose: string, outcome: string) => void
   readonly watchWorkers: (ready: () => number) => { restarted(): void }
   readonly watchHandOvers: () => { handedOver(): void }
   readonly contentType: string
@@ -141,6 +142,10 @@ export function createMetrics(): Metrics {
       const reported = new Counter({ name: 'sallyport_decision_logs_total', help: 'Decisions that were sent to the server of decision logs, or that it takes at no size', labelNames: ['result'], registers })
       const failing = new Gauge({ name: 'sallyport_reports_failing', help: 'Whether a server of reports takes none at present', labelNames: ['report'], registers })
       return { decisions: (result, count) => reported.inc({ result }, count), failing: (report, isFailing) => failing.set({ report }, isFailing ? 1 : 0) }
+    },
+    watchOutbound() {
+      const fetched = new Counter({ name: 'sallyport_outbound_requests_total', help: 'What the gateway fetched for itself, by purpose and how it ended; refused: the address is none that may be asked', labelNames: ['purpose', 'outcome'], registers })
+      return (purpose, outcome) => fetched.inc({ purpose, outcome })
     },
     watchWorkers(ready) {
       gauge('sallyport_workers_ready', 'Worker processes that serve', ready)
