@@ -1,0 +1,97 @@
+import { SaxesParser } from 'saxes'
+
+/** An element as everybody who reads XML strictly sees it: names with their namespace, comments gone, its own text in one piece. */
+export interface XmlElement {
+  readonly namespace: string
+  readonly name: string
+  /** Attributes without a namespace by their name, all others as `{namespace}name`. Declarations of namespaces are left out. */
+  readonly attributes: ReadonlyMap<string, string>
+  readonly children: readonly XmlElement[]
+  readonly text: string
+}
+export type XmlRead = { readonly ok: true; readonly root: XmlElement } | { readonly ok: false; readonly why: string }
+
+const bounds = { characters: 1024 * 1024, depth: 32, elements: 10_000, attributes: 64 }
+const xmlns = 'http://www.w3.org/2000/xmlns/'
+
+class Unwanted extends Error {}
+interface Open extends XmlElement {
+  readonly attributes: Map<string, string>
+  readonly children: Open[]
+  text: string
+}
+
+/**
+ * Well-formed XML 1.0 with namespaces, without a DOCTYPE, entities of its own, processing instructions and CDATA: nothing that
+ * two readers could take differently. Comments are allowed, since canonical XML leaves them out; a text that one splits is one text.
+ */
+export function readXml(text: string): XmlRead {
+  if (text.length > bounds.characters) return { ok: false, why: `it is longer than ${bounds.characters} characters` }
+  const parser = new SaxesParser({ xmlns: true, position: false })
+  const path: Open[] = []
+  let root: Open | undefined
+  let elements = 0
+  const refuse = (why: string) => (): never => {
+    throw new Unwanted(why)
+  }
+  parser.on('error', refuse('it is not well-formed XML'))
+  parser.on('doctype', refuse('it has a DOCTYPE'))
+  parser.on('processinginstruction', refuse('it has a processing instruction'))
+  parser.on('cdata', refuse('it has a CDATA section'))
+  parser.on('xmldecl', ({ version, encoding }) => {
+    if (version !== '1.0' || (encoding !== undefined && encoding.toLowerCase() !== 'utf-8')) refuse('it is not XML 1.0 in UTF-8')()
+  })
+  parser.on('opentag', (tag) => {
+    elements += 1
+    if (elements > bounds.elements || path.length >= bounds.depth) refuse('it has too many elements, or too deep ones')()
+    const given = Object.values(tag.attributes)
+    if (given.length > bounds.attributes) refuse('an element has too many attributes')()
+    const own = given.filter(({ uri }) => uri !== xmlns)
+    const element: Open = {
+      namespace: tag.uri, name: tag.local, children: [], text: '',
+      attributes: new Map(own.map(({ uri, local, value }) => [uri === '' ? local : `{${uri}}${local}`, value])),
+    }
+    path.at(-1)?.children.push(element)
+    root ??= element
+    path.push(element)
+  })
+  parser.on('closetag', () => void path.pop())
+  parser.on('text', (piece) => {
+    const element = path.at(-1)
+    if (element !== undefined) element.text += piece
+  })
+  try {
+    parser.write(text).close()
+  } catch (error) {
+    if (error instanceof Unwanted) return { ok: false, why: error.message }
+    throw error
+  }
+  return root === undefined ? { ok: false, why: 'it is empty' } : { ok: true, root }
+}
+
+/** The children of that name. */
+export const childrenOf = (element: XmlElement, namespace: string, name: string): readonly XmlElement[] =>
+  element.children.filter((child) => child.name === name && child.namespace === namespace)
+
+/** The child of that name where there is exactly one. */
+export const onlyChild = (element: XmlElement, namespace: string, name: string): XmlElement | undefined => {
+  const [first, ...more] = childrenOf(element, namespace, name)
+  return more.length === 0 ? first : undefined
+}
+
+export interface Placed {
+  readonly element: XmlElement
+  readonly parent: XmlElement | undefined
+}
+/** Every element in the order of the document, each with the one it stands in. */
+export function* walk(element: XmlElement, parent?: XmlElement): Generator<Placed> {
+  yield { element, parent }
+  for (const child of element.children) yield* walk(child, element)
+}
+
+/** Of a URI (xs:anyURI): white space around it does not count (XML Schema part 2, 4.3.6). */
+export const uriOf = (element: XmlElement | undefined): string | undefined => element?.text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
+
+const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;' }
+/** Text as it may stand in an element or an attribute in double quotes. */
+export const escapeXml = (text: string): string => text.replace(/[&<>"\t\n\r]/g, (sign) => escapes[sign] ?? '')
