@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import type { BundleDigest, Json, JsonObject } from '../model.ts'
 import { decisionEntrypoint, varyingEntrypoint } from '../policy/bundle.ts'
 import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
-import type { Modules, Opa, OpaBuild, OpaSources, Review, RuleText, StageRun } from './opa.ts'
+import type { Modules, Opa, OpaBuild, OpaLogs, OpaSources, Review, RuleText, StageRun } from './opa.ts'
 import type { Problem } from './problem.ts'
 import { recallOf } from './recall.ts'
+import { schemaOfEvent } from './report/event-schema.ts'
 import { detectorProblems, textsOfRules } from './rules/apply-rules.ts'
 import { buildData, isTest } from './source/sources.ts'
 import type { Sources } from './source/sources.ts'
@@ -28,7 +29,7 @@ export type Built = (
 export const opaSources = (sources: Sources, options: Omit<BuildOptions, 'opa'>): OpaSources => ({
   modules: sources.modules,
   data: sources.data,
-  schemas: { ...sources.schemas, ...(options.schema === undefined ? {} : { input: options.schema, question: options.schema }) },
+  schemas: { ...sources.schemas, ...(options.schema === undefined ? {} : { input: options.schema, question: options.schema, decision_log: schemaOfEvent(options.schema) }) },
   capabilities: options.capabilities,
   library: sources.library,
   detectors: options.detectors,
@@ -70,7 +71,7 @@ const ruleTable = (rules: readonly RuleText[]): Record<string, RuleMetadata> => 
   return table
 }
 
-const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[]): BuiltBundle => {
+const bundleOf = (sources: Sources, built: OpaBuild, logs: OpaLogs | undefined, detectors: readonly string[]): BuiltBundle => {
   const { sets, recall } = recallOf(built.reads)
   return {
     digest: digestOf(sources),
@@ -83,6 +84,7 @@ const bundleOf = (sources: Sources, built: OpaBuild, detectors: readonly string[
     reads_groups: built.reads.groups,
     ...(built.reads.input.includes('') ? {} : { input_paths: built.reads.input }),
     ...(recall === undefined ? {} : { recall }),
+    ...(logs === undefined ? {} : { log_rules: logs }),
   }
 }
 
@@ -94,5 +96,5 @@ export const buildBundle = async (sources: Sources, options: BuildOptions & { re
   const built = await options.opa.bundle(asked)
   const { stages, review } = built
   const told = { stages, ...(review === undefined ? {} : { review }) }
-  return built.ok ? { ok: true, bundle: bundleOf(sources, built.result, options.detectors), ...told } : { ok: false, problems: built.problems, ...told }
+  return built.ok ? { ok: true, bundle: bundleOf(sources, built.result, built.logs, options.detectors), ...told } : { ok: false, problems: built.problems, ...told }
 }

@@ -43,6 +43,11 @@ export interface OpaBuild {
   readonly rules: readonly RuleText[]
   readonly reads: OpaReads
 }
+/** The rules of `package system.log`, in a module of their own. */
+export interface OpaLogs {
+  readonly wasm: Uint8Array
+  readonly entrypoints: readonly string[]
+}
 export interface StageRun {
   readonly name: Stage
   readonly ms: number
@@ -57,6 +62,7 @@ export interface Review {
 }
 export type OpaBundle = OpaAnswer<OpaBuild> & {
   readonly stages: readonly StageRun[]
+  readonly logs?: OpaLogs
   /** Where it was asked for and the source got past its semantics. */
   readonly review?: Review
 }
@@ -195,9 +201,9 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1, memo
       answer('build', await ask('build', { ...request(sources), entrypoints }), readBuild),
     bundle: async ({ entrypoints, review: wantsReview = false, ...sources }) => {
       const raw = await ask('bundle', { ...request(sources), entrypoints, review: wantsReview })
-      const { stages, build, findings, unformatted } = raw.result as { stages: readonly StageRun[]; build?: unknown; findings?: readonly Finding[]; unformatted?: readonly string[] }
+      const { stages, build, logs, findings, unformatted } = raw.result as { stages: readonly StageRun[]; build?: unknown; logs?: { wasm: string; entrypoints: readonly string[] }; findings?: readonly Finding[]; unformatted?: readonly string[] }
       const review = findings === undefined ? {} : { review: { findings, unformatted: unformatted ?? [] } }
-      return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages, ...review }
+      return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages, ...(logs === undefined ? {} : { logs: { ...logs, wasm: bytesOf(logs.wasm) } }), ...review }
     },
     syntax: async (sources) => {
       const raw = await ask('bundle', { ...request(sources), entrypoints: ['sallyport/decision'], review: true, wants_syntax: true })

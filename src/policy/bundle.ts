@@ -22,6 +22,12 @@ export interface Recall {
   readonly settled: readonly string[]
 }
 
+/** The rules about decision logs, in a module of their own. */
+export interface LogRules {
+  readonly wasm: Uint8Array
+  readonly entrypoints: readonly string[]
+}
+
 /** What the build hands over for activation. */
 export interface BuiltBundle {
   readonly digest: BundleDigest
@@ -38,6 +44,8 @@ export interface BuiltBundle {
   readonly input_paths?: readonly string[]
   /** Left out when it cannot be told. */
   readonly recall?: Recall
+  /** Of a source with `package system.log`: what is asked about events of decision logs. It judges nothing. */
+  readonly log_rules?: LogRules
   /** Questions that are judged before the bundle is switched in, so that the first callers find it warm; no part of what it is. */
   readonly samples?: readonly Question[]
 }

@@ -16,6 +16,8 @@ type StageRun struct {
 type BundleResult struct {
 	Stages []StageRun `json:"stages"`
 	Build  any        `json:"build,omitempty"`
+	// Logs is there where the source says something about decision logs.
+	Logs *LogResult `json:"logs,omitempty"`
 	// Syntax and Unformatted are there where Review was asked for.
 	Syntax      map[string]json.RawMessage `json:"syntax,omitempty"`
 	Unformatted []string                   `json:"unformatted,omitempty"`
@@ -51,11 +53,14 @@ func whole(request *Request) (any, []Problem) {
 	}
 	var paths []string
 	for _, path := range request.paths() {
-		if !isTest(path) {
+		if !isTest(path) && !isLogs(parsed[path]) {
 			paths = append(paths, path)
 		}
 	}
 	result.Build, problems = request.assemble(compiler, parsed, paths)
+	if entrypoints := logEntrypoints(parsed); len(problems) == 0 && len(entrypoints) > 0 {
+		result.Logs, problems = request.assembleLogs(parsed, entrypoints)
+	}
 	done("build", len(problems) == 0)
 	return result, problems
 }

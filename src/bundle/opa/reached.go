@@ -23,7 +23,7 @@ func idle(compiler *ast.Compiler) map[*ast.Rule]bool {
 	var library []*ast.Rule
 	decides := false
 	for path, module := range compiler.Modules {
-		if isTest(path) {
+		if isTest(path) || isLogs(module) {
 			continue
 		}
 		names := segments(module.Package.Path)

@@ -33,7 +33,7 @@ func readsOf(compiler *ast.Compiler) Reads {
 	settled := pointers{}
 	unused := idle(compiler)
 	for path, module := range compiler.Modules {
-		if isTest(path) {
+		if isTest(path) || isLogs(module) {
 			continue
 		}
 		names := segments(module.Package.Path)

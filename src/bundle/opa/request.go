@@ -106,7 +106,7 @@ func (r *Request) compile() (*ast.Compiler, map[string]*ast.Module, []Problem) {
 		WithPathConflictsCheck(r.dataAt).
 		WithStrict(r.Strict).
 		SetErrorLimit(0)
-	if compiler.Compile(parsed); compiler.Failed() {
+	if compiler.Compile(r.withEventSchema(parsed)); compiler.Failed() {
 		return nil, parsed, problemsOf(compiler.Errors)
 	}
 	problems = forbidden(compiler, r.allowed)

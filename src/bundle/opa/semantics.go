@@ -19,13 +19,20 @@ var verdicts = map[string]bool{
 // looked at: whoever calls hands in the gateway's own copy and no other.
 func CheckSemantics(_ *ast.Compiler, parsed map[string]*ast.Module, data map[string]any, options SemanticsOptions) []Problem {
 	report := &report{}
-	own := map[string]*ast.Module{}
+	own, aside := map[string]*ast.Module{}, map[string]*ast.Module{}
 	for path, module := range parsed {
-		if !slices.Contains(options.Library, path) && !isLibrary(module) {
+		switch {
+		case slices.Contains(options.Library, path) || isLibrary(module):
+		case isOfLogs(module):
+			aside[path] = module
+		default:
 			own[path] = module
 		}
 	}
 	checkData(report, data)
+	for _, path := range slices.Sorted(keysOf(aside)) {
+		checkLogModule(report, path, aside[path])
+	}
 	for _, path := range slices.Sorted(keysOf(own)) {
 		checkModule(report, path, own[path], options.detectors())
 	}
@@ -34,6 +41,7 @@ func CheckSemantics(_ *ast.Compiler, parsed map[string]*ast.Module, data map[str
 		return append(report.problems, *problem)
 	}
 	policies := newPolicies(resolved, own)
+	checkLogs(report, newPolicies(resolved, aside), policies)
 	checkReach(report, policies)
 	checkSilence(report, policies, data)
 	return report.problems

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-var reserved = []string{"policies", "sallyport", "sallyport_build"}
+var reserved = []string{"policies", "sallyport", "sallyport_build", "system"}
 
 func keysOf[V any](m map[string]V) iter.Seq[string] {
 	return maps.Keys(m)

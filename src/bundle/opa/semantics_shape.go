@@ -30,7 +30,7 @@ func checkModule(report *report, path string, module *ast.Module, detectors []st
 	loc := module.Package.Location
 	if len(names) != 2 || len(module.Package.Path) != 3 || names[0] != "policies" {
 		report.add(loc, "package", fmt.Sprintf("package %s is not read by anything", strings.TrimPrefix(module.Package.Path.String(), "data.")),
-			"name it `policies.<name>`, with exactly two segments (tests: `policies.<name>_test`)")
+			"name it `policies.<name>`, with exactly two segments (tests: `policies.<name>_test`); `system.log` says what decision logs leave out")
 		return
 	}
 	name := names[1]

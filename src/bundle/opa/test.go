@@ -66,7 +66,7 @@ func test(request *Request) (any, []Problem) {
 	runner := tester.NewRunner().
 		SetCompiler(compiler).
 		SetStore(store).
-		SetModules(parsed).
+		SetModules(request.withEventSchema(parsed)).
 		CapturePrintOutput(true).
 		SetTimeout(10 * time.Second).
 		SetParallel(1).
