@@ -103,7 +103,15 @@ export function shapeOfResponse(root: XmlElement): ResponseShape | Refused {
   return encryptionProblem(all, signed) ?? { ...shape, assertion: 'encrypted', assertionSigned: false }
 }
 
-/** A document of one signed thing: an assertion that was decrypted, metadata, a message about signing out. */
+/** Metadata that is to be verified. */
+export function shapeOfMetadata(root: XmlElement): Shape | Refused {
+  const id = root.attributes.get('ID') ?? ''
+  if (repeatedId(root)) return refused('saml_shape', 'one ID on two elements')
+  if ([...walk(root)].filter(({ element }) => element.name === root.name).length !== 1) return refused('saml_shape', `one ${root.name} inside another`)
+  return signaturesProblem(root, [root]) ?? { ok: true, id, signed: childrenOf(root, ns.signature, 'Signature').length === 1 }
+}
+
+/** A document of one thing that may be signed: an assertion that was decrypted, a message about signing out. */
 export function shapeOf(root: XmlElement, namespace: string, name: string): Shape | Refused {
   const wrong = rootProblem(root, namespace, name) ?? signaturesProblem(root, [root])
   if (wrong !== undefined) return wrong
