@@ -1,29 +1,11 @@
-import { isObject } from '../exact-json.ts'
-import type { Json, JsonObject, KnownActor, Principal } from '../model.ts'
+import { claimAt, groupsAt, isSubject, ownClaim as own } from '../claims.ts'
+import type { JsonObject, KnownActor, Principal } from '../model.ts'
 import type { IssuerSettings } from './settings.ts'
 
-const own = (value: unknown, name: string): Json | undefined => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined)
-
-/** A claim by its name (which may be a URI with dots), or else by a way through objects such as `realm_access.roles`. */
-const claimAt = (claims: JsonObject, path: string): Json | undefined =>
-  own(claims, path) ?? path.split('.').reduce<Json | undefined>((value, step) => own(value, step), claims)
-
-const isSubject = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 1024 && !/[\u0000-\u001f\u007f]/.test(value)
-
-// Entra ID leaves the groups out when there are too many and names where they could be asked for instead.
-const isOverage = (claims: JsonObject, path: string): boolean => {
-  const names = own(claims, '_claim_names')
-  const head = path.split('.')[0] ?? path
-  return own(names, path) !== undefined || own(names, head) !== undefined || own(names, 'groups') !== undefined || own(claims, 'hasgroups') === true || own(claims, 'hasgroups') === 'true'
-}
-
 const readGroups = (claims: JsonObject, { name, claims: paths, trusted_groups: trusted }: IssuerSettings): Pick<KnownActor, 'groups' | 'groups_known'> => {
-  const unknown = { groups: [], groups_known: false }
-  if (isOverage(claims, paths.groups)) return unknown
-  const given = claimAt(claims, paths.groups) ?? []
-  const listed = typeof given === 'string' ? [given] : given
-  if (!Array.isArray(listed) || !listed.every(group => typeof group === 'string')) return unknown
-  const groups = (listed as readonly string[]).filter(group => group !== '').map(group => (trusted.includes(group) ? group : `${name}:${group}`))
+  const given = groupsAt(claims, paths.groups)
+  if (given === 'unknown') return { groups: [], groups_known: false }
+  const groups = (given === 'absent' ? [] : given).map(group => (trusted.includes(group) ? group : `${name}:${group}`))
   return { groups: [...new Set(groups)], groups_known: true }
 }
 

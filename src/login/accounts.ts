@@ -4,7 +4,7 @@ import type { Account, AccountId, Accounts } from '../account.ts'
 import type { Kept } from '../kept.ts'
 import type { Clock, Logger, Person } from '../model.ts'
 import { createChanges, type Change } from './changes.ts'
-import type { EndAccounts, ProviderTokens, SignInProvider, Verified } from './provider.ts'
+import type { EndAccounts, ProviderTokens, Renewed, SignInProvider, Verified } from './provider.ts'
 import { isDue, isGood, isSame, lost, mustAsk, readState, writeState, type AccountState, type Bounds } from './state.ts'
 
 export interface AccountsParts {
@@ -117,11 +117,11 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
     const { id, person, renewal } = state
     const renew = provider(person.provider)?.renew
     if (renew === undefined || renewal === undefined) return end(id, 'its provider is not configured any more')
-    const answer = await renew(renewal, person).catch((cause: unknown) => ({ kind: 'unreachable', why: String(cause) }) as const)
+    const answer: Renewed = await renew(renewal, person).catch((cause: unknown) => ({ kind: 'unreachable', why: String(cause) }))
     if (answer.kind === 'ended') return end(id, answer.why)
     if (answer.kind === 'unreachable') {
       logger.warn('a provider could not be asked about an account', { account: id, provider: person.provider, why: answer.why })
-      await save({ ...state, not_before: clock() + askAgain, asking: false }, version)
+      await save({ ...state, renewal: answer.renewal ?? renewal, not_before: clock() + askAgain, asking: false }, version)
       return
     }
     const next: AccountState = { ...state, person: answer.person, checked_at: clock(), not_before: 0, asking: false, renewal: answer.renewal ?? renewal, ...(answer.tokens === undefined ? {} : { tokens: answer.tokens }) }
@@ -167,7 +167,8 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
     signIn, end,
     async get(id) {
       let state = await current(id)
-      if (state === undefined) return undefined
+      // Who came by a provider that is not there any more is nobody's to vouch for.
+      if (state === undefined || provider(state.person.provider) === undefined) return undefined
       if (isDue(state, bounds, clock())) {
         const asked = askOnce(id)
         if (mustAsk(state, bounds, clock())) await asked

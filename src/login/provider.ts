@@ -46,8 +46,8 @@ export type Renewed =
   | ({ readonly kind: 'renewed'; readonly person: Person } & Pick<Verified, 'renewal' | 'tokens'>)
   /** The provider does not stand by the person any more. */
   | { readonly kind: 'ended'; readonly why: string }
-  /** Nothing was learned. */
-  | { readonly kind: 'unreachable'; readonly why: string }
+  /** Nothing was learned; `renewal` where what was given for the next time is another one. */
+  | { readonly kind: 'unreachable'; readonly why: string; readonly renewal?: JsonObject }
 
 /** What OIDC and SAML both are. */
 export interface SignInProvider {
