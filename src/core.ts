@@ -22,6 +22,8 @@ import { createLogger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Sighting } from './model.ts'
 import { opening } from './opening.ts'
+import { createOutbound, type Outbound } from './outbound/outbound.ts'
+import { openPeople } from './people.ts'
 import { createPolicyEngine, type PolicyEngine } from './policy/engine.ts'
 import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
@@ -84,6 +86,7 @@ export interface Core {
   readonly shadow: Shadow | undefined
   readonly metrics: Metrics
   readonly logger: Logger
+  readonly outbound: Outbound
   /** An approval changed in another process; without an id, any may have. */
   approvalChanged(id?: ApprovalId): void
   missing(): readonly string[]
@@ -107,6 +110,8 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   const scanBody = (body: Json) => scan(body, detectors)
   const logger = options.logger ?? createLogger({ level: settings.logging.level, ...(member === undefined ? {} : { fields: { worker: member.slot } }) }, clean)
   const metrics = createMetrics()
+  const outbound = createOutbound({ settings: settings.outbound, count: metrics.watchOutbound() })
+  opened.defer(() => outbound.close())
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
   opened.defer(() => store.close())
@@ -131,7 +136,9 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   opened.defer(async () => {
     for (const upstream of upstreams.values()) await upstream.close()
   })
-  const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger })
+  const people = await openPeople({ settings, secrets, store: store.kept, outbound, clock, logger })
+  opened.defer(() => people.close())
+  const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger, ...(people.own === undefined ? {} : { own: people.own }), fetch: outbound.fetchFor({ purpose: 'issuer', configured: issuerUrls(settings.identity) }) })
 
   const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
   const rooms = {
@@ -206,6 +213,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
     mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins, tell: (request, refusal) => turnedAway('/', request, refusal) }),
     identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
     endpoint, sseEndpoint, admin, logger,
+    people: people.routes,
     metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,
     readiness: async () => surroundings.missing(missing),
     readerPatience: settings.limits.client_stall,
@@ -217,7 +225,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   opened.defer(() => clearInterval(sweeper))
 
   return {
-    app, engine, shadow, metrics, logger, missing,
+    app, engine, shadow, metrics, logger, outbound, missing,
     approvalChanged: approvals.changedElsewhere,
     async recover() {
       const unknown = await recorder.closeInterrupted()
@@ -263,6 +271,10 @@ export const interrupted = 'calls were in flight when what starts here last ende
 
 export const detectorsOf = (settings: Settings): Detectors =>
   createDetectors(Object.fromEntries(Object.entries(settings.detectors).map(([name, { pattern }]) => [name, patternOf(pattern)])))
+
+/** What the configuration itself names of issuers. */
+export const issuerUrls = ({ issuers }: Settings['identity']): readonly string[] =>
+  issuers.flatMap(({ issuer, jwks }) => [issuer, ...(jwks !== undefined && 'url' in jwks ? [jwks.url] : [])])
 
 function patternOf(pattern: string) {
   const made = createPatternDetector(pattern)

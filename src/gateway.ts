@@ -42,11 +42,11 @@ async function openParts(options: GatewayOptions, opened: AsyncDisposableStack):
   const { engine, metrics, logger } = core
   const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => engine.setStale(age === 'stale') })
   opened.defer(() => keeping.freshness.close())
-  const opa = createOpa({ processes: 2 })
+  const opa = createOpa({ processes: 4 }) // a build and its tests, the second bundle's build, and whoever goes back waits for none of them
   opened.defer(() => opa.close())
-  const source = createPolicySource(settings, secrets, undefined, clock)
+  const source = createPolicySource(settings, secrets, core.outbound, undefined, clock)
   const prepare = await readPrepareOptions(settings)
-  const reports = createReports({ settings, secrets, metrics, logger })
+  const reports = createReports({ settings, secrets, outbound: core.outbound, metrics, logger })
   opened.defer(() => reports.close())
   const pipeline = createPipeline({
     ...prepare, opa, engine, logger, clock,
@@ -69,7 +69,7 @@ async function openParts(options: GatewayOptions, opened: AsyncDisposableStack):
   const startShadow = (): void => {
     const { shadow } = core
     const wanted = settings.policy.shadow
-    if (shadow !== undefined && wanted !== undefined) shadowing = runShadow({ source: createShadowSource(settings, wanted.source, secrets, clock), build: { opa, ...prepare }, activate: shadow.activate, logger })
+    if (shadow !== undefined && wanted !== undefined) shadowing = runShadow({ source: createShadowSource(settings, wanted.source, secrets, core.outbound, clock), build: { opa, ...prepare }, activate: shadow.activate, logger })
   }
 
   let closed: Promise<void> | undefined

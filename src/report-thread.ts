@@ -1,9 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Recorded } from './bundle/compare/replay.ts'
 import type { Labels } from './bundle/report/decision-event.ts'
-import type { ReportServer } from './bundle/report/endpoint.ts'
+import { reportWithin, type ReportServer } from './bundle/report/endpoint.ts'
 import { followDecisions, type FollowNews } from './bundle/report/follow.ts'
 import type { Settings } from './config/schema.ts'
+import { createOutbound } from './outbound/outbound.ts'
+import type { Outcome } from './outbound/errors.ts'
+import type { Tls } from './outbound/send.ts'
 import { createRebuilder } from './record/rebuild.ts'
 import { readers } from './store/index.ts'
 import { namedCall } from './wire/call.ts'
@@ -13,12 +16,17 @@ import { listOf } from './wire/list.ts'
 
 export interface ReportOrder {
   readonly store: Pick<Settings['store'], 'kind' | 'path'>
-  readonly server: ReportServer
+  readonly server: Omit<ReportServer, 'fetch'> & { readonly tls?: Tls }
+  readonly outbound: Settings['outbound']
   readonly labels: Labels
   readonly file: string
 }
 
-const { store, server, labels, file } = workerData as ReportOrder
+export type ThreadNews = FollowNews | { readonly kind: 'asked'; readonly outcome: Outcome }
+
+const { store, server: { tls, ...address }, labels, file, outbound: settings } = workerData as ReportOrder
+const outbound = createOutbound({ settings, count: (_purpose, outcome) => parentPort?.postMessage({ kind: 'asked', outcome } satisfies ThreadNews) })
+const server: ReportServer = { ...address, fetch: outbound.fetchFor({ purpose: 'reports', configured: [address.url], within: reportWithin, tls }) }
 const reader = readers[store.kind](store.path)
 const rebuilder = createRebuilder({ callOf: namedCall, listOf })
 
@@ -26,7 +34,7 @@ await followDecisions({
   server, labels, file,
   now: Date.now,
   signal: new AbortController().signal, // the thread is ended from outside
-  told: (news: FollowNews) => parentPort?.postMessage(news),
+  told: (news) => parentPort?.postMessage(news satisfies ThreadNews),
   async next({ cursor, from }) {
     const { items, reached, more } = await reader.followRecorded({ from, to: Number.MAX_SAFE_INTEGER, ...(cursor === undefined ? {} : { cursor }) })
     const decided = items.flatMap(({ event, session }): Recorded[] => {

@@ -4,15 +4,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { PipelineStatus } from './bundle/pipeline/activate.ts'
 import type { Labels } from './bundle/report/decision-event.ts'
-import { backoff, urlOf, type ReportServer } from './bundle/report/endpoint.ts'
-import type { FollowNews } from './bundle/report/follow.ts'
+import { backoff, reportWithin, urlOf } from './bundle/report/endpoint.ts'
 import { createStatusReporter } from './bundle/report/status.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
 import { tlsOfReport } from './config/tls.ts'
 import type { Metrics } from './metrics.ts'
 import type { Logger } from './model.ts'
-import type { ReportOrder } from './report-thread.ts'
+import type { Outbound } from './outbound/outbound.ts'
+import type { ReportOrder, ThreadNews } from './report-thread.ts'
 
 export interface Reports {
   /** The store is there: what is recorded from now on is reported. */
@@ -22,11 +22,11 @@ export interface Reports {
 }
 
 /** What is told elsewhere in OPA's forms, by the process that runs the pipeline. */
-export function createReports({ settings, secrets, metrics, logger }: { readonly settings: Settings; readonly secrets: Secrets; readonly metrics: Pick<Metrics, 'watchReports'>; readonly logger: Logger }): Reports {
+export function createReports({ settings, secrets, outbound, metrics, logger }: { readonly settings: Settings; readonly secrets: Secrets; readonly outbound: Outbound; readonly metrics: Pick<Metrics, 'watchReports'>; readonly logger: Logger }): Reports {
   const { policy: { decision_logs: logs, status }, store, public_url } = settings
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string }
   const labels: Labels = { app: 'sallyport', id: randomUUID(), version, public_url }
-  const serverOf = (report: NonNullable<typeof logs>, at: 'policy.decision_logs' | 'policy.status', resource: 'logs' | 'status'): ReportServer => {
+  const serverOf = (report: NonNullable<typeof logs>, at: 'policy.decision_logs' | 'policy.status', resource: 'logs' | 'status'): ReportOrder['server'] => {
     const tls = tlsOfReport(report, secrets, at)
     return { url: urlOf(report, resource), ...(report.credentials === undefined ? {} : { token: secrets.get(`${at}.credentials.token`) }), ...(tls === undefined ? {} : { tls }) }
   }
@@ -36,9 +36,15 @@ export function createReports({ settings, secrets, metrics, logger }: { readonly
     if (failure === undefined) logger.info('reports reach their server again', { report })
     else logger.warn('reports do not reach their server; they are sent when they do', { report, why: failure })
   }
-  const reporter = status === undefined ? undefined : createStatusReporter({ server: serverOf(status, 'policy.status', 'status'), labels, told: (failure) => tell('status', failure) })
+  const statusReporter = (report: NonNullable<typeof status>) => {
+    const { tls, ...address } = serverOf(report, 'policy.status', 'status')
+    const fetch = outbound.fetchFor({ purpose: 'reports', configured: [address.url], within: reportWithin, tls })
+    return createStatusReporter({ server: { ...address, fetch }, labels, told: (failure) => tell('status', failure) })
+  }
+  const reporter = status === undefined ? undefined : statusReporter(status)
 
-  const news = (each: FollowNews) => {
+  const news = (each: ThreadNews) => {
+    if (each.kind === 'asked') return outbound.count('reports', each.outcome)
     if (each.kind === 'failed') return tell('decision_logs', each.why)
     if (each.kind === 'recovered') return tell('decision_logs', undefined)
     meters?.decisions(each.kind, each.decisions)
@@ -60,7 +66,7 @@ export function createReports({ settings, secrets, metrics, logger }: { readonly
 
   return {
     start() {
-      if (logs !== undefined) void follow({ store: { kind: store.kind, path: store.path }, server: serverOf(logs, 'policy.decision_logs', 'logs'), labels, file: `${store.path}.decision-logs` })
+      if (logs !== undefined) void follow({ store: { kind: store.kind, path: store.path }, server: serverOf(logs, 'policy.decision_logs', 'logs'), labels, file: `${store.path}.decision-logs`, outbound: settings.outbound })
     },
     policyChanged: (now) => reporter?.changed(now),
     async close() {

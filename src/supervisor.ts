@@ -15,6 +15,7 @@ import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.t
 import { createLogger } from './logging.ts'
 import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics.ts'
 import { opening } from './opening.ts'
+import { createOutbound } from './outbound/outbound.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
 import { createReports } from './reports.ts'
@@ -29,6 +30,8 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   const detectors = detectorsOf(settings)
   const logger = options.logger ?? createLogger({ level: settings.logging.level }, (text) => redactText(text, detectors))
   const own = createMetrics()
+  const outbound = createOutbound({ settings: settings.outbound, count: own.watchOutbound() })
+  opened.defer(() => outbound.close())
   const store = preparations[settings.store.kind]({ path: settings.store.path, logger, at: clock() })
   opened.defer(() => store.release())
   if (store.interrupted > 0) logger.warn(interrupted, { calls: store.interrupted })
@@ -70,11 +73,11 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   const workers = own.watchWorkers(pool.ready)
   const policyKeeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => pool.setStale(age === 'stale') })
   opened.defer(() => policyKeeping.freshness.close())
-  const opa = createOpa({ processes: 2 })
+  const opa = createOpa({ processes: 4 }) // a build and its tests, the second bundle's build, and whoever goes back waits for none of them
   opened.defer(() => opa.close())
-  const source = createPolicySource(settings, secrets, undefined, clock)
+  const source = createPolicySource(settings, secrets, outbound, undefined, clock)
   const prepare = await readPrepareOptions(settings)
-  const reports = createReports({ settings, secrets, metrics: own, logger })
+  const reports = createReports({ settings, secrets, outbound, metrics: own, logger })
   opened.defer(() => reports.close())
   const pipeline = createPipeline({
     ...prepare, opa, engine: pool, logger, clock,
@@ -93,7 +96,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   let shadowing: ShadowRunner | undefined
   const startShadow = (): void => {
     const wanted = settings.policy.shadow
-    if (wanted !== undefined) shadowing = runShadow({ source: createShadowSource(settings, wanted.source, secrets, clock), build: { opa, ...prepare }, activate: pool.activateShadow, logger })
+    if (wanted !== undefined) shadowing = runShadow({ source: createShadowSource(settings, wanted.source, secrets, outbound, clock), build: { opa, ...prepare }, activate: pool.activateShadow, logger })
   }
 
   let closed: Promise<void> | undefined

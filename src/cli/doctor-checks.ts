@@ -58,17 +58,18 @@ export const checkStore = async (settings: Settings): Promise<readonly Check[]> 
 
 /** Builds the policies as the gateway would. */
 export const checkPolicy = async (settings: Settings, secrets: Secrets): Promise<readonly Check[]> => {
-  const [{ buildBundle }, { createOpa }, { readBuildOptions, shippedDetectors }, { problemText }, { nameOf }, { createPolicySource }] = await Promise.all([
+  const [{ buildBundle }, { createOpa }, { readBuildOptions, shippedDetectors }, { problemText }, { nameOf }, { createPolicySource }, { createOutbound }] = await Promise.all([
     import('../bundle/build.ts'),
     import('../bundle/opa.ts'),
     import('../bundle/options.ts'),
     import('../bundle/problem.ts'),
     import('../bundle/source/create.ts'),
     import('../policy-source.ts'),
+    import('../outbound/outbound.ts'),
   ])
   const opa = createOpa()
   const own = await mkdtemp(join(tmpdir(), 'sallyport-doctor-'))
-  const source = createPolicySource(settings, secrets, own)
+  const source = createPolicySource(settings, secrets, createOutbound({ settings: settings.outbound }), own)
   try {
     const read = await source.read()
     const built = read.ok ? await buildBundle(read.sources, { opa, ...(await readBuildOptions([...shippedDetectors, ...Object.keys(settings.detectors)])) }) : read
@@ -83,13 +84,14 @@ export const checkPolicy = async (settings: Settings, secrets: Secrets): Promise
 }
 
 export const checkIssuers = async (settings: Settings): Promise<readonly Check[]> => {
-  const { createIdentity } = await import('../identity/identity.ts')
+  const [{ createIdentity }, { createOutbound }, { issuerUrls }] = await Promise.all([import('../identity/identity.ts'), import('../outbound/outbound.ts'), import('../core.ts')])
   const silent = () => undefined
   const identity = createIdentity({
     issuers: settings.identity.issuers,
     publicUrl: settings.public_url,
     clock: Date.now,
     logger: { debug: silent, info: silent, warn: silent, error: silent },
+    fetch: createOutbound({ settings: settings.outbound }).fetchFor({ purpose: 'issuer', configured: issuerUrls(settings.identity) }),
   })
   return (await identity.checkIssuers()).map(({ name, problem, keys }): Check =>
     problem === null

@@ -4,6 +4,7 @@ import { approvalSettings } from '../approval/settings.ts'
 import { detectorsSettings } from '../detect/settings.ts'
 import { name } from '../fields.ts'
 import { identitySettings } from '../identity/settings.ts'
+import { outboundSettings } from '../outbound/settings.ts'
 import { policySettings } from '../bundle/settings.ts'
 import { storeSettings } from '../store/settings.ts'
 import { upstreamSettings } from '../upstream/settings.ts'
@@ -24,6 +25,7 @@ export const sections = {
   limits: limitSettings.prefault({}).meta({ description: 'What one message, one caller and all together may take.' }),
   approvals: approvalSettings.prefault({}).meta({ description: 'How long a held call waits.' }),
   detectors: detectorsSettings.meta({ description: 'Detectors of your own by name, each `{ pattern: … }` in the syntax of RE2.' }),
+  outbound: outboundSettings.prefault({}).meta({ description: 'What the gateway fetches for itself.' }),
   metrics: metricsSettings.optional().meta({ description: 'A port of its own for `/metrics`.' }),
   logging: loggingSettings.prefault({}).meta({ description: 'The log, as JSON lines on standard error.' }),
   upstreams: z.record(name('the name of a server'), upstreamSettings, { error: 'servers by name' }).meta({ description: 'The MCP servers behind the gateway, by the name under which `/mcp/<name>` reaches them.' }),

@@ -29,6 +29,8 @@ export interface Outbound {
   fetchFor(use: OutboundUse): OutboundFetch
   /** Where another program is about to go by itself: the addresses that it may go to. */
   addressesOf(url: string | URL, use: OutboundUse): Promise<readonly string[]>
+  /** Another thread fetched. */
+  count(purpose: Purpose, outcome: Outcome): void
   close(): void
 }
 
@@ -97,6 +99,7 @@ export const createOutbound = ({ settings, count = () => undefined, servers }: O
       const target = targetOf(url, use)
       return bounded(use.within ?? usualTime, undefined, target.host, signal => resolveTarget(target, allowed, signal, servers))
     }),
+    count,
     close: () => closing.abort(),
   }
 }

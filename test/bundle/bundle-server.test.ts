@@ -13,7 +13,9 @@ import type { Source } from '../../src/bundle/source/source.ts'
 import type { Read } from '../../src/bundle/source/sources.ts'
 import { unpackBundle } from '../../src/bundle/trust/bundle-file.ts'
 import { writeTar } from '../../src/bundle/trust/tar.ts'
+import type { Tls } from '../../src/outbound/send.ts'
 import { createAuthority } from '../support/certificates.ts'
+import { fetchOf } from '../support/outbound.ts'
 
 const bundleOf = (revision: string): Buffer => gzipSync(writeTar(new Map([
   ['/.manifest', Buffer.from(JSON.stringify({ revision, roots: [''] }))],
@@ -43,8 +45,8 @@ afterAll(() => {
   server.close()
 })
 
-const sourceOf = (change: Partial<ServerSourceOptions> = {}): Source => {
-  const source = createServerSource({ url, poll: 3_600_000, open: (bytes) => unpackBundle(bytes), ...change })
+const sourceOf = ({ tls, ...change }: Partial<ServerSourceOptions> & { readonly tls?: Tls } = {}): Source => {
+  const source = createServerSource({ url, fetch: fetchOf(change.url ?? url, tls), poll: 3_600_000, open: (bytes) => unpackBundle(bytes), ...change })
   opened.push(source)
   return source
 }
@@ -175,6 +177,10 @@ test('closing ends a request that is held', async () => {
   await once(server, 'request')
   await source.close?.()
   expect(codes(await read)).toEqual(['stopped'])
+})
+
+test('an address that nothing is fetched from is refused by name', async () => {
+  expect(codes(await sourceOf({ url: 'https://169.254.169.254/b.tar.gz' }).read())).toEqual(['address_refused'])
 })
 
 test('over https both ends are verified', async () => {

@@ -11,6 +11,7 @@ import { writeGatewayFiles } from '../support/gateway-files.ts'
 import { createKeys, startGitHttp, startGitSsh, type GitHost, type KeyPair } from '../support/git-hosts.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { createRepository, type GitRepository } from '../support/git-repository.ts'
+import { addressesOf, outbound } from '../support/outbound.ts'
 
 const base = { 'policies/crm/crm.rego': 'package policies.crm\n\nallow if input.actor.kind == "person"\n' }
 
@@ -37,7 +38,7 @@ afterAll(() => {
 })
 
 const sourceOf = (change: Partial<GitSourceOptions>): Source => {
-  const source = createGitSource({ url: '', transport: 'http', wanted: { ref: 'refs/heads/main' }, directory: copies, poll: 3_600_000, ...change })
+  const source = createGitSource({ url: '', transport: 'http', addressesOf, wanted: { ref: 'refs/heads/main' }, directory: copies, poll: 3_600_000, ...change })
   opened.push(source)
   return source
 }
@@ -59,6 +60,15 @@ const commandLines = (): readonly string[] => readdirSync('/proc').filter((name)
 })
 
 describe('over http', () => {
+  test('git goes to the address that was checked, whatever the name says to it, and nowhere that may not be asked', async () => {
+    const host = await opening(startGitHttp(repository.path, {}))
+    const named = host.url.replace('127.0.0.1', 'repository.invalid')
+    expect(commitOf(await sourceOf({ url: named, addressesOf: async () => ['127.0.0.1'] }).read())).toBe(commit)
+    for (const [url, transport] of [['https://169.254.169.254/x.git', 'https'], ['ssh://git@169.254.169.254/x.git', 'ssh'], ['git@169.254.169.254:x.git', 'ssh'], ['ssh://git@[fe80::1]:22/x.git', 'ssh']] as const) {
+      expect(codes(await sourceOf({ url, transport, directory: join(copies, 'x') }).read())).toEqual(['address_refused'])
+    }
+  })
+
   test('a repository is read with its token, which no other program sees and no text holds', async () => {
     const seen: string[] = []
     const host = await opening(startGitHttp(repository.path, { password: token, play: () => {
@@ -88,7 +98,7 @@ describe('over http', () => {
     })
     const loaded = await loadSettings(files.config, {})
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
-    const source = createPolicySource(loaded.settings, loaded.secrets)
+    const source = createPolicySource(loaded.settings, loaded.secrets, outbound)
     opened.push(source)
     expect(commitOf(await source.read())).toBe(commit)
     password = 'the second token'

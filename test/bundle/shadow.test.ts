@@ -9,6 +9,7 @@ import type { Decision, Question } from '../../src/model.ts'
 import { decision } from '../contract/rows.ts'
 import { bundleOf, openCompiler } from '../policy/support.ts'
 import { startGitHttp } from '../support/git-hosts.ts'
+import { addressesOf } from '../support/outbound.ts'
 
 const compiler = openCompiler()
 afterAll(() => compiler.close())
@@ -71,7 +72,7 @@ test('a Git host that says nothing of the second bundle keeps nobody from ending
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   try {
     const running = runShadow({
-      source: createGitSource({ url: host.url, transport: 'http', wanted: { ref: 'refs/heads/main' }, directory: copies, poll: 3_600_000 }),
+      source: createGitSource({ url: host.url, transport: 'http', addressesOf, wanted: { ref: 'refs/heads/main' }, directory: copies, poll: 3_600_000 }),
       build: { opa, capabilities: {}, detectors: [] }, activate: () => Promise.reject(new Error('there is nothing')), logger,
     })
     await asked.promise

@@ -5,6 +5,7 @@ import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWT
 import { createIdentity, type Identity } from '../../src/identity/identity.ts'
 import { issuerSettings, type IssuerSettings } from '../../src/identity/settings.ts'
 import type { Logger } from '../../src/model.ts'
+import { outbound } from '../support/outbound.ts'
 
 export const publicUrl = 'https://gateway.example'
 export const crm = `${publicUrl}/mcp/crm`
@@ -79,7 +80,7 @@ export interface Rig {
 }
 export const createRig = (...issuers: readonly IssuerSettings[]): Rig => {
   const time = { now: start }
-  return { time, identity: createIdentity({ issuers, publicUrl, clock: () => time.now, monotonic: () => 0, logger }) }
+  return { time, identity: createIdentity({ issuers, publicUrl, clock: () => time.now, monotonic: () => 0, logger, fetch: outbound.fetchFor({ purpose: 'issuer', configured: issuers.map(({ issuer }) => issuer) }) }) }
 }
 
 export const seconds = (at: number): number => Math.floor(at / 1000)

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { bearer, createRig, createSigner, crm, settingsFor, sign, startIssuer, type IssuerServer, type Rig, type Signer } from './issuer.ts'
 
 const minute = 60_000
@@ -118,6 +120,23 @@ describe('discovery', () => {
     issuer.answers.set('/.well-known/oauth-authorization-server', (_, response) => void response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` })))
     discovering()
     expect(await statusOf(await token(signer))).toBe(200)
+  })
+  test('asks nothing inside the network that only the issuer names', async () => {
+    let seen = 0
+    const inside = createServer((socket) => {
+      seen += 1
+      socket.destroy()
+    }).listen(0, '127.0.0.1')
+    await once(inside, 'listening')
+    const { port } = inside.address() as AddressInfo
+    for (const uri of [`http://127.0.0.1:${port}/jwks`, `https://127.0.0.1:${port}/jwks`, `https://[::ffff:7f00:1]:${port}/jwks`, `http://localhost:${port}/jwks`, `https://localhost:${port}/jwks`]) {
+      issuer.answers.set('/.well-known/openid-configuration', (_, response) => void response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: uri })))
+      issuer.answers.set('/.well-known/oauth-authorization-server', (_, response) => void response.writeHead(302, { location: uri }).end())
+      discovering()
+      expect(await statusOf(await token(signer))).toBe(503)
+    }
+    expect(seen).toBe(0)
+    inside.close()
   })
   test.each([
     ['of another issuer', (url: string) => ({ issuer: `${url}/`, jwks_uri: `${url}/jwks` })],

@@ -9,21 +9,21 @@ const all = '*'
 
 /** What each room may import beside the leaves; `type:` allows types only. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  wire: [], detect: [], policy: [], identity: [], enforce: [], record: [],
+  wire: [], detect: [], policy: [], identity: ['login', 'oauth'], enforce: [], record: [],
   approval: ['type:record'],
   store: ['type:record', 'type:approval', 'type:bundle'],
   upstream: [],
-  outbound: [], oauth: [], login: ['type:outbound'], credentials: ['type:outbound'],
+  outbound: [], oauth: ['type:login'], login: ['type:outbound'], credentials: ['type:outbound'],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
-  config: ['identity', 'store', 'bundle', 'upstream', 'admin', 'approval', 'detect', 'workers'],
+  config: ['identity', 'store', 'bundle', 'upstream', 'outbound', 'admin', 'approval', 'detect', 'workers'],
   admin: ['record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
   rooms: [all], upstreams: [all], 'policy-source': [all], 'policy-keeping': [all], core: [all], people: [all], reports: [all], 'report-thread': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
   app: [], listening: [], main: ['type:gateway'], metrics: ['distribution', 'type:proxy'], distribution: [], logging: [],
-  model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [], opening: [],
+  model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [], claims: [], opening: [],
 }
 
 interface Import {

@@ -1,38 +1,29 @@
-import http from 'node:http'
-import type { IncomingMessage } from 'node:http'
-import https from 'node:https'
-import type { ServerTls } from '../source/server/download.ts'
+import type { Fetch } from '../source/server/download.ts'
 
 /** Where reports go. Holds a credential: never print it. */
 export interface ReportServer {
   /** Up to `/logs` or `/status` and the partition, whole. */
   readonly url: string
   readonly token?: string
-  readonly tls?: ServerTls
+  readonly fetch: Fetch
 }
 export type Posted = { readonly ok: true } | { readonly ok: false; readonly status?: number; readonly why: string }
 
-const within = 30_000
+/** Milliseconds that one of them may take. */
+export const reportWithin = 30_000
 
 export const urlOf = ({ url, partition }: { readonly url: string; readonly partition?: string | undefined }, resource: 'logs' | 'status'): string =>
   `${url.replace(/\/+$/, '')}/${resource}${partition === undefined ? '' : `/${partition}`}`
 
-/** One POST, bounded in time; no redirects. */
-export const post = async ({ url, token, tls }: ReportServer, body: Buffer, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Posted> => {
-  const deadline = AbortSignal.timeout(within)
+/** One POST. */
+export const post = async ({ url, token, fetch }: ReportServer, body: Buffer, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Posted> => {
   try {
-    const { statusCode: status = 0 } = await new Promise<IncomingMessage>((resolve, reject) => {
-      const all = { ...headers, 'content-type': 'application/json', 'content-length': String(body.length), 'user-agent': 'sallyport', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
-      const request = (url.toLowerCase().startsWith('https:') ? https : http).request(url, { method: 'POST', headers: all, signal: AbortSignal.any([signal, deadline]), ...tls, minVersion: 'TLSv1.2', agent: false }, (response) => {
-        response.resume()
-        response.once('end', () => resolve(response)).once('error', reject)
-      })
-      request.once('error', reject).end(body)
-    })
-    return status >= 200 && status < 300 ? { ok: true } : { ok: false, status, why: `the server answers ${status}` }
+    const all = { ...headers, 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
+    const { status, ok } = await fetch(url, { method: 'POST', headers: all, body: new Uint8Array(body), signal })
+    return ok ? { ok: true } : { ok: false, status, why: `the server answers ${status}` }
   } catch (fault) {
     const { code, message } = fault as NodeJS.ErrnoException
-    return { ok: false, why: deadline.aborted ? 'the server did not answer in time' : `the server cannot be reached: ${code ?? message}` }
+    return { ok: false, why: code === 'timeout' ? 'the server did not answer in time' : `the server cannot be reached: ${message}` }
   }
 }
 

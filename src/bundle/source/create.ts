@@ -6,7 +6,7 @@ import { createDirectorySource } from './directory.ts'
 import type { GitCredentials } from './git/credentials.ts'
 import { createGitSource } from './git/source.ts'
 import { createFileSource } from './server/file.ts'
-import type { ServerTls } from './server/download.ts'
+import type { Fetch } from './server/download.ts'
 import { createServerSource } from './server/source.ts'
 import { transportOf } from './settings.ts'
 import type { BundleSettings, GitSettings, SourceSettings } from './settings.ts'
@@ -25,7 +25,10 @@ export interface SourceOptions {
   readonly clock: Clock
   /** Where a copy of a repository may be kept. */
   readonly directory: string
-  readonly tls?: ServerTls | undefined
+  /** Asks the server of a `bundle`. */
+  readonly fetch: Fetch
+  /** The addresses of a repository's host, if they may be asked. Rejects with a text for people. */
+  readonly addressesOf: (origin: string) => Promise<readonly string[]>
 }
 
 /** For people: where the policies come from. */
@@ -36,12 +39,12 @@ const credentialsOf = async (credentials: NonNullable<Frozen<GitSettings>['crede
     ? { kind: 'token', username: credentials.username, token: await credential() }
     : { kind: 'deploy_key', key: await credential(), knownHosts: credentials.known_hosts.file }
 
-const fromGit = (git: Frozen<GitSettings>, { verify, credential, directory }: SourceOptions): Source => {
+const fromGit = (git: Frozen<GitSettings>, { verify, credential, directory, addressesOf }: SourceOptions): Source => {
   const { url, branch, tag, commit, path, poll, credentials, ca } = git
   const transport = transportOf(url)
   if (transport === undefined) throw new Error('a repository that may not be used')
   return createGitSource({
-    url, poll, directory,
+    url, poll, directory, addressesOf,
     transport: transport === 'https' && url.toLowerCase().startsWith('http:') ? 'http' : transport,
     wanted: commit !== undefined ? { commit } : { ref: tag === undefined ? `refs/heads/${branch ?? ''}` : `refs/tags/${tag}` },
     ...(path === undefined ? {} : { folder: path }),
@@ -51,7 +54,7 @@ const fromGit = (git: Frozen<GitSettings>, { verify, credential, directory }: So
   })
 }
 
-const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { credential, tls, verify, verifySecret, clock }: SourceOptions): Source => {
+const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { credential, fetch, verify, verifySecret, clock }: SourceOptions): Source => {
   const open = async (bytes: Uint8Array): Promise<Read> => {
     if (verify?.keys === undefined) return unpackBundle(bytes)
     const trusted = await readTrust(verify, verifySecret, clock)
@@ -59,10 +62,9 @@ const fromServer = ({ url, poll, wait, credentials }: Frozen<BundleSettings>, { 
   }
   if (url.startsWith('file:')) return createFileSource({ url, poll, open })
   return createServerSource({
-    url, poll, open,
+    url, poll, open, fetch,
     ...(wait === undefined ? {} : { wait }),
     ...(credentials === undefined ? {} : { token: credential }),
-    ...(tls === undefined ? {} : { tls }),
   })
 }
 

@@ -8,6 +8,7 @@ import type { Recorded } from '../../../src/bundle/compare/replay.ts'
 import { decisionEvent } from '../../../src/bundle/report/decision-event.ts'
 import { followDecisions, type FollowNews } from '../../../src/bundle/report/follow.ts'
 import { createStatusReporter } from '../../../src/bundle/report/status.ts'
+import { fetchOf } from '../../support/outbound.ts'
 
 // The upload of decisions towards servers that are away, small, or come back, and of an uploader that is started again.
 
@@ -44,7 +45,7 @@ async function follow(records: readonly Recorded[], wanted: number, file = join(
   const stop = new AbortController()
   let done = 0
   const ended = followDecisions({
-    server: { url }, labels: { app: 'test' }, file, now: () => 1_000, signal: stop.signal,
+    server: { url, fetch: fetchOf(url) }, labels: { app: 'test' }, file, now: () => 1_000, signal: stop.signal,
     told(each) {
       news.push(each)
       if (each.kind === 'sent' || each.kind === 'lost') done += each.decisions
@@ -112,7 +113,7 @@ test('a status that could not be sent is replaced by a newer one; a run that fai
     arrived.resolve()
     return 200
   }
-  const reporter = createStatusReporter({ server: { url }, labels: { app: 'test' }, told: (failure) => failures.push(failure) })
+  const reporter = createStatusReporter({ server: { url, fetch: fetchOf(url) }, labels: { app: 'test' }, told: (failure) => failures.push(failure) })
   const active = { digest: 'bnd_1', revision: 'one', activated_at: '2026-01-01T00:00:00.000Z' } as const
   const stages = [{ name: 'read', ms: 1, ok: true }] as const
   reporter.changed({ active, last_run: { at: '2026-01-01T00:00:00.000Z', stages, problems: [], warnings: [] } })

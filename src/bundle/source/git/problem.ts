@@ -10,8 +10,9 @@ interface Meaning {
   readonly remedy: string
 }
 
-// What git, ssh and curl print in the C locale, in the order in which they are looked for.
+// What this gateway, git, ssh and curl say in the C locale, in the order in which they are looked for.
 const meanings: readonly Meaning[] = [
+  { code: 'address_refused', said: /^may not be asked: /, message: 'the host of the repository is not asked', remedy: 'see policy.source.url' },
   { code: 'disk_full', said: /No space left on device|Disk quota exceeded|File too large/, message: 'there is no room for the copy of the repository', remedy: 'make room beside the store' },
   { code: 'repository_owner', said: /dubious ownership/, message: 'the repository on this machine is of another user, and git does not use it', remedy: 'let the user that the gateway runs as own it, or reach it over ssh or https' },
   { code: 'host_key', said: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|No \S+ host key is known/, message: 'the host does not show a key that is in known_hosts', remedy: 'see whether the host changed its key, and if so put the new one into known_hosts' },

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Failure } from './problem.ts'
+import type { Reach } from './reach.ts'
 import { runGit } from './run.ts'
 import type { GitPlace, GitResult, GitRun } from './run.ts'
 
@@ -29,8 +30,13 @@ const sizeOf = async (directory: string): Promise<number> => {
 }
 
 /** The gateway's bare copy of a repository: as little history as will do. All of it can be made anew at any time. */
-export const createRepository = (place: GitPlace, url: string, wanted: Wanted, signal: AbortSignal, { largest: most = largest, fetchWithin: within = fetchWithin }: Limits = {}) => {
+export const createRepository = (place: GitPlace, url: string, wanted: Wanted, reach: Reach, signal: AbortSignal, { largest: most = largest, fetchWithin: within = fetchWithin }: Limits = {}) => {
   const run = (args: readonly string[], options: GitRun = {}): Promise<GitResult> => runGit(place, args, { ...options, signal })
+  /** What goes to another machine. */
+  const runAfar = async (args: readonly string[], options: GitRun): Promise<GitResult> => {
+    const reached = await reach()
+    return reached.ok ? runGit(place, args, { ...options, config: reached.config }) : reached
+  }
   const exists = async (name: string): Promise<boolean> => (await run(['cat-file', '-e', `${name}^{commit}`])).ok
   const asked = 'ref' in wanted ? wanted.ref : wanted.commit
 
@@ -57,7 +63,7 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, s
       })
     }, 250)
     const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--update-shallow', ...how, '--', url, ...refs]
-    const done = await runGit(place, args, { within, signal: AbortSignal.any([signal, tooLarge.signal]) })
+    const done = await runAfar(args, { within, signal: AbortSignal.any([signal, tooLarge.signal]) })
     clearInterval(timer)
     if (!tooLarge.signal.aborted && (await sizeOf(place.repository)) <= most) return done
     // The next try begins with the newest commit alone.
@@ -72,7 +78,7 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, s
     if (files.filter((file) => file.endsWith('.pack')).length > mostPacks && !(await run(['gc', '--quiet', '--prune=now'], { within: fetchWithin })).ok) await remove()
   }
 
-  const list = (...refs: readonly string[]): Promise<GitResult> => run(['ls-remote', '--quiet', '--', url, ...refs], { within: Math.min(answerWithin, within) })
+  const list = (...refs: readonly string[]): Promise<GitResult> => runAfar(['ls-remote', '--quiet', '--', url, ...refs], { within: Math.min(answerWithin, within), signal })
 
   const commitAt = async (name: string): Promise<string | undefined> => {
     const found = await run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`])

@@ -10,6 +10,7 @@ import { hiddenOf, withCredentials } from './credentials.ts'
 import type { GitCredentials } from './credentials.ts'
 import { isOfCopy, problemOf, quoted } from './problem.ts'
 import type { Failure } from './problem.ts'
+import { createReach } from './reach.ts'
 import { createRepository } from './repository.ts'
 import type { Limits, Repository, Wanted } from './repository.ts'
 import type { GitPlace } from './run.ts'
@@ -19,6 +20,8 @@ import { readTree } from './tree.ts'
 export interface GitSourceOptions {
   readonly url: string
   readonly transport: GitPlace['transport']
+  /** The addresses of an origin, if they may be asked; without it only files are read. Rejects with a text for people. */
+  readonly addressesOf?: (origin: string) => Promise<readonly string[]>
   readonly wanted: Wanted
   /** The folder of the repository that holds the policies; all of it where none is given. */
   readonly folder?: string
@@ -58,6 +61,7 @@ export const createGitSource = (options: GitSourceOptions): Source => {
   /** The commit that was read last, unless it could not be. */
   let known: string | undefined
   let poll: Poll | undefined
+  const reach = createReach(url, transport, options.addressesOf)
 
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const done = last.then(act)
@@ -69,7 +73,7 @@ export const createGitSource = (options: GitSourceOptions): Source => {
     hidden = hiddenOf(own)
     return withCredentials(url, own, (home, secrets) => {
       const place: GitPlace = { repository: join(directory, 'repository.git'), home, transport, secrets, authorities: options.authorities }
-      return use(createRepository(place, url, wanted, closing.signal, options.limits), place)
+      return use(createRepository(place, url, wanted, reach, closing.signal, options.limits), place)
     })
   }
 
