@@ -77,9 +77,16 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
   let closed = false
   let faults = 0
   let turn: Promise<unknown> = Promise.resolve()
-  /** Only one thing at a time decides what is active. */
+  let turns = 0
+  /**
+   * Only one thing at a time decides what is active. Whatever waits for somebody else (a source, the compiler, tests) stays outside, so that
+   * whoever goes back never waits for a run.
+   */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work)
+    const done = turn.then(() => {
+      turns += 1
+      return work()
+    })
     turn = done.catch(() => undefined)
     return done
   }
@@ -113,22 +120,31 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     const prepared = await prepare(read.sources, options, progress)
     if (!prepared.ok) return progress.end(prepared.problems)
     const { bundle } = prepared
-    if (custody !== undefined) {
-      const problem = await progress.stage('order', () => custody.order(bundle, read), (found) => found === undefined)
-      if (problem !== undefined) return progress.end([problem])
+    for (;;) {
+      const asked = turns
+      if (custody !== undefined) {
+        const problem = await progress.stage('order', () => custody.order(bundle, read), (found) => found === undefined)
+        if (problem !== undefined) return progress.end([problem])
+      }
+      const done = await inTurn(async () => {
+        // Somebody decided meanwhile: the order is asked again.
+        if (turns !== asked + 1) return false
+        await progress.stage('activate', () => activate(read.sources, bundle, read))
+        await custody?.settle()
+        return true
+      })
+      if (done) return progress.end([])
     }
-    await progress.stage('activate', () => activate(read.sources, bundle, read))
-    await custody?.settle()
-    return progress.end([])
   }
+  const restore = (progress: Progress): Promise<Kept | undefined> => inTurn(async () => (active === undefined ? goingBack?.restore(progress) : undefined))
   const attempt = async (): Promise<Run> => {
     const progress = beginRun(clock())
     const pinned = custody?.pin() !== undefined
     // What was rolled back to judges before the source is asked: that may take long, and may not be newer.
-    if (active === undefined && pinned) await goingBack?.restore(progress)
+    if (active === undefined && pinned) await restore(progress)
     const run = await follow(progress).catch(progress.fail)
     if (active === undefined && !pinned) {
-      const kept = await goingBack?.restore(progress)
+      const kept = await restore(progress)
       if (kept !== undefined) logger.warn('the source gives nothing that can be used: what was active before is active again', { bundle: kept.digest })
     }
     if (run.error === undefined || run.problems.every(({ code }) => code === 'rolled_back')) freshness?.found()
@@ -142,7 +158,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     else logger.error('policy was not activated; the bundle before it stays', { bundle: active?.digest ?? 'none', problems: run.problems, stages })
   }
   const start = (): Promise<Run> => {
-    running = inTurn(attempt).then((run) => {
+    running = attempt().then((run) => {
       last = run
       running = undefined
       faults = wasFault() ? faults + 1 : 0

@@ -37,14 +37,14 @@ interface Opened {
   close(): Promise<void>
 }
 /** A pipeline as a gateway has it, from a real repository to a real engine; opened again it is a restart. */
-const open = async (directory: string, repository: GitRepository, more: Partial<PipelineOptions> & { readonly name?: string; readonly trust?: string } = {}): Promise<Opened> => {
-  const { name = 'main', trust = '', ...options } = more
+const open = async (directory: string, repository: GitRepository, more: Partial<PipelineOptions> & { readonly name?: string; readonly trust?: string; readonly around?: (source: Source) => Source } = {}): Promise<Opened> => {
+  const { name = 'main', trust = '', around = (source) => source, ...options } = more
   const store = join(directory, 'store.db')
   prepareSqliteStore({ path: store, logger: quiet, at: Date.now() }).release()
   const archive = await openArchive({ directory: `${store}.bundles`, key })
   const custody = createCustody({ archive, acts: openPolicyActs(store), source: name, trust, clock: Date.now, logger: quiet })
   const engine = createPolicyEngine({ detectors: [], logger: quiet })
-  const source = createGitSource({ url: repository.url, transport: 'file', wanted: { ref: 'refs/heads/main' }, directory: `${store}.source`, poll: 3_600_000 })
+  const source = around(createGitSource({ url: repository.url, transport: 'file', wanted: { ref: 'refs/heads/main' }, directory: `${store}.source`, poll: 3_600_000 }))
   const build = await readBuildOptions()
   const pipeline = createPipeline({ ...build, opa, source, engine, custody, logger: quiet, clock: Date.now, ...options })
   return {
@@ -110,6 +110,89 @@ test('a force-push changes nothing, neither at once nor over a restart; going ba
     expect(opened.told()).toEqual([fixed, []])
     expect(opened.pipeline.status().rolled_back).toBeUndefined()
     expect(opened.custody.acts(9).map(({ kind, from, to, by }) => [kind, from.commit, to?.commit, by?.subject])).toEqual([['resume', third, fixed, undefined], ['rollback', third, second, 'olga']])
+  } finally {
+    await opened.close()
+    remove()
+  }
+})
+
+/** Something that is reached and then waits until it is let go on, once. */
+const gate = () => {
+  const [reached, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let isShut = true
+  const pass = async (): Promise<void> => {
+    if (!isShut) return
+    isShut = false
+    reached.resolve()
+    await free.promise
+  }
+  return { pass, reached: reached.promise, free: free.resolve }
+}
+type Gate = ReturnType<typeof gate>['pass']
+
+describe('whoever goes back waits for no run, wherever it is', () => {
+  const places: readonly [string, (pass: Gate) => Partial<PipelineOptions> & { readonly around?: (source: Source) => Source }][] = [
+    ['the source is read', (pass) => ({ around: (source) => ({ ...source, read: async () => (await pass(), source.read()) }) })],
+    ['it is built', (pass) => ({ opa: { ...opa, bundle: async (asked) => (await pass(), opa.bundle(asked)) } })],
+    ['the source is asked whether it may follow', (pass) => ({
+      around: (source) => ({
+        ...source,
+        async read() {
+          const read = await source.read()
+          return read.ok ? { ...read, follows: async (before) => (await pass(), read.follows?.(before)) } : read
+        },
+      }),
+    })],
+  ]
+  test.each(places)('while %s', async (_, waiting) => {
+    const { directory, repository, remove } = world()
+    repository.push(policyOf('one'))
+    let hold: Gate = async () => undefined
+    const opened = await open(directory, repository, waiting(() => hold()))
+    try {
+      await opened.pipeline.run()
+      const second = repository.push(policyOf('two'))
+      await opened.pipeline.run()
+      const [now, before] = opened.custody.kept()
+      expect(now?.commit).toBe(second)
+      // What it finds is newer than that, as if it had come a moment later.
+      const { pass, reached, free } = gate()
+      hold = pass
+      const third = repository.push(policyOf('three'))
+      const running = opened.pipeline.run()
+      await reached
+      expect(await opened.pipeline.rollback(before?.digest ?? '', { by: olga, reason: 'two is wrong' })).toEqual({ ok: true })
+      expect(opened.pipeline.status().active?.digest).toBe(before?.digest)
+      free()
+      expect((await running).problems).toEqual([])
+      expect(opened.told()).toEqual([third, []])
+      expect(opened.pipeline.status().rolled_back).toBeUndefined()
+      expect(opened.custody.acts(1)).toMatchObject([{ kind: 'resume', from: { commit: second }, to: { commit: third } }])
+    } finally {
+      await opened.close()
+      remove()
+    }
+  })
+})
+
+test('what a run finds that began before somebody went back from it stays away', async () => {
+  const { directory, repository, remove } = world()
+  repository.push(policyOf('one'))
+  let hold: Gate = async () => undefined
+  const opened = await open(directory, repository, { around: (source) => ({ ...source, read: async () => (await hold(), source.read()) }) })
+  try {
+    await opened.pipeline.run()
+    repository.push(policyOf('two'))
+    await opened.pipeline.run()
+    const [now, before] = opened.custody.kept()
+    const { pass, reached, free } = gate()
+    hold = pass
+    const running = opened.pipeline.run()
+    await reached
+    expect(await opened.pipeline.rollback(before?.digest ?? '', { by: olga, reason: 'two is wrong' })).toEqual({ ok: true })
+    free()
+    expect((await running).problems).toMatchObject([{ code: 'rolled_back' }])
+    expect(opened.pipeline.status()).toMatchObject({ active: { digest: before?.digest }, rolled_back: { from: now?.digest } })
   } finally {
     await opened.close()
     remove()
