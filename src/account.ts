@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { Person } from './model.ts'
+import type { CryptoKey } from 'jose'
+import type { JsonObject, KnownActor, Person } from './model.ts'
 
 export type AccountId = `acc_${string}`
 
@@ -36,4 +37,15 @@ export interface Browsers {
   current(request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): Promise<SignedIn | undefined>
   /** The local path where a person signs in and from which they come back to `returnTo`, a local path too. */
   loginPath(returnTo: string, want?: { readonly provider?: string; readonly acr?: string; /** Seconds since they last proved who they are. */ readonly maxAge?: number }): string
+}
+
+/** What access tokens of the gateway's own stand on: keys that are at hand, and what must not have ended meanwhile. */
+export interface OwnTokens {
+  readonly algorithm: 'ES256'
+  /** Undefined where no such key signs or signed what may still be good. */
+  key(id: string): Promise<CryptoKey | undefined>
+  /** Who a token of that content speaks for now; undefined where what it stands on has ended. */
+  actor(claims: JsonObject): Promise<KnownActor | undefined>
+  /** Grows whenever anything ended or changed in this process: what was looked up before must be looked up anew. */
+  generation(): number
 }

@@ -7,6 +7,8 @@ import type { Logger } from './model.ts'
 export interface AppParts {
   readonly mayPass: (request: IncomingMessage, response: ServerResponse) => boolean
   readonly identityRoutes: Router
+  /** Where people sign in, and what their clients ask for. */
+  readonly people: readonly Router[]
   readonly endpoint: (request: IncomingMessage, response: ServerResponse, upstream: string) => Promise<void>
   /** HTTP+SSE of 2024-11-05; without a key, the stream is opened. */
   readonly sseEndpoint: (request: IncomingMessage, response: ServerResponse, upstream: string, key: string | undefined) => Promise<void>
@@ -51,6 +53,7 @@ function createOthers(parts: AppParts) {
   })
   if (parts.metrics !== undefined) app.get('/metrics', parts.metrics)
   app.use(parts.identityRoutes)
+  for (const routes of parts.people) app.use(routes)
   app.use('/api/v1', parts.admin)
   app.use((_request, response) => void response.status(404).type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title: 'Not Found', status: 404 })))
   app.use(answerFault(parts.logger))

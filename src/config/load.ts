@@ -155,7 +155,7 @@ const readSecrets = async (content: unknown, directory: string, env: Environment
   const problems: Weakness[] = []
   const warnings: string[] = []
   let storeKey: Uint8Array | undefined
-  await Promise.all(secretPlaces({ store: valueAt(content, ['store']), policy: valueAt(content, ['policy']), upstreams: valueAt(content, ['upstreams']) }, []).map(async ({ steps, path, source }) => {
+  await Promise.all(secretPlaces({ store: valueAt(content, ['store']), policy: valueAt(content, ['policy']), identity: valueAt(content, ['identity']), upstreams: valueAt(content, ['upstreams']) }, []).map(async ({ steps, path, source }) => {
     const read = await readSecret(source, directory, env)
     if (!read.ok) return void problems.push({ steps, found: read.found, expected: read.expected })
     values.set(path, read.value)

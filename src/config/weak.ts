@@ -25,7 +25,7 @@ const portZero: Check = ({ listen, public_url }) =>
   listen?.port === 0 && public_url === undefined ? [{ steps: ['public_url'], found: 'nothing', expected: 'a URL, because the port is not known before it is taken' }] : []
 
 const someIssuer: Check = ({ identity }) =>
-  identity?.issuers.length === 0 ? [{ steps: ['identity', 'issuers'], found: 'none', expected: 'at least one issuer: nobody is let in without a token' }] : []
+  identity?.issuers.length === 0 && identity.providers.length === 0 ? [{ steps: ['identity', 'issuers'], found: 'none', expected: 'at least one issuer, or a provider where people sign in: nobody is let in without a token' }] : []
 
 const repeated = (values: readonly string[]): readonly number[] => values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []))
 
@@ -36,6 +36,18 @@ const distinctIssuers: Check = ({ identity }) => {
     ...repeated(issuers.map(({ issuer }) => issuer.replace(/\/$/, ''))).map(index => ({ steps: ['identity', 'issuers', index, 'issuer'], found: 'an issuer that is already there', expected: 'each issuer once' })),
   ]
 }
+
+/** The gateway is an issuer itself. */
+const ownName: Check = ({ identity, public_url }) => (identity?.issuers ?? []).flatMap(({ name, issuer }, index) => [
+  ...(name === 'gateway' ? [{ steps: ['identity', 'issuers', index, 'name'], found: 'the name of the gateway itself', expected: 'another name' }] : []),
+  ...(issuer.replace(/\/$/, '') === public_url ? [{ steps: ['identity', 'issuers', index, 'issuer'], found: 'the gateway itself', expected: 'another issuer: the gateway knows its own tokens' }] : []),
+])
+
+const distinctClients: Check = ({ identity }) =>
+  repeated((identity?.clients ?? []).map(({ client_id }) => client_id)).map(index => ({ steps: ['identity', 'clients', index, 'client_id'], found: 'the id of another client', expected: 'each client once' }))
+
+const clientsNeedPeople: Check = ({ identity }) =>
+  identity !== undefined && identity.clients.length > 0 && identity.providers.length === 0 ? [{ steps: ['identity', 'providers'], found: 'none', expected: 'a provider: clients sign people in, and there is nowhere to' }] : []
 
 const groupsOfOthers: Check = ({ identity }) => {
   const issuers = identity?.issuers ?? []
@@ -68,7 +80,7 @@ const enoughToShare: Check = ({ workers, limits }) =>
     limits[name] < workers ? [{ steps: ['limits', name], found: `less than the ${workers} workers that share it`, expected: 'at least one for each worker' }] : [])
 
 const checks: readonly Check[] = [
-  plainListening, portZero, someIssuer, distinctIssuers, groupsOfOthers, someUpstream, confidentialCredentials, tlsNeedsHttps, ownMetricsPort, enoughToShare,
+  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, groupsOfOthers, someUpstream, confidentialCredentials, tlsNeedsHttps, ownMetricsPort, enoughToShare,
 ]
 
 /** What must not be run with. */

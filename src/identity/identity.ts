@@ -1,8 +1,10 @@
+import type { OwnTokens } from '../account.ts'
 import { createForwardClock } from '../forward-clock.ts'
 import type { Clock, JsonObject, KnownActor, Logger } from '../model.ts'
 import { readBearer } from './bearer.ts'
 import type { Fetch } from './fetch-json.ts'
 import { createKeySource } from './keys.ts'
+import { ownIssuer } from './own.ts'
 import { reason, refuse, type AuthRefusal, type Reason } from './refusal.ts'
 import type { IssuerSettings } from './settings.ts'
 import { createTokenVerifier, type TrustedIssuer } from './tokens.ts'
@@ -16,6 +18,10 @@ export interface IdentityOptions {
   readonly monotonic?: () => number
   readonly logger: Logger
   readonly fetch?: Fetch
+  /** Where the gateway gives out tokens itself. */
+  readonly own?: OwnTokens
+  /** What some calls of an upstream want beside its first scope. */
+  readonly scopesOf?: (upstream: string) => readonly string[]
 }
 
 export interface ResolveInput {
@@ -27,7 +33,7 @@ export interface ResolveInput {
 }
 
 export type Resolved =
-  | { readonly ok: true; readonly actor: KnownActor; readonly token: { readonly expires_at: number; readonly hash: string } }
+  | { readonly ok: true; readonly actor: KnownActor; readonly token: { readonly expires_at: number; readonly hash: string; readonly scopes: readonly string[] } }
   | { readonly ok: false; readonly refusal: AuthRefusal }
 
 export interface Identity {
@@ -46,28 +52,31 @@ export const createIdentity = (options: IdentityOptions): Identity => {
   const trusted: readonly TrustedIssuer[] = options.issuers.map(settings => ({ settings, keys: createKeySource(settings, { clock, fetch, logger }) }))
   // A token that has expired stays so, wherever the clock is set.
   const now = createForwardClock(clock, options.monotonic)
-  const verifier = createTokenVerifier(new Map(trusted.map(issuer => [issuer.settings.issuer, issuer])), now)
+  const own = options.own === undefined ? [] : [ownIssuer(publicUrl, options.own)]
+  const verifier = createTokenVerifier(new Map([...trusted, ...own].map(issuer => [issuer.settings.issuer, issuer])), now)
   const resources = `${publicUrl}/mcp/`
+  const scopeOf = (audience: string): string | undefined => (own.length > 0 && audience.startsWith(resources) ? `mcp:${audience.slice(resources.length)}` : undefined)
 
   const metadataUrl = (audience: string): string | undefined =>
     audience.startsWith(resources) ? `${publicUrl}/.well-known/oauth-protected-resource/mcp/${audience.slice(resources.length)}` : undefined
 
   return {
     async resolve({ rawHeaders, audience, url }) {
-      const no = (why: Reason): Resolved => ({ ok: false, refusal: refuse(why, { realm: publicUrl, metadata: metadataUrl(audience) }) })
+      const no = (why: Reason): Resolved => ({ ok: false, refusal: refuse(why, { realm: publicUrl, metadata: metadataUrl(audience), scope: scopeOf(audience) }) })
       const bearer = readBearer(rawHeaders, url)
       if (!bearer.ok) return no(bearer.reason)
       const verified = await verifier.verify(bearer.token)
       if (!verified.ok) return no(verified.reason)
-      const { actor, issuer, audiences, expiresAt, hash } = verified.token
+      const { actor, issuer, audiences, scopes, expiresAt, hash } = verified.token
       // RFC 8707 section 2: a token for one resource is worth nothing at another.
       const wanted = withoutSlash(issuer.audience ?? audience)
       if (!audiences.some(one => withoutSlash(one) === wanted)) return no(reason('audience_mismatch', `the token is not meant for ${wanted}`))
-      return { ok: true, actor, token: { expires_at: clock() + expiresAt - now(), hash } }
+      return { ok: true, actor, token: { expires_at: clock() + expiresAt - now(), hash, scopes } }
     },
     protectedResourceMetadata: upstream => ({
       resource: `${resources}${upstream}`,
-      authorization_servers: trusted.map(({ settings }) => settings.issuer),
+      authorization_servers: [...own, ...trusted].map(({ settings }) => settings.issuer),
+      ...(own.length === 0 ? {} : { scopes_supported: [`mcp:${upstream}`, ...(options.scopesOf?.(upstream) ?? [])] }),
       bearer_methods_supported: ['header'],
     }),
     checkIssuers: () => Promise.all(trusted.map(async ({ settings, keys }) => {

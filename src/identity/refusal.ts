@@ -29,10 +29,12 @@ const malformed: readonly AuthCode[] = ['credentials_ambiguous', 'credentials_ma
 const quoted = (text: string): string => `"${text.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')}"`
 
 /** RFC 6750 section 3 and RFC 9728 section 5.1: a challenge says what was wrong and where to learn how to get a token. */
-export const refuse = ({ code, message }: Reason, challenge: { readonly realm: string; readonly metadata: string | undefined }): AuthRefusal => {
+export const refuse = ({ code, message }: Reason, challenge: { readonly realm: string; readonly metadata: string | undefined; readonly scope: string | undefined }): AuthRefusal => {
   if (code === 'keys_unavailable') return { status: 503, headers: { 'Retry-After': '10' }, code, message }
   const isMalformed = malformed.includes(code)
   const error = code === 'token_missing' ? [] : [`error=${quoted(isMalformed ? 'invalid_request' : 'invalid_token')}`, `error_description=${quoted(message)}`]
+  // RFC 6750 section 3: what a client asks for to get in.
+  const scope = challenge.scope === undefined || isMalformed ? [] : [`scope=${quoted(challenge.scope)}`]
   const where = challenge.metadata === undefined ? `realm=${quoted(challenge.realm)}` : `resource_metadata=${quoted(challenge.metadata)}`
-  return { status: isMalformed ? 400 : 401, headers: { 'WWW-Authenticate': `Bearer ${[where, ...error].join(', ')}` }, code, message }
+  return { status: isMalformed ? 400 : 401, headers: { 'WWW-Authenticate': `Bearer ${[where, ...scope, ...error].join(', ')}` }, code, message }
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { isConfidential } from '../loopback.ts'
+import { loginSettings } from '../login/settings.ts'
+import { oauthSettings } from '../oauth/settings.ts'
 import { duration, group, name, path, text, url } from '../fields.ts'
 
 /** Signatures that only the issuer can make. Never `none`, and never HS*: there a public key would serve as the shared one. */
@@ -41,6 +43,8 @@ export const issuerSettings = z.strictObject({
 
 export const identitySettings = z.strictObject({
   issuers: z.array(issuerSettings, { error: 'a list of issuers' }).default([]).meta({ description: 'Whose bearer tokens are accepted.' }),
+  ...loginSettings,
+  ...oauthSettings,
 })
 
 export type IssuerSettings = z.output<typeof issuerSettings>

@@ -1,0 +1,92 @@
+import { errors } from 'oidc-provider'
+import type { Kept } from '../kept.ts'
+import type { Clock } from '../model.ts'
+import type { RegisteredClients } from './clients.ts'
+
+/** What the library keeps its things in: one for each of its models. */
+export interface Adapter {
+  upsert(id: string, payload: Record<string, unknown>, seconds?: number): Promise<void>
+  find(id: string): Promise<Record<string, unknown> | undefined>
+  consume(id: string): Promise<void>
+  destroy(id: string): Promise<void>
+  revokeByGrantId(grant: string): Promise<void>
+}
+
+export const kindOf = (model: string): string => `oauth:${model}`
+export const groupOfGrant = (id: string): string => `grant ${id}`
+export const groupOfAccount = (id: string): string => `account ${id}`
+/** What ends together. */
+export const ofGrants = ['AuthorizationCode', 'RefreshToken', 'DeviceCode', 'Grant'] as const
+
+export interface AdapterOptions {
+  readonly kept: Kept
+  readonly clock: Clock
+  /** Clients that registered themselves. */
+  readonly clients: Pick<RegisteredClients, 'keep' | 'find' | 'forget'>
+  /** A grant ended, with all that stands on it. */
+  readonly ended: () => void
+  /** Access tokens are signed, not kept: one that was brought to be revoked or asked about. */
+  readonly brought: (id: string) => Record<string, unknown> | undefined
+}
+
+/** Everything lives sealed in the store, where the values that clients hold are only keys. */
+export function createAdapters(options: AdapterOptions): (model: string) => Adapter {
+  return (model) => {
+    if (model === 'Session') return forgetful
+    if (model === 'AccessToken') return { ...forgetful, find: async (id) => options.brought(id) }
+    if (model === 'Client') return createClientAdapter(options)
+    return createModelAdapter(model, options)
+  }
+}
+
+/** Who is signed in is known elsewhere; a session of the library's own lasts for one answer. */
+const forgetful: Adapter = { upsert: async () => undefined, find: async () => undefined, consume: async () => undefined, destroy: async () => undefined, revokeByGrantId: async () => undefined }
+
+/** Drops a grant and whatever was given out on it. */
+export async function endGrant(kept: Kept, grant: string): Promise<void> {
+  // The grant first: nothing is given out on what is gone.
+  await kept.drop(kindOf('Grant'), grant)
+  for (const model of ofGrants) await kept.dropGroup(kindOf(model), groupOfGrant(grant))
+}
+
+function createModelAdapter(model: string, { kept, clock, ended }: AdapterOptions): Adapter {
+  const kind = kindOf(model)
+  return {
+    async upsert(id, payload, seconds) {
+      const { grantId, accountId } = payload
+      const groups = [...(typeof grantId === 'string' ? [groupOfGrant(grantId)] : []), ...(typeof accountId === 'string' ? [groupOfAccount(accountId)] : [])]
+      await kept.put(kind, id, JSON.parse(JSON.stringify(payload)), { groups, ...(seconds === undefined ? {} : { expiresAt: clock() + seconds * 1000 }) })
+    },
+    async find(id) {
+      const found = await kept.get(kind, id)
+      if (found === undefined) return undefined
+      return found.takenAt === undefined ? { ...found.value } : { ...found.value, consumed: Math.floor(found.takenAt / 1000) }
+    },
+    async consume(id) {
+      if (await kept.take(kind, id)) return
+      // RFC 6749 section 4.1.2, RFC 9700 section 4.14.2: somebody else was quicker, and only one of the two can be the client.
+      const grant = (await kept.get(kind, id))?.value['grantId']
+      if (typeof grant === 'string') {
+        await endGrant(kept, grant)
+        ended()
+      }
+      throw new errors.InvalidGrant('already used')
+    },
+    async destroy(id) {
+      if (model === 'Grant') {
+        await endGrant(kept, id)
+        ended()
+      } else await kept.drop(kind, id)
+    },
+    async revokeByGrantId(grant) {
+      await kept.dropGroup(kind, groupOfGrant(grant))
+    },
+  }
+}
+
+const createClientAdapter = ({ clients }: AdapterOptions): Adapter => ({
+  ...forgetful,
+  upsert: (id, metadata) => clients.keep(id, JSON.parse(JSON.stringify(metadata))),
+  find: clients.find,
+  destroy: clients.forget,
+})

@@ -1,0 +1,87 @@
+import type { Router } from 'express'
+import type Provider from 'oidc-provider'
+import type { Accounts, Browsers, OwnTokens } from '../account.ts'
+import type { Kept } from '../kept.ts'
+import type { Clock, Logger } from '../model.ts'
+import { createAdapters, groupOfAccount, kindOf, ofGrants } from './adapter.ts'
+import { createBroughtTokens } from './brought-tokens.ts'
+import { createRegisteredClients } from './clients.ts'
+import { createConsent, type Pages } from './consent.ts'
+import { openSigningKeys, type Ring, type SigningKeys } from './keys.ts'
+import { createOwnTokens } from './own-tokens.ts'
+import { createProvider, type Fetch, type ProviderParts } from './provider.ts'
+import { createResources } from './resources.ts'
+import { createOAuthRouter } from './routes.ts'
+import type { RegistrationSettings, TokenSettings } from './settings.ts'
+
+export interface OAuthParts {
+  readonly publicUrl: string
+  /** What each upstream's calls may want, in words, by scope. */
+  readonly upstreams: ReadonlyMap<string, { readonly more: Readonly<Record<string, string>> }>
+  readonly clients: ProviderParts['clients']
+  readonly tokens: TokenSettings
+  readonly registration: RegistrationSettings
+  readonly kept: Kept
+  readonly accounts: Accounts
+  readonly browsers: Browsers
+  readonly pages: Pages
+  readonly fetch: Fetch
+  readonly clock: Clock
+  readonly logger: Logger
+}
+export interface OAuth {
+  readonly router: Router
+  readonly own: OwnTokens
+  /** Now and then: keys are replaced, and what other processes replaced is read. */
+  tick(): Promise<void>
+  close(): void
+}
+
+/** The gateway's own authorization server. Several processes are one: everything is in the store. */
+export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
+  const { publicUrl, upstreams, kept, accounts, tokens, registration, clock, logger } = parts
+  let generation = 0
+  const changed = (): void => {
+    generation += 1
+  }
+  const scopes = new Map([...upstreams.values()].flatMap(({ more }) => Object.entries(more)))
+  const resources = createResources(publicUrl, new Map([...upstreams].map(([name, { more }]) => [name, { more: Object.keys(more) }])))
+  const clients = createRegisteredClients({ kept, clock, most: registration.most })
+  const brought = createBroughtTokens({ issuer: publicUrl, keys: () => keys })
+  const adapters = createAdapters({ kept, clock, clients, ended: changed, brought: brought.find })
+
+  let provider: Provider
+  const build = (ring: Ring): void => {
+    changed()
+    provider = createProvider({
+      ...parts, ring, adapters, resources,
+      showError(context, { error, error_description: description }) {
+        const { html, make } = parts.pages
+        const page = make({ title: 'This cannot go on', body: html`<p>${description ?? 'the program asked for something that cannot be done here'} <code>${error}</code></p><p>Go back to the program that sent you here. If it happens again, tell whoever runs the program.</p>` })
+        context.res.setHeaders(new Map(Object.entries(page.headers)))
+        context.body = page.text
+      },
+      fault: (error) => logger.error('the authorization server failed', { error: error instanceof Error ? error.stack : String(error) }),
+      used: (client) => void clients.used(client).catch((error: unknown) => logger.warn('a client could not be marked as used', { client, error: String(error) })),
+    })
+  }
+  const keys: SigningKeys = await openSigningKeys({ kept, clock, logger, every: tokens.rotate, tokensLive: tokens.access, onChange: build })
+  const consent = createConsent({
+    provider: () => provider, browsers: parts.browsers, resources, kept, clock, logger, pages: parts.pages,
+    isConfigured: (client) => parts.clients.some(({ client_id }) => client_id === client),
+    describeScope: (scope) => scopes.get(scope) ?? (scope === 'api' ? 'use the gateway\'s own API as you' : 'call its tools, read its resources and use its prompts, as far as the policy lets you'),
+  })
+  const forget = accounts.watch((id) => {
+    changed()
+    accounts.get(id).then(async (account) => {
+      if (account === undefined) for (const model of ofGrants) await kept.dropGroup(kindOf(model), groupOfAccount(id))
+    }).catch((error: unknown) => logger.error('what an account that ended was given could not be dropped', { account: id, error: String(error) }))
+  })
+
+  return {
+    router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, clock }),
+    own: createOwnTokens({ kept, accounts, keys, generation: () => generation }),
+    tick: keys.renew,
+    close: forget,
+  }
+}

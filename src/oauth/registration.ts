@@ -1,0 +1,50 @@
+import express, { type RequestHandler, type Response } from 'express'
+import type { Clock, JsonObject } from '../model.ts'
+import { describe, type RegisteredClients } from './clients.ts'
+
+const mostAddresses = 10_000
+
+/** How often something may be done from one address within a minute. */
+export function createRate(most: number, clock: Clock): (from: string) => boolean {
+  let counts = new Map<string, number>()
+  let minute = 0
+  return (from) => {
+    const now = Math.floor(clock() / 60_000)
+    if (now !== minute || counts.size > mostAddresses) [counts, minute] = [new Map(), now]
+    const count = (counts.get(from) ?? 0) + 1
+    counts.set(from, count)
+    return count <= most
+  }
+}
+
+const refuse = (response: Response, status: number, error: string, description: string): void => {
+  response.status(status).set('Cache-Control', 'no-store').json({ error, error_description: description })
+}
+
+/** RFC 7591, for anybody: so it is bounded in rate, number, size and in what is asked for. `pass` gets what may be registered. */
+export function createRegistration({ clients, perMinute, clock, pass }: {
+  readonly clients: Pick<RegisteredClients, 'makeRoom'>
+  readonly perMinute: number
+  readonly clock: Clock
+  readonly pass: (metadata: JsonObject) => RequestHandler
+}): readonly RequestHandler[] {
+  const mayGo = createRate(perMinute, clock)
+  const within: RequestHandler = (request, response, next) => {
+    if (mayGo(request.socket.remoteAddress ?? '')) return next()
+    response.set('Retry-After', '60')
+    refuse(response, 429, 'temporarily_unavailable', 'too many registrations from this address; try again in a minute')
+  }
+  const register: RequestHandler = async (request, response, next) => {
+    const given: unknown = request.body
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return refuse(response, 400, 'invalid_client_metadata', 'the body must be a JSON object of at most 16 KiB')
+    const described = describe(given as JsonObject)
+    if (!described.ok) return refuse(response, 400, described.error, described.message)
+    const { client_id: _, ...metadata } = described.metadata
+    if (!(await clients.makeRoom())) {
+      response.set('Retry-After', '3600')
+      return refuse(response, 503, 'temporarily_unavailable', 'there are as many registered clients as there may be, and all are in use')
+    }
+    return pass(metadata)(request, response, next)
+  }
+  return [within, express.json({ limit: '16kb' }), register]
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http'
+import { Router, type RequestHandler } from 'express'
+import type Provider from 'oidc-provider'
+import type { JsonObject } from '../model.ts'
+import type { RegisteredClients } from './clients.ts'
+import { discoveryPaths, paths } from './provider.ts'
+import { createRegistration } from './registration.ts'
+import { completed, type Resources } from './resources.ts'
+import type { Clock } from '../model.ts'
+import type { RegistrationSettings } from './settings.ts'
+import type { createBroughtTokens } from './brought-tokens.ts'
+
+/** Where 2025-03-26 clients go that find no metadata. */
+const rootAliases = { '/authorize': paths.authorization, '/token': paths.token, '/register': paths.registration } as const
+
+export interface OAuthRouterParts {
+  readonly publicUrl: string
+  readonly provider: () => Provider
+  readonly resources: Resources
+  readonly clients: Pick<RegisteredClients, 'makeRoom'>
+  readonly registration: RegistrationSettings
+  readonly brought: ReturnType<typeof createBroughtTokens>
+  readonly consent: Router
+  readonly clock: Clock
+}
+
+/** Every path of the authorization server. */
+export function createOAuthRouter({ publicUrl, provider, resources, clients, registration, brought, consent, clock }: OAuthRouterParts): Router {
+  const router = Router({ caseSensitive: true, strict: true })
+  const present = presenter(publicUrl)
+  const pass: RequestHandler = (request, response, next) => {
+    present(request)
+    provider().callback()(request, response).catch(next)
+  }
+  const passBody = (bytes: Buffer): RequestHandler => (request, response, next) => pass(withBody(request, bytes), response, next)
+  const passJson = (metadata: JsonObject): RequestHandler => passBody(Buffer.from(JSON.stringify(metadata)))
+
+  router.use((request, _response, next) => {
+    const [path = '', query] = request.url.split(/\?(.*)/s)
+    const named = (rootAliases as Readonly<Record<string, string>>)[path] ?? path
+    const url = query === undefined ? named : `${named}?${query}`
+    request.url = named === paths.authorization && request.method === 'GET' ? completed(url, resources) : url
+    next()
+  })
+  for (const path of discoveryPaths) router.get(path, pass)
+  router.get([paths.authorization, `${paths.authorization}/:uid`, paths.jwks], pass)
+  router.post(paths.token, pass)
+  router.post([paths.revocation, paths.introspection], ...brought.read, (request, response, next) => passBody(Buffer.from(new URLSearchParams(request.body as Record<string, string>).toString()))(request, response, next))
+  if (registration.dynamic) router.post(paths.registration, ...createRegistration({ clients, perMinute: registration.per_minute, clock, pass: passJson }))
+  router.use(consent)
+  return router
+}
+
+/** The library takes its own address from the request; it is `public_url`, whatever stands in front of the gateway says. */
+const presenter = (publicUrl: string) => {
+  const { host, protocol } = new URL(publicUrl)
+  return (request: IncomingMessage & { originalUrl?: string }): void => {
+    for (const name of Object.keys(request.headers)) if (name.startsWith('x-forwarded-') || name === 'forwarded') delete request.headers[name]
+    request.headers.host = host
+    request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
+    if (request.url !== undefined) request.originalUrl = request.url
+  }
+}
+
+/** What was read, and may have been changed, is there to be read again. */
+const withBody = <R extends IncomingMessage>(request: R, bytes: Buffer): R => {
+  delete request.headers['transfer-encoding']
+  request.headers['content-length'] = String(bytes.length)
+  return Object.defineProperties(request, {
+    readable: { value: true },
+    iterator: { value: async function* () { yield bytes } },
+  })
+}

@@ -1,0 +1,71 @@
+import type { Router } from 'express'
+import type { OwnTokens } from './account.ts'
+import type { Settings } from './config/schema.ts'
+import type { Secrets } from './config/secrets.ts'
+import { createKeySource } from './identity/keys.ts'
+import { issuerSettings } from './identity/settings.ts'
+import { createKept, type KeptStore } from './kept.ts'
+import { createLogin, type Login } from './login/login.ts'
+import { html, makePage } from './login/page.ts'
+import type { LoginSettings } from './login/settings.ts'
+import type { Clock, Logger } from './model.ts'
+import { openOAuth } from './oauth/oauth.ts'
+import type { Outbound } from './outbound/outbound.ts'
+
+export interface PeopleParts {
+  readonly settings: Settings
+  readonly secrets: Secrets
+  readonly store: KeptStore
+  readonly outbound: Outbound
+  readonly clock: Clock
+  readonly logger: Logger
+}
+/** Those who sign in: where they do, and what they and their clients are given. */
+export interface People {
+  readonly routes: readonly Router[]
+  /** Absent where nobody can sign in here. */
+  readonly own?: OwnTokens
+  readonly login?: Login
+  close(): void
+}
+
+const sweepEvery = 60_000
+
+export async function openPeople({ settings, secrets, store, outbound, clock, logger }: PeopleParts): Promise<People> {
+  const { public_url: publicUrl, identity } = settings
+  if (identity.providers.length === 0) return { routes: [], close: () => undefined }
+  const kept = createKept(store, secrets.storeKey(), clock)
+  const fetchFor = (configured: readonly string[]) => outbound.fetchFor({ purpose: 'sign_in', configured })
+  const login = createLogin({
+    settings: identity as LoginSettings, // frozen, and only read
+    publicUrl, kept, clock, logger, fetchFor, issuers: identity.issuers,
+    secret: secrets.get,
+    keysFor: ({ name, issuer }) => createKeySource(issuerSettings.parse({ name, issuer }), { clock, fetch: fetchFor([issuer]), logger }),
+  })
+  const { accounts, browsers } = login
+  const oauth = await openOAuth({
+    publicUrl, kept, accounts, browsers, clock, logger, pages: { html, make: makePage },
+    upstreams: new Map(Object.keys(settings.upstreams).map((name) => [name, { more: {} }])),
+    clients: identity.clients.map((client, index) => {
+      const path = `identity.clients.${index}.client_secret`
+      return { ...client, ...(secrets.has(path) ? { client_secret: secrets.get(path) } : {}) }
+    }),
+    tokens: identity.tokens, registration: identity.registration,
+    fetch: outbound.fetchFor({ purpose: 'client_metadata', largest: 64 * 1024, within: 5_000 }),
+  })
+
+  const sweeper = setInterval(() => {
+    oauth.tick().catch((error: unknown) => logger.error('signing keys could not be looked after', { error: String(error) }))
+    kept.sweep().catch((error: unknown) => logger.error('what has expired could not be erased', { error: String(error) }))
+  }, sweepEvery).unref()
+  return {
+    routes: [login.router, oauth.router],
+    own: oauth.own,
+    login,
+    close() {
+      clearInterval(sweeper)
+      oauth.close()
+      login.close()
+    },
+  }
+}
