@@ -37,7 +37,7 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
   const kept = createKept(store, secrets.storeKey(), clock)
   const fetchFor = (configured: readonly string[]) => outbound.fetchFor({ purpose: 'sign_in', configured })
   const login = createLogin({
-    settings: identity as LoginSettings, // frozen, and only read
+    settings: identity as unknown as LoginSettings, // the same, frozen, which its type does not know
     publicUrl, kept, clock, logger, fetchFor, issuers: identity.issuers,
     secret: secrets.get,
     keysFor: ({ name, issuer }) => createKeySource(issuerSettings.parse({ name, issuer }), { clock, fetch: fetchFor([issuer]), logger }),
