@@ -1,0 +1,15 @@
+import { TestEnvironment } from 'jest-environment-node'
+import { keepOpa, type KeptOpa } from './kept-opa.ts'
+
+type Arguments = ConstructorParameters<typeof TestEnvironment>
+
+/** One for all suites that a process of Jest's runs. */
+const opa: KeptOpa = keepOpa()
+
+/** A suite that looks at OPA's processes themselves has `@opa own` in its first comment. */
+export default class extends TestEnvironment {
+  constructor(...args: Arguments) {
+    super(...args)
+    if (args[1].docblockPragmas['opa'] !== 'own') this.global['keptOpa'] = opa
+  }
+}

@@ -1,0 +1,33 @@
+import { createLanes as createOwn, type CallOptions, type Calls } from '../../src/bundle/opa-calls.ts'
+import type { KeptOpa } from './kept-opa.ts'
+
+// Stands where src/bundle/opa.ts looks for its processes (jest.config.json), so that suites share the ones of the process they run in.
+
+const closed = new Error("OPA's library is closed")
+let open = 0
+
+export const createLanes = (count: number, options: CallOptions): Calls => {
+  const kept = (globalThis as { keptOpa?: KeptOpa }).keptOpa
+  if (kept === undefined) return createOwn(count, options)
+  const waiting = new Set<(fault: Error) => void>()
+  let isClosed = false
+  return {
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        if (isClosed) return reject(closed)
+        open += 1
+        waiting.add(reject)
+        const settled = (): void => {
+          open -= 1
+          waiting.delete(reject)
+        }
+        kept.ask(request).then((answer) => (settled(), resolve(answer)), (fault: Error) => (settled(), reject(new Error(fault.message))))
+      }),
+    async close() {
+      isClosed = true
+      // What nobody waits for any more must not keep the next suite waiting.
+      if (waiting.size > 0 && waiting.size === open) kept.drop()
+      for (const reject of waiting) reject(closed)
+    },
+  }
+}
