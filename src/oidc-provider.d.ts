@@ -52,7 +52,7 @@ declare module 'oidc-provider' {
     readonly res: ServerResponse
     readonly path: string
     readonly method: string
-    readonly response: { get(name: string): string | readonly string[]; set(name: string, value: string | readonly string[]): void; remove(name: string): void }
+    readonly response: { get(name: string): string | readonly string[] | undefined; set(name: string, value: string | readonly string[]): void; remove(name: string): void }
     status: number
     type: string
     body: unknown

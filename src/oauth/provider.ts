@@ -143,7 +143,7 @@ function createPolicy() {
 
 /** Sessions of the library's own are not kept: a cookie for one would say nothing. */
 function dropSessionCookie({ response }: OidcContext): void {
-  const given = response.get('set-cookie')
+  const given = response.get('set-cookie') ?? []
   const kept = (typeof given === 'string' ? [given] : given).filter((cookie) => cookie !== '' && !cookie.startsWith('sallyport-oauth'))
   if (kept.length === 0) response.remove('set-cookie')
   else response.set('set-cookie', kept)
