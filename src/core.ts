@@ -23,7 +23,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Sighting } from './model.ts'
 import { opening } from './opening.ts'
 import { createOutbound, type Outbound } from './outbound/outbound.ts'
-import { openPeople } from './people.ts'
+import { followPeople, openPeople } from './people.ts'
 import { createPolicyEngine, type PolicyEngine } from './policy/engine.ts'
 import { createCounters, minutesCounted } from './proxy/counters.ts'
 import { createDefinitions } from './proxy/definitions.ts'
@@ -149,6 +149,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
     tasks: createOwnTasks(clock, metrics.meters.unjudged),
   }
   const sessions = createSessions(rooms, { all: limits.sessions, perPrincipal: limits.sessions_per_person })
+  if (people.login !== undefined) opened.defer(followPeople(people.login, sessions, logger))
   const notices = createNotices(sessions.all, rooms)
   engine.watch(notices.changed)
   metrics.watchReplicas(() => [...upstreams].flatMap(([upstream, server]) => (server.replicas?.() ?? []).map((state) => ({ upstream, ...state }))))

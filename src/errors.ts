@@ -11,6 +11,7 @@ export const errorTable = {
   queue_full: { status: 503, rpc: -33002, public: 'the gateway is at capacity; try again' },
   no_bundle: { status: 503, rpc: -33002, public: 'the gateway has no active policy; try again' },
   shutting_down: { status: 503, rpc: -33002, public: 'the gateway is shutting down; try again' },
+  signed_out: { status: 403, rpc: -33002, public: 'the person who called is not signed in any more: sign in again' },
   upstream_unreachable: { status: 502, rpc: -33003, public: 'the MCP server could not be reached' },
   upstream_broken: { status: 502, rpc: -33003, public: 'the MCP server answered in a way that the protocol does not know' },
   upstream_timeout: { status: 504, rpc: -33003, public: 'the MCP server did not answer in time' },

@@ -8,9 +8,10 @@ import { createKept, type KeptStore } from './kept.ts'
 import { createLogin, type Login } from './login/login.ts'
 import { html, makePage } from './login/page.ts'
 import type { LoginSettings } from './login/settings.ts'
-import type { Clock, Logger } from './model.ts'
+import type { Clock, Logger, Principal } from './model.ts'
 import { openOAuth } from './oauth/oauth.ts'
 import type { Outbound } from './outbound/outbound.ts'
+import type { Sessions } from './proxy/sessions.ts'
 
 export interface PeopleParts {
   readonly settings: Settings
@@ -68,4 +69,17 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
       login.close()
     },
   }
+}
+
+/** Whoever may not go on loses what runs here; whoever is asked about is whoever has something running. Returns how to stop. */
+export function followPeople({ accounts, start }: Login, sessions: Pick<Sessions, 'all' | 'revoke' | 'renew'>, logger: Logger): () => void {
+  function* behind(who: Principal): Generator<Principal> {
+    yield who
+    if (who.acting_for !== undefined) yield* behind(who.acting_for)
+  }
+  start(() => sessions.all().flatMap(({ actor }) => [...behind(actor)]))
+  return accounts.follow((change) => {
+    const work = change.what === 'changed' ? accounts.get(change.id).then((account) => account && sessions.renew(account.actor)) : sessions.revoke(change)
+    work.catch((cause: unknown) => logger.error('what somebody had running could not be ended', { account: change.id, cause: String(cause) }))
+  })
 }

@@ -24,8 +24,8 @@ export interface OwnAccounts extends Accounts {
   tokensOf(who: Pick<Person, 'issuer' | 'subject'>): Promise<ProviderTokens | undefined>
   /** Told of what changed, with whom it is about. Returns how to stop being told. */
   follow(told: (change: Change) => void): () => void
-  /** Asks about whoever is in use and was not asked about for long enough; learns what other processes found out. `isHeld` knows who has sessions here. */
-  tick(isHeld: (who: Pick<Person, 'issuer' | 'subject'>) => boolean): Promise<void>
+  /** Asks about whoever is in use and was not asked about for long enough; learns what other processes found out. `held` are those who have sessions here. */
+  tick(held: Iterable<Pick<Person, 'issuer' | 'subject'>>): Promise<void>
 }
 
 interface Entry {
@@ -180,7 +180,8 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
       return shown(state)
     },
     watch: (changed) => {
-      const told = ({ id }: Change): void => changed(id)
+      // Who lapsed may come back as they were.
+      const told = ({ id, what }: Change): void => void (what !== 'lapsed' && changed(id))
       watchers.add(told)
       return () => void watchers.delete(told)
     },
@@ -206,17 +207,18 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
       const state = id === undefined ? undefined : await current(id)
       return state === undefined || !isGood(state, bounds, clock()) ? undefined : state.tokens
     },
-    async tick(isHeld) {
+    async tick(held) {
+      const keys = new Set([...held].map(subjectKey))
       for (const change of await changes.news()) {
         here.delete(change.id)
         tell(change)
       }
       for (const [id, { state, usedAt }] of [...here]) {
-        const held = isHeld(state.person)
-        if (held || clock() - usedAt < usedFor) {
+        const isHeld = keys.has(subjectKey(state.person))
+        if (isHeld || clock() - usedAt < usedFor) {
           if (isDue(state, bounds, clock())) void askOnce(id)
           // Nobody could say for too long whether they still may: what runs ends, the account waits for its provider.
-          if (held && !isGood(state, bounds, clock())) tell({ id, what: 'lapsed', issuer: state.person.issuer, subject: state.person.subject })
+          if (isHeld && !isGood(state, bounds, clock())) tell({ id, what: 'lapsed', issuer: state.person.issuer, subject: state.person.subject })
         } else if (clock() - usedAt > 10 * usedFor) here.delete(id)
       }
     },

@@ -12,6 +12,7 @@ import type { Keys } from './oidc/signed.ts'
 import type { Naming } from './person.ts'
 import type { EndAccounts, SignInProvider } from './provider.ts'
 import { createLoginRoutes } from './routes.ts'
+import { openSamlProvider } from './saml/open.ts'
 import type { LoginSettings, ProviderSettings } from './settings.ts'
 
 export interface LoginParts {
@@ -33,7 +34,7 @@ export interface Login {
   readonly accounts: OwnAccounts
   readonly browsers: OwnBrowsers
   /** From now on providers are asked about whoever is in use. */
-  start(isHeld: (who: Pick<Person, 'issuer' | 'subject'>) => boolean): void
+  start(held: () => Iterable<Pick<Person, 'issuer' | 'subject'>>): void
   close(): void
 }
 
@@ -51,8 +52,9 @@ export function createLogin({ settings, publicUrl, kept, secret, fetchFor, keysF
   const namingOf = ({ name, trusted_groups: trusted }: ProviderSettings): Naming =>
     ({ provider: name, trusted: trusted ?? (settings.providers.length === 1 ? 'all' : []), names: names.filter((other) => other !== name) })
   const createProvider = (provider: ProviderSettings, index: number, end: EndAccounts): SignInProvider => {
-    const keys = keysFor({ name: provider.name, issuer: provider.issuer })
     const place = `identity.providers.${index}`
+    if (provider.kind === 'saml') return openSamlProvider(provider, { secret: (name) => secret(`${place}.${name}`), naming: namingOf(provider), publicUrl, kept, fetchFor, end, clock, logger })
+    const keys = keysFor({ name: provider.name, issuer: provider.issuer })
     const ownSecret = (): ClientSecret => (provider.private_key_from === undefined ? { secret: secret(`${place}.client_secret`) } : { privateKey: secret(`${place}.private_key`) })
     const made = createOidcProvider({ settings: provider, secret: ownSecret, naming: namingOf(provider), publicUrl, fetch: fetchFor([provider.issuer]), keys, clock })
     return { ...made, routes: createBackChannel({ settings: provider, keys, kept, end, clock, logger }) }
@@ -63,8 +65,8 @@ export function createLogin({ settings, publicUrl, kept, secret, fetchFor, keysF
   return {
     accounts, browsers,
     router: createLoginRoutes({ providers, accounts, browsers, flows: createFlows({ kept, cookies, clock }), publicUrl, clock, logger }),
-    start(isHeld) {
-      timer ??= setInterval(() => void accounts.tick(isHeld).catch((cause: unknown) => logger.error('accounts could not be looked at', { cause: String(cause) })), tickEvery).unref()
+    start(held) {
+      timer ??= setInterval(() => void accounts.tick(held()).catch((cause: unknown) => logger.error('accounts could not be looked at', { cause: String(cause) })), tickEvery).unref()
     },
     close: () => clearInterval(timer),
   }

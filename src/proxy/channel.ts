@@ -38,6 +38,8 @@ export interface Channel {
   pause(): boolean
   /** Ends the response. */
   finish(): void
+  /** Ends the connection, and with it what is read for it. */
+  cut(): void
 }
 
 /** One HTTP response, as JSON or as a stream of events; of a stream, one response after the other. */
@@ -46,8 +48,6 @@ export interface ClientChannel extends Channel {
   readonly isOpen: boolean
   /** Whether all has been said. */
   readonly isOver: boolean
-  /** Ends the connection, and with it what is read for it. */
-  cut(): void
   /** Goes on with the stream on another response, with what was kept after that event, each as `again` says. */
   resume(response: ServerResponse, seq: number, again: (said: Said) => Promise<Evaluated<ToClient> | OwnAnswer | undefined>): Promise<void>
 }
@@ -255,4 +255,5 @@ export const createSilentChannel = (left: AbortSignal = new AbortController().si
   retry: async () => undefined,
   pause: () => false,
   finish: () => undefined,
+  cut: () => undefined,
 })

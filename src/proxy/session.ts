@@ -1,4 +1,4 @@
-import { idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Request, type Revision, type SessionId } from '../model.ts'
+import { idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Principal, type Request, type Revision, type SessionId } from '../model.ts'
 import type { ListName } from '../wire/changes.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel, ClientChannel } from './channel.ts'
@@ -106,6 +106,10 @@ export interface ClientSession {
 }
 
 export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
+
+/** Whether an actor is somebody, or works on their behalf. */
+export const speaksFor = ({ issuer, subject, acting_for }: Principal, who: Pick<Principal, 'issuer' | 'subject'>): boolean =>
+  (issuer === who.issuer && subject === who.subject) || (acting_for !== undefined && speaksFor(acting_for, who))
 
 export const counterKeyOf = (principal: string, upstream: string): string => `${principal} ${upstream}`
 

@@ -1,10 +1,10 @@
-import { GatewayError } from '../errors.ts'
+import { errorTable, GatewayError } from '../errors.ts'
 import type { ClientName, KnownActor, Revision } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
 import { createOutboxes } from './outbox.ts'
-import { counterKeyOf, isWaiting, principalOf, type ClientSession, type Pending } from './session.ts'
+import { counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
@@ -15,6 +15,10 @@ export interface Sessions {
   end(session: ClientSession): Promise<void>
   count(): number
   all(): readonly ClientSession[]
+  /** Ends what a caller has here who may not go on: no event reaches them any more, and what was not sent is not sent. */
+  revoke(who: Pick<KnownActor, 'issuer' | 'subject'>): Promise<void>
+  /** Something that policies see of a caller is another now. */
+  renew(actor: KnownActor): void
   /** Whether any request is still being worked on. */
   isBusy(): boolean
   /** Ends the streams that no request asked for, and frees the callers that wait for an approval. */
@@ -62,7 +66,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     if (legacy.size + modern.size >= limits.all && !endIdlest(() => true)) throw new GatewayError('capacity', { detail: `${limits.all} sessions are busy` })
     const now = rooms.clock()
     const session: ClientSession = {
-      id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principal, upstream.name), principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal }), client, transport,
+      id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principal, upstream.name), principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal, actor }), client, transport,
       revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret), listening: undefined, hears: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
     perPrincipal.set(principal, countOf(principal) + 1)
@@ -129,6 +133,20 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
         session.listening?.finish()
         endWaits(session, isPaused)
       }
+    },
+    async revoke(who) {
+      await Promise.all([...legacy.values(), ...modern.values()].filter(({ actor }) => speaksFor(actor, who)).map(async (session) => {
+        // A call that its server has goes on to its record; what comes of it reaches nobody.
+        for (const { answered, request, channel } of session.pending.values()) {
+          if (!answered && !channel.streams) await channel.answer({ envelope: rooms.answers.error(request.id, errorTable.signed_out.rpc, errorTable.signed_out.public), status: errorTable.signed_out.status })
+          channel.cut()
+        }
+        session.listening?.cut()
+        await end(session)
+      }))
+    },
+    renew(actor) {
+      for (const session of [...legacy.values(), ...modern.values()]) if (session.principal === principalOf(actor)) session.actor = actor
     },
     async sweep() {
       outboxes.sweep()

@@ -46,6 +46,7 @@ export function createSseConnection({ principal, upstream }: Pick<SseConnection,
         return base.streams
       },
       finish: () => undefined,
+      cut: base.cut,
     },
     listening: {
       ...shared,
