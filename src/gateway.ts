@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.ts'
 import type { Clock } from './model.ts'
 import { opening } from './opening.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
+import { createPolicySigner } from './policy-signing.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
 import { createReports } from './reports.ts'
 
@@ -30,9 +31,9 @@ async function openParts(options: GatewayOptions, opened: AsyncDisposableStack):
   const core = await createCore({
     ...options,
     surroundings: {
-      policy: () => ({ ...pipeline.status(), ...(core.shadow === undefined ? {} : { shadow: { ...core.shadow.report(), error: shadowing?.error() ?? null } }) }),
+      policy: () => ({ ...pipeline.status(), ...reports.state(), ...(core.shadow === undefined ? {} : { shadow: { ...core.shadow.report(), error: shadowing?.error() ?? null } }) }),
       look: () => source.look?.(),
-      bundle: (digest) => keeping.read(digest),
+      bundle: (digest) => (signer ?? keeping).read(digest),
       desk: () => pipeline,
       missing: (own) => own(),
       printMetrics: (own) => own.print(),
@@ -46,11 +47,12 @@ async function openParts(options: GatewayOptions, opened: AsyncDisposableStack):
   opened.defer(() => opa.close())
   const source = createPolicySource(settings, secrets, core.outbound, undefined, clock)
   const prepare = await readPrepareOptions(settings)
-  const reports = createReports({ settings, secrets, outbound: core.outbound, metrics, logger })
+  const signer = createPolicySigner(settings, secrets, clock)
+  const reports = createReports({ settings, secrets, outbound: core.outbound, metrics, clock, logger })
   opened.defer(() => reports.close())
   const pipeline = createPipeline({
-    ...prepare, opa, engine, logger, clock,
-    source, custody: keeping.custody, freshness: keeping.freshness,
+    ...prepare, opa, engine: reports.beside(engine), logger, clock,
+    source, custody: keeping.custody, freshness: keeping.freshness, ...(signer === undefined ? {} : { signer }),
     onActive: () => reports.policyChanged(pipeline.status()),
     onRun(run) {
       metrics.policyRun(run)
@@ -82,7 +84,7 @@ async function openParts(options: GatewayOptions, opened: AsyncDisposableStack):
     async listen() {
       try {
         await core.recover()
-        reports.start()
+        await reports.start()
         const run = await pipeline.run()
         if (engine.active() === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         const { host, port } = settings.listen

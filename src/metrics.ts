@@ -27,7 +27,7 @@ export interface Metrics {
   readonly watchBundle: (age: () => number | undefined) => void
   readonly watchSource: (status: () => SourceGauges) => void
   readonly watchShadow: () => (result: string) => void
-  readonly watchReports: () => { decisions(result: 'sent' | 'lost', count: number): void; failing(report: string, isFailing: boolean): void }
+  readonly watchReports: () => { decisions(result: 'sent' | 'lost' | 'dropped' | 'bare' | 'withheld', count: number): void; failing(report: string, isFailing: boolean): void }
   readonly watchOutbound: () => (purpose: string, outcome: string) => void
   readonly watchWorkers: (ready: () => number) => { restarted(): void }
   readonly watchHandOvers: () => { handedOver(): void }

@@ -1,8 +1,9 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Recorded } from './bundle/compare/replay.ts'
 import type { Labels } from './bundle/report/decision-event.ts'
 import { reportWithin, type ReportServer } from './bundle/report/endpoint.ts'
 import { followDecisions, type FollowNews } from './bundle/report/follow.ts'
+import { createRulesInForce, type RulesOrder } from './bundle/report/rules-in-force.ts'
 import type { Settings } from './config/schema.ts'
 import { createOutbound } from './outbound/outbound.ts'
 import type { Outcome } from './outbound/errors.ts'
@@ -20,18 +21,21 @@ export interface ReportOrder {
   readonly outbound: Settings['outbound']
   readonly labels: Labels
   readonly file: string
+  /** What holds when the thread begins; what comes after is sent to it. */
+  readonly rules: RulesOrder
 }
 
 export type ThreadNews = FollowNews | { readonly kind: 'asked'; readonly outcome: Outcome }
 
-const { store, server: { tls, ...address }, labels, file, outbound: settings } = workerData as ReportOrder
+const { store, server: { tls, ...address }, labels, file, rules, outbound: settings } = workerData as ReportOrder
 const outbound = createOutbound({ settings, count: (_purpose, outcome) => parentPort?.postMessage({ kind: 'asked', outcome } satisfies ThreadNews) })
 const server: ReportServer = { ...address, fetch: outbound.fetchFor({ purpose: 'reports', configured: [address.url], within: reportWithin, tls }) }
 const reader = readers[store.kind](store.path)
+const receive = (): RulesOrder | undefined => (parentPort === null ? undefined : (receiveMessageOnPort(parentPort)?.message as RulesOrder | undefined)) // what reports.ts sends
 const rebuilder = createRebuilder({ callOf: namedCall, listOf })
 
 await followDecisions({
-  server, labels, file,
+  server, labels, file, rules: createRulesInForce(rules, receive),
   now: Date.now,
   signal: new AbortController().signal, // the thread is ended from outside
   told: (news) => parentPort?.postMessage(news satisfies ThreadNews),

@@ -17,6 +17,7 @@ import { createMetrics, keepCounts, printTogether, type Snapshot } from './metri
 import { opening } from './opening.ts'
 import { createOutbound } from './outbound/outbound.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
+import { createPolicySigner } from './policy-signing.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
 import { createReports } from './reports.ts'
 import { preparations } from './store/index.ts'
@@ -56,9 +57,9 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
     // The number is for whoever looks at the list of processes.
     fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
     answers: {
-      policy: async () => ({ ...pipeline.status(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }),
+      policy: async () => ({ ...pipeline.status(), ...reports.state(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }),
       look: () => source.look?.(),
-      bundle: (digest) => policyKeeping.read(digest),
+      bundle: (digest) => (signer ?? policyKeeping).read(digest),
       rollback: ({ digest, ...wish }) => pipeline.rollback(digest, wish),
       release: (wish) => pipeline.release(wish),
       kept: () => pipeline.kept(),
@@ -77,11 +78,12 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   opened.defer(() => opa.close())
   const source = createPolicySource(settings, secrets, outbound, undefined, clock)
   const prepare = await readPrepareOptions(settings)
-  const reports = createReports({ settings, secrets, outbound, metrics: own, logger })
+  const signer = createPolicySigner(settings, secrets, clock)
+  const reports = createReports({ settings, secrets, outbound, metrics: own, clock, logger })
   opened.defer(() => reports.close())
   const pipeline = createPipeline({
-    ...prepare, opa, engine: pool, logger, clock,
-    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness,
+    ...prepare, opa, engine: reports.beside(pool), logger, clock,
+    source, custody: policyKeeping.custody, freshness: policyKeeping.freshness, ...(signer === undefined ? {} : { signer }),
     onActive: () => reports.policyChanged(pipeline.status()),
     onRun(run) {
       own.policyRun(run)
@@ -115,7 +117,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
     async listen() {
       try {
         const [, run] = await Promise.all([pool.start(), pipeline.run()])
-        reports.start()
+        await reports.start()
         const { active } = pipeline.status()
         if (active === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
         await pool.open()

@@ -55,6 +55,7 @@ export interface PolicyStatus {
     readonly error: string | null
   }
   readonly source?: { readonly state: 'current' | 'alarm' | 'stale'; readonly age_ms: number }
+  readonly decision_logs?: NonNullable<PolicyView['decision_logs']>
 }
 type Done = { readonly ok: true } | { readonly ok: false; readonly code: keyof typeof statuses; readonly message: string }
 interface Wish {
@@ -90,7 +91,7 @@ const mostActs = 200
 
 const showFound = ({ stage, file, row, col, code, message, remedy }: Found) => ({ stage, file: file ?? null, row: row ?? null, col: col ?? null, code, message, remedy: remedy ?? null })
 
-export const showPolicy = ({ active, last_run, rolled_back, source, shadow }: PolicyStatus): PolicyView => ({
+export const showPolicy = ({ active, last_run, rolled_back, source, shadow, decision_logs }: PolicyStatus): PolicyView => ({
   active:
     active === undefined
       ? null
@@ -102,6 +103,7 @@ export const showPolicy = ({ active, last_run, rolled_back, source, shadow }: Po
   rolled_back: rolled_back === undefined ? null : { ...rolled_back, at: toTime(rolled_back.at) },
   source: source === undefined ? null : { state: source.state, age_seconds: source.age_ms / 1000 },
   shadow: shadow === undefined ? null : { ...shadow, bundle: shadow.bundle === null ? null : { ...shadow.bundle, commit: shadow.bundle.commit ?? null } },
+  decision_logs: decision_logs ?? null,
 })
 
 const showBundle = ({ digest, revision, commit, order }: Bundle) => ({ digest, revision, commit: commit ?? null, sequence: order ?? null })

@@ -3,7 +3,7 @@ import { casesSettings, testsSettings } from './pipeline/settings.ts'
 import { reportSettings } from './report/settings.ts'
 import { rulesSettings } from './rules/settings.ts'
 import { commitsSettings, sourceSettings } from './source/settings.ts'
-import { bundleVerifySettings, maxAgeSettings } from './trust/settings.ts'
+import { bundleVerifySettings, maxAgeSettings, signSettings } from './trust/settings.ts'
 
 const verify = z.strictObject({
   ...bundleVerifySettings,
@@ -17,6 +17,7 @@ export const policySettings = z.strictObject({
   tests: testsSettings.prefault({}).meta({ description: 'What is asked of the tests that a source brings. They run before every activation, by both evaluators.' }),
   cases: casesSettings.optional(),
   verify: verify.optional(),
+  sign: signSettings.optional(),
   shadow: z.strictObject({
     source: sourceSettings,
   }).optional().meta({ description: 'A second bundle that judges live traffic without effect, after the decision and on a thread of its own. What it would decide otherwise is counted in the metrics and listed by `sallyport policy status`. `policy.rules` belongs to it too; `policy.verify`, `tests` and `cases` are not asked of it.' }),

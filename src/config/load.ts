@@ -13,6 +13,7 @@ import { showPath, type Problem, type Steps } from './problem.ts'
 import { sections, type PartialSettings, type Settings } from './schema.ts'
 import { createSecrets, readSecret, readStoreKey, type Secrets } from './secrets.ts'
 import { logLevels } from './settings.ts'
+import { findSigningProblems } from './signing.ts'
 import { findTlsProblems } from './tls.ts'
 import { findWarnings, findWeaknesses, type Weakness } from './weak.ts'
 
@@ -207,7 +208,7 @@ export const loadSettings = async (file: string, env: Environment): Promise<Load
 
   const settings = absolute(level === undefined ? read.settings : { ...read.settings, logging: { level } }, directory)
   const secrets = await readSecrets(document.content, directory, env)
-  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems, ...(await findTlsProblems(settings, secrets.values))]
+  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems, ...findSigningProblems(settings, secrets.values), ...(await findTlsProblems(settings, secrets.values))]
   const told = new Set(problems.map(problem => problem.path))
   for (const { steps, found, expected } of weaknesses) {
     // A section that holds a mistake of its own is not also called empty.

@@ -23,6 +23,16 @@ const shadow = z.object({
   error: z.string().nullable().describe('why the newest sources are not the second bundle'),
 })
 
+const decisionLogs = z.object({
+  sent: z.int(),
+  lost: z.int().describe('their server takes them at no size'),
+  dropped: z.int().describe('the rules of package system.log said so'),
+  bare: z.int().describe('sent without input and result, because these rules could not say what to hide'),
+  withheld: z.int().describe('not sent, because these rules could not say whether to'),
+  failing: z.string().nullable().describe('why their server takes none at present'),
+  fault: z.object({ at: time, why: z.string() }).nullable().describe('why these rules could not be followed, the last time since they are active'),
+})
+
 export const policy = z.object({
   active: z
     .object({ digest: z.string(), revision: z.string(), commit: z.string().nullable(), activated_at: time })
@@ -45,6 +55,7 @@ export const policy = z.object({
     .object({ state: z.enum(['current', 'alarm', 'stale']), age_seconds: z.number() })
     .nullable()
     .describe('how long ago the source was last seen to say what is active; while it is stale, everything is denied'),
+  decision_logs: decisionLogs.nullable().describe('what became of decisions that were to be sent elsewhere (policy.decision_logs), since the start; null where there is no such server'),
   shadow: shadow.nullable().describe('what a second bundle would have decided (policy.shadow); null where there is none'),
 })
 /** By this a client of OPA's bundle API knows that it may wait for the next bundle. */

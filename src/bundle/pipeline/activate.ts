@@ -1,12 +1,14 @@
 import type { BundleDigest, Clock, Logger } from '../../model.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import type { StageRun } from '../opa.ts'
+import { problemText, type Problem } from '../problem.ts'
 import type { Source, Watching } from '../source/source.ts'
 import type { Sources } from '../source/sources.ts'
 import type { Act } from '../trust/acts.ts'
 import type { Kept } from '../trust/archive.ts'
 import type { Custody, Pin, Place } from '../trust/custody.ts'
 import type { Age, Freshness } from '../trust/freshness.ts'
+import type { Signer } from '../trust/signer.ts'
 import { createGoingBack } from './going-back.ts'
 import type { Done, GoingBack, Wish } from './going-back.ts'
 import { prepare } from './prepare.ts'
@@ -58,6 +60,8 @@ export interface PipelineOptions extends PrepareOptions {
   /** Left out, nothing is kept and nothing has an order. */
   readonly custody?: Custody
   readonly freshness?: Pick<Freshness, 'found' | 'state' | 'age'>
+  /** Left out, what is handed on is not signed. */
+  readonly signer?: Signer
   /** Told when another bundle has become active, by a run or by going back. */
   readonly onActive?: () => void
   /** Told after each run, for metrics. */
@@ -69,7 +73,7 @@ const retryAfter = 30_000
 const mostDoublings = 6
 
 export const createPipeline = (options: PipelineOptions): Pipeline => {
-  const { source, engine, logger, clock, custody, freshness } = options
+  const { source, engine, logger, clock, custody, freshness, signer } = options
   let active: ActiveBundle | undefined
   let last: Run | undefined
   let running: Promise<Run> | undefined
@@ -93,6 +97,8 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
 
   const activate = async (sources: Sources, bundle: BuiltBundle, place: Place): Promise<void> => {
     const isNew = active?.digest !== bundle.digest
+    const signed = await signer?.sign(sources, bundle)
+    if (signed?.ok === false) throw new Error(signed.problems.map(problemText).join('\n'))
     await custody?.keep(bundle, sources, place)
     try {
       if (isNew) await engine.activate(bundle)
@@ -100,12 +106,19 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       await custody?.takeBack()
       throw fault
     }
+    signed?.handOn()
     const { digest, revision, commit } = bundle
     const activated_at = active === undefined || isNew ? new Date(clock()).toISOString() : active.activated_at
     active = { digest, revision, ...(commit === undefined ? {} : { commit }), ...(place.order === undefined ? {} : { order: place.order }), activated_at }
     if (isNew) options.onActive?.()
   }
   const goingBack: GoingBack | undefined = custody === undefined ? undefined : createGoingBack({ custody, build: options, activate })
+
+  const sign = async (progress: Progress, sources: Sources, bundle: BuiltBundle): Promise<readonly Problem[]> => {
+    if (signer === undefined) return []
+    const signed = await progress.stage('sign', () => signer.sign(sources, bundle), ({ ok }) => ok)
+    return signed.ok ? progress.stage('verify', signed.verify, (found) => found.length === 0) : signed.problems
+  }
 
   const follow = async (progress: Progress): Promise<Run> => {
     const began = performance.now()
@@ -120,6 +133,8 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     const prepared = await prepare(read.sources, options, progress)
     if (!prepared.ok) return progress.end(prepared.problems)
     const { bundle } = prepared
+    const unsigned = await sign(progress, read.sources, bundle)
+    if (unsigned.length > 0) return progress.end(unsigned)
     for (;;) {
       const asked = turns
       if (custody !== undefined) {

@@ -1,17 +1,19 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Recorded } from '../compare/replay.ts'
-import { writeDurably } from '../trust/write-durably.ts'
 import { decisionEvent, type Labels } from './decision-event.ts'
 import { backoff, post, type ReportServer } from './endpoint.ts'
+import { keepPlace, readPlace, type Place } from './place.ts'
+import type { RulesInForce } from './rules-in-force.ts'
 
 export interface FollowOptions {
   readonly server: ReportServer
   readonly labels: Labels
   /** What was recorded after a place, in its order. */
-  readonly next: (after: { readonly cursor?: string; readonly from: number }) => Promise<{ readonly decided: readonly Recorded[]; readonly reached: string | null; readonly more: boolean }>
+  readonly next: (after: Place) => Promise<{ readonly decided: readonly Recorded[]; readonly reached: string | null; readonly more: boolean }>
+  /** What the active bundle says about events of the log. */
+  readonly rules: RulesInForce
   /** Where it is kept how far the server has everything. */
   readonly file: string
   readonly now: () => number
@@ -22,6 +24,10 @@ export type FollowNews =
   | { readonly kind: 'sent'; readonly decisions: number }
   /** The server takes it at no size: it is passed over, and counted. */
   | { readonly kind: 'lost'; readonly decisions: number; readonly why: string }
+  /** `system.log.drop` said so. */
+  | { readonly kind: 'dropped'; readonly decisions: number }
+  /** Its rules could not be asked: it went without input and result, or not at all. */
+  | { readonly kind: 'bare' | 'withheld'; readonly decisions: number; readonly why: string }
   | { readonly kind: 'failed'; readonly why: string }
   | { readonly kind: 'recovered' }
 
@@ -36,17 +42,31 @@ const chunkSize = 512 * 1024
  */
 export async function followDecisions(options: FollowOptions): Promise<void> {
   const { next, signal, file } = options
-  let place = await readPlace(file, options.now())
+  let place = readPlace(file)
+  if (place === undefined) await keepPlace(file, (place = { from: options.now() }))
   for (;;) {
     signal.throwIfAborted()
     const { decided, reached, more } = await next(place)
-    for (const chunk of chunksOf(decided.map((each) => JSON.stringify(decisionEvent(each, options.labels))))) await deliver(chunk, options)
+    for (const chunk of chunksOf(await passedOf(decided, options))) await deliver(chunk, options)
     if (reached !== null && reached !== place.cursor) {
       place = { cursor: reached, from: 0 }
       await keepPlace(file, place)
     }
     if (!more) await pause(pollEvery, undefined, { signal })
   }
+}
+
+/** What of these decisions is sent, as the rules of the active bundle have it. */
+async function passedOf(decided: readonly Recorded[], { labels, rules, signal, told }: FollowOptions): Promise<readonly string[]> {
+  const texts: string[] = []
+  for (const each of decided) {
+    const filter = await rules.filter(signal)
+    const passed = filter(JSON.stringify(decisionEvent(each, labels)))
+    if ('text' in passed) texts.push(passed.text)
+    if (passed.kind === 'dropped') told({ kind: 'dropped', decisions: 1 })
+    if ('why' in passed) told({ kind: passed.kind, decisions: 1, why: passed.why })
+  }
+  return texts
 }
 
 async function deliver(events: readonly string[], options: FollowOptions): Promise<void> {
@@ -83,22 +103,3 @@ function* chunksOf(events: readonly string[]): Generator<readonly string[]> {
   }
   if (chunk.length > 0) yield chunk
 }
-
-interface Place {
-  readonly cursor?: string
-  /** Milliseconds since the epoch; what was recorded before is not sent. */
-  readonly from: number
-}
-
-async function readPlace(file: string, now: number): Promise<Place> {
-  const text = await readFile(file, 'utf8').catch((fault: NodeJS.ErrnoException) => {
-    if (fault.code === 'ENOENT') return undefined
-    throw fault
-  })
-  if (text !== undefined) return JSON.parse(text) as Place // written by this gateway
-  const place = { from: now }
-  await keepPlace(file, place)
-  return place
-}
-
-const keepPlace = (file: string, place: Place): Promise<void> => writeDurably(file, Buffer.from(JSON.stringify(place)))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { duration, path, secret, text } from '../../fields.ts'
+import { algorithms } from './keys.ts'
 
 const id = text('the name of a key').optional().meta({ description: 'The name by which signatures call the key (`kid`, or `keyid`). Default: any, or none.' })
 const open = z.enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'], { error: 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA' })
@@ -23,6 +24,16 @@ export const bundleVerifySettings = {
   keys: z.array(key).min(1, { error: 'at least one key' }).optional().meta({ description: 'For a bundle source: the keys of which one must have signed the bundle, in OPA\'s format. An unsigned, altered, incomplete or older bundle never becomes active.' }),
   scope: text('the scope of a signature').optional().meta({ description: 'What the signature must be for. Default: none, and then a signature that has a scope is refused.' }),
 }
+
+const algorithm = z.enum(algorithms, { error: algorithms.join(', ') })
+
+/** With what a gateway signs the bundle that it hands on. */
+export const signSettings = z.strictObject({
+  key_from: secret().meta({ description: 'The private key, as PEM; for HS256, HS384 and HS512 a secret of at least 32 bytes.' }),
+  algorithm: algorithm.optional().meta({ description: 'Default: RS256 for an RSA key, else what fits the key.' }),
+  key_id: text('the name of a key').optional().meta({ description: 'The name by which the signature calls the key (`kid`, and `keyid`).' }),
+  scope: text('the scope of a signature').optional().meta({ description: 'What the signature is for.' }),
+}).meta({ description: 'The key by which the bundle at `GET /api/v1/policy/bundle` is signed, in OPA\'s format, so that other gateways and OPAs can demand it. What cannot be signed does not become active.' })
 
 const age = () => duration('1s', '365d')
 export const maxAgeSettings = z.strictObject({

@@ -1,4 +1,5 @@
-import { gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { CompactSign } from 'jose'
 import { isObject } from '../../exact-json.ts'
 import type { Clock } from '../../model.ts'
@@ -8,6 +9,8 @@ import type { Key } from './keys.ts'
 import { openBundle } from './open-bundle.ts'
 import { writeTar } from './tar.ts'
 import { signaturesFile } from './verify.ts'
+
+const compress = promisify(gzip) as (bytes: Uint8Array, options: object) => Promise<Buffer>
 
 export interface Signing {
   readonly key: Key
@@ -51,5 +54,5 @@ export const signBundle = async (bytes: Uint8Array, { key, scope, issuer, clock,
     .setProtectedHeader({ alg: key.algorithm, typ: 'JWT', ...(key.id === undefined ? {} : { kid: key.id }) })
     .sign(key.key)
   const all = new Map<string, Uint8Array>([[signaturesFile, Buffer.from(JSON.stringify({ signatures: [token] }))], ...signed])
-  return { ok: true, bytes: gzipSync(writeTar(new Map([...all].map(([name, body]) => [`/${name}`, body]))), { level: 9 }), sequence, files: signed.size }
+  return { ok: true, bytes: await compress(writeTar(new Map([...all].map(([name, body]) => [`/${name}`, body]))), { level: 9 }), sequence, files: signed.size }
 }

@@ -7,7 +7,7 @@ import type { AddCommand } from './shared.ts'
 const span = (seconds: number): string => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`)
 
 /** For people; what they should look at comes last. */
-export const showStatus = ({ active, last_run, rolled_back, source, shadow }: PolicyView, output: Output): void => {
+export const showStatus = ({ active, last_run, rolled_back, source, decision_logs, shadow }: PolicyView, output: Output): void => {
   const say = (label: string, text: string): void => output.line(`${label.padEnd(12)}${printable(text)}`)
   say('Active', active === null ? 'nothing' : `${active.digest}  since ${active.activated_at}`)
   if (active !== null) say('Revision', active.commit === null || active.commit === active.revision ? active.revision : `${active.revision} (commit ${active.commit})`)
@@ -16,7 +16,18 @@ export const showStatus = ({ active, last_run, rolled_back, source, shadow }: Po
   if (last_run !== null) say('Last run', `${last_run.at}  ${last_run.stages.map(({ name, ms, ok }) => `${name} ${ok ? `${ms} ms` : 'failed'}`).join(', ')}`)
   if (rolled_back !== null) say('Rolled back', `from ${rolled_back.from} by ${rolled_back.by?.email ?? rolled_back.by?.subject ?? 'the gateway'} at ${rolled_back.at}: ${rolled_back.reason}`)
   if (last_run !== null && last_run.error !== null) for (const [at, line] of last_run.error.split('\n').entries()) say(at === 0 ? 'Not active' : '', line)
+  if (decision_logs !== null) for (const [at, line] of logLines(decision_logs).entries()) say(at === 0 ? 'Sent' : '', line)
   if (shadow !== null) for (const [at, line] of shadowLines(shadow).entries()) say(at === 0 ? 'Shadow' : '', line)
+}
+
+/** What became of decisions that are sent elsewhere. */
+function logLines({ sent, lost, dropped, bare, withheld, failing, fault }: NonNullable<PolicyView['decision_logs']>): readonly string[] {
+  const others = Object.entries({ 'left out by system.log': dropped, 'without input and result': bare, withheld, lost }).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]))
+  return [
+    [`${sent} decisions`, ...others].join(', '),
+    ...(failing === null ? [] : [`not now: ${failing}`]),
+    ...(fault === null ? [] : [`${fault.at}  ${fault.why}`]),
+  ]
 }
 
 const fewExamples = 5

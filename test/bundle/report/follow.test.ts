@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib'
 import type { Recorded } from '../../../src/bundle/compare/replay.ts'
 import { decisionEvent } from '../../../src/bundle/report/decision-event.ts'
 import { followDecisions, type FollowNews } from '../../../src/bundle/report/follow.ts'
+import { createRulesInForce } from '../../../src/bundle/report/rules-in-force.ts'
 import { createStatusReporter } from '../../../src/bundle/report/status.ts'
 import { fetchOf } from '../../support/outbound.ts'
 
@@ -38,14 +39,16 @@ const decided = (seq: number, text = ''): Recorded => ({
   },
   lost: [], decision: { kind: 'deny', reasons: [{ code: 'no', rule: 'crm/deny/no', title: 'of METADATA' }], risk: 0, listed: [], bundle: 'bnd_1' },
 })
+/** A bundle that says nothing about decision logs. */
+const silent = createRulesInForce({ kind: 'active' }, () => undefined)
 let files = 0
 /** Follows until `wanted` decisions were delivered or passed over. */
-async function follow(records: readonly Recorded[], wanted: number, file = join(directory, String((files += 1)))) {
+async function follow(records: readonly Recorded[], wanted: number, file = join(directory, String((files += 1))), rules = silent) {
   const news: FollowNews[] = []
   const stop = new AbortController()
   let done = 0
   const ended = followDecisions({
-    server: { url, fetch: fetchOf(url) }, labels: { app: 'test' }, file, now: () => 1_000, signal: stop.signal,
+    server: { url, fetch: fetchOf(url) }, labels: { app: 'test' }, rules, file, now: () => 1_000, signal: stop.signal,
     told(each) {
       news.push(each)
       if (each.kind === 'sent' || each.kind === 'lost') done += each.decisions

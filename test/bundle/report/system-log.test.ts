@@ -137,8 +137,8 @@ const refusals: readonly (readonly [string, readonly string[], Readonly<Record<s
 const follows = new Set(['unused_rule', 'silent'])
 test.each(refusals)('%s: refused', async (_, wanted, files) => {
   const problems = await problemsOf(files)
-  const isWanted = ({ code, row = '-' }: Problem) => wanted.includes(`${code} ${row}`)
-  expect(problems.filter(isWanted).map(({ code, row = '-' }) => `${code} ${row}`).sort()).toEqual([...wanted].sort())
+  const isWanted = ({ code, row }: Problem) => wanted.includes(`${code} ${row ?? '-'}`)
+  expect(problems.filter(isWanted).map(({ code, row }) => `${code} ${row ?? '-'}`).sort()).toEqual([...wanted].sort())
   expect(problems.filter((problem) => !isWanted(problem) && !follows.has(problem.code))).toEqual([])
   for (const { remedy } of problems) expect(remedy).toMatch(/\S/)
 })

@@ -4,7 +4,7 @@ import { showStatus } from '../../../src/cli/policy/status.ts'
 
 const said = (shadow: PolicyView['shadow']): string => {
   const written: string[] = []
-  showStatus({ active: null, last_run: null, rolled_back: null, source: null, shadow }, createOutput({ stdout: { write: (text) => written.push(text) }, stderr: { write: () => true } }))
+  showStatus({ active: null, last_run: null, rolled_back: null, source: null, decision_logs: null, shadow }, createOutput({ stdout: { write: (text) => written.push(text) }, stderr: { write: () => true } }))
   return written.join('')
 }
 const empty = { bundle: null, same: 0, different: 0, dropped: 0, failed: 0, transitions: [], examples: [], error: null }
