@@ -27,6 +27,8 @@ export function findProviderProblems({ providers, issuers, publicUrl }: Given): 
     if (providers.some((other, before) => before < index && other.name === name)) wrong.push({ steps: at(index, 'name'), found: 'the name of another provider', expected: 'a name of its own' })
     // Somebody is known by issuer and subject: two providers of one issuer would be one.
     if (issuer !== undefined && providers.some((other, before) => before < index && issuerOf(other)?.replace(/\/$/, '') === issuer.replace(/\/$/, ''))) wrong.push({ steps: at(index, 'issuer'), found: 'the issuer of another provider', expected: 'each issuer once' })
+    // What is in metadata is the word of another: alone it may say who it is, beside others it could say that it is one of them.
+    if (issuer === undefined && providers.length + issuers.length > 1) wrong.push({ steps: at(index, 'issuer'), found: 'nothing, beside others who know people', expected: 'its entity id: the metadata alone could name another' })
     const namesake = issuers.find((other) => other.name === name)
     if (namesake !== undefined && namesake.issuer !== issuer) wrong.push({ steps: at(index, 'name'), found: 'the name of an issuer that is another one', expected: 'a name of its own, or the same issuer' })
     if (providers.length > 1 && provider.trusted_groups === undefined) wrong.push({ steps: at(index, 'trusted_groups'), found: 'nothing, beside another provider', expected: '`all` at one provider at most, and a list (`[]` for none) at the others: none may name the groups of another' })

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { duration } from '../fields.ts'
 import { oidcSettings } from './oidc/settings.ts'
+import { samlSettings } from './saml/settings.ts'
 
-export const providerSettings = z.discriminatedUnion('kind', [oidcSettings])
+export const providerSettings = z.discriminatedUnion('kind', [oidcSettings, samlSettings])
 
 /** Part of `identity`. */
 export const loginSettings = {
