@@ -27,6 +27,7 @@ export function createApp(parts: AppParts): RequestListener {
   return (request, response) => {
     cutStalled(response, parts.readerPatience)
     if (!parts.mayPass(request, response)) return
+    if (request.headers.origin !== undefined && request.url?.startsWith('/saml/') !== true && answerOrigin(request.headers.origin, request, response)) return
     const url = request.url ?? ''
     const upstream = endpointPath.exec(url)?.[1]
     const [, older, key] = upstream === undefined ? (ssePath.exec(url) ?? []) : []
@@ -58,6 +59,18 @@ function createOthers(parts: AppParts) {
   app.use((_request, response) => void response.status(404).type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title: 'Not Found', status: 404 })))
   app.use(answerFault(parts.logger))
   return app
+}
+
+const exposed = 'WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After'
+const sendable = /^(?:authorization|content-type|accept|last-event-id|mcp-[a-z0-9-]{1,128})$/i
+
+/** Pages that may call the gateway may read what it answers; without cookies, which are for its own pages. True where that was all they asked. */
+function answerOrigin(origin: string, { method, headers }: IncomingMessage, response: ServerResponse): boolean {
+  response.setHeader('Access-Control-Allow-Origin', origin).setHeader('Vary', 'Origin').setHeader('Access-Control-Expose-Headers', exposed)
+  if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return false
+  const asked = (headers['access-control-request-headers'] ?? '').split(',').map((name) => name.trim()).filter((name) => sendable.test(name))
+  response.writeHead(204, { 'Access-Control-Allow-Methods': 'GET, POST, DELETE', 'Access-Control-Allow-Headers': asked.join(', '), 'Access-Control-Max-Age': '600' }).end()
+  return true
 }
 
 /** Whoever takes nothing of what waits for it in memory is cut off. A call that waits for its server has nothing to be read, and may wait on. */

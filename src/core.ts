@@ -39,6 +39,7 @@ import { createBasisMaker } from './record/make-basis.ts'
 import { createRecorder } from './record/recorder.ts'
 import { createRooms, quickWith } from './rooms.ts'
 import { stores } from './store/index.ts'
+import { scopesOf, wantedFor } from './upstream/scopes.ts'
 import { createUpstreams } from './upstreams.ts'
 import { readSseMessage } from './wire/2024-11-05/message.ts'
 import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readPost, readVisit } from './wire/door.ts'
@@ -138,7 +139,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   })
   const people = await openPeople({ settings, secrets, store: store.kept, outbound, clock, logger })
   opened.defer(() => people.close())
-  const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger, ...(people.own === undefined ? {} : { own: people.own }), fetch: outbound.fetchFor({ purpose: 'issuer', configured: issuerUrls(settings.identity) }) })
+  const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger, ...(people.own === undefined ? {} : { own: people.own, scopesOf: (upstream: string) => Object.keys(scopesOf(upstream, settings.upstreams[upstream]?.scopes ?? {})) }), fetch: outbound.fetchFor({ purpose: 'issuer', configured: issuerUrls(settings.identity) }) })
 
   const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
   const rooms = {
@@ -166,12 +167,17 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
     upstream: (name: string) => upstreams.get(name),
     resolve: async (rawHeaders: readonly string[], upstream: string, url: string): Promise<ResolvedCaller> => {
       const resolved = await identity.resolve({ rawHeaders, audience: `${settings.public_url}/mcp/${upstream}`, url })
-      if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at } }
+      if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at, scopes: resolved.token.scopes } }
       return { ok: false, ...resolved.refusal }
     },
     ...(member === undefined ? {} : { isElsewhere: member.isElsewhere }),
     sse: { writeEvent: writeSseEvent, comment: sseComment() },
     rejections,
+    lacking: (upstream: string, tools: readonly string[], has: readonly string[]) => {
+      const scopes = settings.upstreams[upstream]?.scopes ?? {}
+      const wanted = tools.length === 0 ? [] : wantedFor(upstream, scopes, tools)
+      return wanted.length === 0 ? undefined : identity.lacking({ audience: `${settings.public_url}/mcp/${upstream}`, has, wanted })
+    },
     isClosing: () => closing,
   }
   const sseEndpoint = createSseEndpoint({ ...doors, door: { readHead, readMessage: readSseMessage } })

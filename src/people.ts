@@ -11,6 +11,7 @@ import type { LoginSettings } from './login/settings.ts'
 import type { Clock, Logger, Principal } from './model.ts'
 import { openOAuth } from './oauth/oauth.ts'
 import type { Outbound } from './outbound/outbound.ts'
+import { scopesOf } from './upstream/scopes.ts'
 import type { Sessions } from './proxy/sessions.ts'
 
 export interface PeopleParts {
@@ -46,7 +47,7 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
   const { accounts, browsers } = login
   const oauth = await openOAuth({
     publicUrl, kept, accounts, browsers, clock, logger, pages: { html, make: makePage },
-    upstreams: new Map(Object.keys(settings.upstreams).map((name) => [name, { more: {} }])),
+    upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),
     clients: identity.clients.map((client, index) => {
       const path = `identity.clients.${index}.client_secret`
       return { ...client, ...(secrets.has(path) ? { client_secret: secrets.get(path) } : {}) }

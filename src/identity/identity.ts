@@ -5,7 +5,7 @@ import { readBearer } from './bearer.ts'
 import type { Fetch } from './fetch-json.ts'
 import { createKeySource } from './keys.ts'
 import { ownIssuer } from './own.ts'
-import { reason, refuse, type AuthRefusal, type Reason } from './refusal.ts'
+import { lacking, reason, refuse, type AuthRefusal, type Reason } from './refusal.ts'
 import type { IssuerSettings } from './settings.ts'
 import { createTokenVerifier, type TrustedIssuer } from './tokens.ts'
 
@@ -39,6 +39,8 @@ export type Resolved =
 export interface Identity {
   /** Who sent a request. There is no fallback: without one good token nobody did. */
   resolve(input: ResolveInput): Promise<Resolved>
+  /** Why a token with these scopes is not enough for what wants those. */
+  lacking(input: Pick<ResolveInput, 'audience'> & { readonly has: readonly string[]; readonly wanted: readonly string[] }): AuthRefusal | undefined
   /** RFC 9728 section 2. */
   protectedResourceMetadata(upstream: string): JsonObject
   /** Fetches every issuer's keys; for `doctor`. */
@@ -72,6 +74,12 @@ export const createIdentity = (options: IdentityOptions): Identity => {
       const wanted = withoutSlash(issuer.audience ?? audience)
       if (!audiences.some(one => withoutSlash(one) === wanted)) return no(reason('audience_mismatch', `the token is not meant for ${wanted}`))
       return { ok: true, actor, token: { expires_at: clock() + expiresAt - now(), hash, scopes } }
+    },
+    lacking({ audience, has, wanted }) {
+      if (wanted.every(scope => has.includes(scope))) return undefined
+      const first = scopeOf(audience)
+      const own = first === undefined ? [] : [first, ...has.filter(scope => scope.startsWith(`${first}:`))]
+      return lacking([...new Set([...own, ...wanted])], metadataUrl(audience))
     },
     protectedResourceMetadata: upstream => ({
       resource: `${resources}${upstream}`,

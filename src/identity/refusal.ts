@@ -17,6 +17,7 @@ export type AuthCode =
   | 'issuer_unknown'
   | 'audience_mismatch'
   | 'keys_unavailable'
+  | 'insufficient_scope'
 
 export interface Reason {
   readonly code: AuthCode
@@ -37,4 +38,11 @@ export const refuse = ({ code, message }: Reason, challenge: { readonly realm: s
   const scope = challenge.scope === undefined || isMalformed ? [] : [`scope=${quoted(challenge.scope)}`]
   const where = challenge.metadata === undefined ? `realm=${quoted(challenge.realm)}` : `resource_metadata=${quoted(challenge.metadata)}`
   return { status: isMalformed ? 400 : 401, headers: { 'WWW-Authenticate': `Bearer ${[where, ...scope, ...error].join(', ')}` }, code, message }
+}
+
+/** RFC 6750 section 3.1 and MCP 2025-11-25 basic/authorization, "Scope Challenge Handling": everything that is needed, at once. */
+export const lacking = (scopes: readonly string[], metadata: string | undefined): AuthRefusal => {
+  const message = 'the token was not given for this: it lacks a scope'
+  const where = metadata === undefined ? [] : [`resource_metadata=${quoted(metadata)}`]
+  return { status: 403, headers: { 'WWW-Authenticate': `Bearer ${['error="insufficient_scope"', `scope=${quoted(scopes.join(' '))}`, ...where, `error_description=${quoted(message)}`].join(', ')}` }, code: 'insufficient_scope', message }
 }

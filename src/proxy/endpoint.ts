@@ -14,7 +14,7 @@ import { listen } from './listen.ts'
 import type { StreamLog } from './outbox.ts'
 import { countBytes } from './relay.ts'
 import type { Rejections } from './rejections.ts'
-import { clientOf, createReplies, recordUnasked } from './replies.ts'
+import { clientOf, createReplies, recordUnasked, toolsCalled, type Challenge } from './replies.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -22,6 +22,7 @@ export interface Caller {
   readonly actor: KnownActor
   /** Milliseconds since the epoch; streams end then. */
   readonly expiresAt: number
+  readonly scopes: readonly string[]
 }
 export type Resolved = { readonly ok: true; readonly caller: Caller } | { readonly ok: false; readonly status: number; readonly headers: { readonly [name: string]: string }; readonly code: string; readonly message: string }
 
@@ -39,6 +40,8 @@ export interface EndpointParts {
   readonly limits: { readonly request: number; readonly depth: number }
   readonly sse: { readonly writeEvent: (event: { id?: string; data?: string; retry?: number }) => string; readonly comment: string }
   readonly rejections: Rejections
+  /** Why calls of these tools want more than the caller's token was given for. */
+  readonly lacking: (upstream: string, tools: readonly string[], scopes: readonly string[]) => Challenge | undefined
   readonly isClosing: () => boolean
   /** True where another process serves the caller: it is answering the request. Asked before anything of the body is read. */
   readonly isElsewhere?: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
@@ -72,7 +75,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     }
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller): Promise<void> {
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, scopes }: Caller): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'POST')
     const meant = { upstream: upstream.name, actor }
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
@@ -86,6 +89,8 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const { messages } = door
     const first = messages[0]
     if (first === undefined) return
+    const lacking = parts.lacking(upstream.name, toolsCalled(messages), scopes)
+    if (lacking !== undefined) return replies.challenge(response, lacking, upstream.name)
     try {
       // What runs may still be answered by its client; nothing new begins.
       if (parts.isClosing() && messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')

@@ -86,6 +86,10 @@ export function createReplies(rooms: Judge, rejections: Rejections): Replies {
   }
 }
 
+/** The tools that messages are about to call. */
+export const toolsCalled = (messages: readonly RpcMessage[]): readonly string[] =>
+  messages.flatMap((message) => (message.kind === 'request' && message.method === 'tools/call' && typeof message.body['name'] === 'string' ? [message.body['name']] : []))
+
 /** A reply of the client to nothing that a server asked. */
 export function recordUnasked(message: Extract<RpcMessage, { kind: 'result' | 'error' }>, { session, actor }: From, rooms: Judge): Promise<void> {
   rooms.meters.rejected('unasked_reply')

@@ -10,12 +10,12 @@ import { handleNotification, handleReply, handleRequest, type Mirrored } from '.
 import { createChannel } from './channel.ts'
 import type { Caller, EndpointParts } from './endpoint.ts'
 import { countBytes } from './relay.ts'
-import { clientOf, createReplies, recordUnasked, type Meant } from './replies.ts'
+import { clientOf, createReplies, recordUnasked, toolsCalled, type Meant } from './replies.ts'
 import { principalOf, type ClientSession } from './session.ts'
 import { endWaits } from './sessions.ts'
 import { createSseConnection, hearUnasked, type SseConnection } from './sse-connection.ts'
 
-export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'rejections' | 'isClosing' | 'isElsewhere'> {
+export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'rejections' | 'lacking' | 'isClosing' | 'isElsewhere'> {
   readonly door: {
     readonly readHead: (rawHeaders: readonly string[], method: 'MESSAGE' | 'GET') => HeadReading
     readonly readMessage: (post: Post) => Door
@@ -92,7 +92,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     await sessions.end(session)
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller, key: string): Promise<void> {
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, scopes }: Caller, key: string): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'MESSAGE')
     const meant = { upstream: upstream.name, actor }
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
@@ -106,6 +106,8 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     const { session } = connection
     const door = parts.door.readMessage({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
     if (!door.ok) return refuse(door.refusal, connection, response, meant)
+    const lacking = parts.lacking(upstream.name, toolsCalled(door.messages), scopes)
+    if (lacking !== undefined) return replies.challenge(response, lacking, upstream.name)
     // A stream ends with the newest token that its caller has shown.
     connection.lastFor(expiresAt - rooms.clock())
     if (parts.isClosing() && door.messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')

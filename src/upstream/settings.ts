@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { secret, text, tls, url } from '../fields.ts'
+import { scopeSettings } from './scopes.ts'
 
 // What the gateway or the HTTP client writes itself must not be overwritten by a credential.
 const reserved = /^(?:host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|content-.*|accept.*|expect|mcp-.*|last-event-id|proxy-.*)$/i
@@ -53,6 +54,7 @@ const httpUpstreamSettings = z.strictObject({
   insecure_http: z.boolean({ error: 'true or false' }).default(false)
     .meta({ description: 'Weakens safety: allows a credential to be sent over plain http to another machine.' }),
   labels,
+  scopes: scopeSettings,
 }).transform(({ url, urls, ...rest }, context) => {
   const [first, ...others] = urls ?? (url === undefined ? [] : [url])
   if (first !== undefined && (url === undefined || urls === undefined)) return { ...rest, url: first, urls: [first, ...others] }
@@ -66,6 +68,7 @@ const stdioUpstreamSettings = z.strictObject({
     .meta({ description: 'Its arguments, each passed as it stands.' }),
   env: environment.meta({ description: 'The child\'s variables. It gets these, `PATH` and `HOME`, and nothing else of the gateway\'s environment. A secret is given as `NAME_from: { env | file | command }`.' }),
   labels,
+  scopes: scopeSettings,
 })
 
 export const upstreamSettings = z.union([httpUpstreamSettings, stdioUpstreamSettings], {
