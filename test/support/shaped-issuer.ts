@@ -36,14 +36,16 @@ export interface ShapedIssuer {
   close(): Promise<void>
 }
 
+const make = async () => ({ pair: await generateKeyPair('RS256', { extractable: true }), elliptic: await generateKeyPair('ES256', { extractable: true }), foreign: await generateKeyPair('RS256') })
+/** Made once: RSA takes its time. */
+const made = make()
+
 /**
  * A provider that signs in whoever comes, as the person that its shape says: for the tokens that real ones are documented to give, and
  * for those that none should.
  */
 export async function startShapedIssuer(claims: Record<string, unknown>, { path = '', metadata = {} }: { readonly path?: string; readonly metadata?: Record<string, unknown> } = {}): Promise<ShapedIssuer> {
-  const pair = await generateKeyPair('RS256', { extractable: true })
-  const elliptic = await generateKeyPair('ES256', { extractable: true })
-  const foreign = await generateKeyPair('RS256')
+  const { pair, elliptic, foreign } = await made
   const keys = [{ ...(await exportJWK(pair.publicKey)), kid: 'rsa', alg: 'RS256', use: 'sig' }, { ...(await exportJWK(elliptic.publicKey)), kid: 'ec', alg: 'ES256', use: 'sig' }]
   const client = { id: 'sallyport', secret: 'a-secret-of-the-client-0123456789' }
   const codes = new Map<string, { challenge: string | null; nonce: string | null; redirect: string | null }>()
@@ -55,7 +57,7 @@ export async function startShapedIssuer(claims: Record<string, unknown>, { path 
   const shape: Shape = { claims, userinfo: {}, sign: 'RS256', refresh: 'none', refreshedIdToken: true, refreshError: undefined, iss: issuer, error: undefined }
 
   const sign = async (payload: JWTPayload, header: Record<string, unknown> = {}): Promise<string> => {
-    const given = { iss: issuer, aud: client.id, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 300, ...payload }
+    const given = { iss: issuer, aud: client.id, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 24 * 3600, ...payload }
     const kept = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
     if (shape.sign === 'none') return `${part({ alg: 'none' })}.${part(kept)}.`
