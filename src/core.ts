@@ -18,6 +18,7 @@ import { createHostGuard } from './identity/host-guard.ts'
 import { createIdentity } from './identity/identity.ts'
 import { createIdentityRoutes } from './identity/routes.ts'
 import { closeServer } from './listening.ts'
+import { createKept } from './kept.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Sighting } from './model.ts'
@@ -40,7 +41,7 @@ import { createRecorder } from './record/recorder.ts'
 import { createRooms, quickWith } from './rooms.ts'
 import { stores } from './store/index.ts'
 import { scopesOf, wantedFor } from './upstream/scopes.ts'
-import { createUpstreams } from './upstreams.ts'
+import { connectRoutes, createUpstreams } from './upstreams.ts'
 import { readSseMessage } from './wire/2024-11-05/message.ts'
 import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readPost, readVisit } from './wire/door.ts'
 import { namedCall } from './wire/call.ts'
@@ -133,17 +134,19 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
   opened.defer(() => approvals.close())
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
-  const upstreams = createUpstreams({ ...settings, limits }, secrets, clean, logger)
-  opened.defer(async () => {
-    for (const upstream of upstreams.values()) await upstream.close()
+  const upstreams = createUpstreams({
+    settings: { ...settings, limits }, secrets, redactText: clean, outbound, metrics, clock, logger,
+    kept: createKept(store.kept, secrets.storeKey(), clock),
+    subjectTokenOf: async (actor) => people.login?.accounts.tokensOf(actor),
   })
+  opened.defer(() => upstreams.close())
   const people = await openPeople({ settings, secrets, store: store.kept, outbound, clock, logger })
   opened.defer(() => people.close())
   const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger, ...(people.own === undefined ? {} : { own: people.own, scopesOf: (upstream: string) => Object.keys(scopesOf(upstream, settings.upstreams[upstream]?.scopes ?? {})) }), fetch: outbound.fetchFor({ purpose: 'issuer', configured: issuerUrls(settings.identity) }) })
 
   const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
   const rooms = {
-    ...createRooms({ limits, detectors, upstreams, engine: shadow === undefined ? engine : seenBy(shadow, engine), recorder, approvals, meters: metrics.meters, patience, clock, ids, logger }),
+    ...createRooms({ limits, detectors, engine: shadow === undefined ? engine : seenBy(shadow, engine), recorder, approvals, meters: metrics.meters, patience, clock, ids, logger }),
     counters: createCounters(clock),
     definitions: createDefinitions(printJson),
     turns: createTurns(limits.calls_per_person),
@@ -153,7 +156,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   if (people.login !== undefined) opened.defer(followPeople(people.login, sessions, logger))
   const notices = createNotices(sessions.all, rooms)
   engine.watch(notices.changed)
-  metrics.watchReplicas(() => [...upstreams].flatMap(([upstream, server]) => (server.replicas?.() ?? []).map((state) => ({ upstream, ...state }))))
+  metrics.watchReplicas(() => [...upstreams.all].flatMap(([upstream, server]) => (server.replicas?.() ?? []).map((state) => ({ upstream, ...state }))))
   metrics.watchStore(() => store.state().writable)
   metrics.watch({ queued: () => store.state().queued, sessions: sessions.count })
 
@@ -164,7 +167,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   let closing = false
   const doors = {
     rooms, sessions, limits,
-    upstream: (name: string) => upstreams.get(name),
+    upstream: (name: string) => upstreams.all.get(name),
     resolve: async (rawHeaders: readonly string[], upstream: string, url: string): Promise<ResolvedCaller> => {
       const resolved = await identity.resolve({ rawHeaders, audience: `${settings.public_url}/mcp/${upstream}`, url })
       if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at, scopes: resolved.token.scopes } }
@@ -218,7 +221,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   const printMetrics: RequestHandler = async (_request, response) => void response.type(metrics.contentType).send(await surroundings.printMetrics(metrics))
   const app = createApp({
     mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins, tell: (request, refusal) => turnedAway('/', request, refusal) }),
-    identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
+    identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.all.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
     endpoint, sseEndpoint, admin, logger,
     people: people.routes,
     metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,

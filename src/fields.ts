@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isConfidential } from './loopback.ts'
 
 // The words in which the rooms write their settings. Every message is an expectation: it follows "expected".
 
@@ -66,14 +67,52 @@ const argv = z.union([
   }).transform((line): readonly string[] => line.split(/ +/)),
 ], { error: 'a program and its arguments, as a list of texts or as one text' })
 
-/** Where a secret comes from; the secret itself never stands in the settings. */
-export const secret = () => z.union([
+const local = [
   z.strictObject({ env: z.string({ error: 'the name of a variable' }).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'the name of a variable' }) }),
   z.strictObject({ file: path('a file that holds the secret') }),
   z.strictObject({ command: argv }),
-], { error: 'one of { env: NAME }, { file: PATH }, { command: [PROGRAM, ARGUMENT, …] }' }).meta({ title: 'env, file or command' })
+] as const
+/** What opens a secret manager; it cannot come from one. */
+const localSecret = () => z.union(local, { error: 'one of { env: NAME }, { file: PATH }, { command: [PROGRAM, ARGUMENT, …] }' }).meta({ title: 'env, file or command' })
+
+// What is put into a path of Vault's API must stay one step, or several, of that path.
+const vaultPath = (what: string) => {
+  const expectation = `${what}: names with / between them`
+  return z.string({ error: expectation }).regex(/^[\w.~@:+ -]+(?:\/[\w.~@:+ -]+)*$/, { error: expectation })
+    .refine(value => !value.split('/').some(step => step === '.' || step === '..'), { error: expectation })
+}
+const vaultAuth = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('token'), token_from: localSecret() }),
+  z.strictObject({
+    kind: z.literal('kubernetes'), role: text('the name of a role'), mount: vaultPath('where the method is enabled').default('kubernetes'),
+    jwt: z.strictObject({ file: path('a file that holds the token of the service account') }).prefault({ file: '/var/run/secrets/kubernetes.io/serviceaccount/token' }),
+  }),
+  z.strictObject({ kind: z.literal('approle'), role_id: text('the id of a role'), secret_id_from: localSecret(), mount: vaultPath('where the method is enabled').default('approle') }),
+], { error: 'kind: token, kubernetes or approle' })
+const vault = z.strictObject({
+  address: url('the https URL of Vault').refine(value => isConfidential(new URL(value)), { error: 'an https URL, or one of this machine' }),
+  path: vaultPath('the path of a secret as in `vault kv get`'),
+  key: text('the key within the secret'),
+  auth: vaultAuth,
+  namespace: vaultPath('a namespace').optional(),
+  ca: z.strictObject({ file: path('a file with certificates') }).optional(),
+})
+const awsSecret = z.strictObject({
+  id: text('the name or ARN of a secret'),
+  key: text('the key within a secret of JSON').optional(),
+  region: z.string({ error: 'a region such as eu-central-1' }).regex(/^[a-z0-9-]{1,64}$/, { error: 'a region such as eu-central-1' }),
+  endpoint: url().refine(value => isConfidential(new URL(value)), { error: 'an https URL, or one of this machine' }).optional(),
+})
+
+/** Where a secret comes from; the secret itself never stands in the settings. */
+export const secret = () => z.union([...local, z.strictObject({ vault }), z.strictObject({ aws_secret: awsSecret })], {
+  error: 'one of { env: NAME }, { file: PATH }, { command: [PROGRAM, ARGUMENT, …] }, { vault: … }, { aws_secret: … }',
+}).meta({ title: 'env, file, command, vault or aws_secret' })
 
 export type SecretSource = z.output<ReturnType<typeof secret>>
+export type LocalSecretSource = z.output<ReturnType<typeof localSecret>>
+export type VaultSource = z.output<typeof vault>
+export type AwsSecretSource = z.output<typeof awsSecret>
 
 /** TLS towards a server that the gateway calls. */
 export const tls = () => z.strictObject({

@@ -20,6 +20,8 @@ export interface Metrics {
   readonly committed: (batch: { readonly size: number; readonly seconds: number }) => void
   /** Records that could not be kept: what they were of was refused, or withheld. */
   readonly recordsRefused: (reason: string, count: number) => void
+  readonly secretRead: (secret: string, result: 'changed' | 'failed') => void
+  readonly tokenAsked: (upstream: string, result: 'given' | 'refused' | 'failed') => void
   readonly watchStore: (isWritable: () => boolean) => void
   readonly policyRun: (run: PolicyRun) => void
   readonly watch: (gauges: Gauges) => void
@@ -72,6 +74,9 @@ export function createMetrics(): Metrics {
   const lastProblems = new Gauge({ name: 'sallyport_policy_problems', help: 'What the last run found, by level; any error means that the newest policies are not active', labelNames: ['level'], registers })
   unjudged.inc(0)
 
+  const echoes = new Counter({ name: 'sallyport_credential_echoes_total', help: "Messages in which a server sent the gateway's own credential back; it was removed", labelNames: ['upstream'], registers })
+  const secretReads = new Counter({ name: 'sallyport_secret_reads_total', help: 'Secrets of servers that were read again and were others, or could not be read', labelNames: ['secret', 'result'], registers })
+  const tokenRequests = new Counter({ name: 'sallyport_upstream_tokens_total', help: 'Tokens for servers that were asked for, by result', labelNames: ['upstream', 'result'], registers })
   // Children are looked up once: `labels()` hashes at each call.
   const byKind: Record<string, Record<string, { inc(): void }>> = {}
   return {
@@ -89,11 +94,14 @@ export function createMetrics(): Metrics {
       rejected: (reason) => rejected.inc({ reason }),
     },
     committed({ size, seconds: value }) {
+      credentialEchoed: (upstream) => echoes.inc({ upstream }),
       commit.add(value)
       batch.add(size)
     },
     recordsRefused: (reason, count) => refused.inc({ reason }, count),
     watchStore(isWritable) {
+    secretRead: (secret, result) => secretReads.inc({ secret, result }),
+    tokenAsked: (upstream, result) => tokenRequests.inc({ upstream, result }),
       new Gauge({ name: 'sallyport_store_writable', help: '0 while nothing can be recorded', registers, aggregator: 'min', collect() { this.set(Number(isWritable())) } })
     },
     policyRun({ stages, error, problems, warnings }) {

@@ -53,6 +53,8 @@ interface MessageBase {
   readonly envelope: JsonObject
   /** The `params`, `result` or `error` object of the envelope; `{}` where there is none. */
   readonly body: JsonObject
+  /** A server's message that held the gateway's own credential: it was removed before anything else. */
+  readonly hadCredential?: true
 }
 export interface Request extends MessageBase {
   readonly kind: 'request'

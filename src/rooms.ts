@@ -1,18 +1,17 @@
 import type { Approvals } from './approval/approval.ts'
 import type { Detectors } from './detect/index.ts'
 import { findIn, placesIn, scan, scanReplaced, scanText } from './detect/scan.ts'
-import { createEchoGuard } from './enforce/echo.ts'
+import { createEchoGuards } from './enforce/echo.ts'
 import { applyMasks } from './enforce/mask.ts'
 import { omitLargeBlobs } from './enforce/omit.ts'
 import { redact, redactText, type Quick } from './enforce/redact.ts'
-import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, waitingFor } from './enforce/refuse.ts'
+import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, visitFor, waitingFor } from './enforce/refuse.ts'
 import { isObject } from './exact-json.ts'
 import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan, Sighting } from './model.ts'
 import type { PolicyEngine } from './policy/engine.ts'
 import { withEnvelope } from './proxy/pipeline.ts'
 import type { AnswerRoom, ApprovalRoom, EnforceRoom, Meters, Patience, RecordRoom, Rooms, WireRoom } from './proxy/rooms.ts'
 import type { Recorder } from './record/recorder.ts'
-import type { Upstream } from './upstream/upstream.ts'
 import { rpcError } from './wire/answer.ts'
 import { callOf, keepListed, listOf, privateCaching } from './wire/call.ts'
 import { changeNotice, changesDeclared, changesGranted, declaresChanges, grantsChanges } from './wire/changes.ts'
@@ -25,7 +24,6 @@ import { readRpc } from './wire/rpc.ts'
 export interface RoomParts {
   readonly limits: { readonly answer: number; readonly depth: number }
   readonly detectors: Detectors
-  readonly upstreams: ReadonlyMap<string, Upstream>
   readonly engine: PolicyEngine
   readonly recorder: Recorder<Sighting>
   readonly approvals: Approvals
@@ -67,8 +65,8 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
   methodOf,
 })
 
-function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
-  const guards = new Map([...upstreams].map(([name, { secrets }]) => [name, secrets.length === 0 ? undefined : createEchoGuard(secrets)]))
+function createEnforceRoom({ detectors }: RoomParts): EnforceRoom {
+  const guardOf = createEchoGuards()
   const scanBody = (body: Json) => scan(body, detectors)
   const quick = quickWith(detectors)
   return {
@@ -76,9 +74,11 @@ function createEnforceRoom({ detectors, upstreams }: RoomParts): EnforceRoom {
     omitLargeBlobs,
     applyMasks: (input) => applyMasks({ ...input, ...quick, rescanText: (before, text, value) => scanText(before, text, value, detectors), parse: readText, print: printJson }),
     redactText: (text) => redactText(text, detectors),
-    withoutCredentials(upstream, value) {
-      const guard = guards.get(upstream)
-      return guard === undefined || !isObject(value) ? value : guard.clean(value).body
+    withoutCredentials(secrets, value) {
+      const guard = guardOf(secrets)
+      if (guard === undefined || (!isObject(value) && !Array.isArray(value))) return { value, removed: false }
+      const { body, removed } = guard.clean(value)
+      return { value: body, removed: removed > 0 }
     },
   }
 }
@@ -100,6 +100,7 @@ const answers: AnswerRoom = {
   pending: (request, decision, facts) => pendingFor(request, decision, facts).envelope,
   waiting: (request, decision, facts, state) => waitingFor(request, decision, facts, state).envelope,
   refusedServerRequest: (request) => refusedServerRequest(request).envelope,
+  visitFirst: (request, decision, facts, visit) => visitFor(request, decision, facts, visit).envelope,
   told: decisionOf,
   error: rpcError,
 }

@@ -101,6 +101,8 @@ export const checkIssuers = async (settings: Settings): Promise<readonly Check[]
 
 export const checkUpstreams = async (settings: Settings, secrets: Secrets, env: Environment): Promise<readonly Check[]> => {
   const found = await Promise.all(Object.entries(settings.upstreams).map(async ([name, upstream]): Promise<readonly Check[]> => {
+    const { kind = 'bearer' } = ('urls' in upstream ? upstream.credentials : undefined) ?? {}
+    if (!['bearer', 'header', 'basic'].includes(kind)) return [{ check: `upstream ${name}`, state: 'ok', says: `not tried: its credential (${kind}) is made when somebody calls` }]
     const credentials = credentialsOf(name, upstream, secrets)
     const tls = tlsOf(name, upstream, secrets)
     const probes = 'urls' in upstream

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isLaterKey, isLaterKind } from './later.ts'
+import { isLaterKey, isLaterKind, whyNever } from './later.ts'
 import { valueAt, type ConfigDocument } from './document.ts'
 import { showPath, type Problem, type Steps } from './problem.ts'
 import { suggest } from '../nearest.ts'
@@ -87,6 +87,8 @@ export const explain = (schema: z.ZodType, root: Steps, issues: readonly Issue[]
       }
       const later = isLaterKind(steps, value)
       const options = (issue as { options?: readonly unknown[] }).options ?? []
+      const never = whyNever(steps, value)
+      if (never !== undefined) return [problem(steps, showFound(steps, value), never)]
       return [problem(steps, showFound(steps, value), later ? `${options.join(', ')}: ${String(value)} is not available in this version` : `one of ${options.join(', ')}`)]
     }
     if (issue.code === 'invalid_key') return [problem(steps, 'this name', issue.issues.map(inner => inner.message).join('; '), 'key')]

@@ -1,7 +1,7 @@
 import type { Steps } from './problem.ts'
 
 // Known words that this version cannot honour. They are refused by name: to pass over one would be to run without what was asked for.
-const keys = [/(?:_from|\.from)\.(?:vault|aws_secret)$/, /^(?:notify|llm|reviews|retention|export)$/]
+const keys = [/^(?:notify|llm|reviews|retention|export)$/]
 const kinds: readonly (readonly [path: RegExp, kinds: readonly string[]])[] = [
   [/^store\.kind$/, ['postgres']],
 ]

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
@@ -11,7 +12,8 @@ import { findFileProblems } from './files.ts'
 import { isLaterKey } from './later.ts'
 import { showPath, type Problem, type Steps } from './problem.ts'
 import { sections, type PartialSettings, type Settings } from './schema.ts'
-import { createSecrets, readSecret, readStoreKey, type Secrets } from './secrets.ts'
+import { fitsHeader } from './secret-read.ts'
+import { createSecretReader, createSecrets, readStoreKey, type Secrets } from './secrets.ts'
 import { logLevels } from './settings.ts'
 import { findSigningProblems } from './signing.ts'
 import { findTlsProblems } from './tls.ts'
@@ -151,13 +153,22 @@ const secretPlaces = (value: unknown, steps: Steps): readonly SecretPlace[] => {
 
 const shortestWebhookSecret = 16
 
+const isPrivateKey = (pem: string): boolean => {
+  try {
+    return createPrivateKey(pem).type === 'private'
+  } catch {
+    return false
+  }
+}
+
 const readSecrets = async (content: unknown, directory: string, env: Environment) => {
   const values = new Map<string, string>()
   const problems: Weakness[] = []
   const warnings: string[] = []
   let storeKey: Uint8Array | undefined
+  const reader = createSecretReader(directory, env)
   await Promise.all(secretPlaces({ store: valueAt(content, ['store']), policy: valueAt(content, ['policy']), identity: valueAt(content, ['identity']), upstreams: valueAt(content, ['upstreams']) }, []).map(async ({ steps, path, source }) => {
-    const read = await readSecret(source, directory, env)
+    const read = await reader.read(source)
     if (!read.ok) return void problems.push({ steps, found: read.found, expected: read.expected })
     values.set(path, read.value)
     if (path === 'store.key') {
@@ -168,12 +179,13 @@ const readSecrets = async (content: unknown, directory: string, env: Environment
       return undefined
     }
     if (read.exposed) warnings.push(`${path}: the file of this secret can be read or written by others`)
-    // RFC 9110 section 5.5: anything else in a header would be another header.
-    if (path.includes('.credentials.') && !path.endsWith('.key') && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(read.value)) problems.push({ steps, found: 'a secret with signs that no header can carry', expected: 'visible ASCII characters' })
+    if (path.includes('.credentials.') && !/\.(?:private_)?key$/.test(path) && !fitsHeader(read.value)) problems.push({ steps, found: 'a secret with signs that no header can carry', expected: 'visible ASCII characters' })
+    if (/^upstreams\.[^.]+\.credentials\.private_key$/.test(path) && !isPrivateKey(read.value)) problems.push({ steps, found: 'something that is no private key, or one with a passphrase', expected: 'a private key as PEM without a passphrase' })
     if (path === 'policy.source.webhook.secret' && read.value.length < shortestWebhookSecret) problems.push({ steps, found: `a secret of ${read.value.length} signs`, expected: `at least ${shortestWebhookSecret}, such as \`openssl rand -hex 32\` prints: it is all that a delivery has to show` })
     if (read.value.includes('\0')) problems.push({ steps, found: 'a secret with NUL', expected: 'a text' })
     return undefined
   }))
+  await reader.close()
   return { values, problems, warnings, storeKey }
 }
 

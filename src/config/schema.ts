@@ -9,7 +9,7 @@ import { policySettings } from '../bundle/settings.ts'
 import { storeSettings } from '../store/settings.ts'
 import { upstreamSettings } from '../upstream/settings.ts'
 import { workersSettings } from '../workers/settings.ts'
-import { allowedHosts, allowedOrigins, limitSettings, listenSettings, loggingSettings, metricsSettings, publicUrl } from './settings.ts'
+import { allowedHosts, allowedOrigins, limitSettings, listenSettings, loggingSettings, metricsSettings, publicUrl, secretsSettings } from './settings.ts'
 
 /** The configuration file, section by section in the order of its documentation. */
 export const sections = {
@@ -26,6 +26,7 @@ export const sections = {
   approvals: approvalSettings.prefault({}).meta({ description: 'How long a held call waits.' }),
   detectors: detectorsSettings.meta({ description: 'Detectors of your own by name, each `{ pattern: … }` in the syntax of RE2.' }),
   outbound: outboundSettings.prefault({}).meta({ description: 'What the gateway fetches for itself.' }),
+  secrets: secretsSettings.prefault({}).meta({ description: 'What is read again while the gateway runs.' }),
   metrics: metricsSettings.optional().meta({ description: 'A port of its own for `/metrics`.' }),
   logging: loggingSettings.prefault({}).meta({ description: 'The log, as JSON lines on standard error.' }),
   upstreams: z.record(name('the name of a server'), upstreamSettings, { error: 'servers by name' }).meta({ description: 'The MCP servers behind the gateway, by the name under which `/mcp/<name>` reaches them.' }),

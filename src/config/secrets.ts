@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { SecretSource } from '../fields.ts'
+import type { LocalSecretSource, SecretSource } from '../fields.ts'
 import type { Environment } from './env.ts'
+import { accepted, refused, type SecretRead } from './secret-read.ts'
+import { createAwsReader } from './secrets-aws.ts'
+import { createVaultReader } from './secrets-vault.ts'
 
 /** The secrets of a configuration. They live in closures: neither printing nor serialising this shows one. */
 export interface Secrets {
@@ -19,18 +22,8 @@ export interface SecretValues {
   readonly storeKey: Uint8Array
 }
 
-export type SecretRead =
-  | { readonly ok: true; readonly value: string; readonly exposed: boolean }
-  | { readonly ok: false; readonly found: string; readonly expected: string }
-
 const largest = 64 * 1024
 const commandTimeout = 10_000
-
-const refused = (found: string, expected: string): SecretRead => ({ ok: false, found, expected })
-const accepted = (text: string, exposed = false): SecretRead => {
-  const value = text.replace(/\r?\n$/, '')
-  return value === '' ? refused('nothing in it', 'a secret') : { ok: true, value, exposed }
-}
 
 const readSecretFile = async (file: string): Promise<SecretRead> => {
   try {
@@ -62,11 +55,38 @@ const runSecretCommand = ([program = '', ...args]: readonly string[], directory:
     child.stdin?.end()
   })
 
-export const readSecret = async (source: SecretSource, directory: string, env: Environment): Promise<SecretRead> => {
+const readLocal = async (source: LocalSecretSource, directory: string, env: Environment): Promise<SecretRead> => {
   if ('file' in source) return readSecretFile(resolve(directory, source.file))
   if ('command' in source) return runSecretCommand(source.command, directory, env)
   const value = env[source.env]
   return value === undefined ? refused(`no variable ${source.env}`, 'a variable that holds the secret') : accepted(value)
+}
+
+export interface SecretReader {
+  read(source: SecretSource): Promise<SecretRead>
+  close(): Promise<void>
+}
+/** Reads secrets wherever they come from; who reads again and again logs in to a manager once. */
+export const createSecretReader = (directory: string, env: Environment): SecretReader => {
+  const local = (source: LocalSecretSource) => readLocal(source, directory, env)
+  const vault = createVaultReader(local, directory)
+  const aws = createAwsReader()
+  return {
+    read: source => ('vault' in source ? vault.read(source.vault) : 'aws_secret' in source ? aws.read(source.aws_secret) : local(source)),
+    async close() {
+      aws.close()
+      await vault.close()
+    },
+  }
+}
+
+export const readSecret = async (source: SecretSource, directory: string, env: Environment): Promise<SecretRead> => {
+  const reader = createSecretReader(directory, env)
+  try {
+    return await reader.read(source)
+  } finally {
+    await reader.close()
+  }
 }
 
 const decode = (text: string): Uint8Array | undefined => {

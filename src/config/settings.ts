@@ -51,3 +51,7 @@ export const logLevels = ['error', 'warn', 'info', 'debug'] as const
 export const loggingSettings = z.strictObject({
   level: z.enum(logLevels, { error: `one of ${logLevels.join(', ')}` }).default('info').meta({ description: 'The least important line that is written.' }),
 })
+
+export const secretsSettings = z.strictObject({
+  refresh: duration('1s', '24h').prefault('1m').meta({ description: 'How often the secrets of servers (`upstreams.<name>.credentials` and `env`) are read again. One that a server refuses is read at once.' }),
+})

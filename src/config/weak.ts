@@ -67,6 +67,11 @@ const confidentialCredentials: Check = ({ upstreams }) => overHttp(upstreams).fl
     ? [{ steps: ['upstreams', name, upstream.urls.length > 1 ? 'urls' : 'url'], found: 'plain http to another machine', expected: 'https: the credential would travel in the clear; insecure_http: true at this server allows it' }]
     : [])
 
+const peopleSignIn: Check = ({ upstreams, identity }) => overHttp(upstreams).flatMap(({ name, upstream }) =>
+  identity?.providers.length === 0 && ['oauth', 'token_exchange', 'on_behalf_of'].includes(upstream.credentials?.kind ?? '')
+    ? [{ steps: ['upstreams', name, 'credentials', 'kind'], found: 'a credential of each person, where nobody can sign in', expected: 'identity.providers with at least one, or another kind' }]
+    : [])
+
 const tlsNeedsHttps: Check = ({ upstreams }) => overHttp(upstreams).flatMap(({ name, upstream }) =>
   upstream.tls !== undefined && !upstream.urls.every(one => /^https:/i.test(one))
     ? [{ steps: ['upstreams', name, 'tls'], found: 'TLS for an address of plain http', expected: 'https addresses' }]
@@ -80,7 +85,7 @@ const enoughToShare: Check = ({ workers, limits }) =>
     limits[name] < workers ? [{ steps: ['limits', name], found: `less than the ${workers} workers that share it`, expected: 'at least one for each worker' }] : [])
 
 const checks: readonly Check[] = [
-  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, groupsOfOthers, someUpstream, confidentialCredentials, tlsNeedsHttps, ownMetricsPort, enoughToShare,
+  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, groupsOfOthers, someUpstream, confidentialCredentials, peopleSignIn, tlsNeedsHttps, ownMetricsPort, enoughToShare,
 ]
 
 /** What must not be run with. */

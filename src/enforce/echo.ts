@@ -64,6 +64,17 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
   return { clean, cleanText }
 }
 
+/** The guard of a list of secrets, made once for each list; undefined where there is nothing to guard. */
+export function createEchoGuards(): (secrets: readonly string[]) => EchoGuard | undefined {
+  const made = new WeakMap<readonly string[], EchoGuard>()
+  return (secrets) => {
+    if (secrets.length === 0) return undefined
+    const guard = made.get(secrets) ?? createEchoGuard(secrets)
+    made.set(secrets, guard)
+    return guard
+  }
+}
+
 interface Finder {
   inText(text: string): boolean
   /** Whether a number can hold what is looked for. */

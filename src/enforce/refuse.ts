@@ -15,6 +15,7 @@ export interface OwnAnswer {
 }
 
 const deniedCode = -33001
+const visitFirst = -32042
 
 /** A policy's denial; also of an answer, then with `executed`. */
 export function refusalFor(request: Request, decision: Decision, facts: RefusalFacts): OwnAnswer {
@@ -33,6 +34,13 @@ export function pendingFor(request: Request, decision: Decision, facts: RefusalF
       : 'Send the same request again, unchanged, to continue.'
   const where = follow === undefined ? '' : ` Follow it at ${follow}.`
   return refused(request, decision, facts, `Approval is needed${named}`, `The call has not been executed yet. ${again}${where}`)
+}
+
+/** A call that its caller's own account at the server has to be opened for, on a page. MCP 2025-11-25 client/elicitation, "URL Elicitation Required Error". */
+export function visitFor(request: Request, decision: Decision, facts: RefusalFacts, visit: { readonly message: string; readonly link: string } | undefined): OwnAnswer {
+  if (visit === undefined) return refused(request, decision, facts, 'The call cannot be made yet', 'The call was not executed.')
+  const { message, link } = visit
+  return errorFor(request, visitFirst, message, { elicitations: [{ mode: 'url', elicitationId: facts.decisionId, url: link, message }] })
 }
 
 /** MCP 2026-07-28 basic/patterns/mrtr: the client sends the same request again, with the state and without asking anybody. The Go SDK takes an answer without `inputRequests` for the last. */

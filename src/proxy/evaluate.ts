@@ -92,13 +92,18 @@ export async function recordJudged(judged: Judged, outcome: Outcome, closes: boo
     at: rooms.clock(),
     message: copy.message,
     findings: judged.scan.findings,
-    decision: judged.decision,
+    decision: judged.message.hadCredential === true ? tellingEcho(judged.decision) : judged.decision,
     outcome,
     closes,
     ...(judged.question === undefined || judged.verdict === undefined ? {} : { question: judged.question, verdict: judged.verdict }),
   }
   await rooms.record.record(exchange, copy.scan, copy.masks)
   rooms.meters.recorded((performance.now() - started) / 1000)
+}
+
+function tellingEcho(decision: Decision): Decision {
+  const reason = { code: 'credential_echoed', message: 'the server sent the gateway\'s own credential back; it was removed from the message', rule: 'sallyport/credential_echoed' }
+  return { ...decision, reasons: [...decision.reasons, reason] }
 }
 
 /** The only maker of `Evaluated`: after the judgement, after the record. */

@@ -37,9 +37,14 @@ export function receive(bytes: Uint8Array, session: ClientSession, source: Sourc
 
 export function receiveValue(value: Json, session: ClientSession, { own, shared }: Source, rooms: Judge): Inbound {
   const current = own
-  const rpc = rooms.wire.readRpc(rooms.enforce.withoutCredentials(session.upstream.name, value))
+  const cleaned = rooms.enforce.withoutCredentials(session.link.secrets, value)
+  if (cleaned.removed) {
+    rooms.meters.credentialEchoed(session.upstream.name)
+    rooms.logger.error('a server sent the gateway\'s own credential back', { upstream: session.upstream.name, session: session.id, exchange: current?.exchange })
+  }
+  const rpc = rooms.wire.readRpc(cleaned.value)
   if (rpc.kind === 'problem') return { kind: 'broken', detail: rpc.message }
-  const base = { direction: 'to_client', revision: session.revision } as const
+  const base = { direction: 'to_client', revision: session.revision, ...(cleaned.removed ? { hadCredential: true as const } : {}) } as const
 
   if (rpc.kind === 'result' || rpc.kind === 'error') {
     const named = typeof rpc.id === 'string' ? session.pending.get(rpc.id) : undefined

@@ -5,6 +5,7 @@ import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
 import { answerRefused } from './answer-refused.ts'
 import type { Channel } from './channel.ts'
 import { recordJudged, type About, type Judge } from './evaluate.ts'
+import { answerUncredentialed } from './answer-uncredentialed.ts'
 import { answerFault, answerStatus } from './faults.ts'
 import { keepLeg } from './legs.ts'
 import { ownAnswer, recordOwnDenial } from './own-answers.ts'
@@ -47,8 +48,9 @@ async function sendRequest(passage: Forward, pending: Pending, session: ClientSe
     pending.sent = true
     pending.judgedBy = bundle
     const reply = await session.link.send(current.evaluated, { ...sendOptions(message, pending), isCurrent: () => rooms.policy.active() === bundle })
-    if (reply.kind !== 'outdated') return reply
+    if (reply.kind !== 'outdated' && reply.kind !== 'uncredentialed') return reply
     pending.sent = false
+    if (reply.kind === 'uncredentialed') return answerUncredentialed(reply.need, current.judged, pending, about, rooms)
     const next = await passMessage(current.judged.message, about, { closes: false, replaces: true }, rooms)
     if (next.kind !== 'forward') return answerUnsent(next, pending, about, rooms)
     current = next

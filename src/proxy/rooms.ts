@@ -60,8 +60,8 @@ export interface EnforceRoom {
     | ({ readonly ok: true } & MaskOutcome)
     | { readonly ok: false; readonly code: string; readonly detail: string }
   redactText(text: string): string
-  /** The gateway's own credential for that server, removed wherever the server echoed it. */
-  withoutCredentials(upstream: string, value: Json): Json
+  /** The gateway's own credentials, removed wherever the server echoed one. */
+  withoutCredentials(secrets: readonly string[], value: Json): { readonly value: Json; readonly removed: boolean }
 }
 
 /** What a refusal says beside its reasons. */
@@ -80,6 +80,8 @@ export interface AnswerRoom {
   /** The same where the client comes back by itself with the state it is given (MCP 2026-07-28 basic/patterns/mrtr). */
   waiting(request: Request, decision: Decision, facts: RefusalFacts, state: string): JsonObject
   refusedServerRequest(request: Request): JsonObject
+  /** Its caller has to do something before the call can be sent; `visit` where the client can show a page by itself. */
+  visitFirst(request: Request, decision: Decision, facts: RefusalFacts, visit: { readonly message: string; readonly link: string } | undefined): JsonObject
   /** What `_meta` says of a decision. */
   told(decision: Decision, facts: RefusalFacts): JsonObject
   error(id: RequestId | null, code: number, message: string, data?: Json): JsonObject
@@ -144,6 +146,8 @@ export interface Meters {
   /** Must never be called; see `sallyport_unjudged_total`. */
   unjudged(): void
   rejected(code: string): void
+  /** A server sent the gateway's own credential back. */
+  credentialEchoed(upstream: string): void
 }
 
 export interface Patience {

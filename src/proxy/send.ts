@@ -1,3 +1,4 @@
+import { GatewayError } from '../errors.ts'
 import type { ErrorAnswer, Evaluated, Notification, Request, Result } from '../model.ts'
 import { seal, type About, type Judge, type Judged } from './evaluate.ts'
 import { ownAnswer } from './own-answers.ts'
@@ -31,6 +32,7 @@ async function sendOnce(evaluated: Evaluated<Unanswered>, session: ClientSession
   const timer = setTimeout(() => abort.abort(), 30_000).unref()
   try {
     const { kind } = await session.link.send(evaluated, { ...own, isCurrent, signal: abort.signal })
+    if (kind === 'uncredentialed') throw new GatewayError('upstream_unreachable', { detail: 'no credential for this caller' })
     return kind !== 'outdated'
   } finally {
     clearTimeout(timer)

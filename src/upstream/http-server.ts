@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Message } from '../model.ts'
+import type { CredentialSource } from './credential.ts'
 import type { AnswerBody, ExchangeOutput, TlsIdentity } from './exchange.ts'
 import type { OwnIds } from './upstream.ts'
 
@@ -21,17 +22,12 @@ export interface HttpServer {
   /** Where the server runs; more than one are replicas of it. */
   readonly urls: readonly string[]
   readonly tls?: TlsIdentity | undefined
-  /** The header that carries the gateway's credential, on every exchange. */
-  readonly credential?: { readonly header: string; readonly value: string }
-  readonly secrets: readonly string[]
+  readonly credentials: CredentialSource
   /** Bytes of one answer or event. */
   readonly maxAnswer: number
   readonly print: (message: Message, own: OwnIds) => string
   readonly createSseReader: (options: { maxEvent: number }) => SseReader
 }
-
-export const credentialHeader = ({ credential }: HttpServer): Record<string, string> =>
-  credential === undefined ? {} : { [credential.header.toLowerCase()]: credential.value }
 
 /** A 401 or 403 is about the gateway, never about its caller. */
 export const credentialRefused = (status: number) => new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })

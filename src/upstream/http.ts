@@ -1,9 +1,10 @@
 import { GatewayError } from '../errors.ts'
-import type { JsonObject, Message, Revision } from '../model.ts'
-import { Outdated, type AnswerBody, type ExchangeOutput } from './exchange.ts'
-import { credentialHeader, credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
+import type { JsonObject, KnownActor, Message, Revision } from '../model.ts'
+import { exchangeAs, faultOfNeed, Uncredentialed } from './credential.ts'
+import { Outdated, type AnswerBody, type ExchangeInput, type ExchangeOutput } from './exchange.ts'
+import { credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
 import { createReplicas, isRefusal, type Replica } from './replicas.ts'
-import type { Arrival, Reply, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
+import type { Arrival, Reply, Sent, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface HttpUpstreamOptions extends HttpServer {
   readonly headersTimeout: number
@@ -14,9 +15,11 @@ export interface HttpUpstreamOptions extends HttpServer {
 /** A server over Streamable HTTP (MCP 2025-11-25 basic/transports, 2026-07-28 basic/transports/streamable-http). */
 export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
   const replicas = createReplicas(options.urls, options.tls)
-  const credential = credentialHeader(options)
 
-  const open = (): UpstreamLink => {
+  const open = ({ actor }: { readonly actor: KnownActor }): UpstreamLink => {
+    const credential = options.credentials.of(actor)
+    const call = ({ calls, url }: Replica, input: ExchangeInput) => exchangeAs(credential, calls, url, input)
+    const stream = ({ streams, url }: Replica, input: ExchangeInput) => exchangeAs(credential, streams, url, input)
     let session: string | undefined
     let negotiated: string | undefined
     let generation = 0
@@ -66,6 +69,9 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
         return session !== undefined
       },
       saysCancelled: false,
+      get secrets() {
+        return credential.secrets()
+      },
       async send(evaluated, { headers, signal, isCurrent, ...own }) {
         const { message } = evaluated
         const greets = message.kind === 'request' && message.method === 'initialize'
@@ -78,16 +84,15 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
             'content-type': 'application/json',
             accept: 'application/json, text/event-stream',
             'accept-encoding': 'identity',
-            ...credential,
           },
           body: options.print(message, own),
           mayBegin: isCurrent,
           signal,
           headersTimeout: options.headersTimeout,
         } as const
-        const attempt = (replica: Replica) => replica.calls(input)
-        const answer = await (greets ? greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : atHome(attempt, signal)).catch(unlessOutdated)
-        if (answer === undefined) return { kind: 'outdated' }
+        const attempt = (replica: Replica) => call(replica, input)
+        const answer = await (greets ? greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : atHome(attempt, signal)).catch(unlessUnsent)
+        if ('kind' in answer) return answer
         if (greets) {
           session = single(answer.headers['mcp-session-id']) || undefined
           negotiated = undefined
@@ -100,19 +105,19 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
           accept: 'text/event-stream',
           'accept-encoding': 'identity',
           ...(from === undefined ? {} : { 'last-event-id': from }),
-          ...credential,
         }
         const { headersTimeout } = options
-        return readReply(await atHome((replica) => replica.streams({ method: 'GET', headers, signal, headersTimeout }), signal), options)
+        const attempt = (replica: Replica) => stream(replica, { method: 'GET', headers, signal, headersTimeout })
+        return readReply(await atHome(attempt, signal).catch((cause: unknown) => Promise.reject(faultOfNeed(cause))), options)
       },
       async close() {
         const last = home
         settle(undefined)
         if (session === undefined || last === undefined) return
-        const headers = { ...legacyHeaders('2025-11-25'), ...credential }
+        const headers = legacyHeaders('2025-11-25')
         session = undefined
         const signal = AbortSignal.timeout(2000)
-        await last.streams({ method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
+        await stream(last, { method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
           ({ body }) => discard(body),
           () => undefined, // the server may be gone already; its session dies with it
         )
@@ -120,14 +125,16 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
     }
   }
   return {
-    name: options.name, labels: options.labels, secrets: options.secrets, open,
+    name: options.name, labels: options.labels, open,
     replicas: replicas.state,
     close: async () => replicas.close(),
   }
 }
 
-const unlessOutdated = (cause: unknown): undefined => {
-  if (!(cause instanceof Outdated)) throw cause
+const unlessUnsent = (cause: unknown): Extract<Sent, { kind: 'outdated' | 'uncredentialed' }> => {
+  if (cause instanceof Outdated) return { kind: 'outdated' }
+  if (cause instanceof Uncredentialed) return { kind: 'uncredentialed', need: cause.need }
+  throw cause
 }
 
 const single = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)

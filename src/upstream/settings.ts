@@ -1,29 +1,7 @@
 import { z } from 'zod'
 import { secret, text, tls, url } from '../fields.ts'
+import { credentialSettings } from './credential-settings.ts'
 import { scopeSettings } from './scopes.ts'
-
-// What the gateway or the HTTP client writes itself must not be overwritten by a credential.
-const reserved = /^(?:host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|content-.*|accept.*|expect|mcp-.*|last-event-id|proxy-.*)$/i
-const headerName = z.string({ error: 'the name of an HTTP header' })
-  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'the name of an HTTP header' })
-  .refine(value => !reserved.test(value), { error: 'a header that the gateway does not write itself' })
-
-const credentials = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('bearer'),
-    token_from: secret().meta({ description: 'Sent as `Authorization: Bearer …`.' }),
-  }),
-  z.strictObject({
-    kind: z.literal('header'),
-    name: headerName.meta({ description: 'The header that carries the credential.' }),
-    value_from: secret().meta({ description: 'Its value.' }),
-  }),
-  z.strictObject({
-    kind: z.literal('basic'),
-    username: text().refine(value => !value.includes(':'), { error: 'a user name without a colon' }).meta({ description: 'The user of `Authorization: Basic …`.' }),
-    password_from: secret().meta({ description: 'The password.' }),
-  }),
-]).meta({ description: 'What the gateway presents to the server. Callers never see it, not even where the server echoes it.' })
 
 const labels = z.record(text(), z.string({ error: 'a text' }), { error: 'names with texts' }).default({})
   .meta({ description: 'Names and texts that policies read as `input.upstream.labels`.' })
@@ -37,7 +15,7 @@ const environment = z.record(
   for (const [key, value] of Object.entries(env)) {
     const named = key.endsWith('_from') && key.length > '_from'.length
     if (typeof value !== 'string' && !named) context.addIssue({ code: 'custom', path: [key], input: value, message: `a text; a secret is given as ${key}_from` })
-    if (typeof value === 'string' && named) context.addIssue({ code: 'custom', path: [key], input: value, message: 'one of { env }, { file }, { command }, because the name ends in _from' })
+    if (typeof value === 'string' && named) context.addIssue({ code: 'custom', path: [key], input: value, message: 'one of { env }, { file }, { command }, { vault }, { aws_secret }, because the name ends in _from' })
     if (named && Object.hasOwn(env, key.slice(0, -'_from'.length))) context.addIssue({ code: 'custom', path: [key], input: value, message: `either ${key.slice(0, -'_from'.length)} or ${key}` })
   }
 }).default({})
@@ -49,7 +27,7 @@ const httpUpstreamSettings = z.strictObject({
     .meta({ description: 'In place of `url`: where several replicas of one server run. A session stays at the replica that made it; calls without a session go where the least is going on.' }),
   transport: z.enum(['http', 'sse'], { error: 'http or sse' }).default('http')
     .meta({ description: '`http` is Streamable HTTP; `sse` is HTTP+SSE of 2024-11-05, for servers that offer nothing newer.' }),
-  credentials: credentials.optional(),
+  credentials: credentialSettings.optional(),
   tls: tls().optional(),
   insecure_http: z.boolean({ error: 'true or false' }).default(false)
     .meta({ description: 'Weakens safety: allows a credential to be sent over plain http to another machine.' }),
@@ -66,7 +44,7 @@ const stdioUpstreamSettings = z.strictObject({
   command: text('a program').meta({ description: 'The program of a stdio server. No shell reads it. One child runs per client session, in the directory of the configuration file.' }),
   args: z.array(z.string({ error: 'a text' }).refine(value => !value.includes('\0'), { error: 'a text without NUL' }), { error: 'a list of texts' }).default([])
     .meta({ description: 'Its arguments, each passed as it stands.' }),
-  env: environment.meta({ description: 'The child\'s variables. It gets these, `PATH` and `HOME`, and nothing else of the gateway\'s environment. A secret is given as `NAME_from: { env | file | command }`.' }),
+  env: environment.meta({ description: 'The child\'s variables. It gets these, `PATH` and `HOME`, and nothing else of the gateway\'s environment. A secret is given as `NAME_from: { env | file | command | vault | aws_secret }`.' }),
   labels,
   scopes: scopeSettings,
 })

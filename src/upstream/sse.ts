@@ -1,7 +1,8 @@
 import { GatewayError } from '../errors.ts'
-import type { Logger } from '../model.ts'
+import type { KnownActor, Logger } from '../model.ts'
+import { exchangeAs, Uncredentialed } from './credential.ts'
 import { Outdated, type AnswerBody } from './exchange.ts'
-import { credentialHeader, credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike, type SseReader } from './http-server.ts'
+import { credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike, type SseReader } from './http-server.ts'
 import { createFlow } from './queue.ts'
 import { createReplicas, type Replica } from './replicas.ts'
 import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
@@ -24,6 +25,9 @@ interface Run {
   greeted: boolean
 }
 
+/** The HTTP status by which the server refused a message, or why it was not sent. */
+type Unsent = number | 'outdated' | Uncredentialed
+
 const connectWindow = 60_000
 const mostConnects = 5
 /** Bytes that no reader has taken yet: past the first the stream is not read. */
@@ -32,17 +36,17 @@ const unread = { high: 1024 * 1024, low: 256 * 1024 }
 /** A server over HTTP+SSE (MCP 2024-11-05 basic/transports): everything that it says comes on one stream. */
 export function createSseUpstream(options: SseUpstreamOptions): Upstream {
   const replicas = createReplicas(options.urls, options.tls)
-  const credential = credentialHeader(options)
 
-  const open = (): UpstreamLink => {
+  const open = ({ actor }: { readonly actor: KnownActor }): UpstreamLink => {
+    const credential = options.credentials.of(actor)
     let run: Run | undefined
     let generation = 0
     let closed = false
     let connects: number[] = []
 
     const openStream = async (replica: Replica, signal: AbortSignal) => {
-      const headers = { accept: 'text/event-stream', 'accept-encoding': 'identity', ...credential }
-      const answer = await replica.streams({ method: 'GET', headers, signal, headersTimeout: options.answerTimeout })
+      const headers = { accept: 'text/event-stream', 'accept-encoding': 'identity' }
+      const answer = await exchangeAs(credential, replica.streams, replica.url, { method: 'GET', headers, signal, headersTimeout: options.answerTimeout })
       if (answer.status === 200 && mediaTypeOf(answer) === 'text/event-stream') return { replica, body: answer.body }
       answer.body.destroy()
       throw new GatewayError('upstream_broken', { detail: `the server answered ${answer.status} instead of a stream of events` })
@@ -85,8 +89,9 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
       }
       const opened = connect().catch((cause: unknown): never => {
         detach(started)
-        // Whatever went wrong, no message was sent.
-        throw new GatewayError('upstream_unreachable', { cause, detail: detailOf(cause) })
+        // Whatever went wrong, no message was sent; of a caller without a credential, not even the server has heard.
+        if (cause instanceof Uncredentialed) connects.pop()
+        throw cause instanceof Uncredentialed ? cause : new GatewayError('upstream_unreachable', { cause, detail: detailOf(cause) })
       })
       opened.catch(() => undefined) // told to those who wait for it
       const started: Run = { board, abort, opened, greeted: false }
@@ -95,11 +100,15 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
       return started
     }
 
-    /** Resolves with the HTTP status where the server refused the message. */
-    const post = async (target: Run, body: string, signal: AbortSignal, mayBegin: () => boolean): Promise<number | 'outdated' | undefined> => {
+    const post = (target: Run, body: string, signal: AbortSignal, mayBegin: () => boolean): Promise<Unsent | undefined> =>
+      postNow(target, body, signal, mayBegin).catch((cause: unknown) => {
+        if (cause instanceof Uncredentialed) return cause
+        throw cause
+      })
+    const postNow = async (target: Run, body: string, signal: AbortSignal, mayBegin: () => boolean): Promise<Unsent | undefined> => {
       const { replica, path } = await target.opened
-      const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'accept-encoding': 'identity', ...credential }
-      const answer = await replica.calls({ method: 'POST', path, headers, body, mayBegin, signal, headersTimeout: options.answerTimeout }).catch((cause: unknown) => {
+      const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'accept-encoding': 'identity' }
+      const answer = await exchangeAs(credential, replica.calls, replica.url, { method: 'POST', path, headers, body, mayBegin, signal, headersTimeout: options.answerTimeout }).catch((cause: unknown) => {
         if (cause instanceof Outdated) return undefined
         throw cause
       })
@@ -109,8 +118,9 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
       return answer.status < 300 ? undefined : answer.status
     }
     /** By its 404 the server no longer knows the connection that its stream still seems to be. */
-    const refused = (target: Run, status: number | 'outdated'): Sent => {
+    const refused = (target: Run, status: Unsent): Sent => {
       if (status === 'outdated') return { kind: 'outdated' }
+      if (status instanceof Uncredentialed) return { kind: 'uncredentialed', need: status.need }
       if (status === 404) lose(target, 'the server no longer knows the session')
       return { kind: 'status', status }
     }
@@ -118,6 +128,9 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
     return {
       saysCancelled: true,
       hasSession: false,
+      get secrets() {
+        return credential.secrets()
+      },
       get generation() {
         if (run === undefined && !closed) running()
         return generation
@@ -140,7 +153,7 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
         // Some servers accept a message only when they have answered it.
         const status = await Promise.race([posted, expected.touched])
         if (status === undefined) return { kind: 'stream', streams: false, arrivals: expected.items }
-        expected.fail(new GatewayError('upstream_broken', { detail: `the message was refused (${status})` }))
+        expected.fail(new GatewayError('upstream_broken', { detail: `the message was refused (${String(status)})` }))
         return refused(target, status)
       },
       listen: async ({ signal }): Promise<Reply> => ({ kind: 'stream', streams: true, arrivals: running().board.listen(signal) }),
@@ -151,7 +164,7 @@ export function createSseUpstream(options: SseUpstreamOptions): Upstream {
     }
   }
 
-  return { name: options.name, labels: options.labels, secrets: options.secrets, open, replicas: replicas.state, close: async () => replicas.close() }
+  return { name: options.name, labels: options.labels, open, replicas: replicas.state, close: async () => replicas.close() }
 }
 
 function take({ event, data }: SseEventLike, tell: (endpoint: string) => void, board: Switchboard): void {

@@ -8,12 +8,12 @@ import type { OwnIds, Reply, Sent, Upstream, UpstreamLink } from './upstream.ts'
 export interface StdioUpstreamOptions {
   readonly name: string
   readonly labels: { readonly [label: string]: string }
-  /** Secrets among `env`, in every spelling that an answer must not echo. */
-  readonly secrets: readonly string[]
+  /** Secrets among `env`, as they are now, which no answer may echo. */
+  readonly secrets: () => readonly string[]
   readonly command: string
   readonly args: readonly string[]
-  /** The child's whole environment beside PATH and HOME. */
-  readonly env: { readonly [name: string]: string }
+  /** The whole environment, beside PATH and HOME, of a child that starts now. */
+  readonly env: () => { readonly [name: string]: string }
   readonly cwd?: string
   readonly maxAnswer: number
   readonly maxChildren: number
@@ -74,7 +74,7 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
       makeRoom(owner)
       starts.push(now)
       let why = 'its output ended'
-      const child: Child = startChild({ ...options, maxLine: options.maxAnswer }, {
+      const child: Child = startChild({ ...options, env: options.env(), maxLine: options.maxAnswer }, {
         line: (line) => started.board.deliver(line),
         complaint: (line) => options.logger.info('upstream stderr', { upstream: options.name, line: options.redactText(Buffer.from(line).toString('utf8').slice(0, 2000)) }),
         gone(detail) {
@@ -100,6 +100,9 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
     return {
       saysCancelled: true,
       hasSession: false,
+      get secrets() {
+        return options.secrets()
+      },
       get generation() {
         if (run === undefined && !closed) running()
         return generation
@@ -162,7 +165,6 @@ export function createStdioUpstream(options: StdioUpstreamOptions): Upstream {
   return {
     name: options.name,
     labels: options.labels,
-    secrets: options.secrets,
     open,
     async close() {
       await Promise.all([...children.keys()].map((child) => child.stop()))

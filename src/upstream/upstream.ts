@@ -1,4 +1,5 @@
-import type { ErrorAnswer, Evaluated, Notification, Request, RequestId, Result, Revision } from '../model.ts'
+import type { ErrorAnswer, Evaluated, KnownActor, Notification, Request, RequestId, Result, Revision } from '../model.ts'
+import type { Need } from './credential.ts'
 import type { ReplicaState } from './replicas.ts'
 
 /** One JSON-RPC message of a server as it arrived: text that nobody has judged. */
@@ -26,8 +27,8 @@ export type Reply =
   /** An HTTP status without a JSON-RPC message, such as 404 for a dead session or 405 where there is no GET stream. */
   | { readonly kind: 'status'; readonly status: number }
 
-/** … or that nothing was sent: the message was not current any more when its first byte was due. */
-export type Sent = Reply | { readonly kind: 'outdated' }
+/** … or that nothing was sent: the message was not current any more when its first byte was due, or its caller has to do something before. */
+export type Sent = Reply | { readonly kind: 'outdated' } | { readonly kind: 'uncredentialed'; readonly need: Need }
 
 /** Everything a client may send a server. */
 export type ToServer = Request | Notification | Result | ErrorAnswer
@@ -58,6 +59,8 @@ export interface UpstreamLink {
   readonly hasSession: boolean
   /** Whether a cancellation has to be said as a message; else aborting the exchange is enough. */
   readonly saysCancelled: boolean
+  /** What the gateway presents to the server on this link, which no answer may echo; another array only when they are others. */
+  readonly secrets: readonly string[]
   send(message: Evaluated<ToServer>, options: SendOptions): Promise<Sent>
   /** The server's stream of messages that no request asked for; `from` resumes after that event id of the server's. */
   listen(options: { readonly signal: AbortSignal; readonly revision: Revision; readonly from?: string }): Promise<Reply>
@@ -67,10 +70,8 @@ export interface UpstreamLink {
 export interface Upstream {
   readonly name: string
   readonly labels: { readonly [label: string]: string }
-  /** What the gateway presents to the server, in every spelling that an answer must not echo. */
-  readonly secrets: readonly string[]
-  /** `owner` caps children per person; throws `GatewayError('capacity')` past the cap. */
-  open(options: { readonly owner: string }): UpstreamLink
+  /** `owner` caps children per person; throws `GatewayError('capacity')` past the cap. What is sent carries the credential for `actor`. */
+  open(options: { readonly owner: string; readonly actor: KnownActor }): UpstreamLink
   /** Where it runs over HTTP, and whether it can be reached there, as far as is known. */
   replicas?(): readonly ReplicaState[]
   close(): Promise<void>

@@ -140,9 +140,9 @@ describe('secrets', () => {
   test('a child is given its secrets by their names', async () => {
     const { settings, secrets } = settingsOf(await load(good({ upstreams: { files: { command: 'x', env: { LEVEL: 'info', TOKEN_from: { env: 'T' } } } } }), { T: 'abcdefgh' }))
     const files = settings.upstreams.files
-    expect(files && credentialsOf('files', files, secrets)).toMatchObject({ env: { LEVEL: 'info', TOKEN: 'abcdefgh' }, secrets: expect.arrayContaining(['abcdefgh']) })
+    expect(files && credentialsOf('files', files, secrets)).toEqual({ env: { LEVEL: 'info', TOKEN: 'abcdefgh' } })
   })
-  test('credentials are made for each kind, and all their spellings are known', async () => {
+  test('credentials that are written down are made for each kind', async () => {
     const upstreams = {
       a: { url: 'http://127.0.0.1/', credentials: { kind: 'bearer', token_from: { env: 'T' } } },
       b: { url: 'http://127.0.0.1/', credentials: { kind: 'header', name: 'X-Key', value_from: { env: 'T' } } },
@@ -155,8 +155,6 @@ describe('secrets', () => {
       { header: 'x-key', value: 'p/s w' },
       { header: 'authorization', value: `Basic ${Buffer.from('u:p/s w').toString('base64')}` },
     ])
-    for (const { secrets: spelt } of made) expect(spelt).toEqual(expect.arrayContaining(['p/s w', encodeURIComponent('p/s w'), Buffer.from('p/s w').toString('base64')]))
-    expect(made[2]?.secrets).toContain(Buffer.from('u:p/s w').toString('base64'))
   })
 
   test('no printed form of what was loaded, or of what is wrong, shows one', async () => {

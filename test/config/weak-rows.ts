@@ -18,6 +18,7 @@ const key = (from: Content): Content => ({ store: { kind: 'sqlite', path: 'a.db'
 const keyOf = (name: string, text: string): Row => row(name, key({ env: 'KEY' }), 'store.key_from', /32 random bytes/, { env: { KEY: text } })
 const crm = (change: Content): Content => ({ upstreams: { crm: { url: 'http://127.0.0.1:9001/mcp', ...change } } })
 const bearer = (from: unknown): Content => ({ credentials: { kind: 'bearer', token_from: from } })
+const vault = (change: Content) => ({ vault: { address: 'https://vault.example', path: 'secret/crm', key: 'token', auth: { kind: 'token', token_from: { env: 'VAULT' } }, ...change } })
 const git = (name: string, change: Content, at: string, says: RegExp, more: Pick<Row, 'env'> = {}): Row =>
   row(name, { policy: { source: { kind: 'git', url: 'https://git.example/policies.git', ...change } } }, `policy.source.${at}`, says, more)
 const deployKey = { credentials: { kind: 'deploy_key', key_from: { file: 'store.key' }, known_hosts: { file: 'store.key' } } }
@@ -102,7 +103,21 @@ export const rows: readonly Row[] = [
   row('signers of commits without Git', { policy: { source: { kind: 'directory', path: 'rego' }, verify: { commits: { allowed_signers: { file: 'store.key' } } } } }, 'policy.verify.commits', /Git/),
   row('allowed signers that are not there', { policy: { source: { kind: 'git', url: 'https://git.example/p.git', branch: 'main' }, verify: { commits: { allowed_signers: { file: 'nowhere' } } } } }, 'policy.verify.commits.allowed_signers.file', /readable/),
   row('people signing in', { identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }], providers: [] } }, 'identity.providers', /not available in this version/),
-  row('a secret from Vault', crm(bearer({ vault: 'a/b' })), 'upstreams.crm.credentials.token_from.vault', /not available in this version/),
+  row('a secret from Vault that is not described', crm(bearer({ vault: 'a/b' })), 'upstreams.crm.credentials.token_from', /vault/),
+  row('a secret from a Vault over plain http', crm(bearer(vault({ address: 'http://vault.example' }))), 'upstreams.crm.credentials.token_from.vault.address', /https/),
+  row('a secret from a Vault that nobody opens', crm(bearer(vault({ auth: { kind: 'userpass' } }))), 'upstreams.crm.credentials.token_from.vault.auth.kind', /kubernetes/),
+  row('a secret of Vault beside its path', crm(bearer(vault({ path: 'secret/../sys/raw' }))), 'upstreams.crm.credentials.token_from.vault.path', /names with/),
+  row('a secret from a Vault that is not there', crm(bearer(vault({ address: 'http://127.0.0.1:9' }))), 'upstreams.crm.credentials.token_from', /answers/, { env: { VAULT: 'x' } }),
+  row('a secret from AWS without region', crm(bearer({ aws_secret: { id: 'crm' } })), 'upstreams.crm.credentials.token_from.aws_secret.region', /eu-central-1/),
+  row('a credential in a URL', crm({ credentials: { kind: 'query', name: 'key', value_from: { env: 'K' } } }), 'upstreams.crm.credentials.kind', /logs and histories/),
+  row('tokens of nobody', crm({ credentials: { kind: 'client_credentials', client_id: 'g', client_secret_from: { env: 'K' } } }), 'upstreams.crm.credentials.issuer', /issuer or token_url/, { env: { K: 'secret' } }),
+  row('tokens for a client without proof', crm({ credentials: { kind: 'client_credentials', token_url: 'https://as.example/token', client_id: 'g' } }), 'upstreams.crm.credentials.client_secret_from', /private_key_from/),
+  row('tokens asked for over plain http', crm({ credentials: { kind: 'client_credentials', token_url: 'http://as.example/token', client_id: 'g', client_secret_from: { env: 'K' } } }), 'upstreams.crm.credentials.token_url', /https/, { env: { K: 'secret' } }),
+  row('a key that is none', crm({ credentials: { kind: 'client_credentials', token_url: 'https://as.example/token', client_id: 'g', private_key_from: { env: 'K' } } }), 'upstreams.crm.credentials.private_key_from', /PEM/, { env: { K: 'secret' } }),
+  row('accounts of people where nobody signs in', crm({ credentials: { kind: 'oauth' } }), 'upstreams.crm.credentials.kind', /identity\.providers/),
+  row('tokens of people where nobody signs in', crm({ credentials: { kind: 'on_behalf_of', token_url: 'https://as.example/token', client_id: 'g', client_secret_from: { env: 'K' }, scope: 's' } }), 'upstreams.crm.credentials.kind', /identity\.providers/, { env: { K: 'secret' } }),
+  row('a secret for whoever the server names', crm({ credentials: { kind: 'oauth', client_id: 'g', client_secret_from: { env: 'K' } } }), 'upstreams.crm.credentials.issuer', /given the secret/, { env: { K: 'secret' } }),
+  row('half a key of AWS', crm({ credentials: { kind: 'aws_sigv4', service: 'execute-api', region: 'eu-central-1', access_key_id: 'AKIA' } }), 'upstreams.crm.credentials.secret_access_key_from', /secret_access_key_from/),
   row('a second bundle that is not there', { policy: { source: { kind: 'directory', path: 'rego' }, shadow: { source: { kind: 'directory', path: 'nowhere' } } } }, 'policy.shadow.source.path', /directory/),
   row('a second bundle over plain http', { policy: { source: { kind: 'directory', path: 'rego' }, shadow: { source: { kind: 'bundle', url: 'http://bundles.example/b.tar.gz' } } } }, 'policy.shadow.source.url', /https/),
   row('a second bundle with a broken certificate', { policy: { source: { kind: 'directory', path: 'rego' }, shadow: { source: { kind: 'bundle', url: 'https://bundles.example/b.tar.gz', tls: { ca: { file: 'store.key' } } } } } }, 'policy.shadow.source.tls.ca.file', /PEM/),

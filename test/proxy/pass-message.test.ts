@@ -56,7 +56,7 @@ beforeEach(async () => {
   approvals = createApprovals({ store: store.approvals, clock: Date.now, ids, key: randomBytes(32), redactText: clean, logger: silent })
   const recorder = createRecorder({ store: store.records, basis: plainBasis(), redact: (message, found: ReturnType<typeof scanBody>, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock: Date.now, logger: silent })
   const { meters } = createMetrics()
-  const made = createRooms({ limits: { answer: 1e6, depth: 64 }, detectors, upstreams: new Map(), engine, recorder, approvals, meters, patience: { without: 1, withProgress: 1, silence: 1 }, clock: Date.now, ids, logger: silent })
+  const made = createRooms({ limits: { answer: 1e6, depth: 64 }, detectors, engine, recorder, approvals, meters, patience: { without: 1, withProgress: 1, silence: 1 }, clock: Date.now, ids, logger: silent })
   const record = async (...args: Parameters<typeof made.record.record>) => {
     await made.record.record(...args)
     await recorded()
@@ -79,7 +79,7 @@ const request: Request = {
 /** An approved call on its way to its server. */
 async function pass() {
   // Its link is never used: nothing is sent here.
-  const upstream: Upstream = { name: 'crm', labels: {}, secrets: [], open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
+  const upstream: Upstream = { name: 'crm', labels: {}, open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
   const session = createSessions(rooms, { all: 10, perPrincipal: 10 }).modern({ actor, upstream, revision: '2025-11-25', client: {} })
   const { approval } = await approvals.hold({
     requester: actor, upstream: 'crm', session: session.id, exchange: 'exg_1', method: 'tools/call', call: { kind: 'tool', name: 'change', arguments: {} }, params: JSON.stringify(params), definition_sha256: null, carried: [],
@@ -127,7 +127,7 @@ test('a call that cannot be recorded gives its approval back', async () => {
 })
 
 test('a bundle that changes after the result of a task was judged, before the message that brings it: both are judged by the new one', async () => {
-  const upstream: Upstream = { name: 'crm', labels: {}, secrets: [], open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
+  const upstream: Upstream = { name: 'crm', labels: {}, open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
   const session = createSessions(rooms, { all: 10, perPrincipal: 10 }).modern({ actor, upstream, revision: '2025-11-25', client: {} })
   session.tasks.set('t1', { request, approval: undefined })
   const word = (kind: string) => `{"kind": "${kind}", "reasons": [{"code": "said", "rule": "x/${kind}"}], "risk": 0, "listed": []}`

@@ -13,7 +13,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   approval: ['type:record'],
   store: ['type:record', 'type:approval', 'type:bundle'],
   upstream: [],
-  outbound: [], oauth: ['type:login'], login: ['type:outbound'], credentials: ['type:outbound'],
+  outbound: [], oauth: ['type:login'], login: ['type:outbound'], credentials: ['type:upstream', 'type:config', 'type:login'],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
   config: ['identity', 'store', 'bundle', 'upstream', 'outbound', 'admin', 'approval', 'detect', 'workers'],

@@ -1,0 +1,87 @@
+import * as openid from 'openid-client'
+import type { LiveSecret } from '../../config/secrets-live.ts'
+import type { Kept } from '../../kept.ts'
+import type { Clock } from '../../model.ts'
+import type { Fetch } from '../parts.ts'
+import { discover, guarded, insecureIfOwn } from '../token-endpoint.ts'
+import { findServer, NotConnectable, type ProtectedServer } from './server.ts'
+
+export interface Known {
+  readonly server: ProtectedServer
+  readonly client: openid.Configuration
+}
+export interface ClientOptions {
+  readonly url: string
+  readonly redirectUri: string
+  readonly settings: { readonly issuer?: string | undefined; readonly scope?: string | undefined; readonly client_id?: string | undefined }
+  readonly secret: LiveSecret | undefined
+  /** For the authorization server … */
+  readonly fetch: Fetch
+  /** … and for the server itself. */
+  readonly fetchServer: Fetch
+  readonly kept: Kept
+  readonly clock: Clock
+}
+
+const goodFor = 60 * 60_000
+const againAfter = 2_000
+
+/** The gateway as the client of a server's authorization server: found and, where it has to be, registered when it is first needed. */
+export function createOAuthClient(options: ClientOptions): () => Promise<Known> {
+  const { url, settings, secret, fetch, kept, clock } = options
+  let known: { readonly value: Promise<Known>; readonly at: number; readonly version: number } | undefined
+  let failed: { readonly why: unknown; readonly at: number } | undefined
+
+  const find = async (): Promise<Known> => {
+    const server = await findServer(url, settings, options.fetchServer)
+    const client = settings.client_id === undefined ? await registered(server.issuer) : await configured(server.issuer, settings.client_id)
+    // MCP 2025-11-25 basic/authorization, "Authorization Code Protection": without it, nobody can tell that the code is not somebody else's.
+    if (client.serverMetadata().supportsPKCE('S256') !== true) throw new NotConnectable('the authorization server does not offer PKCE with S256')
+    return { server, client }
+  }
+  const authFor = (metadata: openid.ServerMetadata, value: string | undefined): openid.ClientAuth => {
+    if (value === undefined) return openid.None()
+    const methods = metadata.token_endpoint_auth_methods_supported
+    return methods === undefined || methods.includes('client_secret_basic') ? openid.ClientSecretBasic(value) : openid.ClientSecretPost(value)
+  }
+  const withAuth = (metadata: openid.ServerMetadata, id: string, value: string | undefined): openid.Configuration => {
+    const client = new openid.Configuration(metadata, id, {}, authFor(metadata, value))
+    client[openid.customFetch] = guarded(fetch)
+    client.timeout = 10
+    for (const each of insecureIfOwn(metadata.issuer).execute ?? []) each(client)
+    return client
+  }
+  const configured = async (issuer: string, id: string) => withAuth((await discover(issuer, id, openid.None(), fetch)).serverMetadata(), id, secret?.value())
+
+  // RFC 7591; one registration for all processes, and for every start.
+  const registered = async (issuer: string): Promise<openid.Configuration> => {
+    const metadata = (await discover(issuer, 'unregistered', openid.None(), fetch)).serverMetadata()
+    const key = JSON.stringify([issuer, options.redirectUri])
+    const before = await kept.get('upstream:client', key)
+    if (before !== undefined) return withAuth(metadata, String(before.value['client_id']), before.value['client_secret'] as string | undefined)
+    if (metadata.registration_endpoint === undefined) throw new NotConnectable('the authorization server lets no client register itself: credentials.client_id must name one')
+    const methods = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
+    const made = await openid.dynamicClientRegistration(new URL(issuer), {
+      client_name: 'Sallyport', redirect_uris: [options.redirectUri], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], application_type: 'web',
+      token_endpoint_auth_method: ['client_secret_basic', 'client_secret_post', 'none'].find((method) => methods.includes(method)) ?? 'client_secret_basic',
+    }, openid.None(), { [openid.customFetch]: guarded(fetch), timeout: 10, algorithm: 'oauth2', ...insecureIfOwn(issuer) }).catch((cause: unknown) => {
+      throw cause instanceof openid.ResponseBodyError ? new NotConnectable('the authorization server does not let the gateway register itself: credentials.client_id must name a client', { cause }) : cause
+    })
+    const { client_id: id, client_secret: value, client_secret_expires_at: until } = made.clientMetadata()
+    const isKept = await kept.add('upstream:client', key, { client_id: id, ...(typeof value === 'string' ? { client_secret: value } : {}) }, typeof until === 'number' && until > 0 ? { expiresAt: until * 1000 - 60_000 } : {})
+    return isKept ? withAuth(metadata, id, value as string | undefined) : registered(issuer)
+  }
+
+  return () => {
+    const version = secret?.version() ?? 0
+    if (known !== undefined && known.version === version && Math.abs(clock() - known.at) < goodFor) return known.value
+    if (failed !== undefined && performance.now() - failed.at < againAfter) return Promise.reject(failed.why)
+    const made = { value: find(), at: clock(), version }
+    known = made
+    made.value.then(() => (failed = undefined), (why: unknown) => {
+      failed = { why, at: performance.now() }
+      if (known === made) known = undefined
+    })
+    return made.value
+  }
+}

@@ -1,0 +1,61 @@
+import { isObject } from '../../exact-json.ts'
+import { isConfidential } from '../../loopback.ts'
+import type { Json } from '../../model.ts'
+import type { Fetch } from '../parts.ts'
+
+/** Who gives tokens for a server, and for what (RFC 9728). */
+export interface ProtectedServer {
+  readonly issuer: string
+  /** As the server names itself: tokens are asked for this. */
+  readonly resource: string
+  readonly scope?: string
+}
+
+/** What is wrong, for whoever wants to connect and for the log. */
+export class NotConnectable extends Error {}
+
+const parameter = (header: string, name: string): string | undefined => new RegExp(`(?:^|[\\s,])${name}="([^"\\\\]{1,2000})"`, 'i').exec(header)?.[1]
+
+async function readJson(fetch: Fetch, url: string): Promise<unknown> {
+  const response = await fetch(url, { redirect: 'manual', headers: { accept: 'application/json' } })
+  if (response.status === 200) return JSON.parse(await response.text())
+  await response.body?.cancel()
+  return undefined
+}
+
+/** RFC 9728 section 3.3: metadata of another resource is not used, or a server could have tokens made for its neighbour. */
+const isOf = (resource: string, url: string): boolean => {
+  const [named, own] = [URL.parse(resource), new URL(url)]
+  if (named === null || named.origin !== own.origin) return false
+  const path = named.pathname.replace(/\/$/, '')
+  return own.pathname === path || own.pathname.startsWith(`${path}/`)
+}
+
+/** Asks the server itself: its challenge (RFC 9728 section 5.1), then the usual places. */
+export async function findServer(url: string, settings: { readonly issuer?: string | undefined; readonly scope?: string | undefined }, fetch: Fetch): Promise<ProtectedServer> {
+  const { origin, pathname } = new URL(url)
+  const asked = await fetch(url, { method: 'GET', redirect: 'manual', headers: { accept: 'text/event-stream' } })
+  await asked.body?.cancel()
+  const challenge = asked.status === 401 ? (asked.headers.get('www-authenticate') ?? '') : ''
+  const told = parameter(challenge, 'resource_metadata')
+  const places = [...new Set([...(told === undefined ? [] : [told]), `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`, `${origin}/.well-known/oauth-protected-resource`])]
+  for (const place of places) {
+    const metadata = await readJson(fetch, place).catch(() => undefined)
+    if (!isObject(metadata)) continue
+    const found = readMetadata(metadata as { readonly [name: string]: Json }, url, settings.issuer)
+    const scope = settings.scope ?? parameter(challenge, 'scope') ?? found.scope
+    return { issuer: found.issuer, resource: found.resource, ...(scope === undefined ? {} : { scope }) }
+  }
+  if (settings.issuer === undefined) throw new NotConnectable('the server does not say who gives tokens for it (RFC 9728); credentials.issuer can')
+  return { issuer: settings.issuer, resource: url, ...(settings.scope === undefined ? {} : { scope: settings.scope }) }
+}
+
+function readMetadata(metadata: { readonly [name: string]: Json }, url: string, configured: string | undefined): ProtectedServer {
+  const { resource, authorization_servers: servers, scopes_supported: scopes } = metadata
+  if (typeof resource !== 'string' || !isOf(resource, url)) throw new NotConnectable('the metadata of the server is about another resource')
+  const issuer = configured ?? (Array.isArray(servers) ? servers.find((server): server is string => typeof server === 'string') : undefined)
+  const parsed = issuer === undefined ? null : URL.parse(issuer)
+  if (issuer === undefined || parsed === null || !isConfidential(parsed)) throw new NotConnectable('the server names nobody who gives tokens for it')
+  const all = Array.isArray(scopes) ? scopes.filter((scope): scope is string => typeof scope === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) : []
+  return { issuer, resource, ...(all.length === 0 ? {} : { scope: all.join(' ') }) }
+}

@@ -1,0 +1,129 @@
+import { createPrivateKey } from 'node:crypto'
+import { importPKCS8 } from 'jose'
+import * as openid from 'openid-client'
+import { GatewayError } from '../errors.ts'
+import { isLoopback } from '../loopback.ts'
+import type { CredentialSettings } from '../upstream/credential-settings.ts'
+import type { Token } from './held-token.ts'
+import type { CredentialParts, Fetch } from './parts.ts'
+
+type Settings = Extract<CredentialSettings, { kind: 'client_credentials' | 'token_exchange' | 'on_behalf_of' }>
+export type Granted = openid.TokenEndpointResponse & openid.TokenEndpointResponseHelpers
+
+/** The authorization server says no to this person, not to the gateway. */
+export class GrantRefused extends Error {
+  readonly code: string
+
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
+export interface TokenEndpoint {
+  /** Rejects with `GrantRefused`, or `GatewayError` where it cannot be had. */
+  ask(grant: (client: openid.Configuration) => Promise<Granted>): Promise<Token>
+  /** The gateway's own secret there. */
+  secrets(): readonly string[]
+}
+
+const goodFor = 60 * 60_000
+const usualLife = 300
+const within = 10
+const ofPerson = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied', 'invalid_target'])
+
+/** One exchange, never redirected. */
+export const guarded = (fetch: Fetch): openid.CustomFetch => (url, { body, method, headers, signal }) =>
+  fetch(url, { method, headers, redirect: 'manual', ...(body === undefined || body === null ? {} : { body: body as string }), ...(signal === undefined ? {} : { signal }) })
+
+export const insecureIfOwn = (url: string): { readonly execute?: ((client: openid.Configuration) => void)[] } =>
+  isLoopback(new URL(url).hostname) && url.startsWith('http:') ? { execute: [openid.allowInsecureRequests] } : {}
+
+const algorithmOf = (pem: string): string => {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem)
+  if (type === 'ec') return details?.namedCurve === 'secp384r1' ? 'ES384' : 'ES256'
+  return type === 'ed25519' ? 'EdDSA' : type === 'rsa-pss' ? 'PS256' : 'RS256'
+}
+async function authOf(settings: Settings, value: string): Promise<openid.ClientAuth> {
+  if (settings.private_key_from === undefined) return settings.client_secret_by === 'post' ? openid.ClientSecretPost(value) : openid.ClientSecretBasic(value)
+  const pkcs8 = createPrivateKey(value).export({ type: 'pkcs8', format: 'pem' }) as string // PEM is a text
+  const key = await importPKCS8(pkcs8, algorithmOf(value))
+  return openid.PrivateKeyJwt(settings.key_id === undefined ? key : { key, kid: settings.key_id })
+}
+
+/** What the authorization server said, without anything that could be a token. */
+export const whyNot = (cause: unknown): string => {
+  if (cause instanceof openid.ResponseBodyError) return /^[\w.:-]{1,64}$/.test(cause.error) ? cause.error : `status ${cause.status}`
+  const { code, name } = cause as { readonly code?: unknown; readonly name?: unknown }
+  return String(code ?? name ?? 'fault')
+}
+
+export function createTokenEndpoint(settings: Settings, { upstream, secret: secretOf, fetch, clock, tell }: CredentialParts): TokenEndpoint {
+  const secret = secretOf(settings.private_key_from === undefined ? 'client_secret' : 'private_key')
+  let known: { readonly client: Promise<openid.Configuration>; readonly version: number; readonly at: number } | undefined
+  let guard: { readonly version: number; readonly secrets: readonly string[] } | undefined
+
+  const create = async (): Promise<openid.Configuration> => {
+    const auth = await authOf(settings, secret.value())
+    const { issuer, token_url: tokenUrl, client_id: id } = settings
+    if (issuer !== undefined) return discover(issuer, id, auth, fetch)
+    const at = tokenUrl ?? '' // the settings name one of both
+    const client = new openid.Configuration({ issuer: new URL(at).origin, token_endpoint: at }, id, {}, auth)
+    client[openid.customFetch] = guarded(fetch)
+    client.timeout = within
+    for (const each of insecureIfOwn(at).execute ?? []) each(client)
+    return client
+  }
+  const clientNow = (): Promise<openid.Configuration> => {
+    if (known !== undefined && known.version === secret.version() && Math.abs(clock() - known.at) < goodFor) return known.client
+    const made = { client: create(), version: secret.version(), at: clock() }
+    made.client.catch(() => (known = known === made ? undefined : known))
+    known = made
+    return made.client
+  }
+  const once = async (grant: (client: openid.Configuration) => Promise<Granted>): Promise<Token> => {
+    const granted = await grant(await clientNow())
+    return { value: granted.access_token, expiresAt: clock() + (granted.expires_in ?? usualLife) * 1000 }
+  }
+  const isOwnFault = (cause: unknown): boolean => (cause instanceof openid.ResponseBodyError && ['invalid_client', 'unauthorized_client'].includes(cause.error)) || cause instanceof openid.WWWAuthenticateChallengeError
+
+  return {
+    async ask(grant) {
+      const { version } = { version: secret.version() }
+      try {
+        const token = await once(grant).catch(async (cause: unknown) => {
+          if (!isOwnFault(cause) || !(await secret.renewed(version))) throw cause
+          return once(grant)
+        })
+        tell('given')
+        return token
+      } catch (cause) {
+        if (cause instanceof openid.ResponseBodyError && ofPerson.has(cause.error)) {
+          tell('refused')
+          throw new GrantRefused(cause.error)
+        }
+        tell('failed')
+        throw new GatewayError('upstream_unreachable', { cause, detail: `no token for ${upstream} can be had: ${whyNot(cause)}` })
+      }
+    },
+    secrets() {
+      if (guard?.version !== secret.version()) guard = { version: secret.version(), secrets: settings.private_key_from === undefined ? [secret.value(), ...secret.former()] : [] }
+      return guard.secrets
+    },
+  }
+}
+
+/** RFC 8414, then OpenID Connect Discovery: of the very issuer that was asked for, or one could speak for another. */
+export async function discover(issuer: string, clientId: string, auth: openid.ClientAuth, fetch: Fetch): Promise<openid.Configuration> {
+  let first: unknown
+  for (const algorithm of ['oauth2', 'oidc'] as const) {
+    try {
+      const client = await openid.discovery(new URL(issuer), clientId, {}, auth, { algorithm, [openid.customFetch]: guarded(fetch), timeout: within, ...insecureIfOwn(issuer) })
+      if (client.serverMetadata().issuer !== issuer) throw new TypeError('metadata of another issuer')
+      return client
+    } catch (cause) {
+      first ??= cause
+    }
+  }
+  throw first
+}
