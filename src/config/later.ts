@@ -11,3 +11,9 @@ const dotted = (steps: Steps): string => steps.join('.')
 export const isLaterKey = (steps: Steps): boolean => keys.some(pattern => pattern.test(dotted(steps)))
 export const isLaterKind = (steps: Steps, value: unknown): boolean =>
   kinds.some(([pattern, values]) => pattern.test(dotted(steps)) && typeof value === 'string' && values.includes(value))
+
+// What is refused on purpose, with the way that is meant instead.
+const never: readonly (readonly [path: RegExp, value: string, why: string])[] = [
+  [/^upstreams\.[^.]+\.credentials\.kind$/, 'query', 'another kind, such as header: what stands in a URL is kept in logs and histories on its way'],
+]
+export const whyNever = (steps: Steps, value: unknown): string | undefined => never.find(([pattern, refused]) => pattern.test(dotted(steps)) && value === refused)?.[2]
