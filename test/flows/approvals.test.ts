@@ -19,13 +19,14 @@ let gateway: TestGateway
 beforeAll(async () => {
   const tools = [{ name: 'export', inputSchema: { type: 'object' } }]
   stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ tools }), 'tools/call': (params) => ({ content: [{ type: 'text', text: `exported ${JSON.stringify(params['arguments'])}` }] }) }))
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '1s', hold_with_progress: '20s' } } })
+  gateway = await start('5m')
 })
 afterAll(async () => {
   await gateway?.close()
   await stub?.close()
 })
 
+const start = (hold: string) => startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold, hold_with_progress: '5m' } } })
 const api = async (who: string, groups: readonly string[], path: string, body?: unknown) => {
   const token = await gateway.token({ subject: who, groups }, 'api')
   const response = await fetch(`${gateway.url}/api/v1/${path}`, {
@@ -69,22 +70,29 @@ test('a refused call is told why, and nothing reaches the server', async () => {
 })
 
 test('past the patience the caller is told to call again, and the same call then uses the approval', async () => {
-  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'tom', groups: ['support'] }, 'stub'), '2025-11-25')
-  const before = calls()
-  const call = { name: 'export', arguments: { limit: 7000, format: 'csv' } }
-  const first = await client.request('tools/call', call)
-  expect(first.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval', executed: false } } })
-  const id = await pending()
-  await api('rita', ['oncall'], `approvals/${id}/approve`, { reason: 'fine' })
-  const other = await client.request('tools/call', { name: 'export', arguments: { limit: 7001, format: 'csv' } })
-  expect(other.result).toMatchObject({ isError: true })
-  expect(calls()).toBe(before)
-  const again = await client.request('tools/call', call)
-  expect(again.result).toMatchObject({ content: [{ text: 'exported {"limit":7000,"format":"csv"}' }] })
-  expect(calls()).toBe(before + 1)
-  const third = await client.request('tools/call', call)
-  expect(third.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval' } } })
-  for (const { id: open } of (await api('rita', ['oncall'], 'approvals?state=pending')).body.items) await api('rita', ['oncall'], `approvals/${open}/deny`, { reason: 'clean' })
+  const patient = gateway
+  gateway = await start('300ms')
+  try {
+    const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'tom', groups: ['support'] }, 'stub'), '2025-11-25')
+    const before = calls()
+    const call = { name: 'export', arguments: { limit: 7000, format: 'csv' } }
+    const first = await client.request('tools/call', call)
+    expect(first.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval', executed: false } } })
+    const id = await pending()
+    await api('rita', ['oncall'], `approvals/${id}/approve`, { reason: 'fine' })
+    const other = await client.request('tools/call', { name: 'export', arguments: { limit: 7001, format: 'csv' } })
+    expect(other.result).toMatchObject({ isError: true })
+    expect(calls()).toBe(before)
+    const again = await client.request('tools/call', call)
+    expect(again.result).toMatchObject({ content: [{ text: 'exported {"limit":7000,"format":"csv"}' }] })
+    expect(calls()).toBe(before + 1)
+    const third = await client.request('tools/call', call)
+    expect(third.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval' } } })
+    for (const { id: open } of (await api('rita', ['oncall'], 'approvals?state=pending')).body.items) await api('rita', ['oncall'], `approvals/${open}/deny`, { reason: 'clean' })
+  } finally {
+    await gateway.close()
+    gateway = patient
+  }
 })
 
 test('a legacy cancellation takes a held call back', async () => {

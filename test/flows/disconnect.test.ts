@@ -1,4 +1,5 @@
 import http from 'node:http'
+import { until } from '../support/conditions.ts'
 import { allowAll, connect, modernMeta, startGateway, type TestGateway } from '../support/gateway.ts'
 import { json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -65,13 +66,7 @@ test('a modern client that leaves cancels the call at the server', async () => {
   expect((await outcomesOf('tools/call')).map(({ outcome }) => outcome)).toEqual(['forwarded', 'unknown'])
 })
 
-async function untilRecorded(events: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const seen = await outcomesOf('tools/call').catch(() => [])
-    if (seen.length >= events) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
+const untilRecorded = (events: number) => until(async () => (await outcomesOf('tools/call').catch(() => [])).length >= events)
 
 test('a call that was still arriving when its session ended is not sent', async () => {
   const token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')

@@ -4,6 +4,8 @@ import { gzipSync } from 'node:zlib'
 import { answerOf, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { messagesIn, readEvents } from '../support/events.ts'
 import { events, json, mcpAnswers, startStubServer, type Received, type StubServer } from '../support/stub-server.ts'
+import { until } from '../support/conditions.ts'
+import { beginWithShortToken } from '../support/short-token.ts'
 
 // What a server can do wrong, and what callers are told: no hang, no leak, nobody else's answer.
 
@@ -20,6 +22,8 @@ type Play = (message: { id?: unknown; method: string; params?: Record<string, un
 let play: Play
 let stub: StubServer
 let gateway: TestGateway
+/** For servers that keep it waiting; what an honest one takes on a busy machine would be too long for it. */
+let hasty: TestGateway
 let token: string
 
 beforeAll(async () => {
@@ -30,11 +34,13 @@ beforeAll(async () => {
     return base(request, response)
   })
   const open = policy.replace('\n\nallow', '\n\nallow_other := true\n\nallow')
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': open }, settings: { limits: { upstream_wait: '1s' } } })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': open } })
+  hasty = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': open }, settings: { limits: { upstream_wait: '1s' } } })
   token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
 })
 afterAll(async () => {
   await gateway?.close()
+  await hasty?.close()
   await stub?.close()
 })
 
@@ -45,9 +51,10 @@ const modernCall = (id: number) => ({ ...call(id), params: { ...call(id).params,
 const modernHeaders = (method: string) => ({ 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...(method === 'tools/call' ? { 'mcp-name': 't' } : {}) })
 
 describe.each(['2025-06-18', '2026-07-28'])('%s', (revision) => {
-  const ask = async (id: number) => {
-    if (revision === '2026-07-28') return post(gateway.mcp('stub'), token, modernCall(id), modernHeaders('tools/call'))
-    return (await connect(gateway.mcp('stub'), token, revision)).send(call(id))
+  const ask = async (id: number, by = gateway) => {
+    const own = await by.token({ subject: 'sam', groups: [] }, 'stub')
+    if (revision === '2026-07-28') return post(by.mcp('stub'), own, modernCall(id), modernHeaders('tools/call'))
+    return (await until(() => connect(by.mcp('stub'), own, revision).catch(() => undefined))).send(call(id))
   }
   test.each<[string, number, Play]>([
     ['an empty 500', 502, (_message, response) => void response.writeHead(500).end()],
@@ -71,7 +78,7 @@ describe.each(['2025-06-18', '2026-07-28'])('%s', (revision) => {
     }],
   ])('%s is a fault with the id, and nothing of it comes through', async (_name, status, act) => {
     play = act
-    const response = await ask(41)
+    const response = await ask(41, status === 504 ? hasty : gateway)
     const text = await response.text()
     expect(text).not.toContain('not yours')
     expect(text).toContain('"id":41')
@@ -88,7 +95,7 @@ describe.each(['2025-06-18', '2026-07-28'])('%s', (revision) => {
       }
     })
     await (await ask(42)).text()
-    expect(await Promise.race([closed, wait(3000, false)])).toBe(true)
+    expect(await closed).toBe(true)
   })
 })
 
@@ -119,7 +126,7 @@ test('a notification is not answered by a stream that stays open', async () => {
     }
   })
   expect((await client.send({ jsonrpc: '2.0', method: 'notifications/x' })).status).toBe(202)
-  expect(await Promise.race([closed, wait(3000, false)])).toBe(true)
+  expect(await closed).toBe(true)
 })
 
 test('server/discover tells only of revisions that the gateway serves', async () => {
@@ -130,21 +137,23 @@ test('server/discover tells only of revisions that the gateway serves', async ()
 
 describe('streams', () => {
   test('a modern stream and a GET stream end when the token expires, at the server too', async () => {
-    const short = await gateway.token({ subject: 'eve', groups: [], expires: '2s' }, 'stub')
-    const client = await connect(gateway.mcp('stub'), short, '2025-11-25')
-    const closed: Promise<unknown>[] = []
-    play = ({ id }, response) => {
-      closed.push(new Promise((resolve) => response.once('close', resolve)))
-      events(response, id === undefined ? [': open\n\n'] : [frame({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: {}, _meta: { 'io.modelcontextprotocol/subscriptionId': id } } })])
+    const begin = async (short: string) => {
+      const client = await connect(gateway.mcp('stub'), short, '2025-11-25')
+      const closed: Promise<unknown>[] = []
+      play = ({ id }, response) => {
+        closed.push(new Promise((resolve) => response.once('close', resolve)))
+        events(response, id === undefined ? [': open\n\n'] : [frame({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: {}, _meta: { 'io.modelcontextprotocol/subscriptionId': id } } })])
+      }
+      const get = await fetch(gateway.mcp('stub'), { headers: { authorization: `Bearer ${short}`, accept: 'text/event-stream', 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25' } })
+      const listen = await post(gateway.mcp('stub'), short, { jsonrpc: '2.0', id: 'l1', method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true }, _meta: modernMeta } }, modernHeaders('subscriptions/listen'))
+      const first = (await readEvents(listen).next()).value
+      expect(JSON.parse(first?.data ?? '{}')).toMatchObject({ params: { _meta: { 'io.modelcontextprotocol/subscriptionId': 'l1' } } })
+      expect([get.status, closed.length]).toEqual([200, 2])
+      return { get, closed }
     }
-    const get = await fetch(gateway.mcp('stub'), { headers: { authorization: `Bearer ${short}`, accept: 'text/event-stream', 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': '2025-11-25' } })
-    const listen = await post(gateway.mcp('stub'), short, { jsonrpc: '2.0', id: 'l1', method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true }, _meta: modernMeta } }, modernHeaders('subscriptions/listen'))
-    const first = (await readEvents(listen).next()).value
-    expect(JSON.parse(first?.data ?? '{}')).toMatchObject({ params: { _meta: { 'io.modelcontextprotocol/subscriptionId': 'l1' } } })
-    expect(get.status).toBe(200)
-    expect(await Promise.race([Promise.all([get.text().catch(() => ''), ...closed]).then(() => true), wait(8000, false)])).toBe(true)
-    expect(closed).toHaveLength(2)
-  }, 15_000)
+    const { get, closed } = await beginWithShortToken((expires) => gateway.token({ subject: 'eve', groups: [], expires }, 'stub'), begin)
+    await Promise.all([get.text().catch(() => ''), ...closed])
+  })
 
   test('a modern client that leaves in mid-stream ends the exchange with the server', async () => {
     const closed = new Promise<boolean>((resolve) => {
@@ -157,7 +166,7 @@ describe('streams', () => {
     const response = await fetch(gateway.mcp('stub'), { method: 'POST', signal: abort.signal, body: JSON.stringify(modernCall(7)), headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}`, ...modernHeaders('tools/call') } })
     await readEvents(response).next()
     abort.abort()
-    expect(await Promise.race([closed, wait(3000, false)])).toBe(true)
+    expect(await closed).toBe(true)
   })
 })
 

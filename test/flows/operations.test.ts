@@ -1,3 +1,4 @@
+import { until } from '../support/conditions.ts'
 import { allowAll, connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -19,14 +20,6 @@ const policy = async () => {
   const token = await gateway.token({ subject: 'o', groups: ['ops'] }, 'api')
   return (await (await fetch(`${gateway.url}/api/v1/policy`, { headers: { authorization: `Bearer ${token}` } })).json()) as { active: { digest: string }; last_run: { error: string | null } }
 }
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    if (await holds()) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error('it never came to hold')
-}
-
 test('health, readiness and metrics answer without a token on loopback', async () => {
   expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200)
   expect(await (await fetch(`${gateway.url}/readyz`)).json()).toEqual({ status: 'ready', missing: [] })

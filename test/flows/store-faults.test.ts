@@ -13,7 +13,7 @@ let token: string
 let locked: DatabaseSync | undefined
 
 const lock = () => {
-  locked = new DatabaseSync(join(gateway.directory, 'sallyport.db'))
+  locked = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { timeout: 60_000 })
   locked.exec('BEGIN IMMEDIATE')
 }
 const unlock = () => {
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterEach(async () => {
   play = undefined
   unlock()
-  while (!(await metrics()).includes('sallyport_store_writable 1')) await new Promise(setImmediate)
+  while (!(await metrics()).includes('sallyport_store_writable 1')) await new Promise((resolve) => setTimeout(resolve, 10))
 })
 afterAll(async () => {
   await gateway?.close()
@@ -83,10 +83,10 @@ test('a call whose end could not be recorded is told as unknown as soon as it ca
   expect(error.data.executed).toBe(true)
   play = undefined
   unlock()
-  while ((await client.request('tools/call', { name: 't', arguments: {} })).status !== 200);
+  while ((await client.request('tools/call', { name: 't', arguments: {} })).status !== 200) await new Promise((resolve) => setTimeout(resolve, 10))
   const reading = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { readOnly: true })
   const told = reading.prepare('SELECT outcome, closes FROM event WHERE exchange = ? ORDER BY n')
-  while (told.all(error.data.decision_id).length < 2) await new Promise(setImmediate)
+  while (told.all(error.data.decision_id).length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(told.all(error.data.decision_id)).toEqual([{ outcome: 'forwarded', closes: 0 }, { outcome: 'unknown', closes: 1 }])
   reading.close()
 })

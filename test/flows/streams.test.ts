@@ -57,29 +57,23 @@ const call = (id: number, extra: object = {}) => ({ jsonrpc: '2.0', id, method: 
 const modernHeaders = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 't' }
 
 test('events are passed on while the server still works, each judged and masked', async () => {
+  const seen: Record<string, unknown>[] = []
   play = async (id, response, request) => {
     const { progressToken } = JSON.parse(request.body).params._meta
     events(response, [])
     for (const step of [1, 2, 3]) {
       response.write(frame({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress: step, message: 'card 4111 1111 1111 1111' } }))
-      await wait(40)
+      while (seen.length < step) await wait(5) // the server goes on once the client has the event
     }
     response.end(frame(answer(id, 'card 4111111111111111')))
   }
   const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
-  const started = performance.now()
   const response = await client.send(call(5, { _meta: { progressToken: 'mine' } }))
-  const at: number[] = []
-  const seen: Record<string, unknown>[] = []
-  for await (const message of readMessages(response)) {
-    at.push(performance.now() - started)
-    seen.push(message)
-  }
+  for await (const message of readMessages(response)) seen.push(message)
   expect(seen).toHaveLength(4)
   expect(seen[0]).toMatchObject({ params: { progressToken: 'mine', progress: 1, message: 'card [MASKED]' } })
   expect(seen[3]).toMatchObject({ id: 5, result: { content: [{ text: 'card [MASKED]' }] } })
   expect(JSON.stringify(seen)).not.toContain('4111')
-  expect((at[3] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(80)
 })
 
 test('what a server asks of the client is judged, and so is the reply', async () => {

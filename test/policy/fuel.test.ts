@@ -3,6 +3,7 @@ import { fuelFor } from '../../src/policy/budget.ts'
 import { addFuel } from '../../src/policy/fuel.ts'
 import { compileModule, instantiate } from '../../src/policy/host.ts'
 import { createRandom, entrypoint, openCompiler } from './support.ts'
+import { millisOfWork } from '../support/work.ts'
 
 const compiler = openCompiler()
 afterAll(() => compiler.close())
@@ -79,9 +80,8 @@ const loop = 'decision := count([1 | some i in numbers.range(1, 100000); some j 
 
 test('a loop that would run for hours stops', async () => {
   const instance = instantiate(await compileModule(await compiler.compile(loop)))
-  const began = performance.now()
-  expect(instance.evaluate(entrypoint, '{}', 4_000_000)).toMatchObject({ ok: false, fault: 'fuel', fuel: 4_000_000 })
-  expect(performance.now() - began).toBeLessThan(1000)
+  const work = millisOfWork(() => expect(instance.evaluate(entrypoint, '{}', 4_000_000)).toMatchObject({ ok: false, fault: 'fuel', fuel: 4_000_000 }))
+  expect(work).toBeLessThan(3_000)
 })
 
 const module = (...sections: readonly (readonly number[])[]): Uint8Array => Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flat()])
