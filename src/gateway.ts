@@ -1,5 +1,6 @@
 import { runShadow, type ShadowRunner } from './bundle/compare/shadow-source.ts'
 import { createPipeline, type Pipeline } from './bundle/pipeline/activate.ts'
+import { whyNothing } from './bundle/pipeline/run.ts'
 import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readPrepareOptions } from './bundle/pipeline/options.ts'
@@ -86,7 +87,7 @@ async function openParts(options: GatewayOptions, opened: AsyncDisposableStack):
         await core.recover()
         await reports.start()
         const run = await pipeline.run()
-        if (engine.active() === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
+        if (engine.active() === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${whyNothing(run)}`)
         const { host, port } = settings.listen
         const bound = await listenOn(server, host, port)
         if (metricsServer !== undefined && settings.metrics !== undefined) await listenOn(metricsServer, settings.metrics.host, settings.metrics.port)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { joinReports } from './bundle/compare/shadow.ts'
 import { runShadow, type ShadowRunner } from './bundle/compare/shadow-source.ts'
 import { createPipeline } from './bundle/pipeline/activate.ts'
+import { whyNothing } from './bundle/pipeline/run.ts'
 import { nameOf } from './bundle/source/create.ts'
 import { createOpa } from './bundle/opa.ts'
 import { readPrepareOptions } from './bundle/pipeline/options.ts'
@@ -119,7 +120,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
         const [, run] = await Promise.all([pool.start(), pipeline.run()])
         await reports.start()
         const { active } = pipeline.status()
-        if (active === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${run.error ?? 'no bundle was built'}`)
+        if (active === undefined) throw new Error(`the policies of ${nameOf(settings.policy.source)} cannot be used:\n${whyNothing(run)}`)
         await pool.open()
         const { host, port } = settings.listen
         const bound = await listenOn(front.server, host, port)

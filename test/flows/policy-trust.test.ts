@@ -1,10 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { jest } from '@jest/globals'
 import { buildBundle } from '../../src/bundle/build.ts'
 import { createOpa } from '../../src/bundle/opa.ts'
 import { readBuildOptions } from '../../src/bundle/options.ts'
@@ -17,8 +17,7 @@ import { writeTar } from '../../src/bundle/trust/tar.ts'
 import { directoryOf } from '../bundle/support.ts'
 import { until } from '../support/conditions.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-
-jest.setTimeout(240_000)
+import { createRepository } from '../support/git-repository.ts'
 
 const pair = (): { readonly open: string; readonly secret: string } => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -132,6 +131,84 @@ test('only what is signed as it should be, whole, and newer than what was, becom
     await expect(start(directory)).rejects.toThrow(/cannot be used/)
   } finally {
     await gateway.gateway.close()
+    for (const each of [directory, root]) rmSync(each, { recursive: true, force: true })
+  }
+})
+
+test('what was signed by a key that is not believed any more does not come back, neither without its source nor by a rollback', async () => {
+  const { root, file, put, start } = await place()
+  const next = pair()
+  const [one, two, three] = await Promise.all(['one', 'two', 'three'].map(plain)) as [Buffer, Buffer, Buffer]
+  const rollback = (gateway: TestGateway, digest = '') => gateway.gateway.pipeline.rollback(digest, { by: { issuer: 'https://people.example', subject: 'olga' }, reason: 'three is wrong' })
+  await put(await signed(one, 10))
+  let gateway = await start()
+  const { directory } = gateway
+  try {
+    await put(await signed(two, 11))
+    await until(() => status(gateway).active?.revision === 'two')
+    const kept = gateway.gateway.pipeline.kept().map(({ digest }) => digest)
+    await gateway.gateway.close()
+    await rm(file)
+
+    writeFileSync(join(root, 'policy.pub'), next.open)
+    await expect(start(directory)).rejects.toThrow(new RegExp(`${kept[0]}: .*not made by a key that is trusted`))
+    await put(await signed(three, 12, { secret: next.secret }))
+    gateway = await start(directory)
+    expect(status(gateway).active?.revision).toBe('three')
+    expect(await rollback(gateway, kept[1])).toMatchObject({ ok: false, code: 'not_usable', message: expect.stringContaining('not made by a key that is trusted') })
+    expect([status(gateway).active?.revision, gateway.gateway.pipeline.acts(1)]).toEqual(['three', []])
+
+    // The key is what was missing.
+    writeFileSync(join(root, 'policy.pub'), ours.open)
+    expect(await rollback(gateway, kept[1])).toEqual({ ok: true })
+    expect(status(gateway).active?.revision).toBe('one')
+    await gateway.gateway.close()
+    await rm(file)
+    gateway = await start(directory)
+    expect(status(gateway)).toMatchObject({ active: { revision: 'one' }, rolled_back: { digest: kept[1] } })
+  } finally {
+    await gateway.gateway.close()
+    for (const each of [directory, root]) rmSync(each, { recursive: true, force: true })
+  }
+})
+
+test('nor does a commit of a signer who is not allowed any more', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'sallyport-test-'))
+  const repository = createRepository()
+  const keyOf = (name: string): string => {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(root, name)])
+    return join(root, name)
+  }
+  const [ada, bob] = [keyOf('ada'), keyOf('bob')]
+  const allow = (...names: readonly string[]): void => writeFileSync(join(root, 'signers'), names.map((name) => `${name}@example.com namespaces="git" ${readFileSync(join(root, `${name}.pub`), 'utf8')}`).join(''))
+  const start = (directory?: string) =>
+    startGateway({
+      upstreams: { stub: { url: 'http://127.0.0.1:9/' } }, rego: {},
+      settings: { workers: 1, logging: { level: 'error' }, policy: { source: { kind: 'git', url: repository.url, branch: 'main' }, verify: { commits: { allowed_signers: { file: join(root, 'signers') } } } } },
+      ...(directory === undefined ? {} : { directory }),
+    })
+  const policy = (word: string) => ({ 'policies/words/words.rego': `package policies.words\n\nallow if input.message.call.name == "${word}"\n` })
+  allow('ada', 'bob')
+  repository.push(policy('one'), { key: ada })
+  let gateway = await start()
+  const { directory } = gateway
+  try {
+    const [kept] = gateway.gateway.pipeline.kept()
+    const commit = repository.push(policy('two'), { key: bob })
+    expect((await gateway.gateway.pipeline.run()).problems).toEqual([])
+    await gateway.gateway.close()
+    repository.remove()
+
+    allow('bob')
+    gateway = await start(directory)
+    expect(status(gateway).active?.commit).toBe(commit)
+    await expect(gateway.gateway.pipeline.rollback(kept?.digest ?? '', { by: { issuer: 'i', subject: 's' }, reason: 'x' })).resolves.toMatchObject({ ok: false, code: 'not_usable', message: expect.stringContaining('commit_signer') })
+    await gateway.gateway.close()
+    allow('ada')
+    await expect(start(directory)).rejects.toThrow(/not one of an allowed signer/)
+  } finally {
+    await gateway.gateway.close()
+    repository.remove()
     for (const each of [directory, root]) rmSync(each, { recursive: true, force: true })
   }
 })

@@ -222,7 +222,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       if (done.ok) await run()
       return done
     },
-    kept: () => custody?.kept() ?? [],
+    kept: () => custody?.kept().map(({ evidence: _, ...kept }) => kept) ?? [],
     acts: (limit) => custody?.acts(limit) ?? [],
     close: async () => {
       closed = true

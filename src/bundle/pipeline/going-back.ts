@@ -31,12 +31,12 @@ type Rebuilt = { readonly ok: true; readonly sources: Sources; readonly bundle: 
 export const createGoingBack = ({ custody, build, activate }: GoingBackOptions) => {
   /** From its Rego: whatever else is in the file is not believed. */
   const rebuild = async (kept: Kept): Promise<Rebuilt> => {
-    const objection = custody.objection(kept)
+    const objection = await custody.objection(kept)
     if (objection !== undefined) return { ok: false, problems: [{ stage: 'verify', code: 'not_kept', message: `${kept.digest}: ${objection}` }] }
     const read = await custody.open(kept)
     if (!read.ok) return read
     const built = await buildBundle(read.sources, build)
-    return built.ok ? { ok: true, sources: read.sources, bundle: built.bundle, place: { order: kept.order, given: kept.given, source: kept.source, trust: kept.trust } } : built
+    return built.ok ? { ok: true, sources: read.sources, bundle: built.bundle, place: { order: kept.order, given: kept.given, source: kept.source, trust: kept.trust, evidence: kept.evidence } } : built
   }
 
   return {

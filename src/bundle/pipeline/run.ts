@@ -78,3 +78,8 @@ export const beginRun = (at: number): Progress => {
     fail: (fault) => end([{ stage: current, code: 'fault', message: reasonOf(fault) }]),
   }
 }
+
+const ofKept: ReadonlySet<string> = new Set(['not_kept', 'not_activated'])
+/** Why nothing at all is active after a run: neither what the source says, nor what was active before. */
+export const whyNothing = ({ problems, warnings }: Run): string =>
+  [...problems, ...warnings.filter(({ code }) => ofKept.has(code))].map(problemText).join('\n') || 'no bundle was built'

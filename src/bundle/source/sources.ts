@@ -47,6 +47,8 @@ export type Read =
       readonly order?: number
       /** Names the file that it was read from. */
       readonly given?: string
+      /** What was signed, where signatures are demanded: kept beside it, so that it can be asked again whether the signer is believed. */
+      readonly evidence?: string
       /** Why what was read may not take the place of the active bundle: it is older, or of another history. Undefined where it may. */
       readonly follows?: (active: Replaced) => Promise<string | undefined>
     })

@@ -16,6 +16,8 @@ export interface Kept {
   readonly given?: string | undefined
   /** What `policy.verify` demanded when it became active; nothing where that is empty. */
   readonly trust: string
+  /** What was signed, by which it is found out whether its signer is still believed. */
+  readonly evidence?: string | undefined
   /** Which source it came from: another one's order says nothing about it. */
   readonly source: string
   /** Milliseconds since the epoch. */
@@ -49,7 +51,7 @@ export interface ArchiveOptions {
 
 const name = z.string().regex(/^bnd_[0-9a-f]{32}$/)
 const entry = z.strictObject({
-  digest: name, revision: z.string(), commit: z.string().optional(), order: z.number().optional(), content: z.string(), given: z.string().optional(), trust: z.string(), source: z.string(),
+  digest: name, revision: z.string(), commit: z.string().optional(), order: z.number().optional(), content: z.string(), given: z.string().optional(), trust: z.string(), evidence: z.string().optional(), source: z.string(),
   activated_at: z.number(), sha256: z.string(),
 })
 const index = z.strictObject({ version: z.literal(1), bundles: z.array(entry).readonly(), current_at: z.number().optional() })
@@ -105,12 +107,12 @@ export const openArchive = async ({ directory, key, most = 50, needed = () => ne
     get,
     keep: (kept, bytes) =>
       inTurn(async () => {
-        const { digest, revision, commit, order, content, given, trust, source, activated_at } = kept
+        const { digest, revision, commit, order, content, given, trust, evidence, source, activated_at } = kept
         // A file that is named and whole stays: a crash between a new one and the index would leave none that is believed.
         const there = (await get(digest)).ok ? entries.find((each) => each.digest === digest) : undefined
         if (there === undefined) await writeDurably(fileOf(name.parse(digest)), bytes)
         const next: Entry = {
-          digest, revision, ...(commit === undefined ? {} : { commit }), ...(order === undefined ? {} : { order }), content, ...(given === undefined ? {} : { given }), trust, source, activated_at,
+          digest, revision, ...(commit === undefined ? {} : { commit }), ...(order === undefined ? {} : { order }), content, ...(given === undefined ? {} : { given }), trust, ...(evidence === undefined ? {} : { evidence }), source, activated_at,
           sha256: there?.sha256 ?? sha256(bytes),
         }
         const others = entries.filter((each) => each.digest !== digest)

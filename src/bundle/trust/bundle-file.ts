@@ -65,5 +65,5 @@ export const unpackBundle = async (bytes: Uint8Array, trust?: Trust): Promise<Re
   const { revision = '', metadata } = bundle.manifest
   const commit = metadata?.sallyport?.commit
   const read = await sourcesOf(files, { revision, ...(commit === undefined ? {} : { commit }) })
-  return read.ok ? { ...read, ...orderOf(bundle, createHash('sha256').update(bytes).digest('hex')) } : read
+  return read.ok ? { ...read, ...orderOf(bundle, createHash('sha256').update(bytes).digest('hex')), ...(bundle.token === undefined ? {} : { evidence: bundle.token }) } : read
 }

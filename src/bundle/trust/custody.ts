@@ -20,7 +20,7 @@ export interface Pin {
   readonly reason: string
 }
 /** Where a bundle comes from and stands, where that is not what the source now says. */
-export type Place = Partial<Pick<Kept, 'order' | 'given' | 'source' | 'trust'>>
+export type Place = Partial<Pick<Kept, 'order' | 'given' | 'source' | 'trust' | 'evidence'>>
 
 /**
  * Which bundle may be active, and what is kept of those that were. The pipeline asks it, one bundle at a time: `order`, `keep`,
@@ -37,8 +37,8 @@ export interface Custody {
   pin(): Pin | undefined
   /** Newest first; the first is what was active last. */
   kept(): readonly Kept[]
-  /** Why it may not be active again, if it may not: what is demanded now was not when it became active. */
-  objection(kept: Kept): string | undefined
+  /** Why it may not be active again, if it may not: what is demanded now was not when it became active, or its signer is not believed any more. */
+  objection(kept: Kept): Promise<string | undefined>
   /** The sources of one that was kept. */
   open(kept: Kept): Promise<Read>
   acts(limit: number): readonly Act[]
@@ -52,6 +52,8 @@ export interface CustodyOptions {
   readonly source: string
   /** What `policy.verify` demands; nothing where it is empty. */
   readonly trust: string
+  /** Why what was signed is not believed under the keys that there are now; asked where something is demanded. */
+  readonly disbelief: (kept: Pick<Kept, 'evidence' | 'commit'>) => Promise<string | undefined>
   readonly clock: Clock
   readonly logger: Pick<Logger, 'warn'>
 }
@@ -66,7 +68,7 @@ const contentOf = ({ modules, library, own, data }: Sources): string => {
   return createHash('sha256').update(digestOf({ modules: Object.fromEntries(brought.map((path) => [path, modules[path] ?? ''])), data })).digest('hex').slice(0, 32)
 }
 
-export const createCustody = ({ archive, acts, source, trust, clock, logger }: CustodyOptions): Custody => {
+export const createCustody = ({ archive, acts, source, trust, disbelief, clock, logger }: CustodyOptions): Custody => {
   let last: Act | undefined = acts.list(1)[0]
 
   /** After a rollback not what is active, but what it went back from: else going back twice would open the way to everything between. */
@@ -111,9 +113,9 @@ export const createCustody = ({ archive, acts, source, trust, clock, logger }: C
     },
     async keep(bundle, sources, place) {
       const { digest, revision, commit } = bundle
-      const kept: Kept = { digest, revision, commit, order: place.order, content: contentOf(sources), given: place.given, trust: place.trust ?? trust, source: place.source ?? source, activated_at: clock() }
+      const kept: Kept = { digest, revision, commit, order: place.order, content: contentOf(sources), given: place.given, trust: place.trust ?? trust, evidence: place.evidence, source: place.source ?? source, activated_at: clock() }
       const now = archive.list()[0]
-      if (now !== undefined && now.digest === digest && now.revision === revision && now.commit === commit && now.order === kept.order && now.given === kept.given && now.trust === kept.trust && now.source === kept.source) return
+      if (now !== undefined && now.digest === digest && now.revision === revision && now.commit === commit && now.order === kept.order && now.given === kept.given && now.trust === kept.trust && now.evidence === kept.evidence && now.source === kept.source) return
       await archive.keep(kept, await packBundle(sources, bundle))
     },
     takeBack: archive.takeBack,
@@ -124,7 +126,11 @@ export const createCustody = ({ archive, acts, source, trust, clock, logger }: C
     },
     pin: () => (last?.kind !== 'rollback' || last.to === null ? undefined : { digest: last.to.digest, from: last.from.digest, at: last.at, by: last.by, reason: last.reason }),
     kept: archive.list,
-    objection: (kept) => (trust === '' || kept.trust === trust ? undefined : 'it was active before policy.verify demanded what it demands now'),
+    async objection(kept) {
+      if (trust === '') return undefined
+      if (kept.trust !== trust) return 'it was active before policy.verify demanded what it demands now'
+      return disbelief(kept)
+    },
     async open(kept) {
       const got = await archive.get(kept.digest)
       const read: Read = got.ok ? await unpackBundle(got.bytes) : { ok: false, problems: [{ stage: 'verify', code: 'not_kept', message: `${kept.digest}: ${got.why}` }] }

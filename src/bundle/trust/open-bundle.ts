@@ -29,6 +29,8 @@ export interface OpenBundle {
   readonly manifestText: JsonObject
   /** Only where signatures are wanted. */
   readonly signed?: Signed
+  /** The signature itself, as it was believed. */
+  readonly token?: string
 }
 export type Opened = { readonly ok: true; readonly bundle: OpenBundle } | { readonly ok: false; readonly problems: readonly Problem[] }
 
@@ -80,5 +82,5 @@ export const openBundle = async (bytes: Uint8Array, trust?: Trust): Promise<Open
   }
   const read = readManifest(files.get('.manifest'))
   if (read === undefined) return refuse('manifest', 'the manifest cannot be read, or is for another version of Rego', '.manifest')
-  return { ok: true, bundle: { files, manifest: read.manifest, manifestText: read.text, ...(verified === undefined ? {} : { signed: verified.signed }) } }
+  return { ok: true, bundle: { files, manifest: read.manifest, manifestText: read.text, ...(verified === undefined ? {} : { signed: verified.signed, token: verified.token }) } }
 }

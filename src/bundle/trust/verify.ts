@@ -22,7 +22,10 @@ export interface Signed {
   /** Milliseconds since the epoch. */
   readonly issued_at?: number
 }
-export type Verified = { readonly ok: true; readonly signed: Signed } | { readonly ok: false; readonly problems: readonly Problem[] }
+export type Verified =
+  /** `token` is what whoever keeps the files must keep beside them, to look at the signature again under other keys. */
+  | { readonly ok: true; readonly signed: Signed; readonly token: string }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
 
 const signatures = z.object({ signatures: z.array(z.string()).length(1), plugin: z.enum(['', '_default']).optional() })
 const time = z.number().nonnegative().optional()
@@ -37,7 +40,7 @@ type Claims = z.infer<typeof claims>
 
 const refuse = (code: string, message: string, remedy?: string, file?: string): Problem => ({ stage: 'verify', code, message, ...(remedy === undefined ? {} : { remedy }), ...(file === undefined ? {} : { file }) })
 const sign = 'sign it with `sallyport policy sign`'
-const no = (...problems: readonly Problem[]): Verified => ({ ok: false, problems })
+const no = (...problems: readonly Problem[]): { readonly ok: false; readonly problems: readonly Problem[] } => ({ ok: false, problems })
 
 const parse = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined => {
   try {
@@ -95,11 +98,10 @@ const outOfTime = ({ nbf, exp }: Claims, now: number): Problem | undefined => {
   return nbf !== undefined && nbf * 1000 > now ? refuse('signature_early', 'the signature is not valid yet') : undefined
 }
 
-/** Whether the files of a bundle are, all and as they are, what somebody signed whom the gateway believes. */
-export const verifyFiles = async (files: ReadonlyMap<string, Uint8Array>, trust: Trust): Promise<Verified> => {
-  const file = files.get(signaturesFile)
-  if (file === undefined) return no(refuse('unsigned', 'the bundle is not signed', sign))
-  const token = parse(signatures, file)?.signatures[0]
+type Held = { readonly ok: true; readonly token: string; readonly said: Claims; readonly signed: Signed } | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Whether a token was made for this scope by one of the keys, whatever the time. */
+export const verifyToken = async (token: string | undefined, trust: Trust): Promise<Held> => {
   const found = token === undefined ? undefined : candidates(token, trust)
   if (token === undefined || found === undefined) return no(refuse('signature_syntax', `${signaturesFile} cannot be read, or does not hold exactly one signature`, sign))
   if (found.keys.length === 0) return no(refuse('unknown_key', `the bundle is signed by a key that is not known: ${JSON.stringify(found.named.slice(0, 100))}`, 'add the key to policy.verify.keys if it is trusted'))
@@ -110,11 +112,19 @@ export const verifyFiles = async (files: ReadonlyMap<string, Uint8Array>, trust:
   const said = parse(claims, held.payload)
   if (said === undefined) return no(refuse('signature_syntax', 'what was signed is not a list of files', sign))
   if ((said.scope ?? '') !== trust.scope) return no(refuse('foreign_scope', `the bundle is signed for the scope ${JSON.stringify((said.scope ?? '').slice(0, 100))}, and ${JSON.stringify(trust.scope)} is wanted`))
-  const late = outOfTime(said, trust.clock())
-  if (late !== undefined) return no(late)
-  const problems = compare(files, said.files)
-  if (problems.length > 0) return no(...problems)
   const { iss, iat } = said
   const id = held.key.id ?? (found.named === '' ? undefined : found.named)
-  return { ok: true, signed: { algorithm: held.key.algorithm, ...(id === undefined ? {} : { key: id }), ...(iss === undefined ? {} : { issuer: iss }), ...(iat === undefined ? {} : { issued_at: iat * 1000 }) } }
+  return { ok: true, token, said, signed: { algorithm: held.key.algorithm, ...(id === undefined ? {} : { key: id }), ...(iss === undefined ? {} : { issuer: iss }), ...(iat === undefined ? {} : { issued_at: iat * 1000 }) } }
+}
+
+/** Whether the files of a bundle are, all and as they are, what somebody signed whom the gateway believes. */
+export const verifyFiles = async (files: ReadonlyMap<string, Uint8Array>, trust: Trust): Promise<Verified> => {
+  const file = files.get(signaturesFile)
+  if (file === undefined) return no(refuse('unsigned', 'the bundle is not signed', sign))
+  const held = await verifyToken(parse(signatures, file)?.signatures[0], trust)
+  if (!held.ok) return held
+  const late = outOfTime(held.said, trust.clock())
+  if (late !== undefined) return no(late)
+  const problems = compare(files, held.said.files)
+  return problems.length > 0 ? no(...problems) : { ok: true, signed: held.signed, token: held.token }
 }

@@ -11,7 +11,7 @@ import { createGitSource } from '../../../src/bundle/source/git/source.ts'
 import type { Source } from '../../../src/bundle/source/source.ts'
 import { openArchive } from '../../../src/bundle/trust/archive.ts'
 import { createCustody } from '../../../src/bundle/trust/custody.ts'
-import type { Custody } from '../../../src/bundle/trust/custody.ts'
+import type { Custody, CustodyOptions } from '../../../src/bundle/trust/custody.ts'
 import type { BuiltBundle } from '../../../src/policy/bundle.ts'
 import { createPolicyEngine } from '../../../src/policy/engine.ts'
 import { openPolicyActs } from '../../../src/store/sqlite/policy-acts.ts'
@@ -37,12 +37,12 @@ interface Opened {
   close(): Promise<void>
 }
 /** A pipeline as a gateway has it, from a real repository to a real engine; opened again it is a restart. */
-const open = async (directory: string, repository: GitRepository, more: Partial<PipelineOptions> & { readonly name?: string; readonly trust?: string; readonly around?: (source: Source) => Source } = {}): Promise<Opened> => {
-  const { name = 'main', trust = '', around = (source) => source, ...options } = more
+const open = async (directory: string, repository: GitRepository, more: Partial<PipelineOptions> & { readonly name?: string; readonly trust?: string; readonly disbelief?: CustodyOptions['disbelief']; readonly around?: (source: Source) => Source } = {}): Promise<Opened> => {
+  const { name = 'main', trust = '', disbelief = async () => undefined, around = (source) => source, ...options } = more
   const store = join(directory, 'store.db')
   prepareSqliteStore({ path: store, logger: quiet, at: Date.now() }).release()
   const archive = await openArchive({ directory: `${store}.bundles`, key })
-  const custody = createCustody({ archive, acts: openPolicyActs(store), source: name, trust, clock: Date.now, logger: quiet })
+  const custody = createCustody({ archive, acts: openPolicyActs(store), source: name, trust, disbelief, clock: Date.now, logger: quiet })
   const engine = createPolicyEngine({ detectors: [], logger: quiet })
   const source = around(createGitSource({ url: repository.url, transport: 'file', wanted: { ref: 'refs/heads/main' }, directory: `${store}.source`, poll: 3_600_000 }))
   const build = await readBuildOptions()

@@ -14,7 +14,7 @@ export interface GitPlace {
   readonly authorities?: string | undefined
 }
 export interface GitRun {
-  readonly input?: string
+  readonly input?: string | Uint8Array
   /** Milliseconds. */
   readonly within?: number
   /** Bytes of its answer. */

@@ -14,7 +14,7 @@ import { createReach } from './reach.ts'
 import { createRepository } from './repository.ts'
 import type { Limits, Repository, Wanted } from './repository.ts'
 import type { GitPlace } from './run.ts'
-import { findSignatureProblem } from './signature.ts'
+import { findSignatureProblem, readCommit } from './signature.ts'
 import { readTree } from './tree.ts'
 
 export interface GitSourceOptions {
@@ -92,7 +92,8 @@ export const createGitSource = (options: GitSourceOptions): Source => {
       known = commit
       if (tree.problems.length > 0) return { ok: true, read: refused(...tree.problems) }
       const read = await sourcesOf(tree.files, { revision: commit, commit })
-      return { ok: true, read: read.ok ? { ...read, follows: (active) => follows(active, commit) } : read }
+      const evidence = allowedSigners === undefined ? undefined : await readCommit(place, commit, closing.signal)
+      return { ok: true, read: read.ok ? { ...read, ...(evidence === undefined ? {} : { evidence }), follows: (active) => follows(active, commit) } : read }
     })
 
   const read = async (): Promise<Read> => {
