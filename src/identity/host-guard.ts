@@ -10,6 +10,9 @@ const answer = (response: ServerResponse, status: 400 | 403, code: string, detai
   return false
 }
 
+/** Where an identity provider's page posts to (SAML bindings 3.5): what comes there is signed, and no cookie counts for it. */
+const postedFromElsewhere = ({ method, url }: IncomingMessage): boolean => method === 'POST' && /^\/saml\/[a-z0-9][a-z0-9_-]{0,62}\/(?:acs|slo)$/.test(url ?? '')
+
 /** True where the request may go on; else it has been answered. */
 export type HostGuard = (request: IncomingMessage, response: ServerResponse) => boolean
 
@@ -33,7 +36,7 @@ export const createHostGuard = ({ hosts, origins, tell }: { readonly hosts: read
     if (given.length !== 1 || host === undefined || request.url?.startsWith('/') !== true) return refuse(response, 400, 'host_ambiguous', 'exactly one host is needed')
     if (from.length > 1) return refuse(response, 400, 'origin_ambiguous', 'at most one origin is possible')
     if (!allowedHosts.has(host.toLowerCase())) return refuse(response, 403, 'host_not_allowed', 'this host is not one of the gateway; see allowed_hosts')
-    if (from[0] !== undefined && !allowedOrigins.has(from[0].toLowerCase())) return refuse(response, 403, 'origin_not_allowed', 'this origin may not call the gateway; see allowed_origins')
+    if (from[0] !== undefined && !allowedOrigins.has(from[0].toLowerCase()) && !postedFromElsewhere(request)) return refuse(response, 403, 'origin_not_allowed', 'this origin may not call the gateway; see allowed_origins')
     return true
   }
 }
