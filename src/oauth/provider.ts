@@ -79,7 +79,7 @@ export function createProvider(parts: ProviderParts): Provider {
     renderError: (context: OidcContext, out: { readonly error?: string; readonly error_description?: string }) => parts.showError(context, out),
     features: {
       devInteractions: { enabled: false }, userinfo: { enabled: false }, rpInitiatedLogout: { enabled: false }, pushedAuthorizationRequests: { enabled: false }, dPoP: { enabled: false },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_context: OidcContext, client: OidcClient, token: OidcToken) => token.clientId === client.clientId },
       introspection: { enabled: true, allowedPolicy: (_context: OidcContext, client: OidcClient) => configured.get(client.clientId)?.client_secret !== undefined },
       registration: { enabled: registration.dynamic, issueRegistrationAccessToken: false, idFactory: () => `reg_${randomBytes(16).toString('hex')}` },
       resourceIndicators: {

@@ -14,10 +14,10 @@ export interface World {
   readonly upstream: StubServer
   close(): Promise<void>
 }
-export type WorldOptions = Partial<TestGatewayOptions> & { readonly identity?: Readonly<Record<string, unknown>>; readonly idp?: ShapedIssuer }
+export type WorldOptions = Partial<TestGatewayOptions> & { readonly identity?: Readonly<Record<string, unknown>>; readonly idp?: ShapedIssuer; readonly upstreamSettings?: Readonly<Record<string, object>> }
 
 /** A gateway where people sign in at a provider that says yes to everybody, before two servers that answer. */
-export async function startWorld({ identity = {}, settings = {}, idp: given, ...options }: WorldOptions = {}): Promise<World> {
+export async function startWorld({ identity = {}, settings = {}, upstreamSettings = {}, idp: given, ...options }: WorldOptions = {}): Promise<World> {
   const idp = given ?? (await startShapedIssuer({ ...sam }))
   const upstream = await startStubServer(mcpAnswers({
     initialize: () => ({ protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'stub', version: '1' } }),
@@ -26,7 +26,7 @@ export async function startWorld({ identity = {}, settings = {}, idp: given, ...
   }))
   const gateway = await startGateway({
     rego: { 'policies/open/open.rego': allowAll },
-    upstreams: { crm: { url: `${upstream.url}/mcp` }, wiki: { url: `${upstream.url}/mcp` } },
+    upstreams: Object.fromEntries(['crm', 'wiki'].map((name) => [name, { url: `${upstream.url}/mcp`, ...upstreamSettings[name] }])),
     ...options,
     settings: {
       identity: { providers: [{ name: 'corp', kind: 'oidc', issuer: idp.issuer, client_id: idp.client.id, client_secret_from: { env: 'IDP_SECRET' } }], ...identity },
@@ -89,7 +89,7 @@ export interface Tokens {
 export const tokenRequest = (url: string, form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
   fetch(`${url}/oauth/token`, { method: 'POST', headers, body: new URLSearchParams(form) })
 export const redeem = (url: string, client: string, code: string, verifier: string, more: Readonly<Record<string, string>> = {}): Promise<Response> =>
-  tokenRequest(url, { grant_type: 'authorization_code', client_id: client, code, code_verifier: verifier, redirect_uri: redirect, resource: `${url}/mcp/crm`, ...more })
+  tokenRequest(url, { grant_type: 'authorization_code', client_id: client, code, code_verifier: verifier, redirect_uri: redirect, ...more })
 export const refresh = (url: string, client: string, token: string, more: Readonly<Record<string, string>> = {}): Promise<Response> =>
   tokenRequest(url, { grant_type: 'refresh_token', client_id: client, refresh_token: token, ...more })
 
