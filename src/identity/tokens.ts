@@ -37,7 +37,7 @@ const mostKept = 10_000
 /** A signature is checked again after this time, so that a key that was withdrawn does not live on in the cache. */
 const recheckAfter = 60_000
 /** What ended in another process is noticed after this time. */
-const lookUpAfter = 15_000
+const lookUpAfter = 5_000
 
 const refused = (code: Reason['code'], message: string): Verification => ({ ok: false, reason: reason(code, message) })
 const invalid = (message: string): Verification => refused('token_invalid', message)

@@ -10,7 +10,7 @@ export interface Visit {
 export interface PersonBrowser {
   visit(url: string, options?: { readonly follow?: boolean | ((next: URL) => boolean); readonly headers?: Readonly<Record<string, string>> }): Promise<Visit>
   /** Sends the form of a page that holds the given text in its markup, or the first. */
-  submit(page: Visit, fields?: Readonly<Record<string, string>>, about?: string): Promise<Visit>
+  submit(page: Visit, fields?: Readonly<Record<string, string>>, about?: string, follow?: boolean | ((next: URL) => boolean)): Promise<Visit>
   cookies(host: string): ReadonlyMap<string, string>
   setCookie(host: string, name: string, value: string): void
 }
@@ -66,7 +66,7 @@ export function createPersonBrowser(): PersonBrowser {
 
   return {
     visit: (url, { follow, headers } = {}) => go(url, headers === undefined ? {} : { headers }, follow),
-    submit(page, fields = {}, about = '') {
+    submit(page, fields = {}, about = '', follow = true) {
       const form = [...page.text.matchAll(/<form\b[^>]*>[\s\S]*?<\/form>/gi)].map(([text]) => text).find((text) => text.includes(about))
       if (form === undefined) throw new Error(`no form at ${page.url}: ${page.status} ${page.text.slice(0, 500)}`)
       const inputs = [...form.matchAll(/<(?:input|button)\b[^>]*>/gi)].map(([tag]) => tag)
@@ -77,7 +77,7 @@ export function createPersonBrowser(): PersonBrowser {
       })
       const opening = /<form\b[^>]*>/i.exec(form)?.[0] ?? ''
       const action = new URL(attribute(opening, 'action') ?? page.url, page.url)
-      return go(action.href, { method: (attribute(opening, 'method') ?? 'get').toUpperCase(), body: new URLSearchParams({ ...Object.fromEntries(given), ...fields }).toString() })
+      return go(action.href, { method: (attribute(opening, 'method') ?? 'get').toUpperCase(), body: new URLSearchParams({ ...Object.fromEntries(given), ...fields }).toString() }, follow)
     },
     cookies: (host) => new Map([...of(host)].map(([key, { value }]) => [key.split(' ')[0] ?? '', value])),
     setCookie: (host, name, value) => void of(host).set(`${name} /`, { value, path: '/' }),
