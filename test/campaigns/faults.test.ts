@@ -1,10 +1,7 @@
-import { jest } from '@jest/globals'
 import { campaigns } from '../../scripts/faults/index.ts'
 import { missing } from '../../scripts/faults/needs.ts'
 
 // One round of the campaigns that take seconds; `npm run test:faults` runs them, and the others, at full size.
-
-jest.setTimeout(180_000)
 
 describe.each(['P1', 'P3', 'P8', 'P14'])('%s', (promise) => {
   const { title, needs, run } = campaigns[promise]!

@@ -71,4 +71,4 @@ test('the tour starts a demo, sees every claim hold, and leaves nothing running'
   expect(stdout.match(/✓/g)?.length).toBeGreaterThanOrEqual(16)
   expect(stdout).toContain('the consent is used up')
   expect(await readdir(join(directory, '.sallyport'))).not.toContain('demo.json')
-}, 120_000)
+})

@@ -23,7 +23,7 @@ test('the session works when it is pasted', () => {
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
-}, 120_000) // five commands, each with OPA's library to load
+}) // five commands, each with OPA's library to load
 
 test('the page lists every rule of lint with its level, and no other', () => {
   const folder = join(root, 'src/bundle/lint/rego')

@@ -46,7 +46,7 @@ test('the session of the page does what it says', async () => {
     await exited
     rmSync(directory, { recursive: true, force: true })
   }
-}, 240_000)
+})
 
 test('the examples in the tables are rules', () => {
   const cell = (line: string): string => /^\| `([^`]+)`/.exec(line)?.[1] ?? ''

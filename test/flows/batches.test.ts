@@ -44,7 +44,7 @@ beforeAll(async () => {
     if (name === 'asks') return void (events(response, [`data: ${JSON.stringify([question('q1'), question('q2')])}\n\n`, `data: ${JSON.stringify(answer)}\n\n`]), response.end())
     return base(request, response)
   })
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '20s' } } })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '5m' } } })
   client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'sam', groups: [] }, 'stub'), '2025-03-26', { sampling: {} })
   await client.request('tools/list')
 })

@@ -41,7 +41,7 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
   })
   await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { limits: { upstream_wait: '2s', upstream_idle: '3s', client_stall: '1s', answer: '64KiB' } } })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { limits: { upstream_wait: '6s', upstream_idle: '7s', client_stall: '4s', answer: '64KiB' } } })
 })
 afterAll(async () => {
   await gateway?.close()

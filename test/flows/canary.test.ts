@@ -162,4 +162,4 @@ test.each(['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'])('%s: no cana
   expect(told.join('\n')).toContain('[MASKED]')
   expect(readFileSync(join(logs, 'gateway.log'), 'utf8')).toContain('a server broke the protocol')
   expect(found()).toEqual([])
-}, 30_000)
+})

@@ -56,7 +56,7 @@ beforeAll(async () => {
     },
     rego: { 'policies/clients/clients.rego': policy },
   })
-}, 60_000)
+})
 afterAll(async () => {
   await gateway?.close()
   await fixture?.close()

@@ -66,7 +66,7 @@ beforeAll(async () => {
     },
   })
   await traffic()
-}, 120_000)
+})
 afterAll(async () => {
   await gateway?.close()
   await crm?.close()

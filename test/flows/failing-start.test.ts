@@ -1,13 +1,10 @@
 import { rmSync } from 'node:fs'
-import { jest } from '@jest/globals'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import type { Clock } from '../../src/model.ts'
 import { openGateway } from '../../src/open.ts'
 import { allowAll, quiet } from '../support/gateway.ts'
 import { writeGatewayFiles } from '../support/gateway-files.ts'
-
-jest.setTimeout(180_000)
 
 const open = async (config: string, clock: Clock = Date.now): Promise<Gateway> => {
   const loaded = await loadSettings(config, { PATH: process.env['PATH'], HOME: process.env['HOME'] })

@@ -36,7 +36,7 @@ beforeAll(async () => {
       await greeting.given.promise
     },
   })
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url }, streams: { url: streams.url, transport: 'sse' } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '10s', hold_with_progress: '10s' } } })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url }, streams: { url: streams.url, transport: 'sse' } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '5m', hold_with_progress: '5m' } } })
   token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
 })
 afterAll(async () => {

@@ -212,9 +212,10 @@ const raw = (text: string): Promise<string> =>
     const socket = net.connect(Number(port), '127.0.0.1', () => socket.write(text))
     let answer = ''
     socket.on('data', (chunk) => (answer += chunk.toString()))
+    // Where the gateway leaves the connection open, whatever else was read on it is answered after what came first.
+    socket.once('data', () => setTimeout(() => socket.destroy(), 1500).unref())
     socket.on('close', () => resolve(answer))
     socket.on('error', () => resolve(answer))
-    setTimeout(() => socket.destroy(), 1500).unref()
   })
 const rawPost = (headers: readonly string[], body = call('2026-07-28')) => {
   const host = new URL(gateway.url).host

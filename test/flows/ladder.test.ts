@@ -29,7 +29,7 @@ beforeAll(async () => {
       'tools/call': ({ arguments: args }) => ({ resultType: 'complete', content: [{ type: 'text', text: `changed ${JSON.stringify(args)}` }] }),
     }),
   )
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '500ms', hold_with_progress: '30s' } } })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '500ms', hold_with_progress: '5m' } } })
 })
 afterAll(async () => {
   await gateway?.close()

@@ -39,7 +39,7 @@ beforeAll(async () => {
     if (stray === undefined || !request.body.includes('tools/call')) return base(request, response)
     json(response, { jsonrpc: '2.0', id: 'nobody', result: { messages: [stray] } })
   })
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '20s', hold_with_progress: '20s' } } })
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '5m', hold_with_progress: '5m' } } })
   token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
 })
 afterAll(async () => {

@@ -29,7 +29,7 @@ afterAll(async () => {
 })
 
 const start = (directory?: string) =>
-  startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '300ms', hold_with_progress: '20s' } }, ...(directory === undefined ? {} : { directory }) })
+  startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '300ms', hold_with_progress: '5m' } }, ...(directory === undefined ? {} : { directory }) })
 const open = async () => connect(gateway.mcp('stub'), await gateway.token({ subject: 'sam', groups: [] }, 'stub'), '2026-07-28', { elicitation: {} })
 const calls = () => stub.messages().filter(({ method }) => method === 'tools/call')
 const approve = async (verdict: 'approve' | 'deny' = 'approve') => {

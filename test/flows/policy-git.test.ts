@@ -4,15 +4,12 @@ import { once } from 'node:events'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { jest } from '@jest/globals'
 import { findNativeOpa } from '../bundle/native-opa.ts'
 import { until } from '../support/conditions.ts'
 import { freePort } from '../support/free-port.ts'
 import { connect, startGateway, type PlainClient, type TestGateway, type Who } from '../support/gateway.ts'
 import { createRepository, type GitRepository } from '../support/git-repository.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(180_000)
 
 const secret = 'the secret of the deliveries'
 const file = 'gateway/policies/words/words.rego'

@@ -1,11 +1,8 @@
 import { rmSync } from 'node:fs'
-import { jest } from '@jest/globals'
 import { unpackBundle } from '../../src/bundle/trust/bundle-file.ts'
 import { until } from '../support/conditions.ts'
 import { connect, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(180_000)
 
 const policyFor = (word: string): string => `package policies.words
 

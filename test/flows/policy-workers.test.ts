@@ -1,13 +1,10 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { jest } from '@jest/globals'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { readMessages } from '../support/events.ts'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(120_000)
 
 // Several processes: each tells its own sessions and judges its own held calls by another policy; what all of them decide is reported once.
 

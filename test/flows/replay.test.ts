@@ -50,7 +50,7 @@ beforeAll(async () => {
   opa = createOpa()
   runner = openPolicyRunner()
   judge = await judgeOf(policies)
-}, 120_000)
+})
 afterAll(async () => {
   await judge?.close()
   await opa?.close()

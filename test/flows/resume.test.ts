@@ -43,7 +43,7 @@ afterAll(async () => {
   await gateway?.close()
   await stub?.close()
   // Calls that were left behind, to be resumed or not, do not keep the gateway from stopping.
-  expect(performance.now() - started).toBeLessThan(10_000)
+  expect(performance.now() - started).toBeLessThan(25_000) // what still runs is given half a minute
 })
 
 const frame = (message: unknown, id?: string) => `${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`

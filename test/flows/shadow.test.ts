@@ -72,7 +72,7 @@ test.each([['one process', {}], ['several', { workers: 2 }]])('%s: what a second
   } finally {
     await gateway.close()
   }
-}, 60_000)
+})
 
 test('a second bundle that cannot be built is told, and the next one is taken', async () => {
   const second = directoryOf({ 'policies/open/open.rego': 'package policies.open\n\nallow if nothing\n' })
@@ -84,4 +84,4 @@ test('a second bundle that cannot be built is told, and the next one is taken', 
   } finally {
     await gateway.close()
   }
-}, 60_000)
+})

@@ -35,7 +35,7 @@ beforeAll(async () => {
     upstreams: Object.fromEntries(Object.entries(servers).map(([name, { url }]) => [name, { url, transport: 'sse', credentials }])),
     rego: { 'policies/open/open.rego': allowAll },
     env: { UPSTREAM_TOKEN: 'the-gateways-own-token' },
-    settings: { limits: { upstream_wait: '2s' } },
+    settings: { limits: { upstream_wait: '6s' } },
   })
 })
 afterAll(async () => {

@@ -35,7 +35,7 @@ beforeAll(async () => {
   }))
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy },
-    settings: { limits: { calls_per_person: 2, connections: 40 }, approvals: { hold: '20s', hold_with_progress: '20s' } },
+    settings: { limits: { calls_per_person: 2, connections: 40 }, approvals: { hold: '5m', hold_with_progress: '5m' } },
   })
 })
 afterAll(async () => {

@@ -2,14 +2,12 @@ import { readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { jest } from '@jest/globals'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { writeGatewayFiles, type GatewayFiles, type Who } from '../support/gateway-files.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
 import { allowAll, connect, modernMeta } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(120_000)
+import { isRunning } from '../support/processes.ts'
 
 let stub: StubServer
 let files: GatewayFiles
@@ -61,14 +59,6 @@ const callOnTheConnectionOf = async (other: number, worker: number) => {
 }
 const workersOf = (pid: number): readonly number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number).filter((child) => readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('/src/worker.ts'))
-const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 const outcomes = (): readonly unknown[] => {
   const db = new DatabaseSync(join(files.directory, 'sallyport.db'), { readOnly: true })
   try {

@@ -4,12 +4,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { dirname } from 'node:path'
-import { jest } from '@jest/globals'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { connect, modernMeta, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(120_000)
 
 const policy = `package policies.workers
 

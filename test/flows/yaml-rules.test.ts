@@ -49,7 +49,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url } },
     rego: { 'rules.yaml': rules, '../extra.yaml': extra },
-    settings: { policy: { source: { kind: 'directory', path: 'rego' }, rules: 'extra.yaml' }, approvals: { hold: '20s', hold_with_progress: '20s' } },
+    settings: { policy: { source: { kind: 'directory', path: 'rego' }, rules: 'extra.yaml' }, approvals: { hold: '5m', hold_with_progress: '5m' } },
   })
 })
 afterAll(async () => {

