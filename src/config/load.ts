@@ -7,6 +7,7 @@ import { isLoopback } from '../loopback.ts'
 import { readDocument, valueAt, type ConfigDocument } from './document.ts'
 import { readEnvironment, type Environment } from './env.ts'
 import { explain } from './explain.ts'
+import { findSamlProblems } from '../login/saml/check.ts'
 import { suggest } from '../nearest.ts'
 import { findFileProblems } from './files.ts'
 import { isLaterKey } from './later.ts'
@@ -130,6 +131,7 @@ const absolute = (settings: PartialSettings, directory: string): PartialSettings
       identity: {
         ...identity,
         issuers: identity.issuers.map(issuer => (issuer.jwks !== undefined && 'file' in issuer.jwks ? { ...issuer, jwks: { file: resolve(directory, issuer.jwks.file) } } : issuer)),
+        providers: absoluteFiles(identity.providers, directory),
       },
     }),
   }
@@ -220,7 +222,7 @@ export const loadSettings = async (file: string, env: Environment): Promise<Load
 
   const settings = absolute(level === undefined ? read.settings : { ...read.settings, logging: { level } }, directory)
   const secrets = await readSecrets(document.content, directory, env)
-  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems, ...findSigningProblems(settings, secrets.values), ...(await findTlsProblems(settings, secrets.values))]
+  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems, ...findSigningProblems(settings, secrets.values), ...(await findTlsProblems(settings, secrets.values)), ...(await findSamlProblems(settings.identity?.providers ?? [], path => secrets.values.get(path)))]
   const told = new Set(problems.map(problem => problem.path))
   for (const { steps, found, expected } of weaknesses) {
     // A section that holds a mistake of its own is not also called empty.

@@ -16,7 +16,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   outbound: [], oauth: ['type:login'], login: ['type:outbound'], credentials: ['type:upstream', 'type:config', 'type:login'],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
-  config: ['identity', 'store', 'bundle', 'upstream', 'outbound', 'admin', 'approval', 'detect', 'workers'],
+  config: ['identity', 'login', 'store', 'bundle', 'upstream', 'outbound', 'admin', 'approval', 'detect', 'workers'],
   admin: ['record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
