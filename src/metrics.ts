@@ -30,6 +30,7 @@ export interface Metrics {
   readonly watchSource: (status: () => SourceGauges) => void
   readonly watchShadow: () => (result: string) => void
   readonly watchReports: () => { decisions(result: 'sent' | 'lost' | 'dropped' | 'bare' | 'withheld', count: number): void; failing(report: string, isFailing: boolean): void }
+  readonly rolesFailed: () => void
   readonly watchOutbound: () => (purpose: string, outcome: string) => void
   readonly watchWorkers: (ready: () => number) => { restarted(): void }
   readonly watchHandOvers: () => { handedOver(): void }
@@ -60,6 +61,7 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   const decisions = new Counter({ name: 'sallyport_decisions_total', help: 'Decisions by kind and direction', labelNames: ['kind', 'direction'], registers })
   const errors = new Counter({ name: 'sallyport_policy_errors_total', help: 'Judgements that went wrong and were denied', registers })
+  const roleErrors = new Counter({ name: 'sallyport_role_errors_total', help: 'Times that the policies could not say which roles somebody has; they had none', registers })
   const unjudged = new Counter({ name: 'sallyport_unjudged_total', help: 'Messages that reached a socket unjudged; always 0', registers })
   const rejected = new Counter({ name: 'sallyport_rejected_total', help: 'Requests refused before they were judged, by reason', labelNames: ['reason'], registers })
   const judging = new Distribution({ name: 'sallyport_judging_seconds', help: 'Time of one judgement', buckets: seconds, registers })
@@ -72,11 +74,11 @@ export function createMetrics(): Metrics {
   const stageTime = new Histogram({ name: 'sallyport_policy_stage_seconds', help: 'Time of a stage on the way from source to active policy', labelNames: ['stage'], buckets: stageSeconds, registers })
   const stageFailures = new Counter({ name: 'sallyport_policy_stage_failures_total', help: 'Stages that kept new policies from becoming active', labelNames: ['stage'], registers })
   const lastProblems = new Gauge({ name: 'sallyport_policy_problems', help: 'What the last run found, by level; any error means that the newest policies are not active', labelNames: ['level'], registers })
-  unjudged.inc(0)
-
   const echoes = new Counter({ name: 'sallyport_credential_echoes_total', help: "Messages in which a server sent the gateway's own credential back; it was removed", labelNames: ['upstream'], registers })
   const secretReads = new Counter({ name: 'sallyport_secret_reads_total', help: 'Secrets of servers that were read again and were others, or could not be read', labelNames: ['secret', 'result'], registers })
   const tokenRequests = new Counter({ name: 'sallyport_upstream_tokens_total', help: 'Tokens for servers that were asked for, by result', labelNames: ['upstream', 'result'], registers })
+  unjudged.inc(0)
+
   // Children are looked up once: `labels()` hashes at each call.
   const byKind: Record<string, Record<string, { inc(): void }>> = {}
   return {
@@ -92,18 +94,19 @@ export function createMetrics(): Metrics {
       completed: (value) => total.add(value),
       unjudged: () => unjudged.inc(),
       rejected: (reason) => rejected.inc({ reason }),
+      credentialEchoed: (upstream) => echoes.inc({ upstream }),
     },
     committed({ size, seconds: value }) {
-      credentialEchoed: (upstream) => echoes.inc({ upstream }),
       commit.add(value)
       batch.add(size)
     },
-    recordsRefused: (reason, count) => refused.inc({ reason }, count),
-    watchStore(isWritable) {
     secretRead: (secret, result) => secretReads.inc({ secret, result }),
     tokenAsked: (upstream, result) => tokenRequests.inc({ upstream, result }),
+    recordsRefused: (reason, count) => refused.inc({ reason }, count),
+    watchStore(isWritable) {
       new Gauge({ name: 'sallyport_store_writable', help: '0 while nothing can be recorded', registers, aggregator: 'min', collect() { this.set(Number(isWritable())) } })
     },
+    rolesFailed: () => roleErrors.inc(),
     policyRun({ stages, error, problems, warnings }) {
       runs.inc({ result: error === undefined ? 'activated' : 'failed' })
       for (const { name, ms, ok } of stages) {
@@ -147,7 +150,7 @@ export function createMetrics(): Metrics {
       return (result) => seen.inc({ result })
     },
     watchReports() {
-      const reported = new Counter({ name: 'sallyport_decision_logs_total', help: 'Decisions that were sent to the server of decision logs, or that it takes at no size', labelNames: ['result'], registers })
+      const reported = new Counter({ name: 'sallyport_decision_logs_total', help: 'Decisions that were sent to the server of decision logs (sent), that it takes at no size (lost), that the rules of system.log drop (dropped), or that went without input and result (bare, counted in sent too) or not at all (withheld) because these rules failed', labelNames: ['result'], registers })
       const failing = new Gauge({ name: 'sallyport_reports_failing', help: 'Whether a server of reports takes none at present', labelNames: ['report'], registers })
       return { decisions: (result, count) => reported.inc({ result }, count), failing: (report, isFailing) => failing.set({ report }, isFailing ? 1 : 0) }
     },
