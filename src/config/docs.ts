@@ -61,7 +61,8 @@ const rowsOf = (name: string, schema: JsonSchema, isNeeded: boolean): readonly R
     const head = row(name, plain, isNeeded && schema.default === undefined)
     return [{ ...head, value: 'names' }, ...Object.entries(schema.properties).flatMap(([key, inner]) => rowsOf(`${name}.${key}`, inner, schema.required?.includes(key) === true))]
   }
-  if (schema.type === 'array' && schema.items?.properties !== undefined) {
+  const hasNames = (one: JsonSchema | undefined): boolean => one?.title === undefined && (one?.properties !== undefined || (one?.anyOf ?? one?.oneOf)?.every(hasNames) === true)
+  if (schema.type === 'array' && schema.items !== undefined && hasNames(schema.items)) {
     return [{ ...row(name, schema, isNeeded), value: 'list' }, ...rowsOf(`${name}[]`, schema.items, false).slice(1)]
   }
   const values = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined
