@@ -21,13 +21,15 @@ export interface ReportOrder {
   readonly outbound: Settings['outbound']
   readonly labels: Labels
   readonly file: string
+  /** Where nothing was sent yet: what was recorded before is not sent. Milliseconds since the epoch. */
+  readonly from: number
   /** What holds when the thread begins; what comes after is sent to it. */
   readonly rules: RulesOrder
 }
 
 export type ThreadNews = FollowNews | { readonly kind: 'asked'; readonly outcome: Outcome }
 
-const { store, server: { tls, ...address }, labels, file, rules, outbound: settings } = workerData as ReportOrder
+const { store, server: { tls, ...address }, labels, file, from: began, rules, outbound: settings } = workerData as ReportOrder
 const outbound = createOutbound({ settings, count: (_purpose, outcome) => parentPort?.postMessage({ kind: 'asked', outcome } satisfies ThreadNews) })
 const server: ReportServer = { ...address, fetch: outbound.fetchFor({ purpose: 'reports', configured: [address.url], within: reportWithin, tls }) }
 const reader = readers[store.kind](store.path)
@@ -36,7 +38,7 @@ const rebuilder = createRebuilder({ callOf: namedCall, listOf })
 
 await followDecisions({
   server, labels, file, rules: createRulesInForce(rules, receive),
-  now: Date.now,
+  from: began,
   signal: new AbortController().signal, // the thread is ended from outside
   told: (news) => parentPort?.postMessage(news satisfies ThreadNews),
   async next({ cursor, from }) {

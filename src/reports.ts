@@ -111,7 +111,7 @@ export function createReports({ settings, secrets, outbound, metrics, clock, log
     async start() {
       if (logs === undefined) return
       await checkPlace()
-      void follow({ store: { kind: store.kind, path: store.path }, server: serverOf(logs, 'policy.decision_logs', 'logs'), labels, file, outbound: settings.outbound })
+      void follow({ store: { kind: store.kind, path: store.path }, server: serverOf(logs, 'policy.decision_logs', 'logs'), labels, file, from: clock(), outbound: settings.outbound })
     },
     beside: (engine) => ({
       async activate({ log_rules, ...bundle }) {

@@ -16,7 +16,8 @@ export interface FollowOptions {
   readonly rules: RulesInForce
   /** Where it is kept how far the server has everything. */
   readonly file: string
-  readonly now: () => number
+  /** Where nothing was sent yet: what was recorded before is not sent. Milliseconds since the epoch. */
+  readonly from: number
   readonly told: (news: FollowNews) => void
   readonly signal: AbortSignal
 }
@@ -43,7 +44,7 @@ const chunkSize = 512 * 1024
 export async function followDecisions(options: FollowOptions): Promise<void> {
   const { next, signal, file } = options
   let place = readPlace(file)
-  if (place === undefined) await keepPlace(file, (place = { from: options.now() }))
+  if (place === undefined) await keepPlace(file, (place = { from: options.from }))
   for (;;) {
     signal.throwIfAborted()
     const { decided, reached, more } = await next(place)

@@ -48,7 +48,7 @@ async function follow(records: readonly Recorded[], wanted: number, file = join(
   const stop = new AbortController()
   let done = 0
   const ended = followDecisions({
-    server: { url, fetch: fetchOf(url) }, labels: { app: 'test' }, rules, file, now: () => 1_000, signal: stop.signal,
+    server: { url, fetch: fetchOf(url) }, labels: { app: 'test' }, rules, file, from: 1_000, signal: stop.signal,
     told(each) {
       news.push(each)
       if (each.kind === 'sent' || each.kind === 'lost') done += each.decisions

@@ -57,7 +57,7 @@ const sent = async (id: string): Promise<void> => {
 /** OPA prints null in the place of all of it in one chunk, and leaves it out in the next. */
 const shown = ({ input, result, erased, masked }: Event) => ({ input: input ?? undefined, result: result ?? undefined, erased, masked })
 /** What the gateway's upload would send of it; what it sends bare OPA does not send. */
-const ours = (input: { readonly result?: unknown }): Event | 'nothing' => {
+const ours = (input: { readonly result?: unknown }): ReturnType<typeof shown> | 'nothing' => {
   const passed = filter(JSON.stringify({ decision_id: 'x', path: 'test/echo', input, ...(input.result === undefined ? {} : { result: input.result }), timestamp: '2026-01-01T00:00:00Z' }))
   return passed.kind === 'sent' ? shown(JSON.parse(passed.text) as Event) : 'nothing'
 }
