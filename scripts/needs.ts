@@ -2,17 +2,12 @@
 //   node scripts/needs.ts
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-const keycloak = {
-  version: '26.4.7',
-  url: 'https://repo1.maven.org/maven2/org/keycloak/keycloak-quarkus-dist/26.4.7/keycloak-quarkus-dist-26.4.7.tar.gz',
-  sha256: 'aca60ab72ae4d67adc6b8fe7fca5e08d16a6bb5e4a4f2ebb54050e3f5503fd2b',
-}
+const keycloak = { version: '26.4.7', sha256: 'aca60ab72ae4d67adc6b8fe7fca5e08d16a6bb5e4a4f2ebb54050e3f5503fd2b' }
 /** Outside the checkout, so that every clone finds it. */
 const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sallyport-tests')
 
@@ -37,26 +32,43 @@ function installPackage(name: string, what: string): void {
   }
 }
 
+async function digestOf(file: string): Promise<string> {
+  const digest = createHash('sha256')
+  await pipeline(createReadStream(file), digest)
+  return digest.digest('hex')
+}
+
+function run(program: string, args: readonly string[], what: string): void {
+  const { status, error, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${what}: ${error?.message ?? `${stdout}${stderr}`.trim().split('\n').at(-1)}`)
+}
+
+/** Maven's own client fetches it, so that whatever the machine says of repositories holds. */
 async function bringKeycloak(): Promise<void> {
   const home = keycloakHome()
   if (existsSync(join(home, 'bin', 'kc.sh'))) return
+  if (onPath(['mvn']) === undefined) installPackage('maven', 'Maven')
   mkdirSync(cache, { recursive: true })
   const place = mkdtempSync(join(cache, 'new-'))
   try {
-    const file = join(place, 'keycloak.tar.gz')
     say(`fetching Keycloak ${keycloak.version} (160 MB)`)
-    const response = await fetch(keycloak.url)
-    if (!response.ok || response.body === null) throw new Error(`${keycloak.url} answered ${response.status}`)
-    await pipeline(Readable.fromWeb(response.body), createWriteStream(file))
-    const digest = createHash('sha256')
-    await pipeline(createReadStream(file), digest)
-    if (digest.digest('hex') !== keycloak.sha256) throw new Error(`what ${keycloak.url} sent is not the Keycloak that the tests know`)
-    const { status, stderr } = spawnSync('tar', ['-xzf', file, '-C', place], { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`Keycloak could not be unpacked: ${stderr.trim()}`)
+    const artifact = `org.keycloak:keycloak-quarkus-dist:${keycloak.version}:tar.gz`
+    run('mvn', ['-q', '-B', 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${place}`], 'Keycloak could not be fetched')
+    const file = join(place, `keycloak-quarkus-dist-${keycloak.version}.tar.gz`)
+    if ((await digestOf(file)) !== keycloak.sha256) throw new Error('what was fetched is not the Keycloak that the tests know')
+    run('tar', ['-xzf', file, '-C', place], 'Keycloak could not be unpacked')
     if (!existsSync(home)) renameSync(join(place, `keycloak-${keycloak.version}`), home)
   } finally {
     rmSync(place, { recursive: true, force: true })
   }
+}
+
+/** Once for all starts, which are several times as fast then. */
+export function prepareKeycloak(): void {
+  const done = join(keycloakHome(), 'built-for-tests')
+  if (existsSync(done)) return
+  run(join(keycloakHome(), 'bin', 'kc.sh'), ['build', '--db=dev-mem'], 'Keycloak could not be prepared')
+  writeFileSync(done, '')
 }
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -65,6 +77,7 @@ if (import.meta.main) {
   if (chromiumPath() === undefined) installPackage('chromium', 'Chromium')
   if (onPath(['java']) === undefined) installPackage('openjdk-17-jre-headless', 'Java 17 or newer')
   await bringKeycloak()
+  prepareKeycloak()
   say(`browser: ${chromiumPath()}`)
   say(`Keycloak: ${keycloakHome()}`)
 }
