@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Router } from 'express'
 import type Provider from 'oidc-provider'
 import type { Accounts, Browsers, OwnTokens } from '../account.ts'
@@ -37,6 +38,13 @@ export interface OAuth {
   close(): void
 }
 
+/** For the person in front of the page, where the words of the protocol would say nothing. */
+const inWords: Readonly<Record<string, string>> = {
+  invalid_client: 'The program that sent you here is not known: it may have been forgotten after a long time, or what it says of itself cannot be read.',
+  invalid_client_metadata: 'What the program that sent you here says of itself cannot be believed.',
+  invalid_redirect_uri: 'The program wants you to be sent back to an address that is not its own. Nothing was sent there.',
+}
+
 /** The gateway's own authorization server. Several processes are one: everything is in the store. */
 export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const { publicUrl, upstreams, kept, accounts, tokens, registration, clock, logger } = parts
@@ -57,7 +65,9 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
       ...parts, ring, adapters, resources,
       showError(context, { error, error_description: description }) {
         const { html, make } = parts.pages
-        const page = make({ title: 'This cannot go on', body: html`<p>${description ?? 'the program asked for something that cannot be done here'} <code>${error}</code></p><p>Go back to the program that sent you here. If it happens again, tell whoever runs the program.</p>` })
+        const reference = randomBytes(6).toString('hex')
+        logger.warn('a client was refused', { error, description, client: (context.oidc.params as Partial<typeof context.oidc.params> | undefined)?.['client_id'], reference })
+        const page = make({ title: 'This cannot go on', body: html`<p>${inWords[error ?? ''] ?? description ?? 'The program asked for something that cannot be done here.'}</p><p>Go back to the program that sent you here. If it happens again, tell whoever runs the gateway: <code>${error}</code>, reference <code>${reference}</code>.</p>` })
         context.res.setHeaders(new Map(Object.entries(page.headers)))
         context.body = page.text
       },

@@ -1,7 +1,12 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { decodeProtectedHeader } from 'jose'
+import { freePort } from '../support/free-port.ts'
 import { connect, post } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { agree, authorizationUrl, pkce, redeem, redirect, refresh, register, registered, sentBack, signInBy, startWorld, tokenRequest, untilBack, type Tokens, type World } from './world.ts'
+import { openV1, openV2, signingIn, type Open } from './sdk.ts'
 
 const policy = `package policies.people
 
@@ -11,6 +16,7 @@ allow if {
 	"support" in input.actor.groups
 }
 `
+const conformance = fileURLToPath(new URL('../../node_modules/conformance-0.2/dist/index.js', import.meta.url))
 const secret = 'a-secret-of-the-confidential-client'
 const webRedirect = 'https://app.example/callback'
 let world: World
@@ -350,6 +356,41 @@ describe('clients of older revisions and in browsers', () => {
     expect(answer.headers.get('access-control-allow-origin')).toBe(url)
     expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate')
     expect((await fetch(`${url}${path}`, { method: 'OPTIONS', headers: { ...headers, origin: 'https://evil.example' } })).status).toBe(403)
+  })
+})
+
+describe('real clients, given the address of the server alone', () => {
+  test.each<readonly [string, Open]>([['TypeScript SDK 1', openV1], ['TypeScript SDK 2', openV2]])('%s signs its person in, and stays', async (_, open) => {
+    const own = signingIn()
+    const signedIn = await open(new URL(`${url}/mcp/crm`), own)
+    expect(await signedIn.tools()).toEqual(['read_one', 'delete_one', 'delete_all'])
+    expect(JSON.stringify(await signedIn.call('read_one'))).toContain('did read_one')
+    // An access token that is good no more is renewed without the person.
+    own.kept.set('tokens', { ...(own.kept.get('tokens') as Tokens), access_token: 'expired' })
+    expect(JSON.stringify(await signedIn.call('read_one'))).toContain('did read_one')
+    expect(own.asked).toHaveLength(1)
+    await signedIn.close()
+  })
+
+  test('TypeScript SDK 2 asks its person for what a call wants beside that', async () => {
+    const own = signingIn()
+    const signedIn = await openV2(new URL(`${url}/mcp/crm`), own)
+    expect(JSON.stringify(await signedIn.call('delete_all'))).toContain('did delete_all')
+    expect(own.asked.at(-1)?.searchParams.get('scope')?.split(' ')).toEqual(expect.arrayContaining(['mcp:crm', 'mcp:crm:write', 'mcp:crm:all']))
+    await signedIn.close()
+  })
+
+  test('the suite of the specification finds a server of authorization', async () => {
+    const suite = spawn(process.execPath, [conformance, 'authorization', '--url', url, '--client-id', 'desk', '--resource', `${url}/mcp/crm`, '-p', String(await freePort())], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const said: string[] = []
+    let back: URL | undefined
+    for await (const line of createInterface({ input: suite.stdout })) {
+      said.push(line)
+      const asked = /^\S+\/oauth\/authorize\?\S+/.exec(line)?.[0]
+      if (asked !== undefined) back = await agree(asked, createPersonBrowser(), (next) => next.pathname !== '/callback')
+      if (back !== undefined && line.startsWith('Callback server started')) await fetch(back)
+    }
+    expect(said.at(-1)).toBe('Total: 3 passed, 0 failed')
   })
 })
 

@@ -69,11 +69,11 @@ export const authorizationUrl = (url: string, client: string, { challenge }: Pic
 export const untilBack = (next: URL): boolean => next.port !== '33418' && next.protocol.startsWith('http') && !next.hostname.endsWith('.example')
 
 /** The person's part: they sign in, are asked, and say yes. Resolves with where they are sent back. */
-export async function agree(url: string, browser: PersonBrowser = createPersonBrowser()): Promise<URL> {
-  return sentBack(await browser.visit(url, { follow: untilBack }), browser)
+export async function agree(url: string, browser: PersonBrowser = createPersonBrowser(), follow = untilBack): Promise<URL> {
+  return sentBack(await browser.visit(url, { follow }), browser, 'allow', follow)
 }
-export async function sentBack(page: Visit, browser: PersonBrowser, answer = 'allow'): Promise<URL> {
-  const last = page.headers.get('location') !== null ? page : await browser.submit(page, { answer }, 'name="answer"', untilBack)
+export async function sentBack(page: Visit, browser: PersonBrowser, answer = 'allow', follow = untilBack): Promise<URL> {
+  const last = page.headers.get('location') !== null ? page : await browser.submit(page, { answer }, 'name="answer"', follow)
   const location = last.headers.get('location')
   if (location === null) throw new Error(`not sent back: ${last.status} ${last.url} ${last.text.slice(0, 800)}`)
   return new URL(location, last.url)
