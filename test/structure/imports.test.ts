@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 // Who may know whom. A room is a folder of src/; files directly in src/ are their own rooms.
 const src = fileURLToPath(new URL('../../src', import.meta.url))
-const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json', 'printed', 'forward-clock', 'places', 'nearest', 'sealing', 'kept', 'account', 'opening']
+const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json', 'printed', 'forward-clock', 'places', 'nearest', 'sealing', 'kept', 'account', 'claims', 'opening']
 const all = '*'
 
 /** What each room may import beside the leaves; `type:` allows types only. */
