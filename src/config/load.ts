@@ -146,6 +146,7 @@ interface SecretPlace {
 const source = secret()
 const secretPlaces = (value: unknown, steps: Steps): readonly SecretPlace[] => {
   if (typeof value !== 'object' || value === null) return []
+  if (Array.isArray(value)) return value.flatMap((inner, index) => secretPlaces(inner, [...steps, index]))
   return Object.entries(value).flatMap(([key, inner]): readonly SecretPlace[] => {
     const read = key.endsWith('_from') ? source.safeParse(inner) : undefined
     if (read === undefined) return secretPlaces(inner, [...steps, key])

@@ -1,4 +1,5 @@
 import { isConfidential, isLoopback } from '../loopback.ts'
+import { findProviderProblems } from '../login/check.ts'
 import type { PartialSettings } from './schema.ts'
 import type { Steps } from './problem.ts'
 
@@ -49,6 +50,9 @@ const distinctClients: Check = ({ identity }) =>
 const clientsNeedPeople: Check = ({ identity }) =>
   identity !== undefined && identity.clients.length > 0 && identity.providers.length === 0 ? [{ steps: ['identity', 'providers'], found: 'none', expected: 'a provider: clients sign people in, and there is nowhere to' }] : []
 
+const providersTogether: Check = ({ identity, public_url }) =>
+  identity === undefined ? [] : findProviderProblems({ providers: identity.providers, issuers: identity.issuers, publicUrl: public_url })
+
 const groupsOfOthers: Check = ({ identity }) => {
   const issuers = identity?.issuers ?? []
   return issuers.flatMap((issuer, index) => issuer.trusted_groups.flatMap((group, position) => {
@@ -85,7 +89,7 @@ const enoughToShare: Check = ({ workers, limits }) =>
     limits[name] < workers ? [{ steps: ['limits', name], found: `less than the ${workers} workers that share it`, expected: 'at least one for each worker' }] : [])
 
 const checks: readonly Check[] = [
-  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, groupsOfOthers, someUpstream, confidentialCredentials, peopleSignIn, tlsNeedsHttps, ownMetricsPort, enoughToShare,
+  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, providersTogether, groupsOfOthers, someUpstream, confidentialCredentials, peopleSignIn, tlsNeedsHttps, ownMetricsPort, enoughToShare,
 ]
 
 /** What must not be run with. */

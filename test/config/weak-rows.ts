@@ -19,6 +19,10 @@ const keyOf = (name: string, text: string): Row => row(name, key({ env: 'KEY' })
 const crm = (change: Content): Content => ({ upstreams: { crm: { url: 'http://127.0.0.1:9001/mcp', ...change } } })
 const bearer = (from: unknown): Content => ({ credentials: { kind: 'bearer', token_from: from } })
 const vault = (change: Content) => ({ vault: { address: 'https://vault.example', path: 'secret/crm', key: 'token', auth: { kind: 'token', token_from: { env: 'VAULT' } }, ...change } })
+const corp = { kind: 'oidc', name: 'corp', issuer: 'https://corp.example', client_id: 'sallyport', client_secret_from: { env: 'CORP' } }
+const second = { ...corp, name: 'partner', issuer: 'https://partner.example' }
+const people = (name: string, providers: readonly Content[], at: string, says: RegExp, more: Content = {}): Row =>
+  row(name, { identity: { providers }, ...more }, at, says, { env: { CORP: 'a secret' } })
 const git = (name: string, change: Content, at: string, says: RegExp, more: Pick<Row, 'env'> = {}): Row =>
   row(name, { policy: { source: { kind: 'git', url: 'https://git.example/policies.git', ...change } } }, `policy.source.${at}`, says, more)
 const deployKey = { credentials: { kind: 'deploy_key', key_from: { file: 'store.key' }, known_hosts: { file: 'store.key' } } }
@@ -36,6 +40,20 @@ export const rows: readonly Row[] = [
   row('a reachable address with a local public_url', { listen: { host: '::' }, public_url: 'http://127.0.0.1:8080' }, 'listen.host', /insecure_http/),
   row('a public_url with a path', { public_url: 'https://gateway.example/x' }, 'public_url', /without path/),
   row('a public_url with a password', { public_url: 'https://u:p@gateway.example' }, 'public_url', /without path/),
+  people('people who sign in over plain http', [corp], 'public_url', /https/, { public_url: 'http://gateway.example', listen: { insecure_http: true } }),
+  people('two providers of one name', [{ ...corp, trusted_groups: [] }, { ...second, name: 'corp', trusted_groups: [] }], 'identity.providers[1].name', /name of its own/),
+  people('two providers of one issuer', [{ ...corp, trusted_groups: [] }, { ...corp, name: 'again', trusted_groups: [] }], 'identity.providers[1].issuer', /each issuer once/),
+  people('a provider with the name of an issuer', [corp], 'identity.providers[0].name', /name of its own/, { identity: { providers: [corp], issuers: [{ name: 'corp', issuer: 'https://other.example' }] } }),
+  people('a provider with the name of the gateway', [{ ...corp, name: 'gateway' }], 'identity.providers[0].name', /another name/),
+  people('two providers that do not say whose groups they may name', [corp, second], 'identity.providers[0].trusted_groups', /none may name the groups of another/),
+  people('two providers that may both name all groups', [{ ...corp, trusted_groups: 'all' }, { ...second, trusted_groups: 'all' }], 'identity.providers[1].trusted_groups', /a list/),
+  people('a provider over plain http', [{ ...corp, issuer: 'http://corp.example' }], 'identity.providers[0].issuer', /https/),
+  people('a provider without a secret', [{ ...corp, client_secret_from: undefined }], 'identity.providers[0].client_secret_from', /exactly one/),
+  people('a secret that is not there', [{ ...corp, client_secret_from: { env: 'NOWHERE' } }], 'identity.providers[0].client_secret_from', /a variable/),
+  people('a provider whose own secret could sign', [{ ...corp, algorithms: ['HS256'] }], 'identity.providers[0].algorithms[0]', /one of RS256/),
+  people('Google accounts of anybody', [{ ...corp, preset: 'google' }], 'identity.providers[0].domain', /domain whose people/),
+  people('any tenant of Entra ID', [{ ...corp, preset: 'entra', issuer: 'https://login.microsoftonline.com/common/v2.0' }], 'identity.providers[0].issuer', /one tenant/),
+  people('a sign-in that is not OpenID', [{ ...corp, scopes: ['email'] }], 'identity.providers[0].scopes', /openid/),
   row('fewer sessions than workers', { workers: 4, limits: { sessions: 3 } }, 'limits.sessions', /each worker/),
   row('no workers', { workers: 0 }, 'workers', /auto or a whole number from 1 to 64/),
   row('workers by another word', { workers: 'many' }, 'workers', /auto or a whole number from 1 to 64/),
@@ -102,7 +120,6 @@ export const rows: readonly Row[] = [
   row('a bundle server with a broken certificate', { policy: { source: { kind: 'bundle', url: 'https://bundles.example/b.tar.gz', tls: { ca: { file: 'store.key' } } } } }, 'policy.source.tls.ca.file', /PEM/),
   row('signers of commits without Git', { policy: { source: { kind: 'directory', path: 'rego' }, verify: { commits: { allowed_signers: { file: 'store.key' } } } } }, 'policy.verify.commits', /Git/),
   row('allowed signers that are not there', { policy: { source: { kind: 'git', url: 'https://git.example/p.git', branch: 'main' }, verify: { commits: { allowed_signers: { file: 'nowhere' } } } } }, 'policy.verify.commits.allowed_signers.file', /readable/),
-  row('people signing in', { identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }], providers: [] } }, 'identity.providers', /not available in this version/),
   row('a secret from Vault that is not described', crm(bearer({ vault: 'a/b' })), 'upstreams.crm.credentials.token_from', /vault/),
   row('a secret from a Vault over plain http', crm(bearer(vault({ address: 'http://vault.example' }))), 'upstreams.crm.credentials.token_from.vault.address', /https/),
   row('a secret from a Vault that nobody opens', crm(bearer(vault({ auth: { kind: 'userpass' } }))), 'upstreams.crm.credentials.token_from.vault.auth.kind', /kubernetes/),
