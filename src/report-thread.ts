@@ -9,6 +9,7 @@ import { createOutbound } from './outbound/outbound.ts'
 import type { Outcome } from './outbound/errors.ts'
 import type { Tls } from './outbound/send.ts'
 import { createRebuilder } from './record/rebuild.ts'
+import { createReportToken, type TokenOrder } from './report-token.ts'
 import { readers } from './store/index.ts'
 import { namedCall } from './wire/call.ts'
 import { listOf } from './wire/list.ts'
@@ -17,7 +18,7 @@ import { listOf } from './wire/list.ts'
 
 export interface ReportOrder {
   readonly store: Pick<Settings['store'], 'kind' | 'path'>
-  readonly server: Omit<ReportServer, 'fetch'> & { readonly tls?: Tls }
+  readonly server: Omit<ReportServer, 'fetch' | 'token'> & { readonly tls?: Tls; readonly token?: TokenOrder }
   readonly outbound: Settings['outbound']
   readonly labels: Labels
   readonly file: string
@@ -29,9 +30,9 @@ export interface ReportOrder {
 
 export type ThreadNews = FollowNews | { readonly kind: 'asked'; readonly outcome: Outcome }
 
-const { store, server: { tls, ...address }, labels, file, from: began, rules, outbound: settings } = workerData as ReportOrder
+const { store, server: { tls, token, url }, labels, file, from: began, rules, outbound: settings } = workerData as ReportOrder
 const outbound = createOutbound({ settings, count: (_purpose, outcome) => parentPort?.postMessage({ kind: 'asked', outcome } satisfies ThreadNews) })
-const server: ReportServer = { ...address, fetch: outbound.fetchFor({ purpose: 'reports', configured: [address.url], within: reportWithin, tls }) }
+const server: ReportServer = { url, ...(token === undefined ? {} : { token: createReportToken(token) }), fetch: outbound.fetchFor({ purpose: 'reports', configured: [url], within: reportWithin, tls }) }
 const reader = readers[store.kind](store.path)
 const receive = (): RulesOrder | undefined => (parentPort === null ? undefined : (receiveMessageOnPort(parentPort)?.message as RulesOrder | undefined)) // what reports.ts sends
 const rebuilder = createRebuilder({ callOf: namedCall, listOf })

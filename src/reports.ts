@@ -16,6 +16,7 @@ import type { Metrics } from './metrics.ts'
 import type { Clock, Logger } from './model.ts'
 import type { Outbound } from './outbound/outbound.ts'
 import type { ReportOrder, ThreadNews } from './report-thread.ts'
+import { createReportToken, type LiveToken } from './report-token.ts'
 import { printCursor, readCursor } from './store/cursor.ts'
 import { readers } from './store/index.ts'
 
@@ -36,7 +37,7 @@ export function createReports({ settings, secrets, outbound, metrics, clock, log
   const labels: Labels = { app: 'sallyport', id: randomUUID(), version, public_url }
   const serverOf = (report: NonNullable<typeof logs>, at: 'policy.decision_logs' | 'policy.status', resource: 'logs' | 'status'): ReportOrder['server'] => {
     const tls = tlsOfReport(report, secrets, at)
-    return { url: urlOf(report, resource), ...(report.credentials === undefined ? {} : { token: secrets.get(`${at}.credentials.token`) }), ...(tls === undefined ? {} : { tls }) }
+    return { url: urlOf(report, resource), ...(report.credentials === undefined ? {} : { token: { path: `${at}.credentials.token`, source: report.credentials.token_from, value: secrets.get(`${at}.credentials.token`), directory: settings.directory, every: settings.secrets.refresh } }), ...(tls === undefined ? {} : { tls }) }
   }
   const meters = logs === undefined && status === undefined ? undefined : metrics.watchReports()
   const tell = (report: 'decision_logs' | 'status', failure: string | undefined) => {
@@ -44,10 +45,12 @@ export function createReports({ settings, secrets, outbound, metrics, clock, log
     if (failure === undefined) logger.info('reports reach their server again', { report })
     else logger.warn('reports do not reach their server; they are sent when they do', { report, why: failure })
   }
+  let token: LiveToken | undefined
   const statusReporter = (report: NonNullable<typeof status>) => {
-    const { tls, ...address } = serverOf(report, 'policy.status', 'status')
-    const fetch = outbound.fetchFor({ purpose: 'reports', configured: [address.url], within: reportWithin, tls })
-    return createStatusReporter({ server: { ...address, fetch }, labels, told: (failure) => tell('status', failure) })
+    const { tls, token: order, url } = serverOf(report, 'policy.status', 'status')
+    const fetch = outbound.fetchFor({ purpose: 'reports', configured: [url], within: reportWithin, tls })
+    token = order === undefined ? undefined : createReportToken(order)
+    return createStatusReporter({ server: { url, fetch, ...(token === undefined ? {} : { token }) }, labels, told: (failure) => tell('status', failure) })
   }
   const reporter = status === undefined ? undefined : statusReporter(status)
 
@@ -136,7 +139,7 @@ export function createReports({ settings, secrets, outbound, metrics, clock, log
     async close() {
       closing.abort()
       reporter?.close()
-      await thread?.terminate()
+      await Promise.all([thread?.terminate(), token?.close()])
     },
   }
 }

@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { buildBundle } from '../../src/bundle/build.ts'
@@ -29,7 +32,9 @@ interface Logged {
   readonly timestamp: string
 }
 const policies = resolve(import.meta.dirname, '../../rego')
-const secret = 'token-for-the-server-of-logs'
+let secret = 'token-for-the-server-of-logs'
+let former: string | undefined
+let tokens: string
 const logged: Logged[] = []
 const statuses: { readonly bundles: { readonly sallyport: Record<string, unknown> }; readonly plugins: unknown }[] = []
 const wrong: unknown[] = []
@@ -45,7 +50,8 @@ beforeAll(async () => {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
     const { method, url, headers } = request
     const body = Buffer.concat(chunks)
-    if (url === '/opa/status') statuses.push(JSON.parse(body.toString()))
+    if (former !== undefined && headers.authorization === `Bearer ${former}`) return void response.writeHead(401).end()
+    if (url === '/opa/status' && headers.authorization === `Bearer ${secret}`) statuses.push(JSON.parse(body.toString()))
     else if (url !== '/opa/logs/team/a' || method !== 'POST' || headers['content-encoding'] !== 'gzip' || headers['content-type'] !== 'application/json' || headers.authorization !== `Bearer ${secret}`) wrong.push([method, url, headers])
     else if (refusals-- > 0) return void response.writeHead(503).end()
     else logged.push(...(JSON.parse(gunzipSync(body).toString()) as Logged[]))
@@ -54,14 +60,17 @@ beforeAll(async () => {
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/opa`
+  tokens = await mkdtemp(join(tmpdir(), 'sallyport-test-'))
+  writeFileSync(join(tokens, 'logs'), secret, { mode: 0o600 })
+  const credentials = { kind: 'bearer', token_from: { file: join(tokens, 'logs') } }
   crm = await startCrmServer({ token: 'crm-secret-token-of-the-test', customers: 200 })
   gateway = await startGateway({
     upstreams: { crm: { url: crm.url, credentials: { kind: 'bearer', token_from: { env: 'CRM' } }, labels: { tier: 'demo' } } },
-    rego: {}, env: { CRM: 'crm-secret-token-of-the-test', LOGS: secret },
+    rego: {}, env: { CRM: 'crm-secret-token-of-the-test' },
     settings: {
       policy: {
         source: { kind: 'directory', path: policies },
-        decision_logs: { url, partition: 'team/a', credentials: { kind: 'bearer', token_from: { env: 'LOGS' } } }, status: { url: `${url}/` },
+        decision_logs: { url, partition: 'team/a', credentials }, status: { url: `${url}/`, credentials },
       },
     },
   })
@@ -71,6 +80,7 @@ afterAll(async () => {
   await gateway?.close()
   await crm?.close()
   await new Promise((done) => server?.close(done))
+  rmSync(tokens, { recursive: true, force: true })
 })
 
 const until = async (holds: () => boolean): Promise<void> => {
@@ -127,6 +137,18 @@ test('the status says what is active', async () => {
     bundles: { sallyport: { name: 'sallyport', active_revision: expect.any(String), last_successful_activation: expect.any(String), last_request: expect.any(String) } },
     plugins: { bundle: { state: 'OK' } },
   })
+})
+
+test('another token is found where the first one was, as soon as the server refuses that', async () => {
+  former = secret
+  secret = 'the-next-token-for-the-server-of-logs'
+  writeFileSync(join(tokens, 'logs'), secret, { mode: 0o600 })
+  const [events, reports] = [logged.length, statuses.length]
+  const client = await connect(gateway.mcp('crm'), await gateway.token({ subject: 'sam', groups: ['support'] }, 'crm'), '2025-06-18')
+  await client.request('tools/list')
+  await gateway.gateway.pipeline.run()
+  await until(() => logged.length > events && statuses.length > reports)
+  expect(wrong).toEqual([])
 })
 
 const readPaths = async (): Promise<readonly string[]> => {
