@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from '../../src/model.ts'
 import { allowAll, connect, modernMeta, quiet, startGateway, type TestGateway } from '../support/gateway.ts'
+import { until } from '../support/conditions.ts'
 import { readMessages } from '../support/events.ts'
+import { isRunning } from '../support/processes.ts'
 
 const secret = 'very-secret-key-of-the-child'
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-stdio-'))
@@ -13,23 +15,34 @@ const logged: string[] = []
 const write: Logger['info'] = (message, fields) => void logged.push(JSON.stringify([message, fields]))
 const logger: Logger = { ...quiet, info: write, warn: write, error: write }
 let gateway: TestGateway
+/** For children that keep it waiting; what a child takes to start on a busy machine would be too long for it. */
+let hasty: TestGateway
 let count = 0
 
 beforeAll(async () => {
   const server = { command: process.execPath, args: ['--no-warnings', join(import.meta.dirname, '../support/stdio-server.ts'), journal], env: { API_SECRET_from: { env: 'CHILD_SECRET' } } }
-  gateway = await startGateway({ upstreams: { child: server }, rego: { 'policies/open/open.rego': allowAll }, env: { CHILD_SECRET: secret }, logger, settings: { limits: { upstream_wait: '2s', children_per_person: 50, children: 50 } } })
+  const start = (limits: object) => startGateway({ upstreams: { child: server }, rego: { 'policies/open/open.rego': allowAll }, env: { CHILD_SECRET: secret }, logger, settings: { limits: { children_per_person: 50, children: 50, ...limits } } })
+  gateway = await start({})
+  hasty = await start({ upstream_wait: '5s' })
 })
 afterAll(async () => {
   await gateway?.close()
+  await hasty?.close()
   rmSync(directory, { recursive: true, force: true })
 })
 beforeEach(() => rmSync(journal, { force: true }))
 
 const lines = () => (existsSync(journal) ? readFileSync(journal, 'utf8').trim().split('\n') : [])
-const open = async (revision: string) => {
-  const token = await gateway.token({ subject: `user-${(count += 1)}`, groups: [] }, 'child')
-  return { token, client: await connect(gateway.mcp('child'), token, revision, { sampling: {} }) }
+const open = async (revision: string, by = gateway) => {
+  const token = await by.token({ subject: `user-${(count += 1)}`, groups: [] }, 'child')
+  return { token, client: await connect(by.mcp('child'), token, revision, { sampling: {} }) }
 }
+/** A client whose child is there: what it is waited for later is not its start. */
+const openHasty = (revision: string) =>
+  until(async () => {
+    const opened = await open(revision, hasty).catch(() => undefined)
+    return text((await opened?.client.request('tools/call', { name: 'echo', arguments: {} })) ?? {}) === 'done' && opened
+  })
 const text = (answer: { result?: Record<string, unknown> }) => (answer.result?.['content'] as { text: string }[] | undefined)?.[0]?.text
 
 describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
@@ -39,7 +52,9 @@ describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
     expect(text(await client.request('tools/call', { name, arguments: {} }))).toBe(wanted)
     if (name === 'last_words') await slow // until then the child may still be stopping
     expect(text(await client.request('tools/call', { name: 'echo', arguments: {} }))).toBe('done')
-    expect((await slow).error?.code).toBe(-33003)
+    if (name === 'last_words') return expect((await slow).error?.code).toBe(-33003)
+    await client.request('tools/call', { name: 'release', arguments: {} })
+    expect(text(await slow)).toBe('released')
   })
 
   test('a child that dies fails what it worked on, and the next call finds one that was greeted', async () => {
@@ -54,8 +69,8 @@ describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
   })
 
   test('a line over the limit fails the call, and so does silence', async () => {
-    const { client } = await open(revision)
-    expect((await client.request('tools/call', { name: 'huge', arguments: {} })).error?.code).toBe(-33003)
+    expect((await (await open(revision)).client.request('tools/call', { name: 'huge', arguments: {} })).error?.code).toBe(-33003)
+    const { client } = await openHasty(revision)
     expect(await client.request('tools/call', { name: 'hang', arguments: {} })).toMatchObject({ status: 504, error: { code: -33003 } })
   })
 
@@ -67,15 +82,13 @@ describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
   })
 
   test('a slow reader holds the child back', async () => {
-    const { client, token } = await open(revision)
+    const { client } = await openHasty(revision)
     const params = { name: 'flood', arguments: {}, ...(revision === '2026-07-28' ? { _meta: modernMeta } : {}) }
     const headers = revision === '2026-07-28' ? { 'mcp-protocol-version': revision, 'mcp-method': 'tools/call', 'mcp-name': 'flood' } : {}
-    if (revision === '2026-07-28') await client.request('tools/list')
     const response = await client.send({ jsonrpc: '2.0', id: 77, method: 'tools/call', params }, headers)
-    expect(token).toBeDefined()
     const flooded = () => lines().filter((line) => line.startsWith('flood')).length
     // For longer than a silent server is waited for: one that is held back is not silent.
-    for (let same = 0, before = -1; same < 6 || before < 5; await wait(400)) {
+    for (let same = 0, before = -1; same < 14 || before < 5; await wait(400)) {
       same = before === flooded() ? same + 1 : 0
       before = flooded()
     }
@@ -94,7 +107,8 @@ test('the server hears of a cancellation under its own id, and its late answer h
   expect((await client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'mine' } })).status).toBe(202)
   while (!lines().includes('got notifications/cancelled known')) await wait(5)
   expect(text(await client.request('tools/call', { name: 'echo', arguments: {} }))).toBe('done')
-  expect((await other).status).toBe(504)
+  await client.request('tools/call', { name: 'release', arguments: {} })
+  expect(text(await other)).toBe('released')
   await (await cancelled).text()
 })
 
@@ -109,7 +123,8 @@ test('a modern client that leaves cancels its call at the child, and no other', 
   abort.abort()
   await left
   while (!lines().includes('got notifications/cancelled known')) await wait(5)
-  expect((await other).status).toBe(504)
+  await client.request('tools/call', { name: 'release', arguments: {} })
+  expect(text(await other)).toBe('released')
 })
 
 test('what the child asks goes to the stream of the call, and to the open stream where there is one', async () => {
@@ -128,19 +143,11 @@ test('what the child asks goes to the stream of the call, and to the open stream
   expect(await (await asked).text()).toContain('assistant')
 })
 
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
 test.each(['it ends its session', 'the child dies'])('what a child has started itself ends with it when %s', async (how) => {
   const { client, token } = await open('2025-11-25')
   const pid = Number(text(await client.request('tools/call', { name: 'launch', arguments: {} })))
-  expect(isAlive(pid)).toBe(true)
+  expect(isRunning(pid)).toBe(true)
   if (how === 'the child dies') await client.request('tools/call', { name: 'crash', arguments: {} })
   else await fetch(gateway.mcp('child'), { method: 'DELETE', headers: { authorization: `Bearer ${token}`, 'mcp-session-id': client.session ?? '' } })
-  while (isAlive(pid)) await wait(10)
+  await until(() => !isRunning(pid))
 })

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { connect, modernMeta, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
+import { until as becomes } from '../support/conditions.ts'
 
 const policy = `package policies.workers
 
@@ -106,14 +107,12 @@ const api = async (who: Who, path: string, body?: object) => {
   const response = await fetch(`${gateway.url}/api/v1/${path}`, { ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }), headers: { authorization: `Bearer ${await tokenOf(who, 'api')}`, 'content-type': 'application/json' } })
   return { status: response.status, body: (await response.json()) as Told }
 }
-/** Asks until it is so; what is asked takes its own time. */
-async function until<T>(ask: () => Promise<T>, isSo: (answer: T) => boolean): Promise<T> {
-  for (;;) {
+/** Asks until it is so. */
+const until = <T extends object>(ask: () => Promise<T>, isSo: (answer: T) => boolean): Promise<T> =>
+  becomes(async () => {
     const answer = await ask()
-    if (isSo(answer)) return answer
-    await new Promise(setImmediate)
-  }
-}
+    return isSo(answer) && answer
+  })
 const recordOf = async (who: Who) => {
   const auditor = somebodyOn(1, { groups: ['audit'] })
   const { body: { items } } = await api(auditor, `sessions?actor=${who.subject}`)
@@ -221,7 +220,7 @@ test.each(['by a connection of its own', 'by a connection of another worker'])('
   expect(waits.has(key)).toBe(true)
   response.destroy()
   agent.destroy()
-  await until(async () => waits.has(key), (open) => !open)
+  await becomes(() => !waits.has(key))
 })
 
 test('an approval answered at one worker releases the call that waits at another, once', async () => {
@@ -274,7 +273,12 @@ test('a worker that is killed in the middle of calls takes nothing of the other 
   arrived = Promise.withResolvers()
   const kept = theirs.request('tools/call', { name: 'wait', arguments: { key: 'kept' } })
   await arrived.promise
-  process.kill(workerPid(0) ?? 0, 'SIGKILL')
+  const killed = workerPid(0) ?? 0
+  process.kill(killed, 'SIGKILL')
+  // The one that takes its place is stopped before it can serve.
+  let next: number | undefined
+  for (; next === undefined || next === killed; next = workerPid(0)) await new Promise(setImmediate)
+  process.kill(next, 'SIGSTOP')
   expect(await lost).toBe('cut')
   waits.get('kept')?.('still here')
   expect(JSON.stringify((await kept).result)).toContain('still here')
@@ -287,6 +291,7 @@ test('a worker that is killed in the middle of calls takes nothing of the other 
   expect([told.status, told.headers['retry-after'], JSON.parse(told.body).error.code]).toEqual([503, '1', -33002])
   expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503)
   others.close()
+  process.kill(next, 'SIGCONT')
   await until(() => fetch(`${gateway.url}/readyz`), ({ status }) => status === 200)
   expect(await metric('sallyport_worker_restarts_total')).toBe(1)
   expect(await metric('sallyport_decisions_total{kind="allow",direction="to_server"}'.replace(/[{}"]/g, '\\$&'))).toBeGreaterThanOrEqual(counted + 1)

@@ -39,6 +39,10 @@ const tools: Record<string, (id: unknown, message: { params: { _meta?: Record<st
   },
   crash: () => process.exit(3),
   hang: (id) => void hung.push(id),
+  release: (id) => {
+    for (const waiting of hung.splice(0)) done(waiting, 'released')
+    done(id)
+  },
   launch: (id) => {
     const { pid } = spawn(process.execPath, ['-e', 'process.on("SIGTERM", () => 0); setInterval(() => 0, 1000)'], { stdio: 'ignore' })
     done(id, String(pid))
