@@ -4,6 +4,7 @@ import { readEvents } from '../support/events.ts'
 import { startKeycloak, type Keycloak, type Realm } from '../support/keycloak.ts'
 import { createPersonBrowser, type PersonBrowser } from '../support/person-browser.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
+import { describeSaml } from './keycloak-saml.ts'
 
 // One Keycloak for everything that wants a provider which nobody here wrote.
 const secret = 'a-secret-that-keycloak-and-the-gateway-share'
@@ -111,3 +112,5 @@ test('who leaves a group is judged without it', async () => {
   await own.ended
   expect((await own.browser.visit(`${gateway.url}/login`)).text).not.toContain('oncall')
 })
+
+describeSaml(() => keycloak)

@@ -35,6 +35,8 @@ export const authenticatedCiphers: ReadonlySet<string> = new Set(['http://www.w3
 export const plainCiphers: ReadonlySet<string> = new Set([`${ns.encryption}aes128-cbc`, `${ns.encryption}aes256-cbc`])
 /** Never rsa-1_5: its errors tell the plaintext, question by question. */
 export const keyTransport = `${ns.encryption}rsa-oaep-mgf1p`
+/** The one that it can be opened with. Whether collisions of it can be found does not matter to OAEP. */
+export const oaepDigest = `${ns.signature}sha1`
 
 export const success = 'urn:oasis:names:tc:SAML:2.0:status:Success'
 export const bearer = 'urn:oasis:names:tc:SAML:2.0:cm:bearer'

@@ -1,4 +1,4 @@
-import { authenticatedCiphers, digestMethods, envelopedSignature, exclusiveC14n, keyTransport, ns, plainCiphers, signatureMethods } from './names.ts'
+import { authenticatedCiphers, digestMethods, envelopedSignature, exclusiveC14n, keyTransport, ns, oaepDigest, plainCiphers, signatureMethods } from './names.ts'
 import { refused, type Refused } from './refused.ts'
 import { childrenOf, onlyChild, walk, type Placed, type XmlElement } from './xml.ts'
 
@@ -66,6 +66,8 @@ function encryptionProblem(found: readonly Placed[], responseSigned: boolean): R
   if (found.some(({ element }) => element.name === 'RetrievalMethod') || key.parent?.name !== 'KeyInfo' || of('CipherValue').length !== 2) return refused('saml_shape', 'an encrypted assertion whose key does not stand in it')
   const [cipher, transport] = [data, key].map(({ element }) => algorithm(onlyChild(element, ns.encryption, 'EncryptionMethod')))
   if (transport !== keyTransport) return refused('saml_algorithm', `a key encrypted with ${transport?.slice(0, 100)}; rsa-oaep-mgf1p is wanted`)
+  const hash = onlyChild(key.element, ns.encryption, 'EncryptionMethod')?.children.find(({ name }) => name === 'DigestMethod')
+  if (hash !== undefined && algorithm(hash) !== oaepDigest) return refused('saml_algorithm', `a key encrypted by OAEP with ${algorithm(hash).slice(0, 100)}; sha1 is wanted there, where nothing hangs on it`)
   if (authenticatedCiphers.has(cipher ?? '')) return undefined
   if (!plainCiphers.has(cipher ?? '')) return refused('saml_algorithm', `encrypted with ${cipher?.slice(0, 100)}`)
   return responseSigned ? undefined : refused('saml_algorithm', 'encrypted with AES-CBC in a response that is not signed itself; wanted is AES-GCM, or a signed response')
