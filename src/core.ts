@@ -223,7 +223,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
     mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins, tell: (request, refusal) => turnedAway('/', request, refusal) }),
     identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.all.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
     endpoint, sseEndpoint, admin, logger,
-    people: people.routes,
+    people: [...people.routes, ...(people.login === undefined ? [] : [connectRoutes(upstreams.connections, people.login, logger)])],
     metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,
     readiness: async () => surroundings.missing(missing),
     readerPatience: settings.limits.client_stall,
