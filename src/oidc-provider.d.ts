@@ -65,6 +65,7 @@ declare module 'oidc-provider' {
     use(middleware: (context: OidcContext, next: () => Promise<void>) => Promise<void>): void
     on(event: string, listener: (...told: never[]) => void): void
     registerGrantType(name: string, handler: (context: OidcContext) => Promise<void>, parameters: readonly string[]): void
+    interactionFinished(request: IncomingMessage, response: ServerResponse, result: object): Promise<void>
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<OidcInteraction>
     readonly AccessToken: new (payload: object) => OidcToken
     readonly ResourceServer: new (identifier: unknown, description: object) => object

@@ -11,7 +11,7 @@ import { isLoopback } from '../loopback.ts'
 import { startCrmServer } from './crm-server.ts'
 import { writeDocuments } from './documents.ts'
 import { startIdp } from './idp.ts'
-import { crmVariable, writeSettings } from './settings.ts'
+import { crmVariable, idpVariable, writeSettings } from './settings.ts'
 import { defaultDirectory, prepareDirectory, removeState, writeState } from './state.ts'
 
 export interface DemoOptions {
@@ -66,7 +66,7 @@ export async function runDemo({ port = 8080, host = '127.0.0.1', directory = def
     closing.push(crm.close)
     await writeDocuments(join(path, 'files'))
     const file = await writeSettings({ directory: path, port, issuers: idp.issuers, crmUrl: crm.url, rules })
-    const loaded = await loadSettings(file, { [crmVariable]: crmToken })
+    const loaded = await loadSettings(file, { [crmVariable]: crmToken, [idpVariable]: secret })
     if (!loaded.ok) throw new DemoRefused(loaded.problems.map((problem) => showProblem(file, problem)).join('\n'))
 
     const detectors = createDetectors({})

@@ -1,9 +1,11 @@
 import { generateKeyPair, randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
-import Provider, { errors } from 'oidc-provider'
-import { peopleClient, type Persona, personaGrant, personas } from './personas.ts'
+import Provider, { errors, type OidcClient, type OidcContext } from 'oidc-provider'
+import { createMemory } from './memory.ts'
+import { personaHeaders, personaPage } from './persona-page.ts'
+import { gatewayClient, peopleClient, type Persona, personaGrant, personas } from './personas.ts'
 
 export interface Idp {
   readonly issuers: Readonly<Record<Persona['issuer'], string>>
@@ -21,7 +23,15 @@ async function makeKey(issuer: Persona['issuer']) {
   return { alg, jwk: { ...privateKey.export({ format: 'jwk' }), kid: randomBytes(8).toString('hex'), use: 'sig', alg } }
 }
 
-function createIssuer(name: Persona['issuer'], url: string, secret: string, key: Awaited<ReturnType<typeof makeKey>>, isResource: (text: string) => boolean): Provider {
+interface IssuerParts {
+  readonly name: Persona['issuer']
+  readonly url: string
+  readonly secret: string
+  readonly publicUrl: string
+  readonly isResource: (text: string) => boolean
+}
+
+function createIssuer({ name, url, secret, publicUrl, isResource }: IssuerParts, key: Awaited<ReturnType<typeof makeKey>>): Provider {
   const { alg, jwk } = key
   const own = personas.filter(({ issuer }) => issuer === name)
   const client = (id: string, grant: string) => ({
@@ -35,10 +45,9 @@ function createIssuer(name: Persona['issuer'], url: string, secret: string, key:
   }
   const provider = new Provider(url, {
     jwks: { keys: [jwk] },
-    // Tokens are signed, not stored; there is nothing else that would have to be found again.
-    adapter: () => ({ upsert: async () => {}, find: async () => undefined, destroy: async () => {}, consume: async () => {} }),
+    adapter: createMemory(),
     cookies: { keys: [randomBytes(32).toString('hex')] },
-    clients: name === 'people' ? [client(peopleClient, personaGrant)] : own.map(({ subject }) => client(subject, 'client_credentials')),
+    clients: name === 'people' ? [client(peopleClient, personaGrant), gatewayOf(client(gatewayClient, 'authorization_code'), publicUrl)] : own.map(({ subject }) => client(subject, 'client_credentials')),
     clientDefaults: { id_token_signed_response_alg: alg },
     enabledJWA: { idTokenSigningAlgValues: [alg] },
     features: {
@@ -46,12 +55,50 @@ function createIssuer(name: Persona['issuer'], url: string, secret: string, key:
       clientCredentials: { enabled: true },
       resourceIndicators: { enabled: true, getResourceServerInfo: (_context: unknown, resource: string) => describeResource(resource) },
     },
-    ttl: { AccessToken: lifetime, ClientCredentials: lifetime },
+    ttl: { AccessToken: lifetime, ClientCredentials: lifetime, RefreshToken: lifetime, Grant: lifetime, IdToken: 3600, Interaction: 600 },
+    ...(name === 'people' ? signIn(own) : {}),
     extraTokenClaims: (_context: unknown, token: { readonly accountId?: string; readonly clientId?: string }) =>
       own.find(({ subject }) => subject === (token.accountId ?? token.clientId))?.claims,
   })
   if (name === 'people') addPersonaGrant(provider, own, describeResource)
   return provider
+}
+
+/** The gateway signs people in here too. */
+const gatewayOf = (client: object, publicUrl: string) => ({
+  ...client, grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], redirect_uris: [`${publicUrl}/login/people/callback`],
+})
+
+/** Whoever comes says who they are; there is nothing to consent to. */
+const signIn = (own: readonly Persona[]) => ({
+  scopes: ['openid', 'profile', 'email', 'offline_access'],
+  claims: { openid: ['sub', 'groups'], profile: ['name'], email: ['email', 'email_verified'] },
+  conformIdTokenClaims: false,
+  interactions: { url: (_context: unknown, { uid }: { readonly uid: string }) => `/people/persona/${uid}` },
+  findAccount(_context: unknown, id: string) {
+    const persona = own.find(({ subject }) => subject === id)
+    return persona === undefined ? undefined : { accountId: id, claims: () => ({ sub: id, ...persona.claims }) }
+  },
+  async loadExistingGrant({ oidc: { provider, client, session } }: OidcContext) {
+    const grant = new provider.Grant({ accountId: session.accountId ?? '', clientId: client.clientId })
+    grant.addOIDCScope('openid profile email offline_access')
+    await grant.save()
+    return grant
+  },
+  expiresWithSession: async () => false,
+  issueRefreshToken: async (_context: unknown, client: OidcClient) => client.grantTypeAllowed('refresh_token'),
+})
+
+/** The page between the gateway and its answer. */
+async function askWho(provider: Provider, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const own = personas.filter(({ issuer }) => issuer === 'people')
+  await provider.interactionDetails(request, response) // of this browser, or it throws
+  if (request.method !== 'POST') return void response.writeHead(200, personaHeaders).end(personaPage(own))
+  let text = ''
+  for await (const part of request) if ((text += String(part)).length > 1024) break
+  const persona = own.find(({ name }) => name === new URLSearchParams(text).get('persona'))
+  if (persona === undefined) return void response.writeHead(400).end()
+  await provider.interactionFinished(request, response, { login: { accountId: persona.subject } })
 }
 
 /** People have nothing to type a password into: whoever can read the demo's own file may be any of them. */
@@ -75,14 +122,20 @@ export async function startIdp({ publicUrl, secret }: { readonly publicUrl: stri
   const host = `127.0.0.1:${(http.address() as AddressInfo).port}`
   const issuers = { people: `http://${host}/people`, ci: `http://${host}/ci` }
   const isResource = (text: string) => text === `${publicUrl}/api/v1` || /^\/mcp\/[a-z0-9][a-z0-9_-]*$/.test(text.startsWith(publicUrl) ? text.slice(publicUrl.length) : '')
-  const people = createIssuer('people', issuers.people, secret, await makeKey('people'), isResource).callback()
-  const ci = createIssuer('ci', issuers.ci, secret, await makeKey('ci'), isResource).callback()
+  const parts = { secret, publicUrl, isResource }
+  const peopleProvider = createIssuer({ ...parts, name: 'people', url: issuers.people }, await makeKey('people'))
+  const people = peopleProvider.callback()
+  const ci = createIssuer({ ...parts, name: 'ci', url: issuers.ci }, await makeKey('ci')).callback()
 
   http.on('request', (request, response) => {
     const [, issuer, rest] = /^\/(people|ci)(\/.*)$/.exec(request.url ?? '') ?? []
     // Another name for this address is a page that tries to reach it from a browser.
     if (rest === undefined || request.headers.host !== host) {
       response.writeHead(404).end()
+      return
+    }
+    if (issuer === 'people' && rest.startsWith('/persona/')) {
+      askWho(peopleProvider, request, response).catch(() => response.writeHead(400, { 'content-type': 'text/plain' }).end('This sign-in is over. Begin again in your program.\n'))
       return
     }
     // Mounted below a path: the provider prints its URLs from the difference of the two (its own documentation, "Mounting").

@@ -10,6 +10,8 @@ export interface Persona {
 /** The grant by which the demo's identity provider gives tokens of people, and the client that may use it. */
 export const personaGrant = 'urn:sallyport:demo:persona'
 export const peopleClient = 'sallyport-demo'
+/** The gateway, where it signs people in. */
+export const gatewayClient = 'sallyport'
 
 const person = (name: string) => ({ name, email: `${name.toLowerCase()}@example.com`, email_verified: true })
 

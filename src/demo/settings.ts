@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import { groupsOf } from './personas.ts'
+import { gatewayClient, groupsOf } from './personas.ts'
 
 const policies = fileURLToPath(new URL('../../rego', import.meta.url))
 
@@ -17,6 +17,8 @@ export interface DemoSettings {
 }
 /** The variable that `demo.yaml` names for the CRM's credential; it exists only in what the loader is handed. */
 export const crmVariable = 'DEMO_CRM_TOKEN'
+/** … and for the secret by which the gateway signs people in. */
+export const idpVariable = 'DEMO_IDP_SECRET'
 
 /** A configuration like any other, so that the demo shows what the real thing does. Nothing in it is special to the demo. */
 export async function writeSettings({ directory, port, issuers, crmUrl, rules }: DemoSettings): Promise<string> {
@@ -31,6 +33,7 @@ export async function writeSettings({ directory, port, issuers, crmUrl, rules }:
         { name: 'people', issuer: issuers.people, kind: 'person', algorithms: ['RS256'], trusted_groups: groupsOf('people') },
         { name: 'ci', issuer: issuers.ci, kind: 'service', algorithms: ['ES256'], trusted_groups: groupsOf('ci') },
       ],
+      providers: [{ kind: 'oidc', name: 'people', title: 'the people of the demo', issuer: issuers.people, client_id: gatewayClient, client_secret_from: { env: idpVariable }, client_secret_method: 'post', algorithms: ['RS256'] }],
     },
     admin: { roles: { reviewer: ['oncall'], auditor: ['audit'] } },
     upstreams: {
