@@ -26,6 +26,7 @@ const kind = 'oauth:keys'
 const name = 'ring'
 /** An unknown key id makes the keys be read again at most this often. */
 const lookPause = 1000
+const unnoticedFor = 5 * 60_000
 
 const storedIn = (value: JsonObject): readonly StoredKey[] => value['keys'] as unknown as readonly StoredKey[] // sealed here, read here
 const packed = (keys: readonly StoredKey[]): JsonObject => JSON.parse(JSON.stringify({ keys }))
@@ -76,17 +77,19 @@ export async function openSigningKeys({ kept, clock, logger, every, tokensLive, 
     }
     const keys = storedIn(found.value)
     const newest = keys[0]
-    if (newest !== undefined && clock() < newest.made + every) return take(keys)
-    const next = [await makeKey(clock()), ...keys.filter((_, index) => stillGood(keys, index))]
+    const good = keys.filter((_, index) => isStillGood(keys, index))
+    const isDue = newest === undefined || clock() >= newest.made + every
+    if (!isDue && good.length === keys.length) return take(keys)
+    const next = isDue ? [await makeKey(clock()), ...good] : good
     if (!(await kept.swap(kind, name, packed(next), found.version))) return renew()
-    logger.info('a new key signs tokens', { kid: next[0]?.jwk.kid })
+    if (isDue) logger.info('a new key signs tokens', { kid: next[0]?.jwk.kid })
     take(next)
   }
 
   /** A key has signed until the one before it in the list was made, and a little longer in processes that had not noticed. */
-  const stillGood = (keys: readonly StoredKey[], index: number): boolean => {
-    const ended = index === 0 ? clock() : keys[index - 1]?.made ?? 0
-    return clock() < ended + tokensLive + 5 * 60_000
+  const isStillGood = (keys: readonly StoredKey[], index: number): boolean => {
+    const next = keys[index - 1]
+    return next === undefined || clock() < next.made + tokensLive + unnoticedFor
   }
 
   await renew()

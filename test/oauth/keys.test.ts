@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { importJWK, jwtVerify, SignJWT } from 'jose'
+import { createKept, type Kept } from '../../src/kept.ts'
+import { openSigningKeys, type SigningKeys } from '../../src/oauth/keys.ts'
+import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import { scratch } from '../store/scratch.ts'
+import { quiet } from '../support/gateway.ts'
+
+const day = 24 * 60 * 60_000
+const minute = 60_000
+const time = { now: Date.parse('2026-11-21T12:00:00Z') }
+const files = scratch()
+let store: Awaited<ReturnType<typeof createSqliteStore>>
+let kept: Kept
+
+beforeAll(async () => {
+  store = await createSqliteStore({ path: files.path, logger: quiet })
+  kept = createKept(store.kept, randomBytes(32), () => time.now)
+})
+afterAll(async () => {
+  await store.close()
+  files.remove()
+})
+
+const open = (own = kept) => openSigningKeys({ kept: own, clock: () => time.now, logger: quiet, every: 30 * day, tokensLive: 10 * minute, onChange: () => undefined })
+const sign = async (keys: SigningKeys) => {
+  const [jwk] = keys.ring().jwks
+  if (jwk === undefined) throw new Error('no key')
+  return new SignJWT({}).setProtectedHeader({ alg: 'ES256', kid: jwk.kid ?? '' }).sign(await importJWK(jwk, 'ES256'))
+}
+const verifies = async (keys: SigningKeys, token: string): Promise<boolean> => {
+  const { kid } = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }
+  const key = await keys.verifying(kid)
+  return key !== undefined && (await jwtVerify(token, key)).protectedHeader.kid === kid
+}
+
+test('processes that start together have one key, and a new one follows it in all of them', async () => {
+  const several = await Promise.all(Array.from({ length: 6 }, () => open()))
+  const [one, other] = several
+  if (one === undefined || other === undefined) throw new Error('none')
+  expect(new Set(several.map((keys) => keys.ring().signs)).size).toBe(1)
+  const old = await sign(one)
+
+  time.now += 29 * day
+  await one.renew()
+  expect(one.ring().signs).toBe(other.ring().signs)
+  time.now += 1 * day
+  await Promise.all(several.map((keys) => keys.renew()))
+  expect(new Set(several.map((keys) => keys.ring().signs)).size).toBe(1)
+  expect(one.ring().jwks).toHaveLength(2)
+  const young = await sign(one)
+
+  // A process that has not heard of the new key finds it by the first token.
+  expect(await verifies(other, young)).toBe(true)
+  expect(await verifies(other, old)).toBe(true)
+  expect(await verifies(await open(), old)).toBe(true)
+})
+
+test('an old key is gone when what it signed is', async () => {
+  const keys = await open()
+  const old = await sign(keys)
+  time.now += 30 * day
+  await keys.renew()
+  expect(await verifies(keys, old)).toBe(true)
+  time.now += 16 * minute
+  await keys.renew()
+  expect(await verifies(keys, old)).toBe(false)
+  expect(keys.ring().jwks).toHaveLength(1)
+})
+
+test('keys that were sealed under another key of the store are replaced', async () => {
+  const before = await open()
+  const other = createKept(store.kept, randomBytes(32), () => time.now)
+  const after = await open(other)
+  expect(after.ring().signs).not.toBe(before.ring().signs)
+  expect((await open(other)).ring().signs).toBe(after.ring().signs)
+})
