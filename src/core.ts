@@ -210,6 +210,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
     policy: surroundings.policy, policyDesk: () => redactReasons(surroundings.desk(), clean),
     bundle: { active: () => engine.active()?.digest, read: surroundings.bundle },
     webhook: webhookOf(settings, secrets, { clock, look: surroundings.look, refused: (request, refusal) => turnedAway('/api/v1', request, refusal) }),
+    people: people.login?.accounts,
     upstreams: () => Object.entries(settings.upstreams).map(([name, own]) => ({ name, kind: 'url' in own ? 'http' : 'stdio', labels: own.labels, endpoint: `${settings.public_url}/mcp/${name}` })),
   })
 

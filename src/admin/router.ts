@@ -8,6 +8,7 @@ import { operations, type Operation } from './contract/index.ts'
 import type { UpstreamView } from './contract/upstream.ts'
 import type { Asked, Handles } from './handle.ts'
 import { describeApi } from './openapi.ts'
+import { createPeopleHandles, type PeopleDesk } from './people.ts'
 import { createPolicyHandles, type PolicyDesk, type PolicyStatus } from './policy.ts'
 import { isRefused, refuse, type Refused, sendProblem } from './problem.ts'
 import { createBundleAnswer, type ServedBundle } from './bundle.ts'
@@ -27,10 +28,12 @@ export interface AdminParts {
   readonly policy: () => PolicyStatus | Promise<PolicyStatus>
   readonly policyDesk: () => PolicyDesk
   readonly upstreams: () => readonly UpstreamView[]
+  /** Absent where nobody can sign in. */
+  readonly people?: PeopleDesk | undefined
   readonly bundle: ServedBundle
   /** Absent where the policies do not come from a Git host that tells of changes. */
   readonly webhook?: Webhook | undefined
-  readonly logger?: Pick<Logger, 'error'>
+  readonly logger?: Pick<Logger, 'error' | 'info'>
 }
 
 type AnyHandle = (asked: Asked<Operation>) => Promise<unknown>
@@ -43,6 +46,7 @@ export function createAdminRouter(parts: AdminParts): Router {
     ...createSessionHandles(parts.sessions),
     ...createApprovalHandles(parts.approvals),
     ...createPolicyHandles(parts.policy, parts.policyDesk),
+    ...createPeopleHandles(parts.people, parts.logger),
     listUpstreams: async () => ({ items: [...parts.upstreams()], next_cursor: null }),
     getMe: async ({ caller }) => ({ actor: showActor(caller.actor), roles: [...caller.roles] }),
     getOpenapi: async () => description,

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { approval, approvalPage, approvalQuery, approveBody, denyBody } from './approval.ts'
 import { me, type Role } from './me.ts'
+import { endBody, peoplePage, signedIn } from './people.ts'
 import { bundleMedia, keptBundles, policy, policyActs, rollbackBody } from './policy.ts'
 import { recordedPage, recordedQuery } from './recorded.ts'
 import { eventPage, eventQuery, session, sessionPage, sessionQuery } from './session.ts'
@@ -39,6 +40,8 @@ export const operations = {
   listPolicyActs: { method: 'get', path: '/policy/acts', summary: 'Who went back to which bundle and why, newest first', roles: watchers, answer: policyActs },
   rollbackPolicy: { method: 'post', path: '/policy/rollback', summary: 'Make an older bundle active, or let the source decide again', roles: ['operator'], body: rollbackBody, answer: policy },
   listUpstreams: { method: 'get', path: '/upstreams', summary: 'The MCP servers behind the gateway', roles: everyRole, answer: upstreamPage },
+  listPeople: { method: 'get', path: '/people', summary: 'Who is signed in through a provider, newest first', roles: ['auditor', 'operator'], answer: peoplePage },
+  endPerson: { method: 'post', path: '/people/:id/end', summary: 'Sign somebody out everywhere: browsers, tokens, running sessions and streams', roles: ['operator'], body: endBody, answer: signedIn },
   getMe: { method: 'get', path: '/me', summary: 'Who the caller is, and in which roles', roles: 'anyone', answer: me },
   getOpenapi: { method: 'get', path: '/openapi.json', summary: 'This document', roles: 'anyone' },
 } as const satisfies Record<string, Operation>
