@@ -26,7 +26,7 @@ test('the session of the page signs a bundle that verifies', () => {
 
 test('what the page says of settings is a configuration', () => {
   const policies = blocks('yaml').map((text) => (parse(text) as { policy: unknown }).policy)
-  expect(policies.length).toBe(2)
+  expect(policies.length).toBe(3)
   for (const policy of policies) expect(policySettings.safeParse(policy).error?.issues ?? []).toEqual([])
 })
 
