@@ -1,4 +1,4 @@
-// What the tests need beside npm's packages: a browser, Java and Keycloak. Finds each, or brings it; says what to do where it cannot.
+// What the tests need beside npm's packages: a browser, Java, Keycloak and moto. Finds each, or brings it; says what to do where it cannot.
 //   node scripts/needs.ts
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -71,11 +71,32 @@ export function prepareKeycloak(): void {
   writeFileSync(done, '')
 }
 
+/** AWS for tests, from PyPI. */
+const moto = '5.2.5'
+const motoHome = (): string => join(cache, `moto-${moto}`)
+export const motoServer = (): string => join(motoHome(), 'bin', 'moto_server')
+
+function bringMoto(): void {
+  const home = motoHome()
+  if (existsSync(join(home, 'complete'))) return
+  const python = onPath(['python3'])
+  if (python === undefined) throw new Error('Python 3 is needed by the tests (for moto, which plays AWS) and was not found: install it')
+  mkdirSync(cache, { recursive: true })
+  say(`fetching moto ${moto}`)
+  // Its programs name the folder they were made in: it cannot be moved into place.
+  for (const [program, ...args] of [[python, '-m', 'venv', '--clear', home], [join(home, 'bin', 'pip'), 'install', '-q', '--disable-pip-version-check', `moto[server,secretsmanager]==${moto}`]] as const) {
+    const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`moto could not be installed (on Debian, apt-get install python3-venv): ${stderr.trim().split('\n').at(-1) ?? ''}`)
+  }
+  writeFileSync(join(home, 'complete'), '')
+}
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 if (import.meta.main) {
   if (chromiumPath() === undefined) installPackage('chromium', 'Chromium')
   if (onPath(['java']) === undefined) installPackage('openjdk-17-jre-headless', 'Java 17 or newer')
+  bringMoto()
   await bringKeycloak()
   prepareKeycloak()
   say(`browser: ${chromiumPath()}`)
