@@ -17,7 +17,7 @@ allow if input.actor.kind != "nobody"
 
 require_approval contains {"code": "asked", "reviewers": ["oncall"]} if input.message.call.name == "change"
 ${more}`
-const logged: { readonly decision_id: string; readonly requested_by: string }[] = []
+const logged: { readonly decision_id: string; readonly requested_by: string; readonly bundles: { readonly sallyport: { readonly revision: string } }; readonly erased?: readonly string[] }[] = []
 let server: http.Server
 let stub: StubServer
 let gateway: TestGateway
@@ -54,6 +54,7 @@ test('sessions of every worker hear of another policy, and their held calls are 
   const pending = async () => ((await (await fetch(`${gateway.url}/api/v1/approvals?state=pending`, { headers: { authorization: `Bearer ${reviewer}` } })).json()) as { items: unknown[] }).items.length
   while ((await pending()) < 2) await new Promise((resolve) => setTimeout(resolve, 20))
   gateway.writePolicy('policies/test/test.rego', policy('\ndeny contains {"code": "stopped"} if input.message.call.name == "change"\n'))
+  gateway.writePolicy('system/log/log.rego', 'package system.log\n\nmask contains "/input/actor/groups"\n')
   expect((await gateway.gateway.pipeline.run()).error).toBeUndefined()
   for (const { stream, held, leave } of clients) {
     expect((await held).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { executed: false, reasons: [{ code: 'stopped' }] } } })
@@ -66,4 +67,8 @@ test('sessions of every worker hear of another policy, and their held calls are 
 test('what the workers decide is reported once, by whichever decided it', async () => {
   while (subjects.some((subject) => !logged.some(({ requested_by }) => requested_by === `people:${subject}`))) await new Promise((resolve) => setTimeout(resolve, 20))
   expect(new Set(logged.map(({ decision_id }) => decision_id)).size).toBe(logged.length)
+  const { digest } = gateway.gateway.pipeline.status().active ?? {}
+  const ofAnother = () => logged.filter(({ bundles }) => bundles.sallyport.revision === digest)
+  while (ofAnother().length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(ofAnother().filter(({ erased = [] }) => !erased.includes('/input/actor/groups'))).toEqual([])
 })

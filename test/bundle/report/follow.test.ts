@@ -123,10 +123,11 @@ test('a status that could not be sent is replaced by a newer one; a run that fai
   await tried.promise
   isAway = false
   const problems = [{ stage: 'check', code: 'rego_type_error', message: 'undefined ref', file: 'policies/a/a.rego', row: 3, col: 7 }] as const
-  reporter.changed({ active, last_run: { at: '2026-01-02T00:00:00.000Z', stages, error: 'undefined ref', problems, warnings: [] } })
+  const counts = { sent: 1, lost: 0, dropped: 0, bare: 1, withheld: 0, failing: null, fault: { at: '2026-01-02T00:00:00.000Z', why: 'system.log.mask: no' } }
+  reporter.changed({ active, last_run: { at: '2026-01-02T00:00:00.000Z', stages, error: 'undefined ref', problems, warnings: [] } }, counts)
   await arrived.promise
   expect(got).toMatchObject([{
-    labels: { app: 'test' }, plugins: { bundle: { state: 'ERROR' } },
+    labels: { app: 'test' }, plugins: { bundle: { state: 'ERROR' }, decision_logs: { state: 'ERROR', message: 'system.log.mask: no' } },
     bundles: { sallyport: { active_revision: 'one', last_successful_download: '2026-01-02T00:00:00.000Z', code: 'bundle_error', errors: [{ code: 'rego_type_error', message: 'undefined ref', location: { file: 'policies/a/a.rego', row: 3, col: 7 } }] } },
   }])
   expect(failures[0]).toContain('500')
