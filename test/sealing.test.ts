@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import fc from 'fast-check'
+import { fc } from './support/property.ts'
 import { digestText, readParams } from '../src/approval/digest.ts'
 import { createSealing } from '../src/sealing.ts'
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import type { Answer } from '../../src/approval/approval-store.ts'
 import { createForwardClock } from '../../src/forward-clock.ts'
 import { lifetimeOf } from '../../src/approval/lifetime.ts'

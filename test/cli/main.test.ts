@@ -21,7 +21,7 @@ interface Run {
 }
 const sallyport = (args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string): Promise<Run> =>
   new Promise(resolve => {
-    const options = { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, timeout: 25_000, ...(cwd === undefined ? {} : { cwd }) }
+    const options = { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, timeout: 240_000, ...(cwd === undefined ? {} : { cwd }) }
     execFile(process.execPath, [program, ...args], options, (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }))
   })
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { builtIn, createDetectors } from '../../src/detect/index.ts'
 import { digitRun, digitRuns, spansOf } from '../../src/detect/detector.ts'
 import { findSsns, grouped } from '../../src/detect/us-ssn.ts'

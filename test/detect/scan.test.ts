@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { createDetectors } from '../../src/detect/index.ts'
 import { scan, scanReplaced } from '../../src/detect/scan.ts'
 import { valueAt } from '../../src/enforce/pointer.ts'

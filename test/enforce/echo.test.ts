@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { createEchoGuard } from '../../src/enforce/echo.ts'
 import { createProbe } from '../../src/enforce/probe.ts'
 import type { JsonObject } from '../../src/model.ts'

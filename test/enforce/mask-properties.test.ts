@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import type { Json, JsonObject, Scalar, Sighting } from '../../src/model.ts'
 import { byDetector, byPath, mask, maskedBody, rescan, result } from './support.ts'
 

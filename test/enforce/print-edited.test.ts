@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { createEdits, type Edits } from '../../src/enforce/edits.ts'
 import { isObject } from '../../src/exact-json.ts'
 import type { Json, JsonObject } from '../../src/model.ts'

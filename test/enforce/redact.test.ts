@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { omitLargeBlobs } from '../../src/enforce/omit.ts'
 import { redact, redactText, redactTexts } from '../../src/enforce/redact.ts'
 import type { Json, JsonObject, Mask, Message } from '../../src/model.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { applyMasks } from '../../src/enforce/mask.ts'
 import { readMasks, type MaskRule } from '../../src/enforce/mask-rules.ts'
 import { startOf } from '../../src/enforce/position.ts'

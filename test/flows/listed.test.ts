@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 

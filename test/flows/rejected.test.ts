@@ -81,8 +81,10 @@ test('no token, a token for another server, and one that is none: one record for
   const attempts = [undefined, foreign, 'no.token.at-all']
   for (let round = 0; round < 10; round += 1) for (const token of attempts) expect((await post(gateway.mcp('other'), token, ping)).status).toBe(401)
   const found = await eventually(() => rejected('other', nobody), 3)
-  expect(found.map(({ code }) => code).sort()).toEqual(['audience_mismatch', 'token_invalid', 'token_missing'])
-  expect(found.every(({ status, times }) => status === 401 && times === 1)).toBe(true)
+  // The first of each is recorded at once, the others by the minute.
+  expect([...new Set(found.map(({ code }) => code))].sort()).toEqual(['audience_mismatch', 'token_invalid', 'token_missing'])
+  for (const code of new Set(found.map((each) => each.code))) expect(found.find((each) => each.code === code)).toMatchObject({ status: 401, times: 1 })
+  expect(found.length).toBeLessThan(attempts.length * 5)
   for (const { bytes } of storedFiles(gateway.directory)) expect(bytes.includes(foreign.slice(-40))).toBe(false)
 })
 
@@ -110,13 +112,15 @@ test('a flood from many addresses is counted to the last one, in a bounded numbe
       request.once('error', reject).end()
     })
   const sources = Array.from({ length: 100 }, (_, index) => `127.0.1.${index + 1}`)
+  const began = performance.now()
   for (const source of [...sources, ...sources]) expect(await from(source)).toBe(401)
+  const minutes = Math.ceil((performance.now() - began) / 60_000) + 1
   await gateway.gateway.close()
   const again = await startGateway({ ...options(), directory: gateway.directory })
   try {
     const found = await rejected('flooded', nobody, again)
     expect(found.reduce((sum, { times }) => sum + times, 0)).toBe(200)
-    expect(found.length).toBeLessThanOrEqual(60 + 60 + 1)
+    expect(found.length).toBeLessThanOrEqual(60 * minutes + 1)
     const others = await rejected('other', nobody, again)
     expect(others.reduce((sum, { times }) => sum + times, 0)).toBe(30)
   } finally {

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { AggregatorRegistry, Histogram, Registry } from 'prom-client'
 import { Distribution } from '../../src/distribution.ts'
 

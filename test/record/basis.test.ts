@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { overlap } from '../../src/places.ts'
 import type { Decision, Exchange, Json, JsonObject, JudgedMessage, KnownActor, Message, Question, Request, Result } from '../../src/model.ts'
 import { changedPlaces } from '../../src/record/changed-places.ts'

@@ -75,7 +75,7 @@ const root = join(import.meta.dirname, '../..')
 /** Resolves with what a program printed, whatever its exit code: 5 is the inspector's for a tool's own error. */
 const run = (file: string, args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number; readonly output: string }> =>
   new Promise((resolve) => {
-    const child = execFile(file, args, { timeout: 120_000, env: { ...process.env, ...env } }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout === '' ? stderr : stdout }))
+    const child = execFile(file, args, { timeout: 240_000, env: { ...process.env, ...env } }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout === '' ? stderr : stdout }))
     child.stdin?.end(input)
   })
 
@@ -104,7 +104,7 @@ export const openCurl: OpenClient = async (url, token) => {
   const revision = '2025-11-25'
   const post = async (message: object, session?: string) => {
     const headers = [`Authorization: Bearer ${token}`, 'Content-Type: application/json', 'Accept: application/json, text/event-stream', ...(session === undefined ? [] : [`Mcp-Session-Id: ${session}`, `MCP-Protocol-Version: ${revision}`])]
-    const { output } = await run('curl', ['-sS', '-i', '--max-time', '100', ...headers.flatMap((header) => ['-H', header]), '-d', '@-', url], JSON.stringify({ jsonrpc: '2.0', ...message }))
+    const { output } = await run('curl', ['-sS', '-i', '--max-time', '200', ...headers.flatMap((header) => ['-H', header]), '-d', '@-', url], JSON.stringify({ jsonrpc: '2.0', ...message }))
     const [head = '', body = ''] = output.split('\r\n\r\n')
     const data = body.split('\n').filter((line) => line.startsWith('data: {')).map((line) => line.slice(6))
     return { session: /^mcp-session-id: (\S+)/im.exec(head)?.[1], answer: JSON.parse(data.at(-1) ?? (body === '' ? '{}' : body)) as { result?: Record<string, unknown>; error?: { message: string } } }

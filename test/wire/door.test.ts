@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import type { Json, JsonObject, Revision } from '../../src/model.ts'
 import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readVisit } from '../../src/wire/door.ts'
 import type { Door } from '../../src/wire/door.ts'

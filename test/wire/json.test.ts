@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { fold } from '../../src/wire/fold.ts'
 import { parseExactJson } from '../../src/exact-json.ts'
 import { isRawNumber, printJson, readJson, readText } from '../../src/wire/json.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../support/property.ts'
 import { createSseReader, isSseProblem, sseComment, writeSseEvent } from '../../src/wire/sse.ts'
 import type { SseEvent } from '../../src/wire/sse.ts'
 import { millisOfWork } from '../support/work.ts'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import * as fc from 'fast-check'
+import { fc } from '../../support/property.ts'
 import { stringify } from 'yaml'
 import { buildBundle } from '../../../src/bundle/build.ts'
 import { createOpa } from '../../../src/bundle/opa.ts'

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as fc from 'fast-check'
+import { fc } from '../../support/property.ts'
 import { buildBundle } from '../../../src/bundle/build.ts'
 import { createOpa } from '../../../src/bundle/opa.ts'
 import { readBuildOptions } from '../../../src/bundle/options.ts'
