@@ -15,7 +15,7 @@ import { createPatternDetector } from './detect/pattern.ts'
 import { scan } from './detect/scan.ts'
 import { redact, redactText, redactTexts } from './enforce/redact.ts'
 import { createHostGuard } from './identity/host-guard.ts'
-import { createIdentity } from './identity/identity.ts'
+import { createIdentity, type ResolveInput } from './identity/identity.ts'
 import { createIdentityRoutes } from './identity/routes.ts'
 import { closeServer } from './listening.ts'
 import { createKept } from './kept.ts'
@@ -164,13 +164,20 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   const turnedAway = (upstream: string, { socket }: IncomingMessage, { status, code, message }: { readonly status: number; readonly code: string; readonly message: string }) =>
     rejections.tell({ upstream, from: socket.remoteAddress ?? 'unknown', status, code, message })
 
+  /** Where nobody can tell, it was good before. */
+  const isStillGood = async (input: ResolveInput): Promise<boolean> => {
+    const again = await identity.resolve(input)
+    return again.ok || again.refusal.status === 503
+  }
+
   let closing = false
   const doors = {
     rooms, sessions, limits,
     upstream: (name: string) => upstreams.all.get(name),
     resolve: async (rawHeaders: readonly string[], upstream: string, url: string): Promise<ResolvedCaller> => {
-      const resolved = await identity.resolve({ rawHeaders, audience: `${settings.public_url}/mcp/${upstream}`, url })
-      if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at, scopes: resolved.token.scopes } }
+      const input = { rawHeaders, audience: `${settings.public_url}/mcp/${upstream}`, url }
+      const resolved = await identity.resolve(input)
+      if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at, scopes: resolved.token.scopes, isGood: () => isStillGood(input) } }
       return { ok: false, ...resolved.refusal }
     },
     ...(member === undefined ? {} : { isElsewhere: member.isElsewhere }),

@@ -134,7 +134,8 @@ export function createConsent(parts: ConsentParts): Router {
   }
 
   function ask({ client, redirect, resource, scopes, interaction }: Asked, { account: { actor }, csrf }: SignedIn): Page {
-    const name = client.clientName ?? client.clientId
+    // What cannot be seen could turn the rest of the line around.
+    const name = (client.clientName ?? client.clientId).replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, '')
     const what = resource.upstream === undefined ? html`the <strong>gateway itself</strong>` : html`the MCP server <strong>${resource.upstream}</strong>`
     return {
       title: `Let ${name.slice(0, 80)} act for you?`,

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import Provider, { errors, interactionPolicy, type OidcClient, type OidcContext, type OidcToken } from 'oidc-provider'
 import type { AccountId, Accounts } from '../account.ts'
+import type { Clock } from '../model.ts'
 import type { Adapter } from './adapter.ts'
 import { describe } from './clients.ts'
 import { algorithm, type Ring } from './keys.ts'
+import { createRate } from './registration.ts'
 import type { Resource, Resources } from './resources.ts'
 import type { ClientSettings, RegistrationSettings, TokenSettings } from './settings.ts'
 
@@ -19,6 +21,7 @@ export interface ProviderParts {
   readonly tokens: TokenSettings
   readonly registration: RegistrationSettings
   readonly fetch: Fetch
+  readonly clock: Clock
   readonly showError: (context: OidcContext, error: { readonly error?: string; readonly error_description?: string }) => void
   readonly fault: (error: unknown) => void
   /** A client got tokens. */
@@ -39,6 +42,7 @@ const { Check, Prompt } = interactionPolicy
 export function createProvider(parts: ProviderParts): Provider {
   const { publicUrl, resources, tokens, registration, clients } = parts
   const configured = new Map(clients.map((client) => [client.client_id, client]))
+  const mayFetch = createRate(registration.per_minute, parts.clock)
   const provider = new Provider(publicUrl, {
     adapter: parts.adapters,
     jwks: { keys: parts.ring.jwks },
@@ -91,7 +95,7 @@ export function createProvider(parts: ProviderParts): Provider {
       clientIdMetadataDocument: {
         enabled: registration.metadata_documents, ack: 'draft-02', cacheDuration: { min: 60, max: 3600 },
         // A document needs a path of its own, or a whole site would be one client.
-        allowFetch: (_context: OidcContext, id: string) => id.length <= 512 && URL.parse(id)?.pathname !== '/',
+        allowFetch: ({ req }: OidcContext, id: string) => id.length <= 512 && URL.parse(id)?.pathname !== '/' && mayFetch(req.socket.remoteAddress ?? ''),
       },
     },
   })

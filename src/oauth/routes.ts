@@ -4,7 +4,7 @@ import type Provider from 'oidc-provider'
 import type { JsonObject } from '../model.ts'
 import type { RegisteredClients } from './clients.ts'
 import { discoveryPaths, paths } from './provider.ts'
-import { createRegistration } from './registration.ts'
+import { createRate, createRegistration } from './registration.ts'
 import { completed, type Resources } from './resources.ts'
 import type { Clock } from '../model.ts'
 import type { RegistrationSettings } from './settings.ts'
@@ -12,6 +12,9 @@ import type { createBroughtTokens } from './brought-tokens.ts'
 
 /** Where 2025-03-26 clients go that find no metadata. */
 const rootAliases = { '/authorize': paths.authorization, '/token': paths.token, '/register': paths.registration } as const
+
+/** From one address; behind a proxy that is everybody. */
+const beginsPerMinute = 6000
 
 export interface OAuthRouterParts {
   readonly publicUrl: string
@@ -43,7 +46,13 @@ export function createOAuthRouter({ publicUrl, provider, resources, clients, reg
     next()
   })
   for (const path of discoveryPaths) router.get(path, pass)
-  router.get([paths.authorization, `${paths.authorization}/:uid`, paths.jwks], pass)
+  const mayBegin = createRate(beginsPerMinute, clock)
+  router.get(paths.authorization, (request, response, next) => {
+    // Each leaves something in the store, whoever asks.
+    if (mayBegin(request.socket.remoteAddress ?? '')) return pass(request, response, next)
+    response.status(429).set('Retry-After', '60').type('text/plain').send('Too many sign-ins from this address. Try again in a minute.\n')
+  })
+  router.get([`${paths.authorization}/:uid`, paths.jwks], pass)
   router.post(paths.token, pass)
   router.post([paths.revocation, paths.introspection], ...brought.read, (request, response, next) => passBody(Buffer.from(new URLSearchParams(request.body as Record<string, string>).toString()))(request, response, next))
   if (registration.dynamic) router.post(paths.registration, ...createRegistration({ clients, perMinute: registration.per_minute, clock, pass: passJson }))

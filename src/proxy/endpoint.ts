@@ -17,12 +17,15 @@ import type { Rejections } from './rejections.ts'
 import { clientOf, createReplies, recordUnasked, toolsCalled, type Challenge } from './replies.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
+import { watchToken } from './token-watch.ts'
 
 export interface Caller {
   readonly actor: KnownActor
   /** Milliseconds since the epoch; streams end then. */
   readonly expiresAt: number
   readonly scopes: readonly string[]
+  /** Whether the token would still let its caller in. */
+  readonly isGood: () => Promise<boolean>
 }
 export type Resolved = { readonly ok: true; readonly caller: Caller } | { readonly ok: false; readonly status: number; readonly headers: { readonly [name: string]: string }; readonly code: string; readonly message: string }
 
@@ -75,7 +78,8 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     }
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, scopes }: Caller): Promise<void> {
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, caller: Caller): Promise<void> {
+    const { actor, scopes } = caller
     const head = parts.door.readHead(request.rawHeaders, 'POST')
     const meant = { upstream: upstream.name, actor }
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
@@ -96,7 +100,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       if (parts.isClosing() && messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
       const opened = openFor(door, first, session, transport, upstream, actor)
       if ('refusal' in opened) return replies.reject(response, opened.refusal)
-      await pass(messages, { session: opened.session, actor }, opened.fresh, request, response, expiresAt)
+      await pass(messages, { session: opened.session, actor }, opened.fresh, request, response, caller)
     } catch (cause) {
       replies.fail(cause, response, first.kind === 'request' ? first.id : null)
     }
@@ -112,12 +116,12 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     return found === undefined ? { refusal: noSession(transport, id) } : { session: found, fresh: false }
   }
 
-  async function pass(messages: readonly RpcMessage[], from: From, fresh: boolean, request: IncomingMessage, response: ServerResponse, expiresAt: number): Promise<void> {
+  async function pass(messages: readonly RpcMessage[], from: From, fresh: boolean, request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
     const { session } = from
     const requests = messages.filter((message) => message.kind === 'request')
     const mirrored = parts.door.mirrored(request.rawHeaders)
     const channel = channelFor(response, session, requests.length)
-    if (requests.some(({ method }) => method === 'subscriptions/listen')) endAt(expiresAt, channel.finish, response)
+    if (requests.some(({ method }) => method === 'subscriptions/listen')) endWith(caller, channel.finish, response)
     let unasked = false
     const work = messages.map(async (message) => {
       if (message.kind === 'request') return handleRequest(message, from, channel, mirrored, rooms).catch((cause: unknown) => replies.answerFault(cause, message.id, channel))
@@ -145,16 +149,17 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     })
   }
 
-  async function get(last: string | undefined, response: ServerResponse, session: ClientSession, { actor, expiresAt }: Caller): Promise<void> {
-    const endsBy = (end: () => void) => endAt(expiresAt, end, response)
-    const refused = await listen({ session, actor, response, last, endsBy, open: (log) => channelFor(response, session, 0, log) }, rooms)
+  async function get(last: string | undefined, response: ServerResponse, session: ClientSession, caller: Caller): Promise<void> {
+    const endsBy = (end: () => void) => endWith(caller, end, response)
+    const refused = await listen({ session, actor: caller.actor, response, last, endsBy, open: (log) => channelFor(response, session, 0, log) }, rooms)
     if (refused !== undefined) replies.reject(response, refused)
   }
 
   /** A stream without an end of its own ends with the token that opened it. */
-  function endAt(expiresAt: number, end: () => void, response: ServerResponse): void {
+  function endWith({ expiresAt, isGood }: Caller, end: () => void, response: ServerResponse): void {
     const expiry = setTimeout(end, Math.min(Math.max(expiresAt - rooms.clock(), 0), 2 ** 31 - 1)).unref()
     response.once('close', () => clearTimeout(expiry))
+    watchToken(isGood, end, response)
   }
 
   function visitedSession(transport: string | undefined, response: ServerResponse, upstream: Upstream, actor: KnownActor): ClientSession | undefined {

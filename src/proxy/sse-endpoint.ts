@@ -13,6 +13,7 @@ import { countBytes } from './relay.ts'
 import { clientOf, createReplies, recordUnasked, toolsCalled, type Meant } from './replies.ts'
 import { principalOf, type ClientSession } from './session.ts'
 import { endWaits } from './sessions.ts'
+import { watchToken } from './token-watch.ts'
 import { createSseConnection, hearUnasked, type SseConnection } from './sse-connection.ts'
 
 export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'rejections' | 'lacking' | 'isClosing' | 'isElsewhere'> {
@@ -38,6 +39,8 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
   const replies = createReplies(rooms, parts.rejections)
   const connections = new Map<string, SseConnection>()
   const heard = new WeakSet<ClientSession>()
+  /** Whether the newest token that was shown for a stream is good. */
+  const shown = new WeakMap<SseConnection, Caller['isGood']>()
 
   return async (request, response, name, key) => {
     try {
@@ -57,7 +60,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     }
   }
 
-  function open(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt }: Caller): void {
+  function open(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, isGood }: Caller): void {
     if (parts.isClosing()) throw new GatewayError('shutting_down')
     const head = parts.door.readHead(request.rawHeaders, 'GET')
     if (!head.ok) return replies.reject(response, head.refusal)
@@ -74,6 +77,8 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     })
     const connection = createSseConnection({ principal, upstream: upstream.name }, base)
     connections.set(key, connection)
+    shown.set(connection, isGood)
+    watchToken(async () => (await shown.get(connection)?.()) ?? false, connection.listening.finish, response)
     connection.lastFor(expiresAt - rooms.clock())
     response.once('close', () => {
       connections.delete(key)
@@ -92,7 +97,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     await sessions.end(session)
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, scopes }: Caller, key: string): Promise<void> {
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, scopes, isGood }: Caller, key: string): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'MESSAGE')
     const meant = { upstream: upstream.name, actor }
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
@@ -109,6 +114,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     const lacking = parts.lacking(upstream.name, toolsCalled(door.messages), scopes)
     if (lacking !== undefined) return replies.challenge(response, lacking, upstream.name)
     // A stream ends with the newest token that its caller has shown.
+    shown.set(connection, isGood)
     connection.lastFor(expiresAt - rooms.clock())
     if (parts.isClosing() && door.messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
     const opened = openSession(door, connection, upstream, actor)

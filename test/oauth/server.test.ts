@@ -40,6 +40,18 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
+/** A stream that a token opened which its client then gave back. */
+let cut: Promise<number>
+beforeAll(async () => {
+  const { access_token: token } = await signInBy(url, client)
+  const session = (await connect(`${url}/mcp/crm`, token, '2025-11-25')).session ?? ''
+  const stream = await fetch(`${url}/mcp/crm`, { headers: { accept: 'text/event-stream', authorization: `Bearer ${token}`, 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' } })
+  if (stream.status !== 200) throw new Error(`no stream: ${stream.status}`)
+  await fetch(`${url}/oauth/revoke`, { method: 'POST', body: new URLSearchParams({ client_id: client, token }) })
+  const since = performance.now()
+  cut = stream.text().then(() => performance.now() - since)
+})
+
 const basic = { authorization: `Basic ${Buffer.from(`web-app:${secret}`).toString('base64')}` }
 const list = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'plain', version: '1' } } }
 const statusWith = async (token: string, upstream = 'crm'): Promise<number> => (await post(`${url}/mcp/${upstream}`, token, list)).status
@@ -439,4 +451,8 @@ describe('clients that make themselves known', () => {
     }
     throw new Error('never refused')
   })
+})
+
+test('a stream that was open when its token was given back has ended', async () => {
+  expect(await cut).toBeLessThan(240_000)
 })
