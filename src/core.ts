@@ -21,7 +21,7 @@ import { closeServer } from './listening.ts'
 import { createKept } from './kept.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Sighting } from './model.ts'
+import type { ApprovalId, Clock, Ids, Json, KnownActor, Logger, Role, Sighting } from './model.ts'
 import { opening } from './opening.ts'
 import { createOutbound, type Outbound } from './outbound/outbound.ts'
 import { followPeople, openPeople } from './people.ts'
@@ -117,7 +117,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
 
   const store = await stores[settings.store.kind]({ path: settings.store.path, writer: member?.slot, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
   opened.defer(() => store.close())
-  const engine = createPolicyEngine({ detectors: detectors.names, logger })
+  const engine = createPolicyEngine({ detectors: detectors.names, logger, rolesFailed: metrics.rolesFailed })
   opened.defer(() => engine.close())
   const shadow = settings.policy.shadow === undefined ? undefined : createShadow({ detectors: detectors.names, clean, clock, count: metrics.watchShadow() })
   opened.defer(() => shadow?.close())
@@ -207,13 +207,14 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
     const { status, code, message, headers } = resolved.refusal
     return { ok: false, status, code, message, ...(headers['WWW-Authenticate'] === undefined ? {} : { www_authenticate: headers['WWW-Authenticate'] }) } as const
   }
+  const rolesOf = (actor: KnownActor) => engine.roles(actor, new Date(clock()).toISOString())
   const admin = createAdminRouter({
     async resolve(request) {
       const resolved = await resolveAdmin(request.rawHeaders, request.originalUrl)
       if (!resolved.ok) turnedAway('/api/v1', request, resolved)
       return resolved
     },
-    roles: settings.admin.roles, sessions: store.records, approvals, logger,
+    rolesOf, sessions: store.records, approvals, logger,
     policy: surroundings.policy, policyDesk: () => redactReasons(surroundings.desk(), clean),
     bundle: { active: () => engine.active()?.digest, read: surroundings.bundle },
     webhook: webhookOf(settings, secrets, { clock, look: surroundings.look, refused: (request, refusal) => turnedAway('/api/v1', request, refusal) }),
@@ -232,7 +233,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
     identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.all.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
     endpoint, sseEndpoint, admin, logger,
     people: [...people.routes, ...(people.login === undefined ? [] : [connectRoutes(upstreams.connections, people.login, logger)])],
-    metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin) : undefined,
+    metrics: settings.metrics === undefined ? guardMetrics(printMetrics, resolveAdmin, rolesOf) : undefined,
     readiness: async () => surroundings.missing(missing),
     readerPatience: settings.limits.client_stall,
   })
@@ -310,14 +311,20 @@ function webhookOf({ policy: { source } }: Settings, secrets: Secrets, rest: Omi
 /** What all processes together may have, shared out evenly among them; what one caller may have is whole, as a caller is on one of them. */
 const shareOf = ({ sessions, children }: Settings['limits'], count: number) => ({ sessions: Math.max(1, Math.floor(sessions / count)), children: Math.max(1, Math.floor(children / count)) })
 
-/** `/metrics` on the main port: for loopback as it is, for anybody else with a token of the API. */
-const guardMetrics = (print: RequestHandler, resolve: (rawHeaders: readonly string[], url: string) => Promise<{ readonly ok: boolean }>): RequestHandler => async (request, response, next) => {
+type ResolveAdmin = (rawHeaders: readonly string[], url: string) => Promise<{ readonly ok: true; readonly actor: KnownActor } | { readonly ok: false }>
+
+/** `/metrics` on the main port: for loopback as it is, for anybody else with a token of the API and some role. */
+const guardMetrics = (print: RequestHandler, resolve: ResolveAdmin, rolesOf: (actor: KnownActor) => Promise<readonly Role[]>): RequestHandler => async (request, response, next) => {
   const address = request.socket.remoteAddress ?? ''
   const isLocal = address === '::1' || /^(?:::ffff:)?127\./.test(address)
   // Behind a proxy on the same machine everybody comes from loopback; what a proxy adds tells it.
   const isForwarded = request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined
-  if ((isLocal && !isForwarded) || (await resolve(request.rawHeaders, request.originalUrl)).ok) return print(request, response, next)
-  response.status(401).set('WWW-Authenticate', 'Bearer').type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title: 'a token is needed', status: 401 }))
+  if (isLocal && !isForwarded) return print(request, response, next)
+  const resolved = await resolve(request.rawHeaders, request.originalUrl)
+  if (resolved.ok && (await rolesOf(resolved.actor)).length > 0) return print(request, response, next)
+  const [status, title] = resolved.ok ? [403, 'a role is needed'] : [401, 'a token is needed']
+  if (!resolved.ok) response.set('WWW-Authenticate', 'Bearer')
+  response.status(status).type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title, status }))
 }
 
 async function settle(isBusy: () => boolean, clock: Clock): Promise<void> {

@@ -114,6 +114,8 @@ export interface Nobody {
 }
 export type Actor = Person | ServiceAccount | Agent | Nobody
 export type KnownActor = Exclude<Actor, Nobody>
+/** What somebody is in the admin API; policies say who. */
+export type Role = 'viewer' | 'reviewer' | 'auditor' | 'operator'
 
 /** Where a detector hit: JSON Pointer (RFC 6901) into `message.body`, and how often there. */
 export interface Finding {

@@ -6,6 +6,7 @@
 #
 #   The build adds one document beside the data of the source, `sallyport_build`:
 #     reads_groups  whether any policy reads `input.actor.groups` (taken as true where it is missing)
+#     roles_read_groups  whether any rule that gives roles reads `input.actor.groups` (taken as true where it is missing)
 #     detectors     the names of the detectors that the gateway runs (the shipped ones where it is missing)
 #   The data of the source may have `thresholds {approve, deny, reviewers}`.
 package sallyport

@@ -1,8 +1,8 @@
 import express, { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import type { z } from 'zod'
 import { errorTable, GatewayError } from '../errors.ts'
-import type { KnownActor, Logger } from '../model.ts'
-import { type Caller, mayUse, type RoleGroups, rolesOf, showActor } from './access.ts'
+import type { KnownActor, Logger, Role } from '../model.ts'
+import { type Caller, mayUse, showActor } from './access.ts'
 import { type ApprovalDesk, createApprovalHandles } from './approvals.ts'
 import { operations, type Operation } from './contract/index.ts'
 import type { UpstreamView } from './contract/upstream.ts'
@@ -22,7 +22,8 @@ export type Resolved =
 
 export interface AdminParts {
   readonly resolve: (request: Request) => Promise<Resolved>
-  readonly roles: RoleGroups
+  /** What somebody is now. Whoever is nothing may only ask who they are. */
+  readonly rolesOf: (actor: KnownActor) => Promise<readonly Role[]>
   readonly sessions: Sessions
   readonly approvals: ApprovalDesk
   readonly policy: () => PolicyStatus | Promise<PolicyStatus>
@@ -68,7 +69,7 @@ export function createAdminRouter(parts: AdminParts): Router {
 }
 
 /** Nobody passes without an identity, not even to learn which paths exist. */
-function createDoor({ resolve, roles }: AdminParts) {
+function createDoor({ resolve, rolesOf }: AdminParts) {
   return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
     const resolved = await resolve(request)
     if (!resolved.ok) {
@@ -76,7 +77,7 @@ function createDoor({ resolve, roles }: AdminParts) {
       sendProblem(response, refuse(resolved.status, resolved.code, resolved.message))
       return
     }
-    response.locals['caller'] = { actor: resolved.actor, roles: rolesOf(resolved.actor, roles) } satisfies Caller
+    response.locals['caller'] = { actor: resolved.actor, roles: await rolesOf(resolved.actor) } satisfies Caller
     next()
   }
 }
@@ -119,7 +120,7 @@ function addRoute(router: Router, operation: Operation, handle: AnyHandle): void
 }
 
 const needs = (operation: Operation) =>
-  operation.roles === 'anyone' ? undefined : `this needs one of the roles ${operation.roles.join(', ')} (admin.roles in the configuration)`
+  operation.roles === 'anyone' ? undefined : `this needs one of the roles ${operation.roles.join(', ')}; policies give them, as with roles contains "${operation.roles[0]}" if "GROUP" in input.actor.groups`
 
 function readAsked(operation: Operation, request: Request, caller: Caller): Asked<Operation> | Refused {
   const query = operation.query?.safeParse(request.query)

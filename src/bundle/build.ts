@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BundleDigest, Json, JsonObject } from '../model.ts'
-import { decisionEntrypoint, varyingEntrypoint } from '../policy/bundle.ts'
+import { decisionEntrypoint, rolesEntrypoint, varyingEntrypoint } from '../policy/bundle.ts'
 import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
 import type { Modules, Opa, OpaBuild, OpaLogs, OpaSources, Review, RuleText, StageRun } from './opa.ts'
 import type { Problem } from './problem.ts'
@@ -71,6 +71,9 @@ const ruleTable = (rules: readonly RuleText[]): Record<string, RuleMetadata> => 
   return table
 }
 
+const readsGroups = (pointers: readonly string[]): boolean =>
+  pointers.some((pointer) => ['', '/actor', '/actor/groups'].includes(pointer) || pointer.startsWith('/actor/groups/'))
+
 const bundleOf = (sources: Sources, built: OpaBuild, logs: OpaLogs | undefined, detectors: readonly string[]): BuiltBundle => {
   const { sets, recall } = recallOf(built.reads)
   return {
@@ -78,10 +81,11 @@ const bundleOf = (sources: Sources, built: OpaBuild, logs: OpaLogs | undefined, 
     revision: sources.revision,
     ...(sources.commit === undefined ? {} : { commit: sources.commit }),
     wasm: built.wasm,
-    data: { ...sources.data, [buildData]: { reads_groups: built.reads.groups, detectors, varying: sets } },
+    data: { ...sources.data, [buildData]: { reads_groups: built.reads.groups, roles_read_groups: readsGroups(built.reads.roles), detectors, varying: sets } },
     entrypoint: decisionEntrypoint,
     rules: { ...ruleTable(built.rules), ...textsOfRules(sources) },
     reads_groups: built.reads.groups,
+    role_paths: built.reads.roles,
     ...(built.reads.input.includes('') ? {} : { input_paths: built.reads.input }),
     ...(recall === undefined ? {} : { recall }),
     ...(logs === undefined ? {} : { log_rules: logs }),
@@ -92,7 +96,7 @@ const bundleOf = (sources: Sources, built: OpaBuild, logs: OpaLogs | undefined, 
 export const buildBundle = async (sources: Sources, options: BuildOptions & { readonly review?: boolean }): Promise<Built> => {
   const unknown = detectorProblems(sources, options.detectors)
   if (unknown.length > 0) return { ok: false, problems: unknown, stages: [{ name: 'rules', ms: 0, ok: false }] }
-  const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint, varyingEntrypoint], ...(options.review ? { review: true } : {}) }
+  const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint, varyingEntrypoint, rolesEntrypoint], ...(options.review ? { review: true } : {}) }
   const built = await options.opa.bundle(asked)
   const { stages, review } = built
   const told = { stages, ...(review === undefined ? {} : { review }) }

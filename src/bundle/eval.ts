@@ -1,10 +1,11 @@
-import type { Decision, Logger, Question } from '../model.ts'
+import type { Decision, KnownActor, Logger, Question, Role } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
-import { createPolicyEngine } from '../policy/engine.ts'
+import { createPolicyEngine, type PolicyEngine } from '../policy/engine.ts'
 import { parseExactJson } from '../exact-json.ts'
 import type { Problem } from './problem.ts'
 
-export type Evaluated = { readonly ok: true; readonly decision: Decision; readonly notes: readonly string[] } | { readonly ok: false; readonly message: string }
+type Answered<T> = (T & { readonly ok: true; readonly notes: readonly string[] }) | { readonly ok: false; readonly message: string }
+export type Evaluated = Answered<{ readonly decision: Decision }>
 
 const readQuestion = (text: string): Question | undefined => {
   try {
@@ -32,10 +33,8 @@ export const rehearse = async (bundle: BuiltBundle, detectors: readonly string[]
   }
 }
 
-/** The decision that the gateway would take: the same engine, the same bounds, the same reading of the verdict. */
-export const evaluate = async (bundle: BuiltBundle, text: string, detectors: readonly string[]): Promise<Evaluated> => {
-  const question = readQuestion(text)
-  if (!question) return { ok: false, message: 'the input is not a JSON object' }
+/** What the gateway would make of a bundle: the same engine, the same bounds, the same reading of the answer. */
+const ask = async <T>(bundle: BuiltBundle, detectors: readonly string[], use: (engine: PolicyEngine) => Promise<T>): Promise<Answered<T>> => {
   const notes: string[] = []
   const note = (message: string, fields?: Readonly<Record<string, unknown>>): number =>
     notes.push(typeof fields?.['detail'] === 'string' ? `${message}: ${fields['detail']}` : message)
@@ -43,10 +42,24 @@ export const evaluate = async (bundle: BuiltBundle, text: string, detectors: rea
   const engine = createPolicyEngine({ detectors, logger, threads: 1 })
   try {
     await engine.activate(bundle)
-    return { ok: true, decision: await engine.decide(question), notes }
+    return { ok: true, ...(await use(engine)), notes }
   } catch (fault) {
     return { ok: false, message: fault instanceof Error ? fault.message : String(fault) }
   } finally {
     await engine.close()
   }
+}
+
+/** The decision that the gateway would take. */
+export const evaluate = async (bundle: BuiltBundle, text: string, detectors: readonly string[]): Promise<Evaluated> => {
+  const question = readQuestion(text)
+  if (!question) return { ok: false, message: 'the input is not a JSON object' }
+  return ask(bundle, detectors, async (engine) => ({ decision: await engine.decide(question) }))
+}
+
+/** The roles that the gateway would give; of the input, `actor` and `now` are read. */
+export const evaluateRoles = async (bundle: BuiltBundle, text: string, detectors: readonly string[]): Promise<Answered<{ readonly roles: readonly Role[] }>> => {
+  const { actor, now } = readQuestion(text) ?? {}
+  if (actor === undefined || actor.kind === 'nobody' || typeof now !== 'string') return { ok: false, message: 'the input is not a JSON object with the actor who asks and now' }
+  return ask(bundle, detectors, async (engine) => ({ roles: await engine.roles(actor satisfies KnownActor, now) }))
 }

@@ -34,6 +34,8 @@ export interface OpaReads {
   readonly input: readonly string[]
   /** By `<set>/<name>`: what each verdict set depends on. */
   readonly sets: Readonly<Record<string, readonly string[]>>
+  /** What the rules that give roles look at. */
+  readonly roles: readonly string[]
   /** What the decision depends on besides the sets. */
   readonly settled: readonly string[]
 }

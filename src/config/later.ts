@@ -12,6 +12,12 @@ export const isLaterKey = (steps: Steps): boolean => keys.some(pattern => patter
 export const isLaterKind = (steps: Steps, value: unknown): boolean =>
   kinds.some(([pattern, values]) => pattern.test(dotted(steps)) && typeof value === 'string' && values.includes(value))
 
+// What was there once, with what takes its place.
+const gone: Readonly<Record<string, string>> = {
+  admin: 'nothing: policies say who may use the admin API; write `roles contains "reviewer" if "oncall" in input.actor.groups` in a module of policies, or `roles:` in rules.yaml',
+}
+export const whyGone = (key: string): string | undefined => (Object.hasOwn(gone, key) ? gone[key] : undefined)
+
 // What is refused on purpose, with the way that is meant instead.
 const never: readonly (readonly [path: RegExp, value: string, why: string])[] = [
   [/^upstreams\.[^.]+\.credentials\.kind$/, 'query', 'another kind, such as header: what stands in a URL is kept in logs and histories on its way'],

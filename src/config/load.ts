@@ -10,7 +10,7 @@ import { explain } from './explain.ts'
 import { findSamlProblems } from '../login/saml/check.ts'
 import { suggest } from '../nearest.ts'
 import { findFileProblems } from './files.ts'
-import { isLaterKey } from './later.ts'
+import { isLaterKey, whyGone } from './later.ts'
 import { showPath, type Problem, type Steps } from './problem.ts'
 import { sections, type PartialSettings, type Settings } from './schema.ts'
 import { fitsHeader } from './secret-read.ts'
@@ -68,7 +68,7 @@ const readSections = (document: ConfigDocument): { readonly settings: PartialSet
   const problems: Problem[] = []
   for (const key of Object.keys(content).filter(key => !Object.hasOwn(sections, key))) {
     const near = suggest(key, Object.keys(sections))
-    const expected = isLaterKey([key]) ? 'none: it is not available in this version' : near === undefined ? `one of ${Object.keys(sections).join(', ')}` : `a known name; did you mean ${near}?`
+    const expected = whyGone(key) ?? (isLaterKey([key]) ? 'none: it is not available in this version' : near === undefined ? `one of ${Object.keys(sections).join(', ')}` : `a known name; did you mean ${near}?`)
     problems.push({ path: key, ...document.locate([key], 'key'), found: 'an unknown name', expected })
   }
   const read = (schema: z.ZodType, steps: Steps, value: unknown): unknown => {

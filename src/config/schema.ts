@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { adminSettings } from '../admin/settings.ts'
 import { approvalSettings } from '../approval/settings.ts'
 import { detectorsSettings } from '../detect/settings.ts'
 import { name } from '../fields.ts'
@@ -21,7 +20,6 @@ export const sections = {
   store: storeSettings,
   policy: policySettings.meta({ description: 'What decides.' }),
   identity: identitySettings.prefault({}).meta({ description: 'Who may call.' }),
-  admin: adminSettings.prefault({}).meta({ description: 'The admin API.' }),
   limits: limitSettings.prefault({}).meta({ description: 'What one message, one caller and all together may take.' }),
   approvals: approvalSettings.prefault({}).meta({ description: 'How long a held call waits.' }),
   detectors: detectorsSettings.meta({ description: 'Detectors of your own by name, each `{ pattern: … }` in the syntax of RE2.' }),

@@ -99,7 +99,7 @@ const looksSecret = /(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY)$/i
 
 /** What may be run with, but is said aloud at start. */
 export const findWarnings = (settings: PartialSettings): readonly string[] => {
-  const { listen, public_url, allowed_hosts, identity, admin, metrics, upstreams } = settings
+  const { listen, public_url, allowed_hosts, identity, metrics, upstreams } = settings
   const warnings: string[] = []
   if (listen?.insecure_http === true) warnings.push('listen.insecure_http is on: tokens and answers may travel in the clear')
   if (listen !== undefined && public_url !== undefined && !isLoopback(listen.host) && isLoopback(new URL(public_url).hostname)) {
@@ -113,9 +113,6 @@ export const findWarnings = (settings: PartialSettings): readonly string[] => {
   }
   for (const { name, audience } of identity?.issuers ?? []) {
     if (audience !== undefined) warnings.push(`identity.issuers ${name}: tokens for the audience it names are good for every upstream and for the API`)
-  }
-  if (admin !== undefined && Object.values(admin.roles).every(groups => groups.length === 0)) {
-    warnings.push('admin.roles is empty: nobody may use the admin API or answer approvals')
   }
   if (metrics !== undefined && !isLoopback(metrics.host)) warnings.push('metrics.host is not loopback: whoever reaches that port reads the metrics')
   for (const [name, upstream] of list(upstreams)) {

@@ -35,7 +35,6 @@ export async function writeSettings({ directory, port, issuers, crmUrl, rules }:
       ],
       providers: [{ kind: 'oidc', name: 'people', title: 'the people of the demo', issuer: issuers.people, client_id: gatewayClient, client_secret_from: { env: idpVariable }, client_secret_method: 'post', algorithms: ['RS256'] }],
     },
-    admin: { roles: { reviewer: ['oncall'], auditor: ['audit'] } },
     upstreams: {
       crm: { url: crmUrl, credentials: { kind: 'bearer', token_from: { env: crmVariable } }, labels: { tier: 'demo' } },
       files: { command: process.execPath, args: [fileServer, join(directory, 'files')], labels: { tier: 'demo' } },

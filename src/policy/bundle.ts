@@ -13,6 +13,8 @@ export interface RuleMetadata {
 export const decisionEntrypoint = 'sallyport/decision'
 /** What the verdict sets say that depend on what is another in nearly every message. */
 export const varyingEntrypoint = 'sallyport/varying'
+/** Who may use the admin API, and as what. */
+export const rolesEntrypoint = 'sallyport/admin'
 
 /** What two messages have to have in common to be decided alike: the answer of `varyingEntrypoint`, and what else is read. */
 export interface Recall {
@@ -40,6 +42,8 @@ export interface BuiltBundle {
   /** By rule id: `<name>/<set>/<code>`, `<name>/allow`. */
   readonly rules: Readonly<Record<string, RuleMetadata>>
   readonly reads_groups: boolean
+  /** JSON Pointers of what the rules that give roles read; left out when that cannot be told. */
+  readonly role_paths?: readonly string[]
   /** JSON Pointers of everything the modules read of `input`; left out when that cannot be told. */
   readonly input_paths?: readonly string[]
   /** Left out when it cannot be told. */

@@ -1,5 +1,5 @@
 /** The one place that turns a question into a decision. Whatever goes wrong is a denial with the code `policy_error`. */
-import type { BundleDigest, Decision, Logger, Question } from '../model.ts'
+import type { BundleDigest, Decision, KnownActor, Logger, Question, Role } from '../model.ts'
 import type { BuiltBundle, RuleMetadata } from './bundle.ts'
 import { loadBundle, type LoadedBundle } from './loaded-bundle.ts'
 import { policyError, policyStale } from './verdict.ts'
@@ -14,6 +14,8 @@ export interface PolicyEngineOptions {
   readonly detectors: readonly string[]
   readonly logger: Logger
   readonly observe?: (observation: Observation) => void
+  /** Somebody's roles could not be told. */
+  readonly rolesFailed?: () => void
   /** At most so many threads for large inputs; 2 by default. */
   readonly threads?: number
   /** Milliseconds after which a thread that judges so many bytes is ended. */
@@ -41,11 +43,13 @@ export interface PolicyEngine {
   setStale(isStale: boolean): void
   /** Never rejects. The decision names the bundle that was active when the question was asked, which also judged it. */
   decide(question: Question): Promise<Decision>
+  /** What the actor is in the admin API. Never rejects: whoever cannot be told to have a role has none. */
+  roles(actor: KnownActor, now: string): Promise<readonly Role[]>
   close(): Promise<void>
 }
 
 export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
-  const { logger, observe } = options
+  const { logger, observe, rolesFailed } = options
   let current: LoadedBundle | undefined
   let last: Promise<unknown> = Promise.resolve()
   let closed = false
@@ -112,6 +116,18 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
       const failed = decision.reasons.some(({ rule }) => rule === 'sallyport/policy_error')
       observe?.({ micros: (performance.now() - began) * 1000, outcome: failed ? 'policy_error' : 'ok', bytes })
       return decision
+    },
+    async roles(actor, now) {
+      // Policies that are too old judge no call, and still say who may find out why.
+      if (current === undefined) return []
+      const { bundle, roles } = current
+      try {
+        return await roles(actor, now)
+      } catch (cause) {
+        rolesFailed?.()
+        logger.error('it cannot be told which roles somebody has; they have none', { bundle: bundle.digest, detail: cause instanceof Error ? cause.message : 'unknown fault' })
+        return []
+      }
     },
     async close() {
       closed = true

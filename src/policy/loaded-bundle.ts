@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { JsonObject, Question } from '../model.ts'
+import type { JsonObject, KnownActor, Question, Role } from '../model.ts'
 import { deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
-import { decisionEntrypoint, varyingEntrypoint, type BuiltBundle } from './bundle.ts'
+import { decisionEntrypoint, rolesEntrypoint, varyingEntrypoint, type BuiltBundle } from './bundle.ts'
 import { familiesIn, loadFamilies } from './builtins/index.ts'
 import { instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
 import { createPrinter } from './print.ts'
 import { createRecollection, type Place } from './recollection.ts'
+import { readRoles } from './roles.ts'
 import { createThreads } from './threads.ts'
 import { readVerdict, type Verdict } from './verdict.ts'
 
@@ -24,6 +25,8 @@ export interface LoadedBundle {
   readonly bundle: BuiltBundle
   /** At once where one like it was judged before. */
   judge(question: Question, seen: (bytes: number) => void): Verdict | Promise<Verdict>
+  /** What the actor is in the admin API, at that time; rejects where the bundle cannot say. */
+  roles(actor: KnownActor, now: string): Promise<readonly Role[]>
   /** Closes once the last judgement has ended. */
   retire(): Promise<void>
   close(): Promise<void>
@@ -79,16 +82,12 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
       else setImmediate(refill)
       return outcome
     }
-    const judgeHere = (input: string, bytes: number): EvalOutcome =>
-      withInstance((instance) => instance.evaluate(decisionEntrypoint, input, fuelHere(bytes)))
-    const judgeAside = (input: string, bytes: number, long: boolean): Promise<EvalOutcome> => {
-      const task = { entrypoint: decisionEntrypoint, input, fuel: fuelFor(bytes) }
-      return threads.judge(task, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
-    }
-    const judgeText = async (input: string, bytes: number): Promise<EvalOutcome> => {
-      if (bytes > threadFrom) return judgeAside(input, bytes, false)
-      const outcome = judgeHere(input, bytes)
-      return !outcome.ok && outcome.fault === 'fuel' ? judgeAside(input, bytes, true) : outcome
+    const judgeAside = (entrypoint: string, input: string, bytes: number, long: boolean): Promise<EvalOutcome> =>
+      threads.judge({ entrypoint, input, fuel: fuelFor(bytes) }, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
+    const judgeText = async (entrypoint: string, input: string, bytes: number): Promise<EvalOutcome> => {
+      if (bytes > threadFrom) return judgeAside(entrypoint, input, bytes, false)
+      const outcome = withInstance((instance) => instance.evaluate(entrypoint, input, fuelHere(bytes)))
+      return !outcome.ok && outcome.fault === 'fuel' ? judgeAside(entrypoint, input, bytes, true) : outcome
     }
     // What is read depends on the answer alone where there are no entries; a decision is never changed.
     const readOnce = (results: readonly unknown[], entries: number): Verdict => {
@@ -104,11 +103,31 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
         const input = print(question as unknown as JsonObject) // a question is plain JSON (model.ts)
         const bytes = Buffer.byteLength(input)
         seen(bytes)
-        const outcome = await judgeText(input, bytes)
+        const outcome = await judgeText(decisionEntrypoint, input, bytes)
         if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
         const verdict = readOnce(outcome.results, question.entries.length)
         if (verdict.ok && looked !== undefined) recollection?.keep(looked.place, looked.said, { verdict, fuel: outcome.fuel })
         return verdict
+      } finally {
+        running -= 1
+        void closeIfDone()
+      }
+    }
+    // Who a token speaks for is one object as long as it stays the same.
+    const known = new WeakMap<KnownActor, readonly Role[]>()
+    const lasts = bundle.role_paths?.every((pointer) => pointer !== '' && pointer !== '/now') === true
+    const rolesOf = async (actor: KnownActor, now: string): Promise<readonly Role[]> => {
+      const before = known.get(actor)
+      if (before !== undefined) return before
+      running += 1
+      try {
+        const input = JSON.stringify({ actor, now })
+        const outcome = await judgeText(rolesEntrypoint, input, Buffer.byteLength(input))
+        if (!outcome.ok) throw new Error(`${outcome.fault}: ${outcome.detail}`)
+        const roles = readRoles(outcome.results)
+        if (roles === undefined) throw new Error('an answer that is no set of roles')
+        if (lasts) known.set(actor, roles)
+        return roles
       } finally {
         running -= 1
         void closeIfDone()
@@ -145,6 +164,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
     return {
       bundle,
       judge,
+      roles: rolesOf,
       retire() {
         retired = true
         return closeIfDone()

@@ -18,7 +18,9 @@ export const people: { readonly [name: string]: KnownActor } = {
   overage: person('overage', { groups: ['oncall'], groups_known: false }),
   robot: { ...person('robot', { groups: ['oncall'] }), kind: 'service' },
 }
-const roles = { viewer: ['looking'], reviewer: ['oncall'], auditor: ['audit'], operator: [] }
+/** As a policy would give them. */
+const rolesOf: AdminParts['rolesOf'] = async ({ groups, groups_known }) =>
+  (groups_known ? ([['viewer', 'looking'], ['reviewer', 'oncall'], ['auditor', 'audit']] as const).flatMap(([role, group]) => (groups.includes(group) ? [role] : [])) : [])
 const status = {
   active: { digest: 'bnd_1', revision: 'r1', activated_at: '2026-11-21T00:00:00.000Z' },
   last_run: { at: '2026-11-21T00:00:01.000Z', stages: [{ name: 'read', ms: 3, ok: true }, { name: 'build', ms: 9, ok: false }], error: 'rego/x.rego:1: no', problems: [{ stage: 'build', file: 'rego/x.rego', row: 1, code: 'no', message: 'no' }], warnings: [] },
@@ -46,7 +48,7 @@ export async function openWorld(parts: Partial<Pick<AdminParts, 'bundle' | 'webh
       const actor = people[request.get('authorization')?.replace('Bearer ', '') ?? '']
       return actor === undefined ? { ok: false, status: 401, code: 'no_token', message: 'a token is needed', www_authenticate: 'Bearer resource_metadata="x"' } : { ok: true, actor }
     },
-    roles, bundle: { active: () => undefined, read: async () => undefined }, ...parts, sessions: store.records, approvals, policy: () => status, policyDesk: () => emptyDesk,
+    rolesOf, bundle: { active: () => undefined, read: async () => undefined }, ...parts, sessions: store.records, approvals, policy: () => status, policyDesk: () => emptyDesk,
     upstreams: () => [{ name: 'crm', kind: 'http', labels: { tier: 'demo' }, endpoint: 'http://127.0.0.1:1/mcp/crm' }],
   })
   const app = express().use('/api/v1', router)

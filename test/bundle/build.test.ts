@@ -23,7 +23,7 @@ test('a bundle has everything that judging needs', async () => {
   expect(stages.map(({ name, ok }) => [name, ok])).toEqual([['check', true], ['semantics', true], ['build', true]])
   expect(bundle.digest).toMatch(/^bnd_[0-9a-f]{32}$/)
   expect(bundle).toMatchObject({ entrypoint: 'sallyport/decision', reads_groups: true })
-  expect(bundle.data).toEqual({ limits: { points: 40 }, sallyport_build: { reads_groups: true, detectors: ['email'], varying: { deny: ['crm'] } } })
+  expect(bundle.data).toEqual({ limits: { points: 40 }, sallyport_build: { reads_groups: true, roles_read_groups: false, detectors: ['email'], varying: { deny: ['crm'] } } })
   expect(bundle.recall?.varying).toEqual(['/message/call/arguments', '/message/call/name', '/message/direction', '/request/call/arguments'])
   expect(bundle.recall?.settled).toEqual(expect.arrayContaining(['/actor/groups', '/approval/met', '/message/call/name', '/upstream/name']))
   expect(bundle.rules['crm/deny/destructive_sql']).toEqual({

@@ -1,6 +1,6 @@
 import { recallOf } from '../../src/bundle/recall.ts'
 
-const reads = (sets: Readonly<Record<string, readonly string[]>>, settled: readonly string[] = []): Parameters<typeof recallOf>[0] => ({ groups: false, input: [], sets, settled })
+const reads = (sets: Readonly<Record<string, readonly string[]>>, settled: readonly string[] = []): Parameters<typeof recallOf>[0] => ({ groups: false, input: [], roles: [], sets, settled })
 
 test('a set varies that reads what is another in each message, or anything that holds it', () => {
   const varying = ['/now', '/session/calls', '/session', '/findings', '/message/call/arguments/sql', '/message/call', '/message', '/message/body/a', '/request/call/arguments', '/request']

@@ -23,7 +23,6 @@ export const good = (change: Content = {}): Content => ({
   store: { kind: 'sqlite', path: '.sallyport/sallyport.db', key_from: { file: 'store.key' } },
   policy: { source: { kind: 'directory', path: 'rego' } },
   identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }] },
-  admin: { roles: { reviewer: ['oncall'] } },
   upstreams: { crm: { url: 'http://127.0.0.1:9001/mcp' } },
   ...change,
 })

@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { createAuthority, type Authority } from '../support/certificates.ts'
 import { answerOf, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { rolesFile } from '../support/gateway-files.ts'
 import { startSseServer, type SseServer } from '../support/sse-server.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -48,7 +49,7 @@ beforeAll(async () => {
   const { port } = front.address() as net.AddressInfo
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url }, tls: { url: `https://127.0.0.1:${port}/mcp`, tls: { ca: { file: authority.certFile } } }, streams: { url: streams.url, transport: 'sse' } },
-    rego: { 'policies/test/test.rego': policy(asking('oncall')) }, settings: { approvals: { hold: '60s', hold_with_progress: '60s' }, admin: { roles: { reviewer: ['oncall', 'audit'], operator: [], viewer: [], auditor: [] } } },
+    rego: { 'policies/test/test.rego': policy(asking('oncall')), [rolesFile]: 'package policies.people\n\nroles contains "reviewer" if {\n\tsome group in {"oncall", "audit"}\n\tgroup in input.actor.groups\n}\n' }, settings: { approvals: { hold: '60s', hold_with_progress: '60s' } },
   })
 })
 afterAll(async () => {

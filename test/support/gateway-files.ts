@@ -33,6 +33,17 @@ export interface GatewayFiles {
   writePolicy(name: string, text: string): void
 }
 
+/** Who is what in the admin API, unless a test has a file of this name itself. */
+export const rolesFile = 'policies/people/people.rego'
+export const roles = `package policies.people
+
+roles contains "reviewer" if "oncall" in input.actor.groups
+
+roles contains "auditor" if "audit" in input.actor.groups
+
+roles contains "operator" if "ops" in input.actor.groups
+`
+
 const issuers = { people: 'https://people.example', machines: 'https://machines.example' } as const
 const keys = await generateKeyPair('ES256', { extractable: true })
 
@@ -50,6 +61,7 @@ export async function writeGatewayFiles(options: GatewayFilesOptions): Promise<G
     write('jwks.json', JSON.stringify({ keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' }] }))
     write('store.key', randomBytes(32).toString('hex'), 0o600)
   }
+  if (options.directory === undefined) write(join('rego', rolesFile), roles)
   for (const [name, text] of Object.entries(options.rego)) write(join('rego', name), text)
   const issuer = { jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }
   const content = {
@@ -63,7 +75,6 @@ export async function writeGatewayFiles(options: GatewayFilesOptions): Promise<G
         { name: 'machines', issuer: issuers.machines, kind: 'service', trusted_groups: ['ci'], ...issuer },
       ],
     },
-    admin: { roles: { reviewer: ['oncall'], auditor: ['audit'], operator: ['ops'] } },
     upstreams: options.upstreams,
     ...options.settings,
   }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { approval, approvalPage, approvalQuery, approveBody, denyBody } from './approval.ts'
-import { me, type Role } from './me.ts'
+import type { Role } from '../../model.ts'
+import { me } from './me.ts'
 import { endBody, peoplePage, signedIn } from './people.ts'
 import { bundleMedia, keptBundles, policy, policyActs, rollbackBody } from './policy.ts'
 import { recordedPage, recordedQuery } from './recorded.ts'

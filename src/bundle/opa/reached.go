@@ -2,7 +2,8 @@ package main
 
 import "github.com/open-policy-agent/opa/v1/ast"
 
-// idle are the rules of the library that no decision comes to, such as helpers that no policy calls: what they read nobody reads.
+// idle are the rules of the library that no decision comes to, such as helpers that no policy calls, and those of policies that
+// only give roles: what they read no decision depends on.
 // The compiler's graph has every rule that a reference can mean, also where a step of it is known only when it is asked.
 func idle(compiler *ast.Compiler) map[*ast.Rule]bool {
 	reached := map[*ast.Rule]bool{}
@@ -20,6 +21,7 @@ func idle(compiler *ast.Compiler) map[*ast.Rule]bool {
 			}
 		}
 	}
+	aside := ofRoles(compiler)
 	var library []*ast.Rule
 	decides := false
 	for path, module := range compiler.Modules {
@@ -33,7 +35,7 @@ func idle(compiler *ast.Compiler) map[*ast.Rule]bool {
 			decides = decides || (isLibrary && name == "decision")
 			if isLibrary && name != "decision" && name != "varying" {
 				library = append(library, rule)
-			} else {
+			} else if !aside[rule] {
 				visit(rule)
 			}
 		}
@@ -43,6 +45,9 @@ func idle(compiler *ast.Compiler) map[*ast.Rule]bool {
 		if decides && !reached[rule] {
 			left[rule] = true
 		}
+	}
+	for rule := range aside {
+		left[rule] = true
 	}
 	return left
 }

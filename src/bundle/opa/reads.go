@@ -17,6 +17,8 @@ type Reads struct {
 	Input []string `json:"input"`
 	// Sets has, by `<set>/<name>`, what each verdict set of a policy depends on.
 	Sets map[string][]string `json:"sets"`
+	// Roles is what the rules that give roles look at.
+	Roles []string `json:"roles"`
 	// Settled is what the decision depends on besides the sets.
 	Settled []string `json:"settled"`
 }
@@ -30,7 +32,7 @@ func (p pointers) sorted() []string {
 func readsOf(compiler *ast.Compiler) Reads {
 	all, policies, permission := pointers{}, pointers{}, pointers{}
 	sets := map[string]pointers{}
-	settled := pointers{}
+	settled, roles := pointers{}, pointers{}
 	unused := idle(compiler)
 	for path, module := range compiler.Modules {
 		if isTest(path) || isLogs(module) {
@@ -42,7 +44,7 @@ func readsOf(compiler *ast.Compiler) Reads {
 			for branch := rule; branch != nil && !unused[rule]; branch = branch.Else {
 				maps.Copy(all, ownReads(branch))
 			}
-			if len(names) > 0 && names[0] != "sallyport" {
+			if len(names) > 0 && names[0] != "sallyport" && !unused[rule] {
 				maps.Copy(policies, readsFrom(compiler, rule, nil))
 			}
 			switch name := ruleName(rule); {
@@ -54,6 +56,8 @@ func readsOf(compiler *ast.Compiler) Reads {
 				maps.Copy(sets[key], readsFrom(compiler, rule, nil))
 			case isOfPolicy(rule) && isVerdict(name):
 				maps.Copy(permission, readsFrom(compiler, rule, nil))
+			case isOfPolicy(rule) && name == roleRule:
+				maps.Copy(roles, readsFrom(compiler, rule, nil))
 			case isLibrary && name == "decision":
 				maps.Copy(settled, readsFrom(compiler, rule, isSet))
 			}
@@ -63,7 +67,7 @@ func readsOf(compiler *ast.Compiler) Reads {
 	maps.Copy(settled, permission)
 	maps.Copy(settled, handedOver(permission))
 	maps.Copy(all, handedOver(permission))
-	reads := Reads{Input: all.sorted(), Settled: settled.sorted(), Sets: map[string][]string{}}
+	reads := Reads{Input: all.sorted(), Roles: roles.sorted(), Settled: settled.sorted(), Sets: map[string][]string{}}
 	for name, set := range sets {
 		reads.Sets[name] = set.sorted()
 	}

@@ -73,6 +73,9 @@ func codesOf(rule *ast.Rule) []string {
 		}
 		return false
 	}
+	if name, isText := roleIn(rule); isText {
+		return []string{name}
+	}
 	if rule.Head.Key != nil {
 		ast.WalkTerms(rule.Head.Key, visit)
 	}
@@ -80,6 +83,15 @@ func codesOf(rule *ast.Rule) []string {
 		ast.WalkTerms(rule.Body, visit)
 	}
 	return codes
+}
+
+// roleIn is the role that a rule gives.
+func roleIn(rule *ast.Rule) (string, bool) {
+	if ruleName(rule) != roleRule || rule.Head.Key == nil {
+		return "", false
+	}
+	name, isText := rule.Head.Key.Value.(ast.String)
+	return string(name), isText
 }
 
 func segments(path ast.Ref) []string {

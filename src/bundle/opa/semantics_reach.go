@@ -22,8 +22,9 @@ var patternAt = map[string]int{
 }
 
 type visited struct {
-	rule     *ast.Rule
-	inAllow  bool
+	rule *ast.Rule
+	// grants is what a rule gives if it holds: `allow` a permission, `roles` a role; nothing for what narrows.
+	grants   string
 	negative bool
 }
 
@@ -38,14 +39,19 @@ type reach struct {
 func checkReach(report *report, policies *policies) {
 	r := &reach{report, policies, map[visited]bool{}, map[*ast.Rule]bool{}}
 	policies.roots(func(name string, rule *ast.Rule) {
-		r.rule(rule, visited{rule: rule, inAllow: !verdicts[name]})
+		grants := ""
+		if !verdicts[name] {
+			grants = "allow"
+		}
+		r.rule(rule, visited{rule: rule, grants: grants})
 	})
+	policies.givers(func(rule *ast.Rule) { r.rule(rule, visited{rule: rule, grants: roleRule}) })
 	for _, path := range policies.paths() {
 		module := policies.modules[path]
 		for _, rule := range module.Rules {
 			if !r.reached[rule] {
 				report.add(rule.Location, "unused_rule", fmt.Sprintf("%s is no verdict, and no verdict refers to it", ruleName(rule)),
-					"the verdicts are allow, allow_server, allow_other, deny, require_approval, risk and mask; refer to the rule from one, or leave it out")
+					"the verdicts are allow, allow_server, allow_other, deny, require_approval, risk and mask, and roles says who may use the admin API; refer to the rule from one, or leave it out")
 			}
 		}
 		r.calls(module)
@@ -90,8 +96,8 @@ func (r *reach) node(node any, at visited) {
 			}
 			return true
 		case ast.Var:
-			if at.inAllow && x.Equal(ast.InputRootDocument.Value) {
-				r.forbidden(nil, "input as a whole")
+			if at.grants != "" && x.Equal(ast.InputRootDocument.Value) {
+				r.forbidden(nil, "input as a whole", at)
 			}
 		case *ast.Term:
 			if ref, isRef := x.Value.(ast.Ref); isRef {
@@ -101,8 +107,8 @@ func (r *reach) node(node any, at visited) {
 				}
 				return true
 			}
-			if v, isVar := x.Value.(ast.Var); isVar && at.inAllow && v.Equal(ast.InputRootDocument.Value) {
-				r.forbidden(x.Location, "input as a whole")
+			if v, isVar := x.Value.(ast.Var); isVar && at.grants != "" && v.Equal(ast.InputRootDocument.Value) {
+				r.forbidden(x.Location, "input as a whole", at)
 			}
 		}
 		return false
@@ -133,8 +139,8 @@ func (r *reach) polarity(name string, expr *ast.Expr, at visited) {
 	if !isLoose {
 		return
 	}
-	if at.inAllow {
-		r.report.add(expr.Location, "helper_in_allow", fmt.Sprintf("sallyport.%s is true of what is missing or odd, so allow must not rest on it", name),
+	if at.grants != "" {
+		r.report.add(expr.Location, "helper_in_allow", fmt.Sprintf("sallyport.%s is true of what is missing or odd, so %s must not rest on it", name, at.grants),
 			fmt.Sprintf("use sallyport.%s, which is true only of what fits", instead))
 	}
 	if expr.Negated || at.negative {
@@ -151,19 +157,23 @@ func (r *reach) refAt(ref ast.Ref, loc *ast.Location, at visited) {
 	switch {
 	case isPolicyRef(ref):
 		for _, rule := range r.policies.rulesAt(ref) {
-			r.rule(rule, visited{rule, at.inAllow, at.negative})
+			r.rule(rule, visited{rule, at.grants, at.negative})
 		}
-	case ref[0].Equal(ast.InputRootDocument) && at.inAllow:
-		if what := notForAllow(ref); what != "" {
-			r.forbidden(loc, what)
+	case ref[0].Equal(ast.InputRootDocument) && at.grants != "":
+		what := notForAllow(ref)
+		if at.grants == roleRule {
+			what = notForRoles(ref)
+		}
+		if what != "" {
+			r.forbidden(loc, what, at)
 		}
 	default:
 		name, isHelper := helperOf(ref)
 		if isHelper && !slices.Contains(helpers, name) {
 			r.report.add(loc, "library_internal", fmt.Sprintf("%s is no part of what the library offers", ref), "use sallyport."+strings.Join(helpers, ", sallyport."))
 		}
-		if isHelper && name == "arg" && at.inAllow {
-			r.forbidden(loc, "the arguments of a call")
+		if isHelper && name == "arg" && at.grants != "" {
+			r.forbidden(loc, "the arguments of a call", at)
 		}
 	}
 }
@@ -196,7 +206,11 @@ func notForAllow(ref ast.Ref) string {
 	return ""
 }
 
-func (r *reach) forbidden(loc *ast.Location, what string) {
+func (r *reach) forbidden(loc *ast.Location, what string, at visited) {
+	if at.grants == roleRule {
+		r.report.add(loc, "role_reads", fmt.Sprintf("roles are given whatever is called, and must not read %s", what), "roles say who may use the admin API: look at input.actor and input.now")
+		return
+	}
 	r.report.add(loc, "allow_reads", fmt.Sprintf("allow is asked without it, and must not read %s", what),
 		"allow says who may use what, by actor, upstream, method and name; write what depends on the content as a deny")
 }

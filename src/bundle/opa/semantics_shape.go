@@ -57,7 +57,7 @@ func checkTestModule(report *report, path string, module *ast.Module) {
 	}
 	for _, rule := range module.Rules {
 		name := ruleName(rule)
-		if _, isVerdict := verdicts[name]; isVerdict {
+		if isVerdict(name) || name == roleRule {
 			report.add(rule.Location, "verdict_in_test", fmt.Sprintf("%s is a verdict, and a test package may have none", name), "give the rule another name")
 		}
 	}
@@ -78,6 +78,10 @@ func ruleName(rule *ast.Rule) string {
 
 func checkVerdict(report *report, rule *ast.Rule, detectors []string) {
 	name := ruleName(rule)
+	if name == roleRule {
+		checkRole(report, rule)
+		return
+	}
 	isSet, isVerdict := verdicts[name]
 	if !isVerdict {
 		return

@@ -36,11 +36,13 @@ type scope struct {
 
 func checkSilence(report *report, policies *policies, data map[string]any) {
 	s := &silence{report, policies, data, map[string]bool{}, map[*ast.Rule]*value{}, false}
-	policies.roots(func(name string, rule *ast.Rule) {
-		// An allow that says nothing allows nothing; what it says `not` to is another matter.
+	look := func(name string, rule *ast.Rule) {
+		// An allow that says nothing allows nothing, as roles give nothing; what they say `not` to is another matter.
 		s.inMask = name == "mask"
 		s.rule(rule, nil, !verdicts[name])
-	})
+	}
+	policies.roots(look)
+	policies.givers(func(rule *ast.Rule) { look(roleRule, rule) })
 }
 
 // rule looks at a rule in the light of what it is called with.

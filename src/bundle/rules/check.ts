@@ -4,7 +4,7 @@ import type { Problem } from '../problem.ts'
 import type { RulesDocument, Steps } from './document.ts'
 import { list } from './names.ts'
 import { daysOf, hoursOf, isZone } from './schedule.ts'
-import { sections, type AllowRule, type AnyRule, type Caller, type ConditionalRule, type MaskRule, type Schedule, type Section, type Test } from './schema.ts'
+import { sections, type AllowRule, type AnyRule, type Caller, type ConditionalRule, type MaskRule, type RolesRule, type Schedule, type Section, type Test } from './schema.ts'
 
 /** The host that judges takes no longer pattern. */
 const longestPattern = 1000
@@ -99,19 +99,22 @@ const checkMask = ({ refuse }: Check, rule: MaskRule, steps: Steps): void => {
   }
 }
 
+const checkTimes = (check: Check, { during, outside }: AllowRule | ConditionalRule | RolesRule, steps: Steps): void => {
+  checkSchedule(check, during, [...steps, 'during'])
+  checkSchedule(check, outside, [...steps, 'outside'])
+}
+
 const checkRule = (check: Check, section: Section, rule: AnyRule, steps: Steps): void => {
   checkCaller(check, rule.who, [...steps, 'who'])
   checkCaller(check, rule.unless, [...steps, 'unless'])
   if (section === 'allow') checkAllow(check, rule as AllowRule, steps)
   else if (section === 'mask') checkMask(check, rule as MaskRule, steps)
+  else if (section === 'roles') return checkTimes(check, rule as RolesRule, steps)
   else {
     checkReach(check, rule as ConditionalRule, steps)
     checkConditions(check, rule as ConditionalRule, steps)
   }
-  if (section === 'mask') return
-  const { during, outside } = rule as AllowRule | ConditionalRule
-  checkSchedule(check, during, [...steps, 'during'])
-  checkSchedule(check, outside, [...steps, 'outside'])
+  if (section !== 'mask') checkTimes(check, rule as AllowRule | ConditionalRule, steps)
 }
 
 /** What fits the schema and still means nothing. */
@@ -167,7 +170,7 @@ export const unknownNames = (documents: readonly RulesDocument[], known: KnownNa
       return caller === undefined || caller === 'everyone' ? [] : each(caller.groups, [...steps, key, 'groups'])
     })
     const groups = callers.filter(([group]) => !isKnownGroup(group, known))
-    const upstreams = each<string>(rule.upstreams, [...steps, 'upstreams']).filter(([name]) => !name.includes('*') && !known.upstreams.includes(name))
+    const upstreams = each<string>('upstreams' in rule ? rule.upstreams : undefined, [...steps, 'upstreams']).filter(([name]) => !name.includes('*') && !known.upstreams.includes(name))
     return [
       ...upstreams.map(([name, at]) => document.problem(at, 'rules_unknown_upstream', `the configuration has no server ${name}`, `there are: ${list(known.upstreams).join(', ')}`)),
       ...groups.map(([group, at]) => document.problem(at, 'rules_unknown_group', `no issuer of the configuration gives the group ${group}`, 'groups come as `<issuer>:<group>`, or by themselves where `trusted_groups` names them')),

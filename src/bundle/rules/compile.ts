@@ -1,12 +1,12 @@
 import type { Json, JsonObject } from '../../model.ts'
 import { flags, callersOf, list, plainNames, upstreamsOf, uriNames, wordPattern } from './names.ts'
-import type { CompiledRules, Condition, Kind, Masking, Permission, Reaching, ServerPermission, Tests, Uses, Verdict } from './compiled.ts'
+import type { CompiledRules, Condition, Giving, Kind, Masking, Permission, Reaching, ServerPermission, Tests, Uses, Verdict } from './compiled.ts'
 import { timesOf } from './schedule.ts'
-import { sections, type AllowRule, type AnyRule, type ApprovalRule, type ConditionalRule, type MaskRule, type RiskRule, type RulesFile, type Schedule, type Test as WrittenTest } from './schema.ts'
+import { sections, type AllowRule, type ApprovalRule, type ConditionalRule, type MaskRule, type RiskRule, type RolesRule, type RulesFile, type Schedule, type Test as WrittenTest } from './schema.ts'
 
 const given = <K extends string>(key: K, value: Json | undefined): Readonly<Record<string, Json>> => (value === undefined ? {} : { [key]: value })
 
-const usesOf = ({ tools, prompts, resources }: Pick<AnyRule, 'tools' | 'prompts' | 'resources'>): Uses => ({
+const usesOf = ({ tools, prompts, resources }: Pick<AllowRule, 'tools' | 'prompts' | 'resources'>): Uses => ({
   ...(tools === undefined ? {} : { tool: plainNames(list(tools)) }),
   ...(prompts === undefined ? {} : { prompt: plainNames(list(prompts)) }),
   ...(resources === undefined ? {} : { resource: uriNames(list(resources)) }),
@@ -75,6 +75,14 @@ const serverPermissionOf = (rule: AllowRule): ServerPermission => {
   return { id, who, unless, upstreams, methods: flags(list(rule.server_may).map((one) => asked[one])), conditions: [...timeOf(true, rule.during), ...timeOf(false, rule.outside)] }
 }
 
+const givingOf = (rule: RolesRule): Giving => ({
+  id: rule.id,
+  roles: flags(list(rule.role)),
+  who: callersOf(rule.who, 'nobody'),
+  unless: callersOf(rule.unless, 'nobody'),
+  conditions: [...timeOf(true, rule.during), ...timeOf(false, rule.outside)],
+})
+
 const approvalOf = (rule: ApprovalRule): Verdict => verdictOf(rule, { reviewers: list(rule.reviewers), ...given('quorum', rule.quorum), ...given('ttl', rule.ttl) })
 const riskOf = (rule: RiskRule): Verdict => verdictOf(rule, { points: rule.points })
 
@@ -109,6 +117,9 @@ const kindsOf = (rules: Omit<CompiledRules, 'kinds' | 'texts'>): readonly Kind[]
   }
   if (permissions.some(({ conditions }) => conditions.some(({ kind }) => kind === 'time'))) kinds.add('time_of_allow')
   if (verdicts.some(({ conditions }) => conditions.some(({ kind }) => kind === 'time'))) kinds.add('time_of_others')
+  if (rules.roles.length > 0) kinds.add('roles')
+  if (rules.roles.some(({ who, unless }) => Object.keys({ ...who.groups, ...unless.groups }).length > 0)) kinds.add('groups_of_roles')
+  if (rules.roles.some(({ conditions }) => conditions.length > 0)) kinds.add('time').add('time_of_roles')
   return [...kinds].sort()
 }
 
@@ -121,6 +132,7 @@ export const compileRules = (file: RulesFile): CompiledRules => {
     require_approval: (file.require_approval ?? []).map(approvalOf),
     risk: (file.risk ?? []).map(riskOf),
     mask: (file.mask ?? []).map(maskingOf),
+    roles: (file.roles ?? []).map(givingOf),
   }
   return { kinds: kindsOf(rules), ...rules, texts: textsOf(file) }
 }

@@ -73,6 +73,13 @@ export interface Verdict extends Reaching {
 export interface Masking extends Reaching {
   readonly entries: readonly Readonly<Record<string, Json>>[]
 }
+export interface Giving {
+  readonly id: string
+  readonly roles: Readonly<Record<string, true>>
+  readonly who: Callers
+  readonly unless: Callers
+  readonly conditions: readonly Condition[]
+}
 export interface CompiledRules {
   /** The kinds of conditions and callers that are used; each is the business of one module. */
   readonly kinds: readonly Kind[]
@@ -82,11 +89,13 @@ export interface CompiledRules {
   readonly require_approval: readonly Verdict[]
   readonly risk: readonly Verdict[]
   readonly mask: readonly Masking[]
+  readonly roles: readonly Giving[]
   /** By rule id, what is told beside the message. */
   readonly texts: Readonly<Record<string, { readonly remedy?: string; readonly link?: string }>>
 }
 export const moduleOf = {
   groups: 'groups', people: 'people', values: 'values', annotation: 'annotations', argument: 'arguments', text: 'text', finding: 'findings', recent: 'recent',
   time: 'schedule', time_of_allow: 'schedule_allow', time_of_others: 'schedule_other',
+  roles: 'roles', groups_of_roles: 'roles_groups', time_of_roles: 'roles_schedule',
 } as const
 export type Kind = keyof typeof moduleOf

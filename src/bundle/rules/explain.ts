@@ -26,7 +26,7 @@ const helpers = {
   local: `# The day and the time of day, such as \`Fri 17:30\`.\nlocal(zone) := time.format([time.parse_rfc3339_ns(input.now), zone, "Mon 15:04"])`,
 } as const
 type Helper = keyof typeof helpers
-const verdictNames = ['allow_server', 'allow_other', 'require_approval'] as const
+const verdictNames = ['allow_server', 'allow_other', 'require_approval', 'roles'] as const
 const leansOn: Readonly<Partial<Record<Helper, readonly Helper[]>>> = { annotations: ['call_kind'] }
 
 /** The cases in which a name fits; what it is compared with is there and a text. */
@@ -210,6 +210,11 @@ export const explainRules = (rules: CompiledRules, { id, name = 'from_rules' }: 
   for (const rule of rules.server.filter(isWanted)) put(`${about(rule.id)}\nallow_server if ${bodyOf(permissionLines(rule, writerFor(rule.id)))}`)
   for (const set of ['deny', 'require_approval', 'risk'] as const) for (const rule of rules[set].filter(isWanted)) verdicts(set, rule)
   for (const rule of rules.mask.filter(isWanted)) masks(rule)
+  for (const rule of rules.roles.filter(isWanted)) {
+    const writer = writerFor(rule.id)
+    const lines = [...writer.oneOf('who', certainly(rule.who)), ...writer.noneOf('unless', perhaps(rule.unless)), ...rule.conditions.flatMap((condition) => conditionLines(condition, writer, 'certainly'))]
+    put(...Object.keys(rule.roles).map((role) => `${about(rule.id)}\nroles contains ${quoted(role)} if ${bodyOf(lines)}`))
+  }
   const leant = (Object.keys(helpers) as Helper[]).filter((helper) => used.has(helper)).map((helper) => helpers[helper]) // its own keys
   const body = [...texts, ...leant].join('\n\n')
   return [`package policies.${name}`, ...(/\bsallyport\./.test(body) ? ['import data.sallyport'] : []), ...(body === '' ? [] : [body]), ''].join('\n\n').replace(/\n\n$/, '\n')

@@ -33,5 +33,5 @@ const indexed = (rules: readonly Rule[]): Indexed => {
 }
 
 /** What is written to `data.rules`. */
-export const dataOf = ({ kinds, texts, allow, server, deny, require_approval, risk, mask }: CompiledRules): JsonObject =>
-  ({ kinds, texts, allow: indexed(allow), server: indexed(server), deny: indexed(deny), require_approval: indexed(require_approval), risk: indexed(risk), mask: indexed(mask) }) as unknown as JsonObject // plain JSON by its types
+export const dataOf = ({ kinds, texts, allow, server, deny, require_approval, risk, mask, roles }: CompiledRules): JsonObject =>
+  ({ kinds, texts, allow: indexed(allow), server: indexed(server), deny: indexed(deny), require_approval: indexed(require_approval), risk: indexed(risk), mask: indexed(mask), ...(roles.length === 0 ? {} : { roles }) }) as unknown as JsonObject // plain JSON by its types

@@ -33,6 +33,7 @@ const joined = (files: readonly RulesFile[]): RulesFile => {
     require_approval: files.flatMap((file) => file.require_approval ?? []),
     risk: files.flatMap((file) => file.risk ?? []),
     mask: files.flatMap((file) => file.mask ?? []),
+    roles: files.flatMap((file) => file.roles ?? []),
     ...(thresholds === undefined ? {} : { thresholds }),
   }
 }

@@ -111,6 +111,14 @@ const mask = z.strictObject({
   must: z.boolean({ error: 'true or false' }).optional().meta({ description: 'Refuse the message where there is nothing to replace.' }),
   ...told,
 })
+const role = z.enum(['viewer', 'reviewer', 'auditor', 'operator'], { error: 'viewer, reviewer, auditor or operator' })
+const roles = z.strictObject({
+  id,
+  role: listOf(role, 'viewer, reviewer, auditor or operator').meta({ description: 'What they are in the admin API.' }),
+  who: caller.meta({ description: 'Who is. `everyone` is every caller who has signed in.' }),
+  unless: someone.optional().meta({ description: 'Who is not, although `who` names them.' }),
+  ...times,
+})
 const thresholds = z.strictObject({
   approve: count.optional().meta({ description: 'From this risk on a call waits for `reviewers`. 70 where it is left out.' }),
   deny: count.optional().meta({ description: 'From this risk on a message is refused. 100 where it is left out.' }),
@@ -124,10 +132,11 @@ export const rulesFile = z.strictObject({
   require_approval: section(approval).meta({ description: 'Which calls wait for people.' }),
   risk: section(risk).meta({ description: 'What adds points.' }),
   mask: section(mask).meta({ description: 'What is replaced before a message goes on.' }),
+  roles: section(roles).meta({ description: 'Who may use the admin API, and as what. Who is in no role may do nothing there.' }),
   thresholds: thresholds.optional().meta({ description: 'What happens at how many points.' }),
-}, { error: 'allow, deny, require_approval, risk, mask and thresholds' })
+}, { error: 'allow, deny, require_approval, risk, mask, roles and thresholds' })
 
-export const sections = ['allow', 'deny', 'require_approval', 'risk', 'mask'] as const
+export const sections = ['allow', 'deny', 'require_approval', 'risk', 'mask', 'roles'] as const
 export type Section = (typeof sections)[number]
 export type RulesFile = z.output<typeof rulesFile>
 export type Caller = z.output<typeof caller>
@@ -138,5 +147,6 @@ export type DenyRule = z.output<typeof deny>
 export type ApprovalRule = z.output<typeof approval>
 export type RiskRule = z.output<typeof risk>
 export type MaskRule = z.output<typeof mask>
+export type RolesRule = z.output<typeof roles>
 export type ConditionalRule = DenyRule | ApprovalRule | RiskRule
-export type AnyRule = AllowRule | ConditionalRule | MaskRule
+export type AnyRule = AllowRule | ConditionalRule | MaskRule | RolesRule

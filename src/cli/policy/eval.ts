@@ -1,5 +1,5 @@
 import { traceDecision } from '../../bundle/compare/trace.ts'
-import { evaluate } from '../../bundle/eval.ts'
+import { evaluate, evaluateRoles } from '../../bundle/eval.ts'
 import { exitCode, printable } from '../output.ts'
 import { showDecision } from './report.ts'
 import { bundle, rules, detector, dir, json, readText } from './shared.ts'
@@ -13,9 +13,16 @@ export const addEval: AddCommand = (policy, { output, exit, withBundle, refuse }
     .addOption(dir()).addOption(bundle()).addOption(rules()).addOption(detector()).addOption(json())
     .requiredOption('--input <file>', 'the input of the policy as JSON, `-` for standard input')
     .option('--trace', 'also say what each rule answered, and which lines took part')
-    .action(async (options: Common & { input: string; trace?: boolean }) => {
+    .option('--roles', 'print the roles of the admin API that `actor` has at `now` instead')
+    .action(async (options: Common & { input: string; trace?: boolean; roles?: boolean }) => {
       const input = await readText(options.input)
       await withBundle(options, async ({ bundle: built, detectors, build }, sources) => {
+        if (options.roles === true) {
+          const given = await evaluateRoles(built, input, detectors)
+          for (const note of given.ok ? given.notes : [given.message]) output.note(printable(note))
+          if (!given.ok) return exit(exitCode.misuse)
+          return options.json ? output.json({ roles: given.roles }) : output.line(given.roles.length === 0 ? 'no role' : given.roles.join(', '))
+        }
         const evaluated = await evaluate(built, input, detectors)
         if (!evaluated.ok) {
           output.note(evaluated.message)
