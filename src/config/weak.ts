@@ -71,10 +71,14 @@ const confidentialCredentials: Check = ({ upstreams }) => overHttp(upstreams).fl
     ? [{ steps: ['upstreams', name, upstream.urls.length > 1 ? 'urls' : 'url'], found: 'plain http to another machine', expected: 'https: the credential would travel in the clear; insecure_http: true at this server allows it' }]
     : [])
 
-const peopleSignIn: Check = ({ upstreams, identity }) => overHttp(upstreams).flatMap(({ name, upstream }) =>
-  identity?.providers.length === 0 && ['oauth', 'token_exchange', 'on_behalf_of'].includes(upstream.credentials?.kind ?? '')
-    ? [{ steps: ['upstreams', name, 'credentials', 'kind'], found: 'a credential of each person, where nobody can sign in', expected: 'identity.providers with at least one, or another kind' }]
-    : [])
+const peopleSignIn: Check = ({ upstreams, identity }) => overHttp(upstreams).flatMap(({ name, upstream }) => {
+  const kind = upstream.credentials?.kind ?? ''
+  const found = (what: string, expected: string) => [{ steps: ['upstreams', name, 'credentials', 'kind'], found: what, expected }]
+  if (identity === undefined || !['oauth', 'token_exchange', 'on_behalf_of'].includes(kind)) return []
+  if (identity.providers.length === 0) return found('a credential of each person, where nobody can sign in', 'identity.providers with at least one, or another kind')
+  // SAML gives nothing that could be exchanged.
+  return kind === 'oauth' || identity.providers.some(provider => provider.kind === 'oidc') ? [] : found('an exchange of tokens that no provider gives', 'identity.providers with one of kind oidc, or another kind')
+})
 
 const tlsNeedsHttps: Check = ({ upstreams }) => overHttp(upstreams).flatMap(({ name, upstream }) =>
   upstream.tls !== undefined && !upstream.urls.every(one => /^https:/i.test(one))
