@@ -5,9 +5,17 @@ import type { Json, JsonObject } from './model.ts'
 
 export const ownClaim = (value: unknown, name: string): Json | undefined => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined)
 
-/** A claim by its name (which may be a URI with dots), or else by a way through objects such as `realm_access.roles`. */
-export const claimAt = (claims: JsonObject, path: string): Json | undefined =>
-  ownClaim(claims, path) ?? path.split('.').reduce<Json | undefined>((value, step) => ownClaim(value, step), claims)
+/** A claim by its name (which may be a URI with dots), or else by a way through objects such as `realm_access.roles` or `kubernetes.io.namespace`. */
+export function claimAt(claims: Json | undefined, path: string): Json | undefined {
+  const whole = ownClaim(claims, path)
+  if (whole !== undefined) return whole
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+    const inner = ownClaim(claims, path.slice(0, dot))
+    const found = inner === undefined ? undefined : claimAt(inner, path.slice(dot + 1))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
 
 export const isSubject = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 1024 && !/[\u0000-\u001f\u007f]/.test(value)
 

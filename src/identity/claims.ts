@@ -31,7 +31,7 @@ const isMachine = (claims: JsonObject): boolean =>
 
 /** Who a verified token speaks for; undefined where it does not say so in a way that can be relied on. */
 export const readActor = (claims: JsonObject, settings: IssuerSettings): KnownActor | undefined => {
-  const subject = own(claims, 'sub')
+  const subject = settings.claims.subject === undefined ? own(claims, 'sub') : claimAt(claims, settings.claims.subject)
   const acts = readActs(claims)
   if (!isSubject(subject) || acts === undefined) return undefined
   const { issuer, name: provider } = settings

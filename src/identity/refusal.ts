@@ -15,6 +15,7 @@ export type AuthCode =
   | 'token_expired'
   | 'token_not_yet_valid'
   | 'issuer_unknown'
+  | 'claim_refused'
   | 'audience_mismatch'
   | 'keys_unavailable'
   | 'insufficient_scope'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isConfidential } from '../loopback.ts'
+import { missingOwner, wantedClaim } from './conditions.ts'
 import { loginSettings } from '../login/settings.ts'
 import { oauthSettings } from '../oauth/settings.ts'
 import { duration, group, name, path, text, url } from '../fields.ts'
@@ -33,12 +34,18 @@ export const issuerSettings = z.strictObject({
   claims: z.strictObject({
     groups: claim().default('groups').meta({ description: 'The claim that lists the groups.' }),
     email: claim().default('email').meta({ description: 'The claim with the mail address; taken only where `email_verified` is true.' }),
+    subject: claim().optional().meta({ description: 'The claim that names the caller in place of `sub`; it must be one that nobody else at the issuer can have.' }),
   }).prefault({}),
+  require: z.record(claim(), z.union([wantedClaim, z.array(wantedClaim).min(1, { error: 'at least one value' }).readonly()], { error: 'a text, or a list of texts of which one must fit' }), { error: 'claims with the texts that they must hold' }).optional()
+    .meta({ description: 'What its tokens must say beside: each claim must be there and fit a text, or one of a list of texts. `*` stands for any characters.' }),
   trusted_groups: z.array(group().refine(value => value !== '*', { error: 'the names of the groups; there is no "all"' }), { error: 'a list of group names' }).readonly().default([])
     .meta({ description: 'Groups of this issuer that policies and roles see by their own name; every other one is seen as `<name>:<group>`.' }),
   trust_unverified_email: z.boolean({ error: 'true or false' }).default(false)
     .meta({ description: 'Weakens safety: takes the mail address although the issuer does not say that it is verified.' }),
   skew: duration('0s', '60s').prefault('30s').meta({ description: 'How far its clock may be off.' }),
+}).superRefine(({ issuer, require }, context) => {
+  const problem = missingOwner(issuer, require ?? {})
+  if (problem !== undefined) context.addIssue({ code: 'custom', path: ['require'], input: require, message: problem })
 })
 
 export const identitySettings = z.strictObject({

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type CryptoKey, type JWTPayload } from 'jose'
 import type { Clock, JsonObject, KnownActor } from '../model.ts'
 import { readActor } from './claims.ts'
+import { unmetClaim } from './conditions.ts'
 import type { KeySource } from './keys.ts'
 import { reason, type Reason } from './refusal.ts'
 import type { IssuerSettings } from './settings.ts'
@@ -133,6 +134,8 @@ export const createTokenVerifier = (issuers: ReadonlyMap<string, TrustedIssuer>,
     if (!/at\+jwt$/i.test(typ ?? '') && idTokenOnly.some(claim => Object.hasOwn(payload, claim))) return invalid('the token is an ID token; an access token is needed')
     // RFC 9449 section 7.2: a token bound to a key is worth nothing without the proof, which is not asked for here.
     if (Object.hasOwn(payload, 'cnf')) return invalid('the token is bound to a key and cannot be used as a bearer token')
+    const unmet = unmetClaim(payload as JsonObject, settings.require ?? {})
+    if (unmet !== undefined) return refused('claim_refused', `the claim ${unmet} of the token is not what is required of tokens of its issuer here`)
     const checkedAt = clock()
     const actor = actorOf === undefined ? readActor(payload as JsonObject, settings) : await actorOf(payload as JsonObject)
     if (actor === undefined) return invalid(actorOf === undefined ? 'the token does not name one subject' : 'what the token stands on has ended: sign in again')
