@@ -38,6 +38,8 @@ const rereadAfter = 10_000
 /** For how long somebody counts as in use after their last request. */
 const usedFor = 60_000
 const askFor = 20_000
+/** A call waits so long for the answer, where it could go on without. */
+const waitFor = 3_000
 const askAgain = 15_000
 /** An account that nobody asked for in so long is forgotten. */
 const unusedFor = 30 * 24 * 60 * 60_000
@@ -52,6 +54,7 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
   }
   const changes = createChanges(kept, clock)
   const subjectKey = (who: Pick<Person, 'issuer' | 'subject'>): string => JSON.stringify([who.issuer, who.subject])
+  const sessionKey = (provider: string, session: string): string => JSON.stringify([provider, session])
   const expiryOf = ({ renewal, signed_in_at, checked_at }: AccountState): number => (renewal === undefined ? signed_in_at + bounds.session : checked_at + unusedFor)
 
   const remember = (state: AccountState): Entry => {
@@ -76,6 +79,7 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
     if (state !== undefined) await kept.drop('login:subject', subjectKey(state.person))
     await kept.drop('login:account', id)
     await kept.dropGroup('login:browser', id)
+    await kept.dropGroup('login:sid', id)
     here.delete(id)
     if (state === undefined) return
     logger.info('an account ended', { account: id, provider: state.person.provider, why })
@@ -136,7 +140,7 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
     return isSaved
   }
 
-  async function signIn({ person, renewal, tokens }: Verified): Promise<Account> {
+  async function signIn({ person, renewal, tokens, session }: Verified): Promise<Account> {
     const key = subjectKey(person)
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const fresh: AccountId = `acc_${randomBytes(16).toString('hex')}`
@@ -151,6 +155,8 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
       if (!isNamed) continue
       const isKept = before === undefined ? await kept.add('login:account', id, writeState(state), { expiresAt }) : await kept.swap('login:account', id, writeState(state), before.version, { expiresAt })
       if (!isKept || (await kept.get('login:subject', key))?.value['account'] !== id) continue
+      // By it the provider may name them, whatever became of the browser since.
+      if (session !== undefined) await kept.put('login:sid', sessionKey(person.provider, session), { account: id }, { expiresAt: now + unusedFor, groups: [id] })
       remember(state)
       const was = before === undefined ? undefined : readState(before.value).person
       if (was !== undefined && !isSame(was, person)) await announce({ id, what: lost(was, person) ? 'lost' : 'changed', issuer: person.issuer, subject: person.subject })
@@ -171,7 +177,9 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
       if (state === undefined || provider(state.person.provider) === undefined) return undefined
       if (isDue(state, bounds, clock())) {
         const asked = askOnce(id)
-        if (mustAsk(state, bounds, clock())) await asked
+        // A provider that hangs must not hold up everybody who is still as good as known.
+        if (!isGood(state, bounds, clock())) await asked
+        else if (mustAsk(state, bounds, clock())) await Promise.race([asked, pause(waitFor, undefined, { ref: false })])
         state = here.get(id)?.state
       }
       if (state === undefined || !isGood(state, bounds, clock())) return undefined
@@ -194,7 +202,8 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
       const bySubject = subject === undefined ? undefined : await idOf({ issuer, subject })
       if (bySubject !== undefined) found.add(bySubject)
       if (session !== undefined) {
-        for (const { value } of await kept.list('login:browser', JSON.stringify([name, session]))) found.add(value['account'] as AccountId)
+        const named = await kept.get('login:sid', sessionKey(name, session))
+        if (named !== undefined) found.add(named.value['account'] as AccountId)
       }
       for (const id of found) await end(id, why)
       return found.size

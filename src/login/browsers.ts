@@ -80,13 +80,13 @@ export function createBrowsers({ kept, accounts, cookies, idle, absolute, clock 
       const query = new URLSearchParams({ return: localPath(returnTo), ...(acr === undefined ? {} : { acr }), ...(maxAge === undefined ? {} : { max_age: String(maxAge) }) })
       return `/login${provider === undefined ? '' : `/${encodeURIComponent(provider)}`}?${query}`
     },
-    async open(account, { person, at, acr, amr, logout, session }, request) {
+    async open(account, { person, at, acr, amr, logout }, request) {
       const before = keyOf(request)
       if (before !== undefined) await kept.drop(kind, before)
       const key = randomBytes(32).toString('base64url')
       const now = clock()
       const row: Row = { account: account.id, provider: person.provider, csrf: randomBytes(24).toString('base64url'), at, since: now, seen: now, ...(acr === undefined ? {} : { acr }), ...(amr === undefined ? {} : { amr }), ...(logout === undefined ? {} : { logout }) }
-      await kept.put(kind, key, row as unknown as JsonObject, { expiresAt: now + absolute, groups: [account.id, ...(session === undefined ? [] : [JSON.stringify([person.provider, session])])] })
+      await kept.put(kind, key, row as unknown as JsonObject, { expiresAt: now + absolute, groups: [account.id] })
       return set(cookies.session, key)
     },
     async end(request) {

@@ -2,6 +2,7 @@ import { registered, signInBy } from '../oauth/world.ts'
 import { allowAll, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { readEvents } from '../support/events.ts'
 import { startKeycloak, type Keycloak, type Realm } from '../support/keycloak.ts'
+import { startBrowser } from '../support/browser.ts'
 import { createPersonBrowser, type PersonBrowser } from '../support/person-browser.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 import { describeSaml } from './keycloak-saml.ts'
@@ -87,6 +88,30 @@ test('a wrong password lets nobody in, the right one does, and signing out there
   expect(left.url).toContain(`${gateway.url}/logout/done`)
   // Keycloak asks for the password again.
   expect((await browser.visit(`${gateway.url}/login`)).url).toContain(keycloak.url)
+})
+
+test('in Chromium: in and out, here and at Keycloak', async () => {
+  const browser = await startBrowser()
+  try {
+    const page = await browser.context.newPage()
+    await page.goto(`${gateway.url}/login`)
+    await page.getByLabel('Username').fill('ada')
+    await page.getByLabel('Password', { exact: true }).fill('correct horse')
+    await page.getByRole('button', { name: 'Sign In' }).click()
+    await page.getByRole('heading', { name: 'You are signed in' }).waitFor()
+    await page.getByText('ada@example.com').waitFor()
+    const [session] = (await browser.context.cookies(gateway.url)).filter(({ name }) => name === 'sallyport')
+    expect(session).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' })
+
+    await page.getByRole('link', { name: 'Sign out' }).click()
+    // Chromium holds where a form's answer leads against the page that it is on.
+    await page.getByRole('button', { name: 'Sign out here and at Keycloak' }).click()
+    await page.getByRole('heading', { name: 'You are signed out' }).waitFor()
+    await page.getByRole('link', { name: 'Sign in again' }).click()
+    await page.getByLabel('Username').waitFor()
+  } finally {
+    await browser.close()
+  }
 })
 
 test('whom Keycloak disables loses a running stream, without a call', async () => {

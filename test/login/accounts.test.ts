@@ -118,6 +118,16 @@ test.each([[503, {}], [429, { error: 'slow_down' }], [401, { error: 'invalid_cli
   expect(await world.login.accounts.get(id)).toBeDefined()
 })
 
+test('a provider that hangs does not hold up whoever is still known', async () => {
+  const id = await signIn()
+  const answered = Promise.withResolvers<void>()
+  issuer.shape.waits = answered.promise
+  world.pass(bounds.refresh + minute)
+  const found = await Promise.all([world.login.accounts.get(id), other.accounts.get(id)])
+  expect(found.every((account) => account !== undefined)).toBe(true)
+  answered.resolve()
+})
+
 test('an answer about somebody else ends the account', async () => {
   const id = await signIn()
   issuer.shape.claims['sub'] = 'mallory'
@@ -153,6 +163,14 @@ describe('back-channel logout', () => {
     expect((await tell(token)).status).toBe(200)
     expect(await world.login.accounts.get(id)).toBeUndefined()
     expect((await tell(token)).status).toBe(400)
+  })
+
+  test('ends it by a session whose browser was signed out here before', async () => {
+    const id = await signIn()
+    await browser.submit(await browser.visit(`${world.url}/logout`), {}, 'value="here"')
+    expect(await world.login.accounts.get(id)).toBeDefined()
+    expect((await tell(await issuer.sign({ sid: 'session-1', jti: 'later', events: event }))).status).toBe(200)
+    expect(await world.login.accounts.get(id)).toBeUndefined()
   })
 
   test.each<readonly [string, Record<string, unknown>]>([

@@ -15,6 +15,8 @@ export interface Shape {
   refreshedIdToken: boolean
   /** What refreshing is answered with in place of tokens. */
   refreshError: { status: number; body: unknown } | undefined
+  /** The token endpoint answers no sooner. */
+  waits: Promise<void> | undefined
   /** The `iss` of the authorization response; undefined leaves it out. */
   iss: string | undefined
   /** Instead of a code. */
@@ -54,7 +56,7 @@ export async function startShapedIssuer(claims: Record<string, unknown>, { path 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const issuer = `${origin}${path}`
-  const shape: Shape = { claims, userinfo: {}, sign: 'RS256', refresh: 'none', refreshedIdToken: true, refreshError: undefined, iss: issuer, error: undefined }
+  const shape: Shape = { claims, userinfo: {}, sign: 'RS256', refresh: 'none', refreshedIdToken: true, refreshError: undefined, waits: undefined, iss: issuer, error: undefined }
 
   const sign = async (payload: JWTPayload, header: Record<string, unknown> = {}): Promise<string> => {
     const given = { iss: issuer, aud: client.id, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 24 * 3600, ...payload }
@@ -145,6 +147,7 @@ export async function startShapedIssuer(claims: Record<string, unknown>, { path 
         case `${path}/token`: {
           let text = ''
           for await (const part of request) text += String(part)
+          await shape.waits
           const { status, body } = await token(request, new URLSearchParams(text))
           return json(body, status)
         }

@@ -27,11 +27,14 @@ export function readPerson(claims: JsonObject, settings: OidcSettings, naming: N
     person: personOf({
       issuer: settings.issuer, subject, claims: shown,
       // Nothing said of groups is not the same as none: a rule that denies a group would let everybody through.
-      groups: typeof groups === 'string' ? undefined : groups,
+      groups: typeof groups === 'string' || isCutOff(groups, settings) ? undefined : groups,
       ...(email === undefined ? {} : { email }),
     }, naming),
   }
 }
+
+// Okta's functions for groups, such as `Groups.startsWith`, list a hundred at most, and nothing in the token says that there are more.
+const isCutOff = ({ length }: readonly string[], { preset }: OidcSettings): boolean => preset === 'okta' && length === 100
 
 /** What a provider says beside the standard, and that decides who may come in. */
 function checkPreset(claims: JsonObject, { preset, issuer, domain }: OidcSettings): Read | undefined {
