@@ -62,7 +62,7 @@ export const registered = async (url: string, metadata: object = {}): Promise<st
 
 export const authorizationUrl = (url: string, client: string, { challenge }: Pick<Pkce, 'challenge'>, more: Readonly<Record<string, string | undefined>> = {}): string => {
   const given = { response_type: 'code', client_id: client, redirect_uri: redirect, code_challenge: challenge, code_challenge_method: 'S256', state: 'a-state', resource: `${url}/mcp/crm`, scope: 'mcp:crm', ...more }
-  return `${url}/oauth/authorize?${new URLSearchParams(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))}`
+  return `${url}/oauth/authorize?${new URLSearchParams(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] satisfies [string, string]])))}`
 }
 
 /** As far as the client's own address, which nobody visits. */
