@@ -206,6 +206,9 @@ describe('refused is', () => {
     ['a CDATA section in the name', 'saml_unreadable', { edit: (xml) => xml.replace('sam-4711', '<![CDATA[sam-4711]]>') }],
     ['two roots', 'saml_unreadable', { edit: (xml) => `${xml}${xml}` }],
     ['one XML attribute twice', 'saml_unreadable', { edit: (xml) => xml.replace('<samlp:Response ', '<samlp:Response Version="2.0" ') }],
+    ['comments that never end', 'saml_unreadable', { edit: (xml) => xml.replace('<samlp:Status>', `${'<!-- -->'.repeat(200)}<samlp:Status>`) }],
+    ['elements that never end', 'saml_unreadable', { edit: (xml) => xml.replace('<samlp:Status>', `<samlp:Extensions>${'<a/>'.repeat(3_000)}</samlp:Extensions><samlp:Status>`) }],
+    ['attributes that never end', 'saml_unreadable', { edit: (xml) => xml.replace('<samlp:Status>', `<samlp:Extensions>${'<a xmlns:b="c" d="e"/>'.repeat(1_600)}</samlp:Extensions><samlp:Status>`) }],
     ['elements that are too deep', 'saml_unreadable', { edit: (xml) => xml.replace('<samlp:Status>', `<samlp:Extensions>${'<a>'.repeat(40)}${'</a>'.repeat(40)}</samlp:Extensions><samlp:Status>`) }],
     ['no assertion', 'saml_shape', { edit: (xml) => xml.replace(/<saml:Assertion[\s\S]*<\/saml:Assertion>/, '') }],
     ['the signed assertion twice', 'saml_shape', { edit: (xml) => xml.replace(/<saml:Assertion[\s\S]*<\/saml:Assertion>/, (one) => `${one}${one}`) }],
@@ -240,6 +243,7 @@ describe('refused is', () => {
     }
     expect((await post(acs, {})).status).toBe(403)
     expect((await post(acs, { SAMLResponse: 'A'.repeat(1_000_000) })).status).toBe(413)
+    expect((await post(acs, { SAMLResponse: 'A'.repeat(200_000) })).status).toBe(403)
     const twice = await fetch(acs, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'SAMLResponse=AAAA&SAMLResponse=AAAA' })
     expect(twice.status).toBe(403)
   })
@@ -294,4 +298,16 @@ describe('refused is', () => {
     expect(page.way.at(-1)).toBe(`${gateway.url}/login?x=1`)
     expect(isSignedIn(browser)).toBe(true)
   })
+})
+
+test('whoever sends more than can be verified is told to come again, and others go on', async () => {
+  const requests = []
+  for (let made = 0; made < 48; made += 1) requests.push(await fieldsOf({ signing: { with: stranger } }))
+  const answers = await Promise.all(requests.map(({ SAMLResponse }) => post(acs, { SAMLResponse })))
+  const statuses = answers.map(({ status }) => status)
+  expect(new Set(statuses)).toEqual(new Set([403, 503]))
+  expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200)
+  const browser = createPersonBrowser()
+  await signIn({}, browser)
+  expect(isSignedIn(browser)).toBe(true)
 })

@@ -6,7 +6,8 @@ export interface Decoded {
   readonly text: string
 }
 
-const largest = 512 * 1024
+/** Of what is sent; what it becomes is bounded where it is read. */
+const largest = 192 * 1024
 
 const utf8 = (bytes: Uint8Array): Decoded | Refused => {
   try {

@@ -4,7 +4,7 @@ import { instantOf } from './assertion.ts'
 import { bindings, ns } from './names.ts'
 import { shapeOfMetadata } from './shape.ts'
 import { readSigned } from './signed.ts'
-import { childrenOf, onlyChild, readXml, type XmlElement } from './xml.ts'
+import { childrenOf, ofMetadata, onlyChild, readXml, type XmlElement } from './xml.ts'
 
 /** An identity provider as the gateway deals with it. */
 export interface Idp {
@@ -55,13 +55,13 @@ const endpoint = (role: XmlElement, name: string): { readonly requests: string; 
 
 /** `certificates`: those that must have signed it; without them, where it came from is what is trusted. */
 export function readMetadata(text: string, { certificates, issuer, now }: { readonly certificates?: readonly string[]; readonly issuer?: string | undefined; readonly now: number }): MetadataRead {
-  const read = readXml(text.replace(/^\uFEFF/, ''))
+  const read = readXml(text.replace(/^\uFEFF/, ''), ofMetadata)
   if (!read.ok) return read
   if (read.root.name !== 'EntityDescriptor' || read.root.namespace !== ns.metadata) return { ok: false, why: 'it does not describe one identity provider (EntityDescriptor)' }
   const shape = certificates === undefined ? undefined : shapeOfMetadata(read.root)
   if (shape?.ok === false) return { ok: false, why: shape.detail }
   // Whatever is read from here on was signed, where it must be.
-  const entity = certificates === undefined ? read.root : readSigned(text.replace(/^\uFEFF/, ''), 'root', certificates)?.root
+  const entity = certificates === undefined ? read.root : readSigned(text.replace(/^\uFEFF/, ''), 'root', certificates, ofMetadata)?.root
   if (entity === undefined) return { ok: false, why: 'it is not signed by the certificate that is configured for it' }
   const role = onlyChild(entity, ns.metadata, 'IDPSSODescriptor')
   if (role === undefined) return { ok: false, why: 'it does not describe an identity provider (one IDPSSODescriptor)' }

@@ -13,6 +13,7 @@ import { readResponse, receive, type Received } from './response.ts'
 import { createSamlRoutes } from './routes.ts'
 import type { SamlSettings } from './settings.ts'
 import type { OwnCertificates } from './sp-metadata.ts'
+import { createTurns } from './turns.ts'
 
 export interface SamlParts {
   readonly settings: SamlSettings
@@ -53,6 +54,7 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
   }
   const source = createIdpSource(settings, { fetch, clock, logger })
   const preset = presetOf(settings)
+  const inTurn = createTurns()
 
   /** Of itself the gateway vouches for its services: nobody else may be that. */
   const idpNow = async (): Promise<Idp | undefined> => {
@@ -69,12 +71,14 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
     return { first, url: await requestUrl(own, idp, settings, { id, relay: flow, force: forced, contexts }) }
   }
 
+  const read = async (received: Received, idp: Idp): Promise<Said | Refused> =>
+    (await inTurn(() => readResponse(received, idp, settings, own, clock()))) ?? refused('busy', 'too many responses wait to be verified')
   /** Another certificate may have taken over since the metadata was read. */
   async function readWithKeys(received: Received, idp: Idp): Promise<Said | Refused> {
-    const said = await readResponse(received, idp, settings, own, clock())
+    const said = await read(received, idp)
     if (said.ok || said.code !== 'saml_signature' || !(await source.renewed())) return said
     const renewed = await idpNow()
-    return renewed === undefined ? said : readResponse(received, renewed, settings, own, clock())
+    return renewed === undefined ? said : read(received, renewed)
   }
 
   const proofProblem = (said: Said, { want }: Request): Refused | undefined => {
@@ -100,10 +104,10 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
     if (request === undefined || request.provider !== name) return refused('saml_unsolicited', 'a response to a request that was not made here, or too long ago')
     const idp = await idpNow()
     if (idp === undefined) return refused('provider_unavailable', 'no usable metadata')
+    // Each once, whichever process it comes to: the request, before anything is verified, and the assertion under the name that its provider gave it.
+    if (!(await kept.take('saml:request', received.request))) return refused('saml_replayed', 'the request was answered before')
     const said = await readWithKeys(received, idp)
     if (!said.ok) return said
-    // Each once, whichever process it comes to: the request, and the assertion under the name that its provider gave it.
-    if (!(await kept.take('saml:request', received.request))) return refused('saml_replayed', 'the request was answered before')
     if (!(await kept.add('saml:assertion', JSON.stringify([idp.issuer, said.id]), {}, { expiresAt: said.until }))) return refused('saml_replayed', 'the assertion was used before')
     if (isTooOld(said, request)) {
       return request.forced ? refused('saml_too_old', `signed in ${clock() - said.at} ms ago`) : { ok: true, url: (await ask(idp, { ...request, forced: true })).url }

@@ -28,6 +28,7 @@ const messages = {
   saml_attributes: `what it says about you contradicts itself. ${tell}`,
   saml_too_old: 'it signed you in too long ago, and did not ask you again. Sign out there, and then sign in again',
   saml_context: 'it did not check who you are as strongly as is required here. Sign in again with a second factor',
+  busy: 'too many are signing in. Sign in again in a few seconds',
   provider_unavailable: 'its metadata cannot be had at the moment. Try again in a minute',
 } as const
 

@@ -34,12 +34,12 @@ export function createSamlRoutes(parts: SamlRouteParts): Router {
   const { settings, title, own, certificates, publicUrl, kept, end, clock, logger } = parts
   const { name } = settings
   const router = Router({ caseSensitive: true, strict: true })
-  const readForm = express.urlencoded({ extended: false, limit: '768kb', parameterLimit: 20 })
+  const readForm = express.urlencoded({ extended: false, limit: '300kb', parameterLimit: 20 })
 
   const refuse = (response: Response, { code, message, detail }: Refused, page: { readonly title: string; readonly again?: string }): void => {
     const reference = randomBytes(6).toString('hex')
     logger.warn('a SAML message was refused', { provider: name, code, detail, reference })
-    sendPage(response, code === 'provider_unavailable' ? 503 : 403, refusedPage({ ...page, message: `${title}: ${message}.`, reference }))
+    sendPage(response, code === 'provider_unavailable' || code === 'busy' ? 503 : 403, refusedPage({ ...page, message: `${title}: ${message}.`, reference }))
   }
 
   router.get(`/saml/${name}/metadata`, (_request, response) => {

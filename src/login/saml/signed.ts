@@ -2,7 +2,7 @@ import { DOMParser } from '@xmldom/xmldom'
 import { SignedXml } from 'xml-crypto'
 import { decrypt } from 'xml-encryption'
 import { digestMethods, envelopedSignature, exclusiveC14n, ns, signatureMethods } from './names.ts'
-import { readXml, type XmlElement, type XmlRead } from './xml.ts'
+import { readXml, type Bounds, type XmlElement, type XmlRead } from './xml.ts'
 
 type Node = ReturnType<DOMParser['parseFromString']>['documentElement']
 
@@ -35,7 +35,7 @@ function verifiedBy(certificate: string, text: string, signature: Node): string 
  * The root of the document, or the assertion in it, read anew from the bytes that one of the certificates signed, and from nothing else;
  * undefined where there are none. The document's shape was looked at before.
  */
-export function readSigned(document: string, what: 'root' | 'assertion', certificates: readonly string[]): { readonly root: XmlElement; readonly text: string } | undefined {
+export function readSigned(document: string, what: 'root' | 'assertion', certificates: readonly string[], bounds?: Bounds): { readonly root: XmlElement; readonly text: string } | undefined {
   const text = lines(document)
   const root = parse(text)
   const element = what === 'root' ? root : childrenOf(root, ns.assertion, 'Assertion')[0]
@@ -43,7 +43,7 @@ export function readSigned(document: string, what: 'root' | 'assertion', certifi
   if (element === undefined || signature === undefined) return undefined
   for (const certificate of certificates) {
     const signed = verifiedBy(certificate, text, signature)
-    const read = signed === undefined ? undefined : readXml(signed)
+    const read = signed === undefined ? undefined : readXml(signed, bounds)
     if (signed === undefined || read?.ok !== true) continue
     const same = read.root.name === element.localName && read.root.namespace === element.namespaceURI && read.root.attributes.get('ID') === element.getAttribute('ID')
     if (same) return { root: read.root, text: signed }

@@ -11,7 +11,18 @@ export interface XmlElement {
 }
 export type XmlRead = { readonly ok: true; readonly root: XmlElement } | { readonly ok: false; readonly why: string }
 
-const bounds = { characters: 1024 * 1024, depth: 32, elements: 10_000, attributes: 64 }
+export interface Bounds {
+  readonly characters: number
+  readonly elements: number
+  /** Of all elements together, declarations of namespaces included. */
+  readonly attributes: number
+  readonly comments: number
+}
+/** Anybody can send a message, and what verifies it takes time that grows faster than the message. */
+const ofMessages: Bounds = { characters: 128 * 1024, elements: 2_000, attributes: 3_000, comments: 20 }
+/** Metadata comes from where the operator said. */
+export const ofMetadata: Bounds = { characters: 1024 * 1024, elements: 10_000, attributes: 40_000, comments: 1_000 }
+const deepest = 32
 const xmlns = 'http://www.w3.org/2000/xmlns/'
 
 class Unwanted extends Error {}
@@ -25,12 +36,12 @@ interface Open extends XmlElement {
  * Well-formed XML 1.0 with namespaces, without a DOCTYPE, entities of its own, processing instructions and CDATA: nothing that
  * two readers could take differently. Comments are allowed, since canonical XML leaves them out; a text that one splits is one text.
  */
-export function readXml(text: string): XmlRead {
+export function readXml(text: string, bounds = ofMessages): XmlRead {
   if (text.length > bounds.characters) return { ok: false, why: `it is longer than ${bounds.characters} characters` }
   const parser = new SaxesParser({ xmlns: true, position: false })
   const path: Open[] = []
   let root: Open | undefined
-  let elements = 0
+  const seen = { elements: 0, attributes: 0, comments: 0 }
   const refuse = (why: string) => (): never => {
     throw new Unwanted(why)
   }
@@ -38,14 +49,19 @@ export function readXml(text: string): XmlRead {
   parser.on('doctype', refuse('it has a DOCTYPE'))
   parser.on('processinginstruction', refuse('it has a processing instruction'))
   parser.on('cdata', refuse('it has a CDATA section'))
+  parser.on('comment', () => {
+    seen.comments += 1
+    if (seen.comments > bounds.comments) refuse('it has too many comments')()
+  })
   parser.on('xmldecl', ({ version, encoding }) => {
     if (version !== '1.0' || (encoding !== undefined && encoding.toLowerCase() !== 'utf-8')) refuse('it is not XML 1.0 in UTF-8')()
   })
   parser.on('opentag', (tag) => {
-    elements += 1
-    if (elements > bounds.elements || path.length >= bounds.depth) refuse('it has too many elements, or too deep ones')()
     const given = Object.values(tag.attributes)
-    if (given.length > bounds.attributes) refuse('an element has too many attributes')()
+    seen.elements += 1
+    seen.attributes += given.length
+    if (seen.elements > bounds.elements || path.length >= deepest) refuse('it has too many elements, or too deep ones')()
+    if (seen.attributes > bounds.attributes) refuse('it has too many attributes')()
     const own = given.filter(({ uri }) => uri !== xmlns)
     const element: Open = {
       namespace: tag.uri, name: tag.local, children: [], text: '',
