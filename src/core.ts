@@ -142,7 +142,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   opened.defer(() => upstreams.close())
   const people = await openPeople({ settings, secrets, store: store.kept, outbound, clock, logger })
   opened.defer(() => people.close())
-  const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger, ...(people.own === undefined ? {} : { own: people.own, scopesOf: (upstream: string) => Object.keys(scopesOf(upstream, settings.upstreams[upstream]?.scopes ?? {})) }), fetch: outbound.fetchFor({ purpose: 'issuer', configured: issuerUrls(settings.identity) }) })
+  const identity = createIdentity({ issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger, ...(people.own === undefined ? {} : { own: people.own, scopesOf: (upstream: string) => Object.keys(scopesOf(upstream, settings.upstreams[upstream]?.scopes ?? {})) }), fetchFor: (configured) => outbound.fetchFor({ purpose: 'issuer', configured }) })
 
   const patience = { without: settings.approvals.hold, withProgress: settings.approvals.hold_with_progress, silence: settings.limits.upstream_idle }
   const rooms = {
@@ -290,10 +290,6 @@ export const interrupted = 'calls were in flight when what starts here last ende
 
 export const detectorsOf = (settings: Settings): Detectors =>
   createDetectors(Object.fromEntries(Object.entries(settings.detectors).map(([name, { pattern }]) => [name, patternOf(pattern)])))
-
-/** What the configuration itself names of issuers. */
-export const issuerUrls = ({ issuers }: Settings['identity']): readonly string[] =>
-  issuers.flatMap(({ issuer, jwks }) => [issuer, ...(jwks !== undefined && 'url' in jwks ? [jwks.url] : [])])
 
 function patternOf(pattern: string) {
   const made = createPatternDetector(pattern)

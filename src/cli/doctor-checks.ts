@@ -84,14 +84,15 @@ export const checkPolicy = async (settings: Settings, secrets: Secrets): Promise
 }
 
 export const checkIssuers = async (settings: Settings): Promise<readonly Check[]> => {
-  const [{ createIdentity }, { createOutbound }, { issuerUrls }] = await Promise.all([import('../identity/identity.ts'), import('../outbound/outbound.ts'), import('../core.ts')])
+  const [{ createIdentity }, { createOutbound }] = await Promise.all([import('../identity/identity.ts'), import('../outbound/outbound.ts')])
+  const outbound = createOutbound({ settings: settings.outbound })
   const silent = () => undefined
   const identity = createIdentity({
     issuers: settings.identity.issuers,
     publicUrl: settings.public_url,
     clock: Date.now,
     logger: { debug: silent, info: silent, warn: silent, error: silent },
-    fetch: createOutbound({ settings: settings.outbound }).fetchFor({ purpose: 'issuer', configured: issuerUrls(settings.identity) }),
+    fetchFor: configured => outbound.fetchFor({ purpose: 'issuer', configured }),
   })
   return (await identity.checkIssuers()).map(({ name, problem, keys }): Check =>
     problem === null

@@ -17,7 +17,8 @@ export interface IdentityOptions {
   /** Milliseconds that no setting of the clock moves. */
   readonly monotonic?: () => number
   readonly logger: Logger
-  readonly fetch?: Fetch
+  /** A guarded one; what was configured may be inside the network, what an issuer names may not. */
+  readonly fetchFor: (configured: readonly string[]) => Fetch
   /** Where the gateway gives out tokens itself. */
   readonly own?: OwnTokens
   /** What some calls of an upstream want beside its first scope. */
@@ -47,11 +48,14 @@ export interface Identity {
   checkIssuers(): Promise<readonly { readonly name: string; readonly problem: string | null; readonly keys: number }[]>
 }
 
+/** An issuer has no say over addresses of another one. */
+const configuredUrls = ({ issuer, jwks }: IssuerSettings): readonly string[] => [issuer, ...(jwks !== undefined && 'url' in jwks ? [jwks.url] : [])]
+
 const withoutSlash = (text: string): string => (text.endsWith('/') ? text.slice(0, -1) : text)
 
 export const createIdentity = (options: IdentityOptions): Identity => {
-  const { publicUrl, clock, logger, fetch = globalThis.fetch } = options
-  const trusted: readonly TrustedIssuer[] = options.issuers.map(settings => ({ settings, keys: createKeySource(settings, { clock, fetch, logger }) }))
+  const { publicUrl, clock, logger, fetchFor } = options
+  const trusted: readonly TrustedIssuer[] = options.issuers.map(settings => ({ settings, keys: createKeySource(settings, { clock, fetch: fetchFor(configuredUrls(settings)), logger }) }))
   // A token that has expired stays so, wherever the clock is set.
   const now = createForwardClock(clock, options.monotonic)
   const own = options.own === undefined ? [] : [ownIssuer(publicUrl, options.own)]

@@ -80,7 +80,7 @@ export interface Rig {
 }
 export const createRig = (...issuers: readonly IssuerSettings[]): Rig => {
   const time = { now: start }
-  return { time, identity: createIdentity({ issuers, publicUrl, clock: () => time.now, monotonic: () => 0, logger, fetch: outbound.fetchFor({ purpose: 'issuer', configured: issuers.map(({ issuer }) => issuer) }) }) }
+  return { time, identity: createIdentity({ issuers, publicUrl, clock: () => time.now, monotonic: () => 0, logger, fetchFor: (configured) => outbound.fetchFor({ purpose: 'issuer', configured }) }) }
 }
 
 export const seconds = (at: number): number => Math.floor(at / 1000)
