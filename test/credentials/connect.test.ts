@@ -177,9 +177,11 @@ test('an answer is good once, for whoever began, in their own browser', async ()
 test('a server that names another resource, or that cannot be asked, connects nobody', async () => {
   const who = await somebody()
   const before = tokens.paths.length
+  liar.metadataAt = `${world.idp.issuer}/metadata-of-somebody-else`
   expect(await who.browser.visit(linkIn((await open(who, 'liar')).text))).toMatchObject({ status: 502, text: expect.stringContaining('another resource') })
   expect(await who.browser.visit(linkIn((await open(who, 'elsewhere')).text))).toMatchObject({ status: 502 })
   expect(tokens.paths).toHaveLength(before)
+  expect(world.idp.asked.some((path) => path.includes('metadata-of-somebody-else'))).toBe(false)
 })
 
 test('no token of anybody is in a file or a log line', () => {

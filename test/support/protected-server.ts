@@ -11,6 +11,8 @@ export interface ProtectedServer {
   readonly shown: string[]
   /** In place of its own metadata (RFC 9728). */
   metadata: unknown
+  /** Where its challenge says that they are. */
+  metadataAt: string
   close(): Promise<void>
 }
 
@@ -20,7 +22,7 @@ export async function startProtectedServer(tokens: TokenServer): Promise<Protect
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const url = `${origin}/mcp`
-  const made = { url, shown: [] as string[], metadata: { resource: url, authorization_servers: [tokens.issuer], scopes_supported: ['crm.read'], bearer_methods_supported: ['header'] } as unknown }
+  const made = { url, shown: [] as string[], metadata: { resource: url, authorization_servers: [tokens.issuer], scopes_supported: ['crm.read'], bearer_methods_supported: ['header'] } as unknown, metadataAt: `${origin}/.well-known/oauth-protected-resource/mcp` }
   let current = ''
   const handler = createMcpHandler(() => {
     const mcp = new McpServer({ name: 'protected', version: '1.0.0' })
@@ -29,14 +31,14 @@ export async function startProtectedServer(tokens: TokenServer): Promise<Protect
     return mcp
   })
   const serve = toNodeHandler(handler)
-  const challenge = `Bearer error="invalid_token", resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp", scope="crm.read"`
+  const challenge = () => `Bearer error="invalid_token", resource_metadata="${made.metadataAt}", scope="crm.read"`
   server.on('request', async (request, response) => {
     if (request.url === '/.well-known/oauth-protected-resource/mcp') return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(made.metadata))
     if (request.url !== '/mcp') return void response.writeHead(404).end()
     const { authorization } = request.headers
     if (authorization !== undefined) made.shown.push(authorization)
     const found = await tokens.accept(authorization?.replace(/^Bearer /, '') ?? '')
-    if (found === undefined || found.audience !== url) return void response.writeHead(401, { 'www-authenticate': challenge }).end()
+    if (found === undefined || found.audience !== url) return void response.writeHead(401, { 'www-authenticate': challenge() }).end()
     current = found.who
     await serve(request as Parameters<typeof serve>[0], response)
   })

@@ -37,7 +37,9 @@ export async function findServer(url: string, settings: { readonly issuer?: stri
   const asked = await fetch(url, { method: 'GET', redirect: 'manual', headers: { accept: 'text/event-stream' } })
   await asked.body?.cancel()
   const challenge = asked.status === 401 ? (asked.headers.get('www-authenticate') ?? '') : ''
-  const told = parameter(challenge, 'resource_metadata')
+  // What the server is asked with may be a certificate: that is for the server's own origin alone.
+  const named = URL.parse(parameter(challenge, 'resource_metadata') ?? '')
+  const told = named?.origin === origin ? named.href : undefined
   const places = [...new Set([...(told === undefined ? [] : [told]), `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`, `${origin}/.well-known/oauth-protected-resource`])]
   for (const place of places) {
     const metadata = await readJson(fetch, place).catch(() => undefined)
