@@ -27,7 +27,7 @@ export function createApp(parts: AppParts): RequestListener {
   return (request, response) => {
     cutStalled(response, parts.readerPatience)
     if (!parts.mayPass(request, response)) return
-    if (request.headers.origin !== undefined && request.url?.startsWith('/saml/') !== true && answerOrigin(request.headers.origin, request, response)) return
+    if (isFromPage(request) && answerOrigin(request, response)) return
     const url = request.url ?? ''
     const upstream = endpointPath.exec(url)?.[1]
     const [, older, key] = upstream === undefined ? (ssePath.exec(url) ?? []) : []
@@ -64,9 +64,14 @@ function createOthers(parts: AppParts) {
 const exposed = 'WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After'
 const sendable = /^(?:authorization|content-type|accept|last-event-id|mcp-[a-z0-9-]{1,128})$/i
 
+/** Looked for as it came: to have all headers by name costs every call, and hardly one comes from a page. */
+const isFromPage = ({ rawHeaders }: IncomingMessage): boolean => rawHeaders.some((name, index) => index % 2 === 0 && name.length === 6 && name.toLowerCase() === 'origin')
+
 /** Pages that may call the gateway may read what it answers; without cookies, which are for its own pages. True where that was all they asked. */
-function answerOrigin(origin: string, { method, headers }: IncomingMessage, response: ServerResponse): boolean {
-  response.setHeader('Access-Control-Allow-Origin', origin).setHeader('Vary', 'Origin').setHeader('Access-Control-Expose-Headers', exposed)
+function answerOrigin({ method, headers, url }: IncomingMessage, response: ServerResponse): boolean {
+  // There the pages of identity providers post, which may not call anything.
+  if (headers.origin === undefined || url?.startsWith('/saml/') === true) return false
+  response.setHeader('Access-Control-Allow-Origin', headers.origin).setHeader('Vary', 'Origin').setHeader('Access-Control-Expose-Headers', exposed)
   if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return false
   const asked = (headers['access-control-request-headers'] ?? '').split(',').map((name) => name.trim()).filter((name) => sendable.test(name))
   response.writeHead(204, { 'Access-Control-Allow-Methods': 'GET, POST, DELETE', 'Access-Control-Allow-Headers': asked.join(', '), 'Access-Control-Max-Age': '600' }).end()
