@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { createSecrets } from './config/secrets.ts'
 import { createCore, type Core } from './core.ts'
 import { createServer } from './listening.ts'
+import type { BundleDigest } from './model.ts'
 import type { BuiltBundle } from './policy/bundle.ts'
 import { createHandOver } from './workers/hand-over.ts'
 import { createLine, type Peer } from './workers/line.ts'
@@ -29,7 +30,9 @@ const line = createLine<OfSupervisor, OfWorker>(
       directory = order.directory
       await (running = run(order))
     },
+    load: async (bundle) => (await started()).load(bundle),
     activate: async (bundle) => (await started()).activate(bundle),
+    switch: async (digest) => (await started()).switch(digest),
     shadow: async (bundle) => (await started()).core.shadow?.activate(bundle),
     shadowSeen: async () => (await started()).core.shadow?.report(),
     stale: async (isStale) => (await started()).core.engine.setStale(isStale),
@@ -89,10 +92,21 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
   const server = createServer(core.app)
   const mostConnections = Math.max(1, Math.floor(settings.limits.connections / count))
   let connections = 0
+  let loaded: BuiltBundle | undefined
 
   return {
     core,
     activate: (bundle: BuiltBundle) => core.engine.activate(bundle),
+    async load(bundle: BuiltBundle | undefined) {
+      await core.engine.load(bundle)
+      loaded = bundle
+    },
+    async switch(digest: BundleDigest) {
+      const bundle = loaded
+      loaded = undefined
+      if (bundle?.digest !== digest) throw new Error(`${digest} was not loaded`)
+      await core.engine.activate(bundle)
+    },
     open: () =>
       new Promise<void>((resolve, reject) => {
         const path = socketIn(directory, slot)

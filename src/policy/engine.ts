@@ -36,6 +36,11 @@ export interface PolicyEngine {
    * Rejects, and leaves the active bundle as it is, when the new one does not load or does not answer.
    */
   activate(bundle: BuiltBundle): Promise<void>
+  /**
+   * The first half of that, where several engines must agree before any switches: loads beside, and `activate` of the same bundle then only
+   * switches. Another bundle, or none, in its place lets go of it.
+   */
+  load(bundle: BuiltBundle | undefined): Promise<void>
   active(): ActiveBundle | undefined
   /** Told after another bundle was switched in; ends with what it gives back. */
   watch(changed: () => void): () => void
@@ -51,24 +56,36 @@ export interface PolicyEngine {
 export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   const { logger, observe, rolesFailed } = options
   let current: LoadedBundle | undefined
+  let beside: LoadedBundle | undefined
   let last: Promise<unknown> = Promise.resolve()
   let closed = false
   let stale = false
   const watching = new Set<() => void>()
 
-  const swap = async (bundle: BuiltBundle): Promise<void> => {
+  const loadFor = async (bundle: BuiltBundle): Promise<LoadedBundle> => {
     if (closed) throw new Error('the engine is closed')
-    if (current?.bundle.digest === bundle.digest) return
     const loaded = await loadBundle(bundle, options)
-    if (closed) {
-      await loaded.close()
-      throw new Error('the engine is closed')
-    }
+    if (!closed) return loaded
+    await loaded.close()
+    throw new Error('the engine is closed')
+  }
+  const swap = async (bundle: BuiltBundle): Promise<void> => {
+    if (current?.bundle.digest === bundle.digest) return
+    const waiting = beside
+    beside = undefined
+    if (waiting?.bundle.digest !== bundle.digest) await waiting?.close()
+    const loaded = waiting?.bundle.digest === bundle.digest ? waiting : await loadFor(bundle)
     const old = current
     current = loaded
     logger.info('policy activated', { bundle: bundle.digest, revision: bundle.revision })
     void old?.retire()
     if (old !== undefined) for (const changed of watching) changed()
+  }
+
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const done = last.then(work)
+    last = done.catch(() => {})
+    return done
   }
 
   const fail = (bundle: BundleDigest | 'none', detail: string): Decision => {
@@ -88,11 +105,14 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   }
 
   return {
-    activate(bundle) {
-      const done = last.then(() => swap(bundle))
-      last = done.catch(() => {})
-      return done
-    },
+    activate: (bundle) => inTurn(() => swap(bundle)),
+    load: (bundle) =>
+      inTurn(async () => {
+        if (beside !== undefined && beside.bundle.digest === bundle?.digest) return
+        await beside?.close()
+        beside = undefined
+        if (bundle !== undefined && current?.bundle.digest !== bundle.digest) beside = await loadFor(bundle)
+      }),
     active() {
       if (current === undefined) return undefined
       const { digest, revision, commit, rules, reads_groups, input_paths } = current.bundle
@@ -131,9 +151,10 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     },
     async close() {
       closed = true
-      const open = current
+      const open = [current, beside]
       current = undefined
-      await open?.close()
+      beside = undefined
+      await Promise.all(open.map((one) => one?.close()))
     },
   }
 }

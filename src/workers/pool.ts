@@ -22,7 +22,7 @@ export interface PoolOptions {
 export interface Pool {
   /** Resolves when every worker has its store and parts; rejects with the first one's reason. */
   start(): Promise<void>
-  /** All workers or none: where one cannot, the others go back to what was active before. */
+  /** All workers or none: none switches before all have it ready, and who then does not begins again with it. */
   activate(bundle: BuiltBundle): Promise<void>
   /** Whether what is active is older than it may be. A worker that cannot be told so ends. */
   setStale(isStale: boolean): void
@@ -151,20 +151,18 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
   }
 
   async function activateAll(bundle: BuiltBundle): Promise<void> {
-    const before = active
-    const all = before === undefined ? workers.filter((worker) => worker !== undefined) : serving()
-    const done = await Promise.all(all.map(async (worker) => ({ worker, refusal: await worker.line.ask('activate', bundle).then(() => undefined, textOf) })))
+    const all = active === undefined ? workers.filter((worker) => worker !== undefined) : serving()
+    const done = await Promise.all(all.map(async (worker) => ({ worker, refusal: await worker.line.ask('load', bundle).then(() => undefined, textOf) })))
     // Whoever ended meanwhile begins again with what is then active.
     const here = done.filter(({ worker }) => worker.child.connected)
     const refused = here.find(({ refusal }) => refusal !== undefined)
-    if (here.length > 0 && refused === undefined) {
-      active = bundle
-      return
+    if (here.length === 0 || refused !== undefined) {
+      await Promise.all(here.map(({ worker }) => worker.line.ask('load', undefined, askWithin).catch(() => worker.child.kill('SIGKILL'))))
+      throw new Error(refused === undefined ? 'every worker ended' : `worker ${refused.worker.slot}: ${refused.refusal}`)
     }
-    await Promise.all(here.map(async ({ worker, refusal }) => {
-      if (before !== undefined && refusal === undefined) await worker.line.ask('activate', before).catch(() => worker.child.kill('SIGKILL'))
-    }))
-    throw new Error(refused === undefined ? 'every worker ended' : `worker ${refused.worker.slot}: ${refused.refusal}`)
+    // All have it ready, so this takes no longer than to say it; who cannot be told begins again.
+    active = bundle
+    await Promise.all(here.map(({ worker }) => worker.line.ask('switch', bundle.digest, askWithin).catch(() => worker.child.kill('SIGKILL'))))
   }
 
   /** Its owner's, if that serves; else anybody's: who is not the owner hands the request over, or says that the owner is away. */

@@ -6,7 +6,7 @@ import type { Kept } from '../bundle/trust/archive.ts'
 import type { Settings } from '../config/schema.ts'
 import type { SecretValues } from '../config/secrets.ts'
 import type { Snapshot } from '../metrics.ts'
-import type { ApprovalId } from '../model.ts'
+import type { ApprovalId, BundleDigest } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 
 /** What a worker is started with: the configuration as the supervisor read it, so that all have the same, also the one started again tomorrow. */
@@ -22,7 +22,11 @@ export interface Order {
 /** What the supervisor asks of a worker. */
 export type OfWorker = {
   readonly start: { readonly asks: Order; readonly answers: void }
+  /** Has it ready beside what is active; nothing lets go of what was. */
+  readonly load: { readonly asks: BuiltBundle | undefined; readonly answers: void }
   readonly activate: { readonly asks: BuiltBundle; readonly answers: void }
+  /** Switches to what was loaded. */
+  readonly switch: { readonly asks: BundleDigest; readonly answers: void }
   /** Whether what is active is older than it may be: then everything is denied. */
   readonly stale: { readonly asks: boolean; readonly answers: void }
   /** A second bundle, which judges without effect. */
