@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { readXml } from '../../src/login/saml/xml.ts'
 import { createPersonBrowser, type PersonBrowser, type Visit } from '../support/person-browser.ts'
 import { isQuerySigned, startSamlIdp, type SamlIdp } from '../support/saml-idp.ts'
-import { createKeyPair } from '../support/saml-keys.ts'
+import { createKeyPair, type KeyPair } from '../support/saml-keys.ts'
 import { newId } from '../support/saml-response.ts'
 import { storeDirectory } from '../support/scratch.ts'
 import { startWorld, type World } from './world.ts'
 
-const service = createKeyPair('gateway')
+// Made before anything listens: making one holds this process up, and connections that rest meanwhile are closed.
+const [service, federation, next, forger, stranger] = ['gateway', 'federation', 'the next one', 'a forger', 'somebody else'].map(createKeyPair) as [KeyPair, KeyPair, KeyPair, KeyPair, KeyPair]
 const directory = storeDirectory('saml-')
 const write = (name: string, text: string): { readonly file: string } => {
   writeFileSync(join(directory, name), text)
@@ -24,9 +25,9 @@ let slo: string
 
 beforeAll(async () => {
   idp = await startSamlIdp()
-  idp.metadataSigner = createKeyPair('federation')
+  idp.metadataSigner = federation
   const pair = { key_from: { env: 'KEY' }, certificate: write('own.pem', service.certificate) }
-  world = await startWorld([{ kind: 'saml', name: 'corp', metadata: { url: `${idp.url}/metadata`, certificate: write('federation.pem', idp.metadataSigner.certificate) }, sign_requests: pair, decryption: pair }],
+  world = await startWorld([{ kind: 'saml', name: 'corp', metadata: { url: `${idp.url}/metadata`, certificate: write('federation.pem', federation.certificate) }, sign_requests: pair, decryption: pair }],
     { secrets: { 'identity.providers.0.sign_requests.key': service.key, 'identity.providers.0.decryption.key': service.key } })
   slo = `${world.url}/saml/corp/slo`
 })
@@ -161,13 +162,12 @@ describe('metadata', () => {
 
   test('of the provider is read anew where a signature fits no certificate, and seldom', async () => {
     await signIn()
-    idp.keys = createKeyPair('the next one')
+    idp.keys = next
     const before = idp.metadataReads
     world.pass(6 * 60_000)
     const { browser } = await signInAt(6 * 60_000)
     expect(await isSignedIn(browser)).toBe(true)
     expect(idp.metadataReads).toBe(before + 1)
-    const forger = createKeyPair('a forger')
     for (let time = 0; time < 3; time += 1) {
       idp.lie = { saying: shifted(6 * 60_000), signing: { with: forger } }
       const page = await browser.visit(`${world.url}/login/corp`).then((form) => browser.submit(form))
@@ -178,9 +178,9 @@ describe('metadata', () => {
 
   test('that is not signed as it must be is not used, and what was known stays', async () => {
     const reads = idp.metadataReads
-    idp.metadataSigner = createKeyPair('somebody else')
+    idp.metadataSigner = stranger
     world.pass(61 * 60_000)
-    idp.keys = createKeyPair('of somebody else')
+    idp.keys = stranger
     const browser = createPersonBrowser()
     idp.lie = { saying: shifted(67 * 60_000) }
     const page = await browser.submit(await browser.visit(`${world.url}/login/corp`))
