@@ -1,5 +1,6 @@
 import http from 'node:http'
 import { allowAll, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { until } from '../support/conditions.ts'
 import { storedFiles } from '../support/stored-files.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -40,11 +41,10 @@ async function rejected(upstream: string, actor: (kind: string, subject: string)
 const nobody = (kind: string) => kind === 'nobody'
 /** Records are made beside the answer. */
 async function eventually(read: () => Promise<readonly Recorded[]>, count: number): Promise<readonly Recorded[]> {
-  for (;;) {
+  return until(async () => {
     const found = await read()
-    if (found.length >= count) return found
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+    return found.length >= count && found
+  })
 }
 
 const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
@@ -72,8 +72,10 @@ test('an argument that differs from its header is on record in the caller\'s own
   expect((await post(gateway.mcp('stub'), token, body, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 't', 'mcp-param-region': 'east' })).status).toBe(400)
   const api = await gateway.token({ subject: 'ada', groups: ['audit'] }, 'api')
   const get = async (path: string) => (await (await fetch(`${gateway.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${api}` } })).json()) as { items: Record<string, unknown>[] }
-  const [session] = (await get('sessions?actor=mirror')).items
-  expect(JSON.stringify((await get(`sessions/${String(session?.['id'])}/events`)).items)).toContain('sallyport/header_mismatch')
+  await until(async () => {
+    const [session] = (await get('sessions?actor=mirror')).items
+    return session !== undefined && JSON.stringify((await get(`sessions/${String(session['id'])}/events`)).items).includes('sallyport/header_mismatch')
+  })
 })
 
 test('no token, a token for another server, and one that is none: one record for each reason, with how often, and without the token', async () => {
