@@ -89,7 +89,7 @@ export function createTokenEndpoint(settings: Settings, { upstream, secret: secr
 
   return {
     async ask(grant) {
-      const { version } = { version: secret.version() }
+      const version = secret.version()
       try {
         const token = await once(grant).catch(async (cause: unknown) => {
           if (!isOwnFault(cause) || !(await secret.renewed(version))) throw cause

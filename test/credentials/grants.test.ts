@@ -7,6 +7,7 @@ import { sam, signInBy, startWorld, registered, type World } from '../oauth/worl
 import { startProtectedServer, type ProtectedServer } from '../support/protected-server.ts'
 import { bearerGrant, clientWithSecret, exchangeGrant, startTokenServer, type TokenServer } from '../support/token-server.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
+import { until } from '../support/conditions.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 
 // Tokens that the gateway asks for: its own, and in exchange for those of the person that calls (P22: nothing of them goes anywhere else).
@@ -109,8 +110,11 @@ test('an echoed token reaches nobody, whichever it is by then', async () => {
   const { client } = await person('own')
   expect(textOf(await whoami(client, { echo: 'yes' }))).toBe('you are gateway Bearer [CREDENTIAL]')
   await tokens.revoke((server.shown.at(-1) ?? '').slice('Bearer '.length))
-  await new Promise((resolve) => setTimeout(resolve, 1100)) // so often may a token be asked for because of a 401
-  expect(textOf(await whoami(client, { echo: 'yes' }))).toBe('you are gateway Bearer [CREDENTIAL]')
+  const revoked = server.shown.at(-1)
+  // A token may be asked for because of a 401 only so often.
+  const echoed = await until(async () => textOf(await whoami(client, { echo: 'yes' })))
+  expect(server.shown.at(-1)).not.toBe(revoked)
+  expect(echoed).toBe('you are gateway Bearer [CREDENTIAL]')
 })
 
 test.each(['exchange', 'behalf'])('%s: the person\'s own token buys one for the server, which knows the person', async (upstream) => {
@@ -168,15 +172,24 @@ test('P22: no token, secret or key is in an answer, a file or a log line; the ca
   expect(tokens.asked.some(({ params }) => params.toString().includes(token))).toBe(false)
 })
 
-test('a gateway whose server of tokens is gone says so at the call, not at the start', async () => {
+test('a server of tokens that is gone, or that sends the gateway elsewhere, costs the call and not the start; elsewhere hears nothing', async () => {
+  const elsewhere = await startStubServer((_request, response) => json(response, { access_token: 'of-somebody-else', token_type: 'Bearer', expires_in: 60 }))
+  const moved = await startStubServer((_request, response) => void response.writeHead(307, { location: elsewhere.url }).end())
+  const of = (url: string, tokenUrl: string) => ({ url, credentials: { kind: 'client_credentials', token_url: tokenUrl, client_id: 'g', client_secret_from: { env: 'S' } } })
   const gateway = await startGateway({
-    upstreams: { own: { url: server.url, credentials: { kind: 'client_credentials', token_url: 'http://127.0.0.1:9/token', client_id: 'g', client_secret_from: { env: 'S' } } } },
+    upstreams: { own: of(server.url, 'http://127.0.0.1:9/token'), moved: of(server.url, moved.url), server: { url: moved.url, credentials: { kind: 'bearer', token_from: { env: 'S' } } } },
     rego: { 'policies/open/open.rego': allowAll }, env: { S: 'the-secret' },
   })
   try {
-    const client = await connect(gateway.mcp('own'), await gateway.token({ subject: 'sam', groups: [] }, 'own'), '2026-07-28')
-    expect(await whoami(client)).toMatchObject({ status: 502, error: { message: 'the MCP server could not be reached' } })
+    for (const upstream of ['own', 'moved', 'server']) {
+      const client = await connect(gateway.mcp(upstream), await gateway.token({ subject: 'sam', groups: [] }, upstream), '2026-07-28')
+      const { error } = await whoami(client)
+      expect(error?.message).toMatch(upstream === 'server' ? /the protocol does not know/ : /could not be reached/)
+    }
+    expect(moved.received.length).toBeGreaterThan(1)
+    expect(elsewhere.received).toEqual([])
   } finally {
     await gateway.close()
+    await Promise.all([moved.close(), elsewhere.close()])
   }
 })
