@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BundleDigest, Json, JsonObject } from '../model.ts'
 import { decisionEntrypoint, rolesEntrypoint, varyingEntrypoint } from '../policy/bundle.ts'
 import type { BuiltBundle, RuleMetadata } from '../policy/bundle.ts'
+import { askForBundle } from './culprit.ts'
 import type { Modules, Opa, OpaBuild, OpaLogs, OpaSources, Review, RuleText, StageRun } from './opa.ts'
 import type { Problem } from './problem.ts'
 import { recallOf } from './recall.ts'
@@ -97,7 +98,7 @@ export const buildBundle = async (sources: Sources, options: BuildOptions & { re
   const unknown = detectorProblems(sources, options.detectors)
   if (unknown.length > 0) return { ok: false, problems: unknown, stages: [{ name: 'rules', ms: 0, ok: false }] }
   const asked = { ...opaSources(sources, options), entrypoints: [decisionEntrypoint, varyingEntrypoint, rolesEntrypoint], ...(options.review ? { review: true } : {}) }
-  const built = await options.opa.bundle(asked)
+  const built = await askForBundle(options.opa, asked)
   const { stages, review } = built
   const told = { stages, ...(review === undefined ? {} : { review }) }
   return built.ok ? { ok: true, bundle: bundleOf(sources, built.result, built.logs, options.detectors), ...told } : { ok: false, problems: built.problems, ...told }

@@ -1,14 +1,17 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import type { Call, Reply } from './opa-worker.ts'
+import { OpaFault } from './opa-fault.ts'
+import type { Call, Reply, TestPlace } from './opa-worker.ts'
 
 interface Waiting {
   readonly request: string
+  readonly within: number
   readonly resolve: (answer: string) => void
   readonly reject: (fault: Error) => void
 }
 export interface Calls {
-  ask(request: string): Promise<string>
+  /** Rejects with an `OpaFault` only. `within` is in milliseconds, where that is to be less than usual. */
+  ask(request: string, within?: number): Promise<string>
   close(): Promise<void>
 }
 
@@ -22,11 +25,11 @@ export interface CallOptions {
 export const createLanes = (count: number, options: CallOptions): Calls => {
   const lanes = Array.from({ length: count }, () => ({ calls: createCalls(options), waiting: 0 }))
   return {
-    ask: async (request) => {
+    ask: async (request, within) => {
       const lane = lanes.reduce((least, one) => (one.waiting < least.waiting ? one : least))
       lane.waiting += 1
       try {
-        return await lane.calls.ask(request)
+        return await lane.calls.ask(request, within)
       } finally {
         lane.waiting -= 1
       }
@@ -35,11 +38,14 @@ export const createLanes = (count: number, options: CallOptions): Calls => {
   }
 }
 
+const gone = (): OpaFault => new OpaFault("OPA's library is closed", { isClosed: true })
+
 /** One call at a time in one process, which is started when needed, ended when idle, and replaced when a call takes too long. */
 const createCalls = (options: CallOptions): Calls => {
   const queue: Waiting[] = []
   let worker: ChildProcess | undefined
   let current: Waiting | undefined
+  let at: TestPlace | undefined
   let timer: NodeJS.Timeout | undefined
   let closed = false
   let serial = 0
@@ -73,13 +79,14 @@ const createCalls = (options: CallOptions): Calls => {
   }
   const fail = (message: string): void => {
     void drop()
-    settle((waiting) => waiting.reject(new Error(message)))
+    settle((waiting) => waiting.reject(new OpaFault(message, { at })))
   }
   const started = (): ChildProcess => {
     const fresh = options.start()
     fresh.on('message', (reply: Reply) => {
       if (fresh !== worker || reply.id !== serial) return
-      settle((waiting) => ('fault' in reply ? waiting.reject(new Error(reply.fault)) : waiting.resolve(reply.answer)))
+      if ('at' in reply) at = reply.at
+      else settle((waiting) => ('fault' in reply ? waiting.reject(new OpaFault(reply.fault, { at })) : waiting.resolve(reply.answer)))
     })
     fresh.on('error', (fault: Error) => fresh === worker && fail(fault.message))
     fresh.on('exit', () => fresh === worker && fail("OPA's process ended"))
@@ -97,21 +104,23 @@ const createCalls = (options: CallOptions): Calls => {
     worker ??= started()
     hold(worker, true)
     serial += 1
-    timer = setTimeout(() => fail(`OPA's library took longer than ${options.timeout} ms: a test or a rule of this source hardly ends, or the machine is too busy`), options.timeout)
+    at = undefined
+    const { within } = current
+    timer = setTimeout(() => fail(`OPA's library took longer than ${within} ms: a test or a rule of this source hardly ends, or the machine is too busy`), within)
     worker.send({ id: serial, request: current.request } satisfies Call)
   }
 
   return {
-    ask: (request) =>
+    ask: (request, within = options.timeout) =>
       new Promise((resolve, reject) => {
-        if (closed) return reject(new Error("OPA's library is closed"))
-        queue.push({ request, resolve, reject })
+        if (closed) return reject(gone())
+        queue.push({ request, within: Math.min(within, options.timeout), resolve, reject })
         next()
       }),
     close: async () => {
       closed = true
       clearTimeout(timer)
-      for (const waiting of [...(current ? [current] : []), ...queue.splice(0)]) waiting.reject(new Error("OPA's library is closed"))
+      for (const waiting of [...(current ? [current] : []), ...queue.splice(0)]) waiting.reject(gone())
       current = undefined
       await drop()
     },

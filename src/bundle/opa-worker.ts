@@ -6,13 +6,21 @@ import { brotliDecompressSync } from 'node:zlib'
 import type { JsonObject } from '../model.ts'
 import { known } from './lint/known.ts'
 import { createLint } from './lint/lint.ts'
-import type { Modules, Syntax } from './opa.ts'
+import type { Modules, OpaTest, Syntax } from './opa.ts'
 
 export interface Call {
   readonly id: number
   readonly request: string
 }
+export interface TestPlace {
+  readonly file: string
+  readonly row: number
+  /** With its package. */
+  readonly name: string
+}
 export type Reply =
+  /** Not an answer yet: which test is run now. */
+  | { readonly id: number; readonly at: TestPlace }
   | { readonly id: number; readonly answer: string }
   | { readonly id: number; readonly fault: string }
 
@@ -21,7 +29,7 @@ const CHARACTER_DEVICE = 2
 const compiled = new WebAssembly.Module(brotliDecompressSync(readFileSync(new URL('./opa/opa.wasm.br', import.meta.url))))
 
 /** The program sees three streams, no directory, no environment and no argument. */
-const run = (request: string): string => {
+const run = (request: string, begun: (at: TestPlace) => void): string => {
   const input = Buffer.from(request)
   const output: Buffer[] = []
   const errors: Buffer[] = []
@@ -52,7 +60,9 @@ const run = (request: string): string => {
     const sink = fd === 1 ? output : fd === 2 ? errors : undefined
     if (!sink) return EBADF
     return move(vectors, count, moved, (place) => {
-      sink.push(Buffer.from(place))
+      const written = Buffer.from(place)
+      sink.push(written)
+      if (fd === 2) tellOf(written, begun)
       return place.length
     })
   }
@@ -72,10 +82,29 @@ const run = (request: string): string => {
   return Buffer.concat(output).toString()
 }
 
+/** What `watch.go` writes before each test. */
+const tellOf = (written: Buffer, begun: (at: TestPlace) => void): void => {
+  const [, file, row, name] = /^at (.+) (\d+) (.+)\n$/.exec(written.toString()) ?? []
+  if (file !== undefined && name !== undefined) begun({ file, row: Number(row), name })
+}
+
 interface Reviewed {
   readonly result?: { readonly stages: readonly { readonly name: string; readonly ms: number; readonly ok: boolean }[]; readonly syntax?: Syntax }
 }
+interface HostTests {
+  readonly command: 'host_tests'
+  readonly wasm: string
+  /** Printed JSON. */
+  readonly data: string
+  readonly tests: readonly OpaTest[]
+}
+const testInHost = async ({ wasm, data, tests }: HostTests, begun: (at: TestPlace) => void): Promise<string> => {
+  const { runHostTests } = await import('./host-tests.ts')
+  return JSON.stringify({ result: await runHostTests(Buffer.from(wasm, 'base64'), data, tests, begun) })
+}
+
 interface Request {
+  readonly command: string
   readonly review?: boolean
   /** The trees themselves, and not what lint finds in them. */
   readonly wants_syntax?: boolean
@@ -83,6 +112,7 @@ interface Request {
   readonly data?: JsonObject
   readonly semantics: { readonly detectors: readonly string[] }
 }
+const isOfHost = (asked: Request | HostTests): asked is HostTests => asked.command === 'host_tests'
 const lint = createLint()
 
 /** The trees are large and stay here; what lint finds in them goes out instead. */
@@ -100,8 +130,10 @@ const review = async (text: string, { modules, data = {}, semantics }: Request):
 
 const answer = async ({ id, request }: Call): Promise<Reply> => {
   try {
-    const asked = JSON.parse(request) as Request
-    const text = run(request)
+    const asked = JSON.parse(request) as Request | HostTests
+    const begun = (at: TestPlace): void => void process.send?.({ id, at } satisfies Reply)
+    if (isOfHost(asked)) return { id, answer: await testInHost(asked, begun) }
+    const text = run(request, begun)
     return { id, answer: asked.review && !asked.wants_syntax ? await review(text, asked) : text }
   } catch (fault) {
     return { id, fault: fault instanceof Error ? fault.message : String(fault) }

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import type { Json, JsonObject } from '../model.ts'
+import type { HostTest } from './host-tests.ts'
 import { createLanes } from './opa-calls.ts'
 import type { Finding } from './lint/lint.ts'
 import type { Problem, Stage } from './problem.ts'
@@ -132,11 +133,13 @@ export interface Opa {
   /** Compiles everything it is given, tests too. */
   build(sources: OpaSources & { readonly entrypoints: readonly string[] }): Promise<OpaAnswer<OpaBuild>>
   /** Check, semantics, build: nothing after the first that finds a problem. Tests are checked and left out of what is built. */
-  bundle(sources: OpaSources & { readonly entrypoints: readonly string[]; readonly review?: boolean }): Promise<OpaBundle>
+  bundle(sources: OpaSources & { readonly entrypoints: readonly string[]; readonly review?: boolean; readonly within?: number }): Promise<OpaBundle>
   /** What lint looks at, of a source that builds. */
   syntax(sources: OpaSources): Promise<OpaAnswer<Syntax>>
-  /** `filter` is a regular expression on the full name of a test. Coverage takes twice the time again. */
-  test(sources: OpaSources & { readonly filter?: string; readonly coverage?: boolean }): Promise<OpaAnswer<OpaTestReport>>
+  /** `filter` is a regular expression on the full name of a test. Coverage takes twice the time again. With `watch`, a fault tells at which test it came; there is no coverage then. */
+  test(sources: OpaSources & { readonly filter?: string; readonly coverage?: boolean; readonly watch?: boolean; readonly within?: number }): Promise<OpaAnswer<OpaTestReport>>
+  /** The same tests in the host that judges, in their order; a fault tells at which test it came. */
+  testInHost(wasm: Uint8Array, data: JsonObject, tests: readonly OpaTest[]): Promise<readonly HostTest[]>
   fmt(modules: Modules): Promise<OpaAnswer<Modules>>
   /** An absent input is undefined to the query. */
   eval(sources: OpaSources & { readonly query: string; readonly input?: Json }): Promise<OpaAnswer<ResultSet>>
@@ -175,7 +178,7 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1, memo
     idle,
     start: () => fork(new URL('./opa-worker.ts', import.meta.url), { env: {}, execArgv: ['--disable-warning=ExperimentalWarning', `--wasm-max-mem-pages=${memory / 65_536}`], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
   })
-  const ask = async (command: string, fields: object): Promise<Raw> => JSON.parse(await calls.ask(JSON.stringify({ command, ...fields }))) as Raw
+  const ask = async (command: string, fields: object, within?: number): Promise<Raw> => JSON.parse(await calls.ask(JSON.stringify({ command, ...fields }), within)) as Raw
   const request = ({ library, detectors, ...sources }: OpaSources): object => ({
     ...sources,
     semantics: { library: library ?? [], detectors: detectors ?? [] },
@@ -201,8 +204,8 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1, memo
     semantics: async (sources) => staged('semantics', await ask('semantics', request(sources))),
     build: async ({ entrypoints, ...sources }) =>
       answer('build', await ask('build', { ...request(sources), entrypoints }), readBuild),
-    bundle: async ({ entrypoints, review: wantsReview = false, ...sources }) => {
-      const raw = await ask('bundle', { ...request(sources), entrypoints, review: wantsReview })
+    bundle: async ({ entrypoints, review: wantsReview = false, within, ...sources }) => {
+      const raw = await ask('bundle', { ...request(sources), entrypoints, review: wantsReview }, within)
       const { stages, build, logs, findings, unformatted } = raw.result as { stages: readonly StageRun[]; build?: unknown; logs?: { wasm: string; entrypoints: readonly string[] }; findings?: readonly Finding[]; unformatted?: readonly string[] }
       const review = findings === undefined ? {} : { review: { findings, unformatted: unformatted ?? [] } }
       return { ...answer(stages.at(-1)?.name ?? 'check', { ...raw, result: build }, readBuild), stages, ...(logs === undefined ? {} : { logs: { ...logs, wasm: bytesOf(logs.wasm) } }), ...review }
@@ -211,8 +214,10 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1, memo
       const raw = await ask('bundle', { ...request(sources), entrypoints: ['sallyport/decision'], review: true, wants_syntax: true })
       return answer('semantics', raw, (result) => (result as { syntax?: Syntax }).syntax ?? {})
     },
-    test: async ({ filter, coverage = true, ...sources }) =>
-      answer('test', await ask('test', { ...request(sources), coverage, ...(filter ? { filter } : {}) }), readReport),
+    test: async ({ filter, watch = false, coverage = !watch, within, ...sources }) =>
+      answer('test', await ask('test', { ...request(sources), coverage: coverage && !watch, watch, ...(filter ? { filter } : {}) }, within), readReport),
+    testInHost: async (wasm, data, tests) =>
+      (await ask('host_tests', { wasm: Buffer.from(wasm).toString('base64'), data: JSON.stringify(data), tests: tests.map(({ output: _, ...test }) => test) })).result as readonly HostTest[],
     fmt: async (modules) => answer('check', await ask('fmt', { modules }), (result) => result as Modules),
     eval: async ({ query, input, ...sources }) =>
       answer('check', await ask('eval', { ...request(sources), query, ...(input === undefined ? {} : { input, has_input: true }) }), (result) => result as ResultSet),

@@ -1,20 +1,13 @@
-import { isObject } from '../exact-json.ts'
-import type { Json } from '../model.ts'
-import { compileModule, instantiate } from '../policy/host.ts'
-import type { EvalOutcome } from '../policy/host.ts'
-import { createBreath } from './breath.ts'
 import { opaSources } from './build.ts'
 import type { BuildOptions } from './build.ts'
-import type { FileCoverage, OpaTest } from './opa.ts'
+import type { HostTest } from './host-tests.ts'
+import { OpaFault } from './opa-fault.ts'
+import type { FileCoverage, Opa, OpaAnswer, OpaTest, OpaTestReport } from './opa.ts'
 import type { Problem } from './problem.ts'
 import { isTest } from './source/sources.ts'
 import type { Sources } from './source/sources.ts'
 
-export interface TestRun extends OpaTest {
-  /** What the host that judges made of the same test. */
-  readonly host: 'pass' | 'fail' | 'error' | 'skip'
-  readonly host_error?: string
-}
+export interface TestRun extends OpaTest, HostTest {}
 export interface Uncovered {
   readonly file: string
   readonly lines: readonly number[]
@@ -33,26 +26,6 @@ export interface TestReport {
   readonly coverage?: Coverage
 }
 export type Tested = { readonly ok: true; readonly report: TestReport } | { readonly ok: false; readonly problems: readonly Problem[] }
-
-/** A test is not the gateway's traffic: enough for anything but a loop without end. */
-const fuel = 2_000_000_000
-const entrypointOf = (test: OpaTest): string => `${test.package}/${test.name.replaceAll('.', '/')}`
-
-/** The named cases of a test (`test_x[case]`) in the order OPA's report writes them. */
-const casesOf = (value: Json | undefined, above = ''): readonly [string, boolean][] => {
-  if (!isObject(value)) return [[above, value === true]]
-  return Object.entries(value).flatMap(([name, inner]) => casesOf(inner, above === '' ? name : `${above}/${name}`))
-}
-
-const hostOutcome = (test: OpaTest, outcome: EvalOutcome): Pick<TestRun, 'host' | 'host_error'> => {
-  if (!outcome.ok) return { host: 'error', host_error: `${outcome.fault}: ${outcome.detail}` }
-  const value = (outcome.results[0] as { result?: Json } | undefined)?.result
-  if (!test.cases) return { host: value === true ? 'pass' : 'fail' }
-  const found = new Map(casesOf(value))
-  // A case that is undefined leaves no trace in the answer; OPA's report knows its name.
-  const every = Object.keys(test.cases).every((name) => found.get(name) === true) && [...found.values()].every(Boolean)
-  return { host: every ? 'pass' : 'fail' }
-}
 
 /** One that fails in OPA need not say why it fails in the host, only that it does. */
 export const agrees = (test: TestRun): boolean => (test.outcome === 'pass') === (test.host === 'pass') && (test.outcome === 'skip') === (test.host === 'skip')
@@ -86,24 +59,44 @@ export interface TestOptions extends BuildOptions {
   readonly coverage?: boolean
 }
 
-/** Runs every test by OPA's evaluator and, compiled, in the host that judges. What they disagree on has failed. */
+/** Less than a run has altogether: what is looked for has kept it busy for all of that before. */
+const watchFor = 20_000
+
+const named = (fault: unknown): Problem | undefined => {
+  if (!(fault instanceof OpaFault) || fault.isClosed || fault.at === undefined) return undefined
+  const { file, row, name } = fault.at
+  return { stage: 'test', file, row, code: 'no_answer', message: `${name.replace(/^data\./, '')} gives no answer: ${fault.message}`, remedy: 'give it less to go through' }
+}
+
+/** Runs the tests by OPA's evaluator. One that never ends keeps everything busy and says nothing, so then they are watched one by one. */
+const testInOpa = async (opa: Opa, asked: Parameters<Opa['test']>[0]): Promise<OpaAnswer<OpaTestReport>> => {
+  try {
+    return await opa.test(asked)
+  } catch (fault) {
+    if (!(fault instanceof OpaFault) || fault.isClosed) throw fault
+    return opa.test({ ...asked, watch: true, within: watchFor }).catch((again: unknown) => {
+      const problem = named(again)
+      if (problem === undefined) throw fault
+      return { ok: false, problems: [problem] }
+    })
+  }
+}
+
+/** Runs every test by OPA's evaluator and, compiled, in the host that judges, both beside this process. What they disagree on has failed. */
 export const testBundle = async (sources: Sources, options: TestOptions): Promise<Tested> => {
   const { opa, filter, coverage = true } = options
-  const tested = await opa.test({ ...opaSources(sources, options), coverage, ...(filter ? { filter } : {}) })
+  const tested = await testInOpa(opa, { ...opaSources(sources, options), coverage, ...(filter ? { filter } : {}) })
   if (!tested.ok) return tested
   const { tests, wasm } = tested.result
   const twice = renamed(tests)
   if (twice.length > 0) return { ok: false, problems: twice }
-  const module = wasm && (await compileModule(wasm))
-  const data = JSON.stringify(sources.data)
-
-  const runs: TestRun[] = []
-  const breathe = createBreath()
-  for (const test of tests) {
-    const isRun = module !== undefined && test.outcome !== 'skip'
-    runs.push(isRun ? { ...test, ...hostOutcome(test, instantiate(module, { data }).evaluate(entrypointOf(test), undefined, fuel)) } : { ...test, host: 'skip' })
-    await breathe()
-  }
+  const inHost = wasm === undefined ? [] : await opa.testInHost(wasm, sources.data, tests).catch((fault: unknown) => {
+    const problem = named(fault)
+    if (problem === undefined) throw fault
+    return problem
+  })
+  if ('code' in inHost) return { ok: false, problems: [inHost] }
+  const runs = tests.map((test, at): TestRun => ({ ...test, ...(inHost[at] ?? { host: 'skip' }) }))
   const differing = runs.filter((test) => !agrees(test)).length
   const failed = runs.filter((test) => !agrees(test) || test.outcome === 'fail' || test.outcome === 'error').length
   const covered = tested.result.coverage

@@ -4,7 +4,7 @@ import { createLanes, type Calls } from '../../src/bundle/opa-calls.ts'
 
 /** What OPA's processes answered is known by the question: they answer the same question alike. */
 export interface KeptOpa {
-  ask(request: string): Promise<string>
+  ask(request: string, within?: number): Promise<string>
   /** Ends the processes, with whatever they work on. */
   drop(): void
 }
@@ -19,9 +19,9 @@ export function keepOpa(): KeptOpa {
   const answers = new Map<string, Promise<string>>()
   let calls = open()
   return {
-    ask(request) {
+    ask(request, within) {
       const key = createHash('sha256').update(request).digest('base64')
-      const answer = answers.get(key) ?? calls.ask(request)
+      const answer = answers.get(key) ?? calls.ask(request, within)
       answer.catch(() => answers.delete(key))
       answers.delete(key)
       answers.set(key, answer)

@@ -1,9 +1,10 @@
 import { createLanes as createOwn, type CallOptions, type Calls } from '../../src/bundle/opa-calls.ts'
+import { OpaFault } from '../../src/bundle/opa-fault.ts'
 import type { KeptOpa } from './kept-opa.ts'
 
 // Stands where src/bundle/opa.ts looks for its processes (jest.config.json), so that suites share the ones of the process they run in.
 
-const closed = new Error("OPA's library is closed")
+const closed = new OpaFault("OPA's library is closed", { isClosed: true })
 let open = 0
 
 export const createLanes = (count: number, options: CallOptions): Calls => {
@@ -12,7 +13,7 @@ export const createLanes = (count: number, options: CallOptions): Calls => {
   const waiting = new Set<(fault: Error) => void>()
   let isClosed = false
   return {
-    ask: (request) =>
+    ask: (request, within) =>
       new Promise((resolve, reject) => {
         if (isClosed) return reject(closed)
         open += 1
@@ -21,7 +22,7 @@ export const createLanes = (count: number, options: CallOptions): Calls => {
           open -= 1
           waiting.delete(reject)
         }
-        kept.ask(request).then((answer) => (settled(), resolve(answer)), (fault: Error) => (settled(), reject(new Error(fault.message))))
+        kept.ask(request, within).then((answer) => (settled(), resolve(answer)), (fault: OpaFault) => (settled(), reject(new OpaFault(fault.message, fault))))
       }),
     async close() {
       isClosed = true

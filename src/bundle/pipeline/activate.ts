@@ -192,8 +192,8 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     return queued
   }
   const isCurrent = (): boolean => last !== undefined && (last.error === undefined || last.problems.every(({ code }) => code === 'rolled_back'))
-  /** Not what the source says, but something here, such as a full disk: it may be over, and the source will not say so. */
-  const wasFault = (): boolean => last?.problems.some(({ code }) => code === 'fault') === true
+  /** Not what the source says, but something here, such as a full disk or a machine that is too busy: it may be over, and the source will not say so. */
+  const wasFault = (): boolean => last?.problems.some(({ code }) => code === 'fault' || code === 'no_answer') === true
   const watching: Watching | undefined = source.watch?.(
     () => {
       if (!closed) void run()
