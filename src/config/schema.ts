@@ -24,9 +24,9 @@ export const sections = {
   approvals: approvalSettings.prefault({}).meta({ description: 'How long a held call waits.' }),
   detectors: detectorsSettings.meta({ description: 'Detectors of your own by name, each `{ pattern: … }` in the syntax of RE2.' }),
   outbound: outboundSettings.prefault({}).meta({ description: 'What the gateway fetches for itself.' }),
-  secrets: secretsSettings.prefault({}).meta({ description: 'What is read again while the gateway runs.' }),
   metrics: metricsSettings.optional().meta({ description: 'A port of its own for `/metrics`.' }),
   logging: loggingSettings.prefault({}).meta({ description: 'The log, as JSON lines on standard error.' }),
+  secrets: secretsSettings.prefault({}).meta({ description: 'What is read again while the gateway runs.' }),
   upstreams: z.record(name('the name of a server'), upstreamSettings, { error: 'servers by name' }).meta({ description: 'The MCP servers behind the gateway, by the name under which `/mcp/<name>` reaches them.' }),
 } as const
 
