@@ -11,7 +11,7 @@ import { until } from '../support/conditions.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { writeGatewayFiles } from '../support/gateway-files.ts'
 
-jest.setTimeout(120_000)
+jest.setTimeout(240_000)
 
 // What one gateway hands on, signed by its own key: another gateway that demands the signature follows it, also when it goes back, and a native opa believes it.
 

@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { jest } from '@jest/globals'
+import { until } from '../support/conditions.ts'
 import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
-jest.setTimeout(120_000)
+jest.setTimeout(240_000)
 
 // What a source says in `package system.log` about the decisions that a running gateway sends elsewhere: what is left out, what happens where that
 // cannot be told, and that it holds from the first decision of the bundle that says it.
@@ -126,6 +127,7 @@ test('what the rules leave out is in no upload, and the event says so', async ()
   expect(event.masked).toContain('/input/actor/email')
   expect(event.erased).toEqual(expect.arrayContaining(['/input/message/call/arguments/note', '/input/message/body/arguments/note', '/input/message/call/arguments/card%20holder']))
   expect(holding('secret-', 'corp.example', 'department', 'tools/list')).toEqual([])
+  await until(async () => (await status()).dropped === 2)
   expect(await status()).toMatchObject({ dropped: 2, bare: 0, withheld: 0, lost: 0, failing: null, fault: null })
   // What judges knows nothing of it, and the record holds all.
   expect(stub.received.at(-1)?.body).toContain('secret-note')
@@ -142,6 +144,7 @@ test('where it cannot be told, nothing is sent in the clear, and the rest goes o
   }
   expect(logged.filter(({ decision_id }) => decision_id.startsWith(`${ids['drop']}/`))).toEqual([])
   expect(holding('secret-')).toEqual([])
+  await until(async () => (await status()).withheld === 1)
   const told = await status()
   expect(told).toMatchObject({ bare: 2, withheld: 1, fault: { why: expect.stringMatching(/^system\.log/) } })
   const metrics = await gateway.gateway.metrics.print()
