@@ -230,6 +230,6 @@ test_rules_that_are_missing_deny if {
 test_a_kind_that_nobody_asks_about_denies if {
 	rules.deny == {"nothing asks about conditions of the kind mood"} with input as {} with data.rules as object.union(none, {"kinds": ["mood", "text", "none"]})
 	rules.deny == set() with input as {} with data.rules as object.union(none, {"kinds": [
-		"groups", "people", "values", "annotation", "argument", "text", "finding", "recent", "time", "time_of_allow", "time_of_others",
+		"groups", "people", "values", "annotation", "argument", "text", "finding", "recent", "time", "time_of_allow", "time_of_others", "roles", "groups_of_roles", "time_of_roles",
 	]})
 }

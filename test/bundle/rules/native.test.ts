@@ -18,7 +18,7 @@ const opa = createOpa()
 afterAll(() => opa.close())
 
 const when = native === undefined ? test.skip : test
-when('a native opa that is given the bundle decides as the host that judges', async () => {
+when('a native opa that is given the bundle decides, and gives roles, as the host that judges', async () => {
   const everyWord = await readFile(new URL('every-word.rules.yaml', import.meta.url), 'utf8')
   const read = await sourcesOf(new Map([['rules.yaml', everyWord]]), { revision: 'test' })
   if (!read.ok) throw new Error(JSON.stringify(read.problems))
@@ -27,17 +27,22 @@ when('a native opa that is given the bundle decides as the host that judges', as
   const directory = await directoryOf({})
   await writeFile(join(directory, 'bundle.tar.gz'), await packBundle(read.sources, built.bundle))
   const asked = fc.sample(questions, { numRuns: 300, seed: 7 })
-  await writeFile(join(directory, 'questions.json'), JSON.stringify({ questions: asked }))
-  const { stdout, stderr } = spawnSync(native ?? '', ['eval', '-b', 'bundle.tar.gz', '-i', 'questions.json', '--format', 'raw', '[answer | some question in input.questions; answer := data.sallyport.decision with input as question]'], { cwd: directory, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  const askers = asked.map(({ actor, now }) => ({ actor, now }))
+  await writeFile(join(directory, 'questions.json'), JSON.stringify({ questions: asked, askers }))
+  const query = '{"decisions": [answer | some question in input.questions; answer := data.sallyport.decision with input as question], "roles": [answer | some asker in input.askers; answer := data.sallyport.admin with input as asker]}'
+  const { stdout, stderr } = spawnSync(native ?? '', ['eval', '-b', 'bundle.tar.gz', '-i', 'questions.json', '--format', 'raw', query], { cwd: directory, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   expect(stderr).toBe('')
-  const theirs = JSON.parse(stdout) as readonly JsonObject[]
+  const theirs = JSON.parse(stdout) as JsonObject
 
   const instance = instantiate(await compileModule(built.bundle.wasm), { data: JSON.stringify(built.bundle.data) })
-  const ours = asked.map((question) => {
-    const outcome = instance.evaluate('sallyport/decision', JSON.stringify(question), 100_000_000)
+  const say = (entrypoint: string, input: unknown): Json => {
+    const outcome = instance.evaluate(entrypoint, JSON.stringify(input), 100_000_000)
     if (!outcome.ok) throw new Error(outcome.detail)
-    return (outcome.results[0] as { result: Json }).result as JsonObject
-  })
-  expect(ours).toEqual(theirs)
-  expect([...new Set(ours.map(({ kind }) => kind))].sort()).toEqual(['allow', 'deny', 'mask'])
+    return (outcome.results[0] as { result: Json }).result
+  }
+  const decisions = asked.map((question) => say('sallyport/decision', question) as JsonObject)
+  const roles = askers.map((asker) => say('sallyport/admin', asker) as readonly string[])
+  expect({ decisions, roles }).toEqual(theirs)
+  expect([...new Set(decisions.map(({ kind }) => kind))].sort()).toEqual(['allow', 'deny', 'mask'])
+  expect(new Set(roles.map((some) => some.join()))).toEqual(new Set(['', 'reviewer,viewer']))
 })
