@@ -8,9 +8,9 @@ import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-se
 // A policy that changes while a call waits: for reviewers, or for the connection to its server.
 
 let edits = 0
-const policy = (more: string) => `package policies.test
+const policy = (more: string, edit = (edits += 1)) => `package policies.test
 
-# ${(edits += 1)}
+# ${edit}
 allow if input.actor.kind != "nobody"
 ${more}`
 const asking = (group: string) => `\nrequire_approval contains {"code": "change", "reviewers": ["${group}"]} if input.message.call.name == "change"\n`
@@ -49,7 +49,7 @@ beforeAll(async () => {
   const { port } = front.address() as net.AddressInfo
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url }, tls: { url: `https://127.0.0.1:${port}/mcp`, tls: { ca: { file: authority.certFile } } }, streams: { url: streams.url, transport: 'sse' } },
-    rego: { 'policies/test/test.rego': policy(asking('oncall')), [rolesFile]: 'package policies.people\n\nroles contains "reviewer" if {\n\tsome group in {"oncall", "audit"}\n\tgroup in input.actor.groups\n}\n' }, settings: { approvals: { hold: '60s', hold_with_progress: '60s' } },
+    rego: { 'policies/test/test.rego': policy(asking('oncall')), [rolesFile]: 'package policies.people\n\nroles contains "reviewer" if {\n\tsome group in {"oncall", "audit"}\n\tgroup in input.actor.groups\n}\n' }, settings: { approvals: { hold: '5m', hold_with_progress: '5m' }, },
   })
 })
 afterAll(async () => {
@@ -59,8 +59,8 @@ afterAll(async () => {
   authority?.remove()
 })
 
-const activate = async (more: string) => {
-  gateway.writePolicy('policies/test/test.rego', policy(more))
+const activate = async (more: string, edit?: number) => {
+  gateway.writePolicy('policies/test/test.rego', policy(more, edit))
   expect((await gateway.gateway.pipeline.run()).error).toBeUndefined()
 }
 const api = async (path: string, body?: object, groups = ['oncall']) => {
@@ -129,12 +129,14 @@ test('HTTP+SSE: a request that waits for its server to open a connection is judg
 })
 
 test('HTTP: a request that waits for its connection is judged by the policy that is active when it has one', async () => {
+  // What was built before is not built again: no connection is waited for that long.
+  await activate(refusing('tools/list'), 0)
   await activate('')
   const call = { jsonrpc: '2.0', id: 1, method: 'ping', params: { _meta: modernMeta } }
   const body = { ...call, method: 'tools/list' }
   const asked = post(gateway.mcp('tls'), await gateway.token({ subject: 'waiting', groups: [] }, 'tls'), body, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' })
   await door.arrived.promise
-  await activate(refusing('tools/list'))
+  await activate(refusing('tools/list'), 0)
   door.opened.resolve()
   expect((await answerOf(await asked)).error).toMatchObject({ code: -33001, data: { reasons: [{ code: 'stopped' }] } })
   expect(behindTls.received).toEqual([])

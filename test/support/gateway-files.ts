@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { stringify } from 'yaml'
 import { freePort } from './free-port.ts'
+import { storeDirectory } from './scratch.ts'
 
 export interface Who {
   readonly subject: string
@@ -49,7 +49,7 @@ const keys = await generateKeyPair('ES256', { extractable: true })
 
 /** What a gateway on a free port is started from, with its own keys, policies and place for the store. */
 export async function writeGatewayFiles(options: GatewayFilesOptions): Promise<GatewayFiles> {
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'sallyport-'))
+  const directory = options.directory ?? storeDirectory('sallyport-')
   const write = (name: string, text: string, mode?: number) => {
     const file = join(directory, name)
     mkdirSync(dirname(file), { recursive: true })
