@@ -5,7 +5,7 @@ import { decodeProtectedHeader } from 'jose'
 import { freePort } from '../support/free-port.ts'
 import { connect, post } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
-import { agree, authorizationUrl, pkce, redeem, redirect, refresh, register, registered, sentBack, signInBy, startWorld, tokenRequest, untilBack, type Tokens, type World } from './world.ts'
+import { agree, authorizationUrl, pkce, redeem, redirect, refresh, register, registered, sam, sentBack, signInBy, startWorld, tokenRequest, untilBack, type Tokens, type World } from './world.ts'
 import { openV1, openV2, signingIn, type Open } from './sdk.ts'
 
 const policy = `package policies.people
@@ -40,10 +40,12 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** A stream that a token opened which its client then gave back. */
+/** A stream that a token opened which its client then gave back; of somebody of whom nothing else ends. */
 let cut: Promise<number>
 beforeAll(async () => {
+  Object.assign(world.idp.shape.claims, { sub: 'pat', email: 'pat@example.com' })
   const { access_token: token } = await signInBy(url, client)
+  Object.assign(world.idp.shape.claims, sam)
   const session = (await connect(`${url}/mcp/crm`, token, '2025-11-25')).session ?? ''
   const stream = await fetch(`${url}/mcp/crm`, { headers: { accept: 'text/event-stream', authorization: `Bearer ${token}`, 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' } })
   if (stream.status !== 200) throw new Error(`no stream: ${stream.status}`)
