@@ -59,7 +59,7 @@ export function describeSaml(keycloakOf: () => Keycloak): void {
           mapper('email', 'saml-user-property-mapper', { 'user.attribute': 'email', 'attribute.name': 'urn:oid:1.2.840.113549.1.9.1' }),
         ],
       })
-    }, 120_000)
+    })
     afterAll(async () => {
       await gateway?.close()
       rmSync(directory, { recursive: true, force: true })

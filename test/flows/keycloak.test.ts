@@ -42,7 +42,7 @@ beforeAll(async () => {
       protocolMappers: [{ name: 'groups', protocol: 'openid-connect', protocolMapper: 'oidc-group-membership-mapper', config: { 'claim.name': 'groups', 'full.path': 'false', 'id.token.claim': 'true', 'access.token.claim': 'false', 'userinfo.token.claim': 'true' } }],
     }],
   })
-}, 240_000)
+})
 afterAll(async () => {
   await gateway?.close()
   await upstream?.close()

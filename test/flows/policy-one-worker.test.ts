@@ -1,12 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { jest } from '@jest/globals'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { until } from '../support/conditions.ts'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(240_000)
 
 // Of two processes one cannot have the new policy: neither may judge by it, or the one begins again and has it too.
 
@@ -45,7 +42,7 @@ const allowed = () =>
 const bothAllow = (word: string) => until(async () => {
   const seen = await allowed()
   return seen.every((one) => one?.join() === word) && seen
-}, 120_000)
+})
 
 test('one that has no memory for it', async () => {
   const pid = pidOf(1)

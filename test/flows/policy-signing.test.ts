@@ -4,14 +4,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { jest } from '@jest/globals'
 import { loadSettings } from '../../src/config/load.ts'
 import { findNativeOpa } from '../bundle/native-opa.ts'
 import { until } from '../support/conditions.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { writeGatewayFiles } from '../support/gateway-files.ts'
-
-jest.setTimeout(240_000)
 
 // What one gateway hands on, signed by its own key: another gateway that demands the signature follows it, also when it goes back, and a native opa believes it.
 

@@ -21,7 +21,7 @@ describe.each([1, 2])('with %d worker processes', (workers) => {
   let gateway: TestGateway
   beforeAll(async () => {
     gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll, [rolesFile]: giving('auditor', 'audit') }, settings: { workers } })
-  }, 60_000)
+  })
   afterAll(() => gateway.close())
 
   test('nobody has a role that policy does not give, and the refusal says how it would be given', async () => {

@@ -3,12 +3,9 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { jest } from '@jest/globals'
 import { until } from '../support/conditions.ts'
 import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(240_000)
 
 // What a source says in `package system.log` about the decisions that a running gateway sends elsewhere: what is left out, what happens where that
 // cannot be told, and that it holds from the first decision of the bundle that says it.

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { jest } from '@jest/globals'
 import { createOpa } from '../../../src/bundle/opa.ts'
 import { readBuildOptions } from '../../../src/bundle/options.ts'
 import { createPipeline } from '../../../src/bundle/pipeline/activate.ts'
@@ -19,8 +18,6 @@ import { prepareSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts'
 import { createRepository } from '../../support/git-repository.ts'
 import type { GitRepository } from '../../support/git-repository.ts'
 import { quiet } from '../../support/gateway.ts'
-
-jest.setTimeout(180_000)
 
 const opa = createOpa()
 afterAll(() => opa.close())
