@@ -229,7 +229,7 @@ async function openCore({ settings, secrets, clock = Date.now, ids = ownIds, sur
   ]
   const printMetrics: RequestHandler = async (_request, response) => void response.type(metrics.contentType).send(await surroundings.printMetrics(metrics))
   const app = createApp({
-    mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: settings.allowed_origins, tell: (request, refusal) => turnedAway('/', request, refusal) }),
+    mayPass: createHostGuard({ hosts: settings.allowed_hosts, origins: [settings.public_url, ...settings.allowed_origins], tell: (request, refusal) => turnedAway('/', request, refusal) }),
     identityRoutes: createIdentityRoutes({ hasUpstream: (name) => upstreams.all.has(name), protectedResourceMetadata: identity.protectedResourceMetadata }),
     endpoint, sseEndpoint, admin, logger,
     people: [...people.routes, ...(people.login === undefined ? [] : [connectRoutes(upstreams.connections, people.login, logger)])],

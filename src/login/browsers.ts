@@ -19,8 +19,6 @@ export interface OwnBrowsers extends Browsers {
   end(request: Pick<IncomingMessage, 'rawHeaders'>): Promise<string>
   /** When each session of an account began and was last used. */
   of(id: AccountId): Promise<readonly { readonly since: number; readonly seen: number }[]>
-  /** Wherever they are signed in. */
-  endAll(id: AccountId): Promise<void>
   /** Whether a form came from a page of this very session. */
   mayPost(session: SignedIn, csrf: unknown): boolean
 }
@@ -97,7 +95,6 @@ export function createBrowsers({ kept, accounts, cookies, idle, absolute, clock 
     async of(id) {
       return (await kept.list(kind, id)).map(({ value }) => rowOf(value)).filter(({ seen }) => clock() - seen <= idle).map(({ since, seen }) => ({ since, seen }))
     },
-    endAll: async (id) => void (await kept.dropGroup(kind, id)),
     mayPost: ({ csrf }, given) => typeof given === 'string' && given.length === csrf.length && timingSafeEqual(Buffer.from(given), Buffer.from(csrf)),
   }
 }

@@ -9,7 +9,8 @@ const roles = `package policies.roles
 roles contains "operator" if "ops" in input.actor.groups
 `
 beforeAll(async () => {
-  world = await startWorld({ rego: { 'policies/open/open.rego': allowAll, 'policies/roles/roles.rego': roles } })
+  // Another page may call the gateway; its own pages may anyway.
+  world = await startWorld({ settings: { allowed_origins: ['https://console.example'] }, rego: { 'policies/open/open.rego': allowAll, 'policies/roles/roles.rego': roles } })
 })
 afterAll(() => world.close())
 
