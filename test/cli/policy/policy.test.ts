@@ -196,6 +196,14 @@ describe('eval', () => {
     expect(json(ran)).toMatchObject({ kind: 'deny', reasons: [{ code: 'not_allowed' }], bundle: digest })
   })
 
+  test('roles of the admin API are told of who asks and when', async () => {
+    const roles = await copyOf({ 'policies/people/people.rego': 'package policies.people\n\nroles contains "reviewer" if "oncall" in input.actor.groups\n' })
+    const as = (groups: readonly string[]) => inputFile(JSON.stringify({ actor: { kind: 'person', subject: 'r', issuer: 'i', provider: 'p', groups, groups_known: true, claims: {} }, now: '2026-01-01T00:00:00.000Z' }))
+    expect(json(await policy('eval', '--roles', '--dir', roles, '--input', await as(['oncall']), '--json'))).toEqual({ roles: ['reviewer'] })
+    expect(await policy('eval', '--roles', '--dir', roles, '--input', await as(['support']))).toMatchObject({ code: 0, stdout: 'no role\n' })
+    expect((await policy('eval', '--roles', '--dir', roles, '--input', await inputFile('{}'))).code).toBe(2)
+  })
+
   test('an input that is no JSON object exits with 2, a policy that is broken with 1', async () => {
     expect((await policy('eval', '--dir', example, '--input', await inputFile('[1'))).code).toBe(2)
     expect((await policy('eval', '--dir', await copyOf(broken), '--input', await inputFile('{}'))).code).toBe(1)
