@@ -142,6 +142,51 @@ describe('Rego that is nested so deep that no compiler would end with it', () =>
   })
 })
 
+describe('Rego that would keep the compiler busy is refused before it begins, with its place', () => {
+  const opa = createOpa()
+  afterAll(() => opa.close())
+  const list = (count: number, one: (at: number) => string, by: string): string => Array.from({ length: count }, (_, at) => one(at)).join(by)
+  const nested = (count: number, open: (at: number) => string, inner: string, close: string): string => `${list(count, open, '')}${inner}${close.repeat(count)}`
+  const body = (conditions: string, more = ''): string => `package policies.crm\n\nallow if {\n\t${conditions}\n}\n${more}`
+  const arrays = (count: number): string => nested(count, (at) => `[x${at} | x${at} := `, '1', ']')
+  const refused = async (text: string, more: Readonly<Record<string, string>> = {}) => {
+    const asked = { modules: { 'policies/crm/crm.rego': text, ...more }, entrypoints: ['policies/crm/allow'] }
+    const built = await opa.bundle(asked)
+    return built.ok ? [] : built.problems
+  }
+  const place = (row: number, col: number, message: RegExp, file = 'policies/crm/crm.rego') => [{ stage: 'check', code: 'too_much', file, row, col, message: expect.stringMatching(message) as string, remedy: expect.any(String) as string }]
+
+  test.each<[string, string, number, number, RegExp]>([
+    ['arrays', body(`count(${arrays(20)}) > 0`), 4, 128, /nested more than 10 deep/],
+    ['sets and objects', body(`count(${nested(10, (at) => `{x${at} | x${at} := {"a": y${at} | y${at} := `, '1', '}}')}) > 0`), 4, 153, /nested more than 10 deep/],
+    ['template strings', body(`x := ${nested(20, () => '$"{', 'input.actor.subject', '}"')}\n\tx == "a"`), 4, 37, /nested more than 10 deep/],
+    ['every', body(nested(20, (at) => `every x${at} in [1] { `, 'true', ' }')), 4, 182, /nested more than 10 deep/],
+    ['what stands in a head', `package policies.crm\n\nallow if h\n\nh := ${arrays(20)}\n`, 5, 126, /nested more than 10 deep/],
+    ['what stands below `with`', body(`count(${arrays(20)}) > 0 with input as {}`), 4, 128, /nested more than 10 deep/],
+    ['many that are nested less', body(list(20, () => `count(${arrays(9)}) > 0`, '\n\t')), 12, 80, /too many comprehensions/],
+    ['a sum', body(`x := ${list(500, () => 'input.actor.age', ' + ')}\n\tx > 1`), 4, 6287, /operands are nested/],
+    ['a body', body(list(500, (at) => `v${at} = ${at === 0 ? 'input.actor' : `v${at - 1}`}`, '\n\t')), 204, 2, /more than 200 conditions/],
+    ['else', `package policies.crm\n\nallow if h == 1\n\nh := 0 if input.actor.age == 0\n${list(500, (at) => `else := ${at} if input.actor.age == ${at}`, '\n')}\n`, 155, 1, /more than 150 `else`/],
+  ])('%s', async (_, text, row, col, message) => {
+    expect(await refused(text)).toMatchObject(place(row, col, message))
+  })
+
+  test('functions that call functions in more ways than can be looked at', async () => {
+    const functions = list(30, (at) => `h${at}(x) if {\n\th${at + 1}(x.a)\n\th${at + 1}(x.b)\n}`, '\n\n')
+    expect(await refused(body('h0(input.actor)', `\n${functions}\n\nh30(x) if x == 1\n`))).toMatchObject([{ ...place(3, 1, /more ways/)[0], stage: 'semantics' }])
+  })
+
+  test('a test that is so says so too', async () => {
+    const file = 'policies/crm/crm_test.rego'
+    const problems = await opa.test({ modules: { [file]: `package policies.crm_test\n\ntest_it if count(${arrays(20)}) > 0\n` } })
+    expect(problems.ok ? [] : problems.problems).toMatchObject([{ ...place(3, 138, /nested more than 10 deep/, file)[0], stage: 'test' }])
+  })
+
+  test('what people write passes', async () => {
+    expect(await refused(body(`count(${arrays(6)}) > 0\n\t${list(100, (at) => `input.actor.age != ${at}`, '\n\t')}`, `\nh := 0 if input.actor.age == 0\n${list(60, (at) => `else := ${at} if input.actor.age == ${at}`, '\n')}\n\nallow if h == 1\n`))).toEqual([])
+  })
+})
+
 test('a commit with more files than anybody has is refused before they are looked at', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-'))
   const git = (args: readonly string[], input: string): string => execFileSync('git', args, { cwd: directory, input }).toString().trim()

@@ -26,6 +26,8 @@ type Request struct {
 	Filter      string           `json:"filter"`
 	// Coverage has tests traced line by line, which takes as long again.
 	Coverage bool `json:"coverage"`
+	// Watch has each test told before it is run, in place of coverage.
+	Watch bool `json:"watch"`
 	// Review asks for what lint and format check look at.
 	Review   bool   `json:"review"`
 	Query    string `json:"query"`
@@ -95,7 +97,7 @@ func (r *Request) parse() (map[string]*ast.Module, []Problem) {
 // compile parses and compiles everything as `opa check` does, then refuses builtins that the capabilities leave out.
 func (r *Request) compile() (*ast.Compiler, map[string]*ast.Module, []Problem) {
 	parsed, problems := r.parse()
-	if problems = append(problems, intruders(parsed, r.Semantics.Library)...); len(problems) > 0 {
+	if problems = append(append(problems, tooMuch(parsed)...), intruders(parsed, r.Semantics.Library)...); len(problems) > 0 {
 		return nil, parsed, problems
 	}
 	compiler := ast.NewCompiler().

@@ -23,9 +23,15 @@ type silence struct {
 	data     map[string]any
 	seen     map[string]bool
 	values   map[*ast.Rule]*value
+	// given has what functions give for what they are given.
+	given map[string]value
 	// masks are asked about answers, where a text in the place of an array has nothing to mask at the paths that the rule makes.
 	inMask bool
+	// steps that are left: ways to call functions, and to call others from there, multiply.
+	steps int
 }
+
+const mostSteps = 100_000
 
 type scope struct {
 	vars map[ast.Var]value
@@ -35,11 +41,18 @@ type scope struct {
 }
 
 func checkSilence(report *report, policies *policies, data map[string]any) {
-	s := &silence{report, policies, data, map[string]bool{}, map[*ast.Rule]*value{}, false}
+	s := &silence{report, policies, data, map[string]bool{}, map[*ast.Rule]*value{}, map[string]value{}, false, mostSteps}
 	look := func(name string, rule *ast.Rule) {
+		if s.steps < 0 {
+			return
+		}
 		// An allow that says nothing allows nothing, as roles give nothing; what they say `not` to is another matter.
 		s.inMask = name == "mask"
 		s.rule(rule, nil, !verdicts[name])
+		if s.steps < 0 {
+			report.add(rule.Location, "too_much", "there are more ways than can be looked at in which this calls functions that call functions",
+				"let a function call another in one place, with a value that was named by `:=`")
+		}
 	}
 	policies.roots(look)
 	policies.givers(func(rule *ast.Rule) { look(roleRule, rule) })
@@ -52,6 +65,9 @@ func (s *silence) rule(rule *ast.Rule, arguments []value, negative bool) {
 		return
 	}
 	s.seen[key] = true
+	if s.steps--; s.steps < 0 {
+		return
+	}
 	for ; rule != nil; rule = rule.Else {
 		scope := s.scopeOf(rule, arguments, negative)
 		s.body(rule.Body, scope)
@@ -304,12 +320,12 @@ func (s *silence) follow(ref ast.Ref, arguments []*ast.Term, scope scope, negati
 		return
 	}
 	for _, rule := range s.policies.rulesAt(ref) {
-		s.rule(rule, s.given(arguments, scope), negative)
+		s.rule(rule, s.givenTo(arguments, scope), negative)
 	}
 }
 
-// given: a function is only asked about what is there.
-func (s *silence) given(arguments []*ast.Term, scope scope) []value {
+// givenTo: a function is only asked about what is there.
+func (s *silence) givenTo(arguments []*ast.Term, scope scope) []value {
 	given := make([]value, len(arguments))
 	for at, argument := range arguments {
 		given[at] = s.of(argument, scope)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -141,8 +142,24 @@ func (s *silence) ofCall(call ast.Call, scope scope) value {
 
 // ofFunction is what a policy's own function gives for what it is given: nothing, perhaps, where no case of it is for all.
 func (s *silence) ofFunction(ref ast.Ref, arguments []*ast.Term, outer scope, shown string) value {
-	given := s.given(arguments, outer)
+	given := s.givenTo(arguments, outer)
+	key := fmt.Sprintf("%s %v", ref, given)
+	known, done := s.given[key]
+	if !done {
+		known = s.fromFunction(ref, given)
+		s.given[key] = known
+	}
+	if known.taint == open && known.shown == "" {
+		known.shown = shown
+	}
+	return known
+}
+
+func (s *silence) fromFunction(ref ast.Ref, given []value) value {
 	worst, isTotal := value{result: true}, false
+	if s.steps--; s.steps < 0 {
+		return worst
+	}
 	for _, rule := range s.policies.rulesAt(ref) {
 		isTotal = isTotal || rule.Default
 		for ; rule != nil; rule = rule.Else {
@@ -155,7 +172,7 @@ func (s *silence) ofFunction(ref ast.Ref, arguments []*ast.Term, outer scope, sh
 		}
 	}
 	if !isTotal {
-		return value{taint: open, shown: shown}
+		return value{taint: open}
 	}
 	return worst
 }
@@ -179,6 +196,9 @@ func (s *silence) isCondition(expr *ast.Expr, scope scope) bool {
 // mayBeUndefined: rules of one value that all have conditions, one of them on what may be missing or odd.
 func (s *silence) mayBeUndefined(rules []*ast.Rule) bool {
 	depends := false
+	if s.steps--; s.steps < 0 {
+		return false
+	}
 	for _, rule := range rules {
 		if rule.Default || len(rule.Head.Args) > 0 || rule.Head.RuleKind() == ast.MultiValue {
 			return false

@@ -41,7 +41,7 @@ type TestReport struct {
 
 func test(request *Request) (any, []Problem) {
 	parsed, problems := request.parse()
-	if problems = append(problems, intruders(parsed, request.Semantics.Library)...); len(problems) > 0 {
+	if problems = append(append(problems, tooMuch(parsed)...), intruders(parsed, request.Semantics.Library)...); len(problems) > 0 {
 		return nil, problems
 	}
 	// The runner gives tests of one name other names.
@@ -74,6 +74,9 @@ func test(request *Request) (any, []Problem) {
 	covered := cover.New()
 	if request.Coverage {
 		runner = runner.SetCoverageQueryTracer(covered)
+	}
+	if request.Watch {
+		runner = runner.SetCoverageQueryTracer(&watch{})
 	}
 	results, err := runner.RunTests(ctx, txn)
 	if err != nil {
