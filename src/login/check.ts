@@ -31,6 +31,9 @@ export function findProviderProblems({ providers, issuers, publicUrl }: Given): 
     if (issuer === undefined && providers.length + issuers.length > 1) wrong.push({ steps: at(index, 'issuer'), found: 'nothing, beside others who know people', expected: 'its entity id: the metadata alone could name another' })
     const namesake = issuers.find((other) => other.name === name)
     if (namesake !== undefined && namesake.issuer !== issuer) wrong.push({ steps: at(index, 'name'), found: 'the name of an issuer that is another one', expected: 'a name of its own, or the same issuer' })
+    const others = [...providers, ...issuers].map((other) => other.name).filter((other) => other !== name)
+    const foreign = Array.isArray(provider.trusted_groups) ? provider.trusted_groups.find((group) => others.some((other) => group.startsWith(`${other}:`))) : undefined
+    if (foreign !== undefined) wrong.push({ steps: at(index, 'trusted_groups'), found: `${foreign}, a group of another`, expected: 'groups of this provider' })
     if (providers.length > 1 && provider.trusted_groups === undefined) wrong.push({ steps: at(index, 'trusted_groups'), found: 'nothing, beside another provider', expected: '`all` at one provider at most, and a list (`[]` for none) at the others: none may name the groups of another' })
     if (provider.trusted_groups === 'all' && providers.some((other, before) => before < index && other.trusted_groups === 'all')) wrong.push({ steps: at(index, 'trusted_groups'), found: '`all`, as at another provider', expected: 'a list: each of them could name the groups of the other' })
   }

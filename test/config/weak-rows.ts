@@ -46,6 +46,7 @@ export const rows: readonly Row[] = [
   people('a provider with the name of an issuer', [corp], 'identity.providers[0].name', /name of its own/, { identity: { providers: [corp], issuers: [{ name: 'corp', issuer: 'https://other.example' }] } }),
   people('a provider with the name of the gateway', [{ ...corp, name: 'gateway' }], 'identity.providers[0].name', /another name/),
   people('two providers that do not say whose groups they may name', [corp, second], 'identity.providers[0].trusted_groups', /none may name the groups of another/),
+  people('a provider that may name a group of another', [{ ...corp, trusted_groups: ['partner:admins'] }, { ...second, trusted_groups: [] }], 'identity.providers[0].trusted_groups', /groups of this provider/),
   people('two providers that may both name all groups', [{ ...corp, trusted_groups: 'all' }, { ...second, trusted_groups: 'all' }], 'identity.providers[1].trusted_groups', /a list/),
   people('a provider over plain http', [{ ...corp, issuer: 'http://corp.example' }], 'identity.providers[0].issuer', /https/),
   people('a provider without a secret', [{ ...corp, client_secret_from: undefined }], 'identity.providers[0].client_secret_from', /exactly one/),
