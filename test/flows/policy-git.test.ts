@@ -5,6 +5,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findNativeOpa } from '../bundle/native-opa.ts'
+import { roles, rolesFile } from '../support/gateway-files.ts'
 import { until } from '../support/conditions.ts'
 import { freePort } from '../support/free-port.ts'
 import { connect, startGateway, type PlainClient, type TestGateway, type Who } from '../support/gateway.ts'
@@ -37,7 +38,7 @@ afterAll(() => stub.close())
 
 const start = (workers: number, poll: string): Promise<void> => {
   repository = createRepository()
-  repository.push({ [file]: allowing('one'), 'gateway/data.yaml': 'marker: 1\n' })
+  repository.push({ [file]: allowing('one'), [`gateway/${rolesFile}`]: roles, 'gateway/data.yaml': 'marker: 1\n' })
   return serve(workers, poll)
 }
 const serve = async (workers: number, poll: string, directory?: string): Promise<void> => {

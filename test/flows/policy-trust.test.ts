@@ -15,6 +15,7 @@ import { readTar } from '../../src/bundle/trust/read-tar.ts'
 import { signBundle } from '../../src/bundle/trust/sign.ts'
 import { writeTar } from '../../src/bundle/trust/tar.ts'
 import { directoryOf } from '../bundle/support.ts'
+import { roles, rolesFile } from '../support/gateway-files.ts'
 import { until } from '../support/conditions.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { createRepository } from '../support/git-repository.ts'
@@ -28,7 +29,7 @@ const opa = createOpa()
 afterAll(() => opa.close())
 
 const plain = async (word: string): Promise<Buffer> => {
-  const read = await readDirectory(await directoryOf({ 'policies/words/words.rego': `package policies.words\n\nallow if input.message.call.name == "${word}"\n` }), { revision: word })
+  const read = await readDirectory(await directoryOf({ 'policies/words/words.rego': `package policies.words\n\nallow if input.message.call.name == "${word}"\n`, [rolesFile]: roles }), { revision: word })
   const built = read.ok ? await buildBundle(read.sources, { opa, ...(await readBuildOptions()) }) : read
   if (!read.ok || !built.ok) throw new Error(JSON.stringify(built))
   return packBundle(read.sources, built.bundle)
