@@ -95,7 +95,8 @@ export function createProvider(parts: ProviderParts): Provider {
       clientIdMetadataDocument: {
         enabled: registration.metadata_documents, ack: 'draft-02', cacheDuration: { min: 60, max: 3600 },
         // A document needs a path of its own, or a whole site would be one client.
-        allowFetch: ({ req }: OidcContext, id: string) => id.length <= 512 && URL.parse(id)?.pathname !== '/' && mayFetch(req.socket.remoteAddress ?? ''),
+        // Without a request of its own it is for the page that asks, which another process may have sent the browser to.
+        allowFetch: (context: OidcContext | undefined, id: string) => id.length <= 512 && URL.parse(id)?.pathname !== '/' && (context === undefined || mayFetch(context.req.socket.remoteAddress ?? '')),
       },
     },
   })
