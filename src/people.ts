@@ -1,16 +1,18 @@
+import { readFile } from 'node:fs/promises'
 import type { Router } from 'express'
 import type { OwnTokens } from './account.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
 import { createKeySource } from './identity/keys.ts'
-import { issuerSettings } from './identity/settings.ts'
+import { issuerSettings, keySet } from './identity/settings.ts'
 import { createKept, type KeptStore } from './kept.ts'
 import { createLogin, type Login } from './login/login.ts'
 import { html, makePage } from './login/page.ts'
 import type { LoginSettings } from './login/settings.ts'
 import type { Clock, Logger, Principal } from './model.ts'
+import { commandClient } from './oauth/command-client.ts'
 import { openOAuth } from './oauth/oauth.ts'
-import type { Outbound } from './outbound/outbound.ts'
+import type { Outbound, OutboundFetch } from './outbound/outbound.ts'
 import { scopesOf } from './upstream/scopes.ts'
 import type { Sessions } from './proxy/sessions.ts'
 
@@ -35,7 +37,8 @@ const sweepEvery = 60_000
 
 export async function openPeople({ settings, secrets, store, outbound, clock, logger }: PeopleParts): Promise<People> {
   const { public_url: publicUrl, identity } = settings
-  if (identity.providers.length === 0) return { routes: [], close: () => undefined }
+  const peopleSignIn = identity.providers.length > 0
+  if (!peopleSignIn && identity.clients.length === 0) return { routes: [], close: () => undefined }
   const kept = createKept(store, secrets.storeKey(), clock)
   const fetchFor = (configured: readonly string[]) => outbound.fetchFor({ purpose: 'sign_in', configured })
   const login = createLogin({
@@ -48,12 +51,18 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
   const oauth = await openOAuth({
     publicUrl, kept, accounts, browsers, clock, logger, pages: { html, make: makePage },
     upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),
-    clients: identity.clients.map((client, index) => {
+    clients: [commandClient, ...(await Promise.all(identity.clients.map(async (client, index) => {
       const path = `identity.clients.${index}.client_secret`
-      return { ...client, ...(secrets.has(path) ? { client_secret: secrets.get(path) } : {}) }
-    }),
-    tokens: identity.tokens, registration: identity.registration,
-    fetch: outbound.fetchFor({ purpose: 'client_metadata', largest: 64 * 1024, within: 5_000 }),
+      return {
+        ...client,
+        ...(secrets.has(path) ? { client_secret: secrets.get(path) } : {}),
+        ...(client.jwks !== undefined && 'file' in client.jwks ? { keys: keySet.parse(JSON.parse(await readFile(client.jwks.file, 'utf8'))) } : {}),
+      }
+    })))],
+    tokens: identity.tokens,
+    // Clients that nobody configured may only sign people in.
+    registration: peopleSignIn ? identity.registration : { ...identity.registration, dynamic: false, metadata_documents: false },
+    fetch: fetchAbout(outbound, identity.clients.flatMap(({ jwks }) => (jwks !== undefined && 'url' in jwks ? [jwks.url] : []))),
   })
 
   const sweeper = setInterval(() => {
@@ -61,15 +70,22 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
     kept.sweep().catch((error: unknown) => logger.error('what has expired could not be erased', { error: String(error) }))
   }, sweepEvery).unref()
   return {
-    routes: [login.router, oauth.router],
+    routes: [...(peopleSignIn ? [login.router] : []), oauth.router],
     own: oauth.own,
-    login,
+    ...(peopleSignIn ? { login } : {}),
     close() {
       clearInterval(sweeper)
       oauth.close()
       login.close()
     },
   }
+}
+
+/** What clients say of themselves is in the open; keys that the operator wrote down may be inside the network. */
+function fetchAbout(outbound: Outbound, configured: readonly string[]): OutboundFetch {
+  const use = { purpose: 'client_metadata', largest: 64 * 1024, within: 5_000 } as const
+  const [anywhere, inside] = [outbound.fetchFor(use), outbound.fetchFor({ ...use, configured })]
+  return (url, init) => (configured.includes(String(url)) ? inside : anywhere)(url, init)
 }
 
 /** Whoever may not go on loses what runs here; whoever is asked about is whoever has something running. Returns how to stop. */
