@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { TestEnvironment } from 'jest-environment-node'
 import { keepOpa, type KeptOpa } from './kept-opa.ts'
 
@@ -8,8 +9,16 @@ const opa: KeptOpa = keepOpa()
 
 /** A suite that looks at OPA's processes themselves has `@opa own` in its first comment. */
 export default class extends TestEnvironment {
+  readonly #directories: string[] = []
+
   constructor(...args: Arguments) {
     super(...args)
     if (args[1].docblockPragmas['opa'] !== 'own') this.global['keptOpa'] = opa
+    this.global['storeDirectories'] = this.#directories
+  }
+
+  override async teardown(): Promise<void> {
+    await super.teardown()
+    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true })
   }
 }

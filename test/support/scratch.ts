@@ -16,5 +16,10 @@ function place(): string {
   }
 }
 
-/** A new directory for a store and what stands beside it. */
-export const storeDirectory = (name: string): string => mkdtempSync(join(place(), name))
+/** A new directory for a store and what stands beside it; after its suite it is gone (environment.ts). */
+export function storeDirectory(name: string): string {
+  const directory = mkdtempSync(join(place(), name))
+  const { storeDirectories } = globalThis as { storeDirectories?: string[] }
+  storeDirectories?.push(directory)
+  return directory
+}
