@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
-import { jest } from '@jest/globals'
 import { createCaller } from '../../scripts/faults/caller.ts'
 import { buildBundle } from '../../src/bundle/build.ts'
 import { createOpa } from '../../src/bundle/opa.ts'
@@ -16,8 +15,6 @@ import { until } from '../support/conditions.ts'
 import { quiet } from '../support/gateway.ts'
 import { writeGatewayFiles } from '../support/gateway-files.ts'
 import { json, startStubServer } from '../support/stub-server.ts'
-
-jest.setTimeout(240_000)
 
 // The active bundle changes every 50 ms, where the machine can do that: one refuses what the other lets pass. What the server got, what is recorded and what clients got tell the same.
 
