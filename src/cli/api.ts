@@ -1,5 +1,6 @@
 import { parseExactJson } from '../exact-json.ts'
 import { exitCode, type ExitCode } from './output.ts'
+import type { SignIns, Token } from './session/sign-ins.ts'
 
 /** What the gateway answered; where it did not do what was asked, a sentence for the terminal and the exit code that fits. */
 export type ApiAnswer<T> =
@@ -30,7 +31,6 @@ type Environment = Readonly<Record<string, string | undefined>>
 const timeoutMs = 30_000
 const largestAnswer = 64 * 1024 * 1024
 
-const misuse = (message: string): ApiAnswer<never> => ({ ok: false, exit: exitCode.misuse, message })
 const failed = (message: string): ApiAnswer<never> => ({ ok: false, exit: exitCode.failed, message })
 
 const apiRoot = (text: string): URL | undefined => {
@@ -45,7 +45,7 @@ const apiRoot = (text: string): URL | undefined => {
 const sayStatus = (status: number, problem: Problem | undefined): string => {
   const told = problem?.detail ?? problem?.title
   const because = told === undefined ? '' : `: ${told}`
-  if (status === 401) return `the gateway did not accept the token${because}; set SALLYPORT_TOKEN to a valid one for <public_url>/api/v1`
+  if (status === 401) return `the gateway did not accept the token${because}; run \`sallyport login\`, or set SALLYPORT_TOKEN to a valid one for <public_url>/api/v1`
   if (status === 403) return `this token may not do that${because}`
   if (status === 404) return `not found${because}`
   if (status === 503) return `the gateway cannot do that at the moment${because}; try again`
@@ -78,30 +78,61 @@ const reason = (error: unknown): string => {
   return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code ?? cause.name) : String(cause)
 }
 
-/** A client of the admin API for the commands; the gateway and the token come from `SALLYPORT_URL` and `SALLYPORT_TOKEN`. */
+interface Caller {
+  readonly root: URL
+  /** The one that was refused, where there was one. */
+  readonly token: (refused?: string) => Promise<Token>
+}
+
+/** Which gateway, and as whom: what the environment says, else what `sallyport login` has kept. */
+async function findCaller(env: Environment, signIns: () => Promise<SignIns>): Promise<{ readonly ok: true; readonly caller: Caller } | Extract<Token, { ok: false }>> {
+  const [address, given] = [env.SALLYPORT_URL ?? '', env.SALLYPORT_TOKEN ?? '']
+  const root = address === '' ? undefined : apiRoot(address)
+  const wrong = (message: string) => ({ ok: false, exit: exitCode.misuse, message }) as const
+  if (address !== '' && root === undefined) return wrong('SALLYPORT_URL is not an http or https URL without user and password')
+  if (given !== '') {
+    if (root === undefined) return wrong('SALLYPORT_URL is not set: it names the gateway, such as https://gateway.example')
+    if (!/^[A-Za-z0-9._~+/-]+=*$/.test(given)) return wrong('SALLYPORT_TOKEN is not a bearer token')
+    return { ok: true, caller: { root, token: async () => ({ ok: true, token: given }) } }
+  }
+  const kept = await signIns()
+  const found = await kept.gateway(address)
+  if (!found.ok) return found
+  const { gateway } = found
+  return { ok: true, caller: { root: apiRoot(gateway) as URL, token: (refused) => kept.token(gateway, `${gateway}/api/v1`, refused) } } // it was read as a URL before
+}
+
+/** A client of the admin API for the commands; the gateway and the token come from `SALLYPORT_URL` and `SALLYPORT_TOKEN`, or from `sallyport login`. */
 export const createApiClient = (env: Environment): ApiClient => {
+  let kept: Promise<SignIns> | undefined
+  const signIns = () => (kept ??= import('./session/sign-ins.ts').then(({ openSignIns }) => openSignIns(env)))
   const ask = async <T>(method: 'GET' | 'POST', path: string, query: Query, { body, isFile = false }: { readonly body?: unknown; readonly isFile?: boolean } = {}): Promise<ApiAnswer<T>> => {
-    const address = env.SALLYPORT_URL ?? ''
-    const token = env.SALLYPORT_TOKEN ?? ''
-    if (address === '') return misuse('SALLYPORT_URL is not set: it names the gateway, such as https://gateway.example')
-    const root = apiRoot(address)
-    if (root === undefined) return misuse('SALLYPORT_URL is not an http or https URL without user and password')
-    if (token === '') return misuse('SALLYPORT_TOKEN is not set: it is a bearer token for <public_url>/api/v1')
-    if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return misuse('SALLYPORT_TOKEN is not a bearer token')
+    const found = await findCaller(env, signIns)
+    if (!found.ok) return found
+    const { root, token } = found.caller
+    let held = await token()
+    if (!held.ok) return held
     const url = new URL(path, root)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
     try {
-      const response = await fetch(url, {
+      const send = (bearer: string) => fetch(url, {
         method,
         redirect: 'manual', // the token must not follow a redirect
         signal: AbortSignal.timeout(timeoutMs),
         headers: {
-          authorization: `Bearer ${token}`,
+          authorization: `Bearer ${bearer}`,
           accept: isFile ? '*/*' : 'application/json',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
+      let response = await send(held.token)
+      if (response.status === 401 && (env.SALLYPORT_TOKEN ?? '') === '') {
+        await response.body?.cancel()
+        held = await token(held.token)
+        if (!held.ok) return held
+        response = await send(held.token)
+      }
       const bytes = await readBytes(response)
       if (response.ok && isFile) return { ok: true, status: response.status, body: bytes as T } // asked for as bytes
       const content = parse(bytes.toString('utf8'))
