@@ -35,24 +35,26 @@ export const unmetClaim = (claims: JsonObject, conditions: Conditions): string |
     return !(typeof wanted === 'string' ? [wanted] : wanted).some((one) => texts.some((text) => fits(text, one)))
   })?.[0]
 
-// Issuers that sign for whoever has an account there, and the claims that say whose token it is.
-const everybodys: readonly { readonly issuer: RegExp; readonly owner: readonly string[] }[] = [
-  { issuer: /^https:\/\/token\.actions\.githubusercontent\.com\/?$/, owner: ['repository', 'repository_id', 'repository_owner', 'repository_owner_id', 'enterprise', 'enterprise_id', 'sub'] },
-  { issuer: /^https:\/\/gitlab\.com\/?$/, owner: ['project_path', 'project_id', 'namespace_path', 'namespace_id', 'sub'] },
-  { issuer: /^https:\/\/accounts\.google\.com\/?$/, owner: ['sub', 'email', 'hd'] },
-  { issuer: /^https:\/\/agent\.buildkite\.com\/?$/, owner: ['organization_slug', 'organization_id', 'sub'] },
-  { issuer: /^https:\/\/app\.terraform\.io\/?$/, owner: ['terraform_organization_id', 'terraform_organization_name', 'sub'] },
+// Issuers that sign for whoever has an account there, the claims that say whose token it is, and how `sub` begins where it says so:
+// at some of them the owner of a token decides what else it may begin with.
+const everybodys: readonly { readonly issuer: RegExp; readonly owner: readonly string[]; readonly sub: RegExp }[] = [
+  { issuer: /^https:\/\/token\.actions\.githubusercontent\.com\/?$/, owner: ['repository', 'repository_id', 'repository_owner', 'repository_owner_id', 'enterprise', 'enterprise_id', 'sub'], sub: /^(?:repo|repository|repository_id|repository_owner|repository_owner_id|enterprise|enterprise_id):/ },
+  { issuer: /^https:\/\/gitlab\.com\/?$/, owner: ['project_path', 'project_id', 'namespace_path', 'namespace_id', 'sub'], sub: /^(?:project_path|project_id|namespace_path|namespace_id):/ },
+  { issuer: /^https:\/\/accounts\.google\.com\/?$/, owner: ['sub', 'email', 'hd'], sub: /^/ },
+  { issuer: /^https:\/\/agent\.buildkite\.com\/?$/, owner: ['organization_slug', 'organization_id', 'sub'], sub: /^organization:/ },
+  { issuer: /^https:\/\/app\.terraform\.io\/?$/, owner: ['terraform_organization_id', 'terraform_organization_name', 'sub'], sub: /^organization:/ },
 ]
+
+// `acme*` would let in whoever calls themselves acme-too.
+const namesOwner = (wanted: string): boolean => /^[^*]+$/.test(wanted) || /^[^*]*[^*/:]+[/:]/.test(wanted)
 
 /** Says what is missing where an issuer signs for strangers too and nothing tells whose tokens are meant. */
 export const missingOwner = (issuer: string, conditions: Conditions): string | undefined => {
   const known = everybodys.find((one) => one.issuer.test(issuer))
   if (known === undefined) return undefined
-  // `acme*` would let in whoever calls themselves acme-too.
-  const names = (wanted: string): boolean => /^[^*]+$/.test(wanted) || /^[^*]*[^*/:]+[/:]/.test(wanted)
   const isNamed = known.owner.some((claim) => {
-    const wanted = conditions[claim]
-    return wanted !== undefined && (typeof wanted === 'string' ? [wanted] : wanted).every(names)
+    const wanted = [conditions[claim] ?? []].flat()
+    return wanted.length > 0 && wanted.every((one) => (claim === 'sub' ? known.sub.test(one) && namesOwner(one.replace(known.sub, '')) : namesOwner(one)))
   })
   return isNamed ? undefined : `everybody can get tokens of this issuer: say whose are meant by one of ${known.owner.join(', ')}, whole or up to a / or :, such as ${known.owner[0]}: ${known.owner[0] === 'repository' ? 'acme/*' : 'acme'}`
 }

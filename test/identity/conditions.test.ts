@@ -46,7 +46,14 @@ describe('an issuer that signs for everybody', () => {
     ['https://token.actions.githubusercontent.com', { repository: '*' }],
     ['https://token.actions.githubusercontent.com', { repository: 'acme*' }],
     ['https://token.actions.githubusercontent.com', { repository: ['acme/*', '*/shop'] }],
+    // The first word of a subject names nobody; at GitHub each repository decides what its own begin with.
+    ['https://token.actions.githubusercontent.com', { sub: 'repo:*' }],
+    ['https://token.actions.githubusercontent.com', { sub: 'repo:acme*' }],
+    ['https://token.actions.githubusercontent.com', { sub: ['repo:acme/*', 'environment:production'] }],
     ['https://gitlab.com', { ref: 'main' }],
+    ['https://gitlab.com', { sub: 'project_path:*:ref:main' }],
+    ['https://agent.buildkite.com', { sub: 'organization:*' }],
+    ['https://app.terraform.io', { sub: 'organization:acme*' }],
     ['https://accounts.google.com', undefined],
   ])('%s is refused with %j, and told what to say', (issuer, require) => {
     const { error } = read(issuer, require)
@@ -57,6 +64,9 @@ describe('an issuer that signs for everybody', () => {
     ['https://token.actions.githubusercontent.com', { repository_owner: ['acme', 'acme-labs'] }],
     ['https://token.actions.githubusercontent.com', { sub: 'repo:acme/shop:*' }],
     ['https://gitlab.com', { namespace_path: 'acme' }],
+    ['https://gitlab.com', { sub: 'project_path:acme/*' }],
+    ['https://accounts.google.com', { sub: '112233445566' }],
+    ['https://app.terraform.io', { sub: 'organization:acme:*' }],
     ['https://gitlab.acme.example', undefined],
   ])('%s is taken with %j', (issuer, require) => {
     expect(read(issuer, require).success).toBe(true)
