@@ -63,7 +63,7 @@ export interface Kept {
 }
 
 export function createKept(store: KeptStore, storeKey: Uint8Array, clock: Clock): Kept {
-  const sealing = createSealing(storeKey, 'kept', 'kept digest')
+  const sealing = createSealing(storeKey, { seal: 'kept', digest: 'kept digest' })
   const digest = (...about: readonly string[]): Uint8Array => Uint8Array.from(Buffer.from(sealing.digest(JSON.stringify(about)), 'hex'))
   const keyOf = (kind: string, key: string) => digest(kind, 'key', key)
   const groupOf = (kind: string, group: string) => digest(kind, 'group', group)

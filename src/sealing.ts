@@ -12,12 +12,18 @@ const version = 1
 const nonceBytes = 12
 const tagBytes = 16
 
+/** What the derived keys are for: no two uses share one. */
+export interface SealingUses {
+  readonly seal: string
+  readonly digest: string
+}
+
 /** AES-256-GCM and HMAC-SHA-256 under two keys of their own, derived from the store's key (RFC 5869). */
-export function createSealing(key: Uint8Array, use = 'approval params', digestUse = 'approval digest'): Sealing {
+export function createSealing(key: Uint8Array, uses: SealingUses): Sealing {
   if (key.length !== 32) throw new RangeError('the store key must have 32 bytes')
   const derive = (name: string): Buffer => Buffer.from(hkdfSync('sha256', key, '', `sallyport ${name} 1`, 32))
-  const sealKey = derive(use)
-  const digestKey = derive(digestUse)
+  const sealKey = derive(uses.seal)
+  const digestKey = derive(uses.digest)
   // A list of strings printed as JSON cannot be read as another list.
   const bound = (about: readonly string[]): Buffer => Buffer.from(JSON.stringify([version, ...about]))
 

@@ -82,7 +82,7 @@ const mostUnheard = 10_000
 export function createApprovals(options: ApprovalsOptions): Approvals {
   const { store, ids, redactText, logger } = options
   const now = createForwardClock(options.clock, options.monotonic)
-  const sealing = createSealing(options.key)
+  const sealing = createSealing(options.key, { seal: 'approval params', digest: 'approval digest' })
   const waiting = createWaiting()
   /** Holds of one and the same call follow one another, so that the second sees the first. */
   const holding = new Map<string, Promise<unknown>>()

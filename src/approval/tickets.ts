@@ -28,7 +28,7 @@ export interface Tickets {
 
 /** Sealed under a key derived from the store's: tickets outlive the process, and every replica with that key reads them. */
 export function createTickets(key: Uint8Array, now: Clock): Tickets {
-  const sealing = createSealing(key, 'ticket')
+  const sealing = createSealing(key, { seal: 'ticket', digest: 'ticket digest' })
   // Gateways may stand in a row, and each must know its own tickets from the next one's.
   const prefix = `sp${createHmac('sha256', key).update('sallyport ticket name 1').digest('hex').slice(0, 10)}_`
   const about = ({ issuer, subject, upstream, method }: Holder) => [issuer, subject, upstream, method]
