@@ -8,7 +8,6 @@ import { issuerSettings, keySet } from './identity/settings.ts'
 import { createKept, type KeptStore } from './kept.ts'
 import { createLogin, type Login } from './login/login.ts'
 import { html, makePage } from './login/page.ts'
-import type { LoginSettings } from './login/settings.ts'
 import type { Clock, Logger, Principal } from './model.ts'
 import { commandClient } from './oauth/command-client.ts'
 import { openOAuth } from './oauth/oauth.ts'
@@ -42,7 +41,7 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
   const kept = createKept(store, secrets.storeKey(), clock)
   const fetchFor = (configured: readonly string[]) => outbound.fetchFor({ purpose: 'sign_in', configured })
   const login = createLogin({
-    settings: identity as unknown as LoginSettings, // the same, frozen, which its type does not know
+    settings: identity,
     publicUrl, kept, clock, logger, fetchFor, issuers: identity.issuers,
     secret: secrets.get,
     keysFor: ({ name, issuer }) => createKeySource(issuerSettings.parse({ name, issuer }), { clock, fetch: fetchFor([issuer]), logger }),
