@@ -36,6 +36,8 @@ declare module 'oidc-provider' {
     readonly gty?: string
     readonly scopes: ReadonlySet<string>
     readonly resourceServer?: object
+    /** Seconds. */
+    readonly expiration: number
     save(): Promise<string>
   }
   export interface OidcContext {
@@ -67,6 +69,7 @@ declare module 'oidc-provider' {
     registerGrantType(name: string, handler: (context: OidcContext) => Promise<void>, parameters: readonly string[]): void
     interactionFinished(request: IncomingMessage, response: ServerResponse, result: object): Promise<void>
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<OidcInteraction>
+    readonly ClientCredentials: new (payload: object) => OidcToken
     readonly AccessToken: new (payload: object) => OidcToken
     readonly ResourceServer: new (identifier: unknown, description: object) => object
     readonly Grant: { new (payload: { readonly accountId: string; readonly clientId: string }): OidcGrant; find(id: string): Promise<OidcGrant | undefined> }
@@ -80,6 +83,9 @@ declare module 'oidc-provider' {
     }
     class InvalidTarget extends OIDCProviderError {
       constructor(description?: string)
+    }
+    class InvalidClientAuth extends OIDCProviderError {
+      constructor(detail: string)
     }
     class InvalidGrant extends OIDCProviderError {
       constructor(detail: string)

@@ -83,7 +83,9 @@ export const findFileProblems = async (content: unknown, directory: string): Pro
   if (valueAt(content, ['store', 'kind']) === 'sqlite') await check(['store', 'path'], databaseFile)
   const keys = valueAt(content, ['policy', 'verify', 'keys'])
   for (const index of Array.isArray(keys) ? keys.keys() : []) await check(['policy', 'verify', 'keys', index, 'file'], verifyKey(valueAt(content, ['policy', 'verify', 'keys', index, 'algorithm'])))
-  const issuers = valueAt(content, ['identity', 'issuers'])
-  for (const index of Array.isArray(issuers) ? issuers.keys() : []) await check(['identity', 'issuers', index, 'jwks', 'file'], keyFile)
+  for (const section of ['issuers', 'clients']) {
+    const all = valueAt(content, ['identity', section])
+    for (const index of Array.isArray(all) ? all.keys() : []) await check(['identity', section, index, 'jwks', 'file'], keyFile)
+  }
   return problems
 }

@@ -132,6 +132,7 @@ const absolute = (settings: PartialSettings, directory: string): PartialSettings
         ...identity,
         issuers: identity.issuers.map(issuer => (issuer.jwks !== undefined && 'file' in issuer.jwks ? { ...issuer, jwks: { file: resolve(directory, issuer.jwks.file) } } : issuer)),
         providers: absoluteFiles(identity.providers, directory),
+        clients: absoluteFiles(identity.clients, directory),
       },
     }),
   }

@@ -26,7 +26,7 @@ const portZero: Check = ({ listen, public_url }) =>
   listen?.port === 0 && public_url === undefined ? [{ steps: ['public_url'], found: 'nothing', expected: 'a URL, because the port is not known before it is taken' }] : []
 
 const someIssuer: Check = ({ identity }) =>
-  identity?.issuers.length === 0 && identity.providers.length === 0 ? [{ steps: ['identity', 'issuers'], found: 'none', expected: 'at least one issuer, or a provider where people sign in: nobody is let in without a token' }] : []
+  identity?.issuers.length === 0 && identity.providers.length === 0 && !identity.clients.some(({ grants }) => grants.includes('client_credentials')) ? [{ steps: ['identity', 'issuers'], found: 'none', expected: 'at least one issuer, or a provider where people sign in: nobody is let in without a token' }] : []
 
 const repeated = (values: readonly string[]): readonly number[] => values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []))
 
@@ -48,7 +48,7 @@ const distinctClients: Check = ({ identity }) =>
   repeated((identity?.clients ?? []).map(({ client_id }) => client_id)).map(index => ({ steps: ['identity', 'clients', index, 'client_id'], found: 'the id of another client', expected: 'each client once' }))
 
 const clientsNeedPeople: Check = ({ identity }) =>
-  identity !== undefined && identity.clients.length > 0 && identity.providers.length === 0 ? [{ steps: ['identity', 'providers'], found: 'none', expected: 'a provider: clients sign people in, and there is nowhere to' }] : []
+  identity !== undefined && identity.clients.some(({ grants }) => grants.includes('authorization_code')) && identity.providers.length === 0 ? [{ steps: ['identity', 'providers'], found: 'none', expected: 'a provider: clients sign people in, and there is nowhere to' }] : []
 
 const providersTogether: Check = ({ identity, public_url }) =>
   identity === undefined ? [] : findProviderProblems({ providers: identity.providers, issuers: identity.issuers, publicUrl: public_url })

@@ -18,13 +18,20 @@ export const groupOfAccount = (id: string): string => `account ${id}`
 /** What ends together. */
 export const ofGrants = ['AuthorizationCode', 'RefreshToken', 'DeviceCode', 'Grant'] as const
 
+/** By so much clocks may differ. */
+const unnoticedFor = 60_000
+
 export interface AdapterOptions {
   readonly kept: Kept
   readonly clock: Clock
+  /** Clients of the configuration, as metadata; nobody else can have their names. */
+  readonly configured: ReadonlyMap<string, Record<string, unknown>>
   /** Clients that registered themselves. */
   readonly clients: Pick<RegisteredClients, 'keep' | 'find' | 'forget'>
   /** A grant ended, with all that stands on it. */
   readonly ended: () => void
+  /** Milliseconds for which an access token is good. */
+  readonly tokensLive: number
   /** Access tokens are signed, not kept: one that was brought to be revoked or asked about. */
   readonly brought: (id: string) => Record<string, unknown> | undefined
 }
@@ -33,7 +40,8 @@ export interface AdapterOptions {
 export function createAdapters(options: AdapterOptions): (model: string) => Adapter {
   return (model) => {
     if (model === 'Session') return forgetful
-    if (model === 'AccessToken') return { ...forgetful, find: async (id) => options.brought(id) }
+    if (model === 'AccessToken' || model === 'ClientCredentials') return createTokenAdapter(model, options)
+    if (model === 'ReplayDetection') return createReplayAdapter(options)
     if (model === 'Client') return createClientAdapter(options)
     return createModelAdapter(model, options)
   }
@@ -41,6 +49,33 @@ export function createAdapters(options: AdapterOptions): (model: string) => Adap
 
 /** Who is signed in is known elsewhere; a session of the library's own lasts for one answer. */
 const forgetful: Adapter = { upsert: async () => undefined, find: async () => undefined, consume: async () => undefined, destroy: async () => undefined, revokeByGrantId: async () => undefined }
+
+const ended = 'oauth:ended'
+/** Whether a token that stands on no grant was given back. */
+export const hasEnded = async (kept: Kept, token: string): Promise<boolean> => (await kept.get(ended, token)) !== undefined
+
+const createTokenAdapter = (model: string, { kept, clock, brought, ended: told, tokensLive }: AdapterOptions): Adapter => ({
+  ...forgetful,
+  async find(id) {
+    const found = brought(id)
+    return found?.['kind'] === model ? found : undefined
+  },
+  async destroy(id) {
+    // What stands on a grant ends with it.
+    if (model !== 'ClientCredentials') return
+    await kept.put(ended, id, {}, { expiresAt: clock() + tokensLive + unnoticedFor })
+    told()
+  },
+})
+
+/** What may be shown once. The library looks before it writes, so that of two at once both would pass. */
+const createReplayAdapter = ({ kept, clock }: AdapterOptions): Adapter => ({
+  ...forgetful,
+  async upsert(id, payload, seconds = 0) {
+    const isFirst = await kept.add(kindOf('ReplayDetection'), id, JSON.parse(JSON.stringify(payload)), { expiresAt: clock() + Math.max(seconds, 0) * 1000 + unnoticedFor })
+    if (!isFirst) throw new errors.InvalidClientAuth('client assertion tokens must only be used once')
+  },
+})
 
 /** Drops a grant and whatever was given out on it. */
 export async function endGrant(kept: Kept, grant: string): Promise<void> {
@@ -84,9 +119,9 @@ function createModelAdapter(model: string, { kept, clock, ended }: AdapterOption
   }
 }
 
-const createClientAdapter = ({ clients }: AdapterOptions): Adapter => ({
+const createClientAdapter = ({ clients, configured }: AdapterOptions): Adapter => ({
   ...forgetful,
   upsert: (id, metadata) => clients.keep(id, JSON.parse(JSON.stringify(metadata))),
-  find: clients.find,
+  find: async (id) => configured.get(id) ?? clients.find(id),
   destroy: clients.forget,
 })

@@ -17,6 +17,8 @@ export function createBroughtTokens({ issuer, keys }: { readonly issuer: string;
       if (key === undefined) return undefined
       const { payload } = await jwtVerify(token, key, { issuer, algorithms: [algorithm], typ: 'at+jwt' })
       const { sub, client_id: clientId, grant_id: grantId, aud, exp, iat, jti, scope } = payload
+      // Nobody stands behind a token that a client got for itself.
+      if (sub === clientId) return { kind: 'ClientCredentials', clientId, aud, exp, iat, jti, scope }
       return { kind: 'AccessToken', accountId: sub, clientId, grantId, aud, exp, iat, jti, scope }
     } catch {
       return undefined

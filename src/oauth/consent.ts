@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
 import express, { Router, type Request, type Response } from 'express'
 import type Provider from 'oidc-provider'
 import { errors, type OidcClient, type OidcInteraction } from 'oidc-provider'
@@ -7,6 +6,7 @@ import type { Kept } from '../kept.ts'
 import type { html as Template, MadePage, Page } from '../login/page.ts'
 import type { Clock, Logger } from '../model.ts'
 import { groupOfAccount } from './adapter.ts'
+import { begunIn } from './begun.ts'
 import { paths } from './provider.ts'
 import { isLocal, placeOf } from './redirects.ts'
 import type { Resource, Resources } from './resources.ts'
@@ -101,7 +101,7 @@ export function createConsent(parts: ConsentParts): Router {
     const who = await signedIn(request, response, asked)
     if (who === undefined) return
     const form = (request.body ?? {}) as Readonly<Record<string, unknown>>
-    if (!isSame(form['csrf'], who.csrf)) return show(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. Go back to the program that sent you here and connect again.</p>` })
+    if (!browsers.mayPost(who, form['csrf'])) return show(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. Go back to the program that sent you here and connect again.</p>` })
     if (form['answer'] !== 'allow') return finish(response, asked, { error: 'access_denied', error_description: 'the person said no' })
     const result = await consent(asked, who)
     if (mayRemember(asked)) await kept.put('oauth:consent', consentKey(asked, who), { scopes: [...asked.scopes] }, { expiresAt: clock() + rememberedFor, groups: [groupOfAccount(who.account.id)] })
@@ -166,9 +166,4 @@ function freshFrom({ params, iat }: OidcInteraction): number {
 function leadOf(redirect: string): string {
   const url = new URL(redirect)
   return url.protocol === 'https:' || (url.protocol === 'http:' && !url.hostname.startsWith('[')) ? url.origin : url.protocol
-}
-
-function isSame(given: unknown, own: string): boolean {
-  const [a, b] = [Buffer.from(typeof given === 'string' ? given : ''), Buffer.from(own)]
-  return a.length === b.length && timingSafeEqual(a, b)
 }

@@ -7,6 +7,7 @@ import type { Clock, Logger } from '../model.ts'
 import { createAdapters, groupOfAccount, kindOf, ofGrants } from './adapter.ts'
 import { createBroughtTokens } from './brought-tokens.ts'
 import { createRegisteredClients } from './clients.ts'
+import { clientMetadata } from './configured-clients.ts'
 import { createConsent, type Pages } from './consent.ts'
 import { openSigningKeys, type Ring, type SigningKeys } from './keys.ts'
 import { createOwnTokens } from './own-tokens.ts'
@@ -56,7 +57,8 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const resources = createResources(publicUrl, new Map([...upstreams].map(([name, { more }]) => [name, { more: Object.keys(more) }])))
   const clients = createRegisteredClients({ kept, clock, most: registration.most })
   const brought = createBroughtTokens({ issuer: publicUrl, keys: () => keys })
-  const adapters = createAdapters({ kept, clock, clients, ended: changed, brought: brought.find })
+  const configured = new Map(parts.clients.map((client) => [client.client_id, clientMetadata(client)]))
+  const adapters = createAdapters({ kept, clock, clients, configured, tokensLive: tokens.access, ended: changed, brought: brought.find })
 
   let provider: Provider
   const build = (ring: Ring): void => {
@@ -90,7 +92,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
 
   return {
     router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, clock }),
-    own: createOwnTokens({ kept, accounts, keys, generation: () => generation }),
+    own: createOwnTokens({ issuer: publicUrl, clients: parts.clients, kept, accounts, keys, generation: () => generation }),
     tick: keys.renew,
     close: forget,
   }

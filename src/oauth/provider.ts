@@ -4,10 +4,12 @@ import type { AccountId, Accounts } from '../account.ts'
 import type { Clock } from '../model.ts'
 import type { Adapter } from './adapter.ts'
 import { describe } from './clients.ts'
+import { isConfidentialClient, type ConfiguredClient } from './configured-clients.ts'
 import { algorithm, type Ring } from './keys.ts'
+import { addClientCredentials } from './grants/client-credentials.ts'
 import { createRate } from './registration.ts'
 import type { Resource, Resources } from './resources.ts'
-import type { ClientSettings, RegistrationSettings, TokenSettings } from './settings.ts'
+import type { RegistrationSettings, TokenSettings } from './settings.ts'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
@@ -17,7 +19,7 @@ export interface ProviderParts {
   readonly adapters: (model: string) => Adapter
   readonly accounts: Pick<Accounts, 'get'>
   readonly resources: Resources
-  readonly clients: readonly (ClientSettings & { readonly client_secret?: string })[]
+  readonly clients: readonly ConfiguredClient[]
   readonly tokens: TokenSettings
   readonly registration: RegistrationSettings
   readonly fetch: Fetch
@@ -36,6 +38,7 @@ export const discoveryPaths = ['/.well-known/oauth-authorization-server', '/.wel
 
 const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000)
 const interactionFor = 30 * 60
+const longestAssertion = 60 * 60_000
 const { Check, Prompt } = interactionPolicy
 
 /** The library with what is decided here: who asks, what for, and what they get is the gateway's; the protocol is the library's. */
@@ -46,7 +49,6 @@ export function createProvider(parts: ProviderParts): Provider {
   const provider = new Provider(publicUrl, {
     adapter: parts.adapters,
     jwks: { keys: parts.ring.jwks },
-    clients: clients.map(configuredClient),
     clientDefaults: { grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], id_token_signed_response_alg: algorithm },
     enabledJWA: { idTokenSigningAlgValues: [algorithm], clientAuthSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'] },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
@@ -56,9 +58,10 @@ export function createProvider(parts: ProviderParts): Provider {
     cookies: { names: { session: 'sallyport-oauth', interaction: 'sallyport-consent', resume: 'sallyport-resume' }, short: { httpOnly: true, sameSite: 'lax' }, long: { httpOnly: true, sameSite: 'lax' } },
     routes: { ...paths },
     ttl: {
-      AccessToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh), Grant: seconds(tokens.grant), AuthorizationCode: 60,
+      AccessToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh), Grant: seconds(tokens.grant), ClientCredentials: seconds(tokens.access), AuthorizationCode: 60,
       IdToken: seconds(tokens.access), Interaction: interactionFor, Session: interactionFor,
     },
+    assertJwtClientAuthClaimsAndHeader: (_context: OidcContext, claims: Readonly<Record<string, unknown>>) => checkAssertion(claims, parts.clock),
     allowOmittingSingleRegisteredRedirectUri: false,
     rotateRefreshToken: true,
     issueRefreshToken: (_context: OidcContext, client: OidcClient) => client.grantTypeAllowed('refresh_token'),
@@ -84,7 +87,7 @@ export function createProvider(parts: ProviderParts): Provider {
     features: {
       devInteractions: { enabled: false }, userinfo: { enabled: false }, rpInitiatedLogout: { enabled: false }, pushedAuthorizationRequests: { enabled: false }, dPoP: { enabled: false },
       revocation: { enabled: true, allowedPolicy: (_context: OidcContext, client: OidcClient, token: OidcToken) => token.clientId === client.clientId },
-      introspection: { enabled: true, allowedPolicy: (_context: OidcContext, client: OidcClient) => configured.get(client.clientId)?.client_secret !== undefined },
+      introspection: { enabled: true, allowedPolicy: (_context: OidcContext, client: OidcClient) => isConfidentialClient(configured.get(client.clientId)) },
       registration: { enabled: registration.dynamic, issueRegistrationAccessToken: false, idFactory: () => `reg_${randomBytes(16).toString('hex')}` },
       resourceIndicators: {
         enabled: true,
@@ -108,18 +111,19 @@ export function createProvider(parts: ProviderParts): Provider {
       context.body = { ...context.body, scopes_supported: [...resources.scopes, 'offline_access'] }
     }
   })
+  addClientCredentials(provider, { resources, describe: (resource) => describeResource(undefined, resource, tokens) })
   provider.on('error', (error: unknown) => parts.fault(error))
   provider.on('server_error', (_context: OidcContext, error: unknown) => parts.fault(error))
   provider.on('grant.success', ({ oidc }: OidcContext) => parts.used(oidc.client.clientId))
   return provider
 }
 
-const configuredClient = ({ client_id, name, redirect_uris, client_secret }: ClientSettings & { readonly client_secret?: string }) => ({
-  client_id, client_name: name, redirect_uris: [...redirect_uris],
-  application_type: redirect_uris.every((uri) => uri.startsWith('https:')) ? 'web' : 'native',
-  token_endpoint_auth_method: client_secret === undefined ? 'none' : 'client_secret_basic',
-  ...(client_secret === undefined ? {} : { client_secret }),
-})
+/** RFC 7523 section 3, beside what the library looks at: it is for this server alone, and is not good for long, so that its use is remembered for as long. */
+function checkAssertion({ aud, exp, sub, iss }: Readonly<Record<string, unknown>>, clock: Clock): void {
+  if (Array.isArray(aud) && aud.length > 1) throw new errors.InvalidClientAuth('the assertion is meant for several')
+  if (sub !== iss) throw new errors.InvalidClientAuth('the assertion is about somebody else')
+  if (typeof exp !== 'number' || exp * 1000 > clock() + longestAssertion) throw new errors.InvalidClientAuth('the assertion is good for longer than an hour')
+}
 
 async function findAccount(accounts: Pick<Accounts, 'get'>, id: string) {
   const account = id.startsWith('acc_') ? await accounts.get(id as AccountId) : undefined

@@ -1,16 +1,43 @@
 import { z } from 'zod'
-import { duration, secret, text, whole } from '../fields.ts'
+import { duration, group, path, secret, text, url, whole } from '../fields.ts'
+import { isConfidential } from '../loopback.ts'
+import { commandClient } from './command-client.ts'
 import { isRedirectable } from './redirects.ts'
 
 const redirect = z.string({ error: 'a redirect URI' }).refine(isRedirectable, { error: 'an https URL, an http URL on loopback, or one of an app (com.example.app:/callback), without fragment' })
 
+/** What a client may come for. The long names are those of the protocol (RFC 6749, RFC 7523). */
+const grants = ['authorization_code', 'client_credentials'] as const
+export type ClientGrant = (typeof grants)[number]
+
+// Whoever is in between could hand out keys.
+const keysUrl = url().refine((value) => URL.parse(value) === null || isConfidential(new URL(value)), { error: 'https, or a loopback address' })
+
 export const clientSettings = z.strictObject({
   client_id: z.string({ error: 'the id of a client' }).regex(/^[A-Za-z0-9._~-]{1,128}$/, { error: 'the id of a client: letters, digits and . _ ~ -, at most 128' })
+    // RFC 6749 section 10 and RFC 9700 section 4.15: a client must not be taken for somebody's account.
+    .refine((value) => !/^(?:acc|reg)_/.test(value), { error: 'an id that does not begin with acc_ or reg_, which the gateway gives out itself' })
+    .refine((id) => id !== commandClient.client_id, { error: `another id than ${commandClient.client_id}, which is the command's own` })
     .meta({ description: 'The `client_id` it brings.' }),
   name: text('a name that people know').meta({ description: 'What people who are asked for their consent are told.' }),
-  redirect_uris: z.array(redirect, { error: 'a list of redirect URIs' }).min(1, { error: 'at least one redirect URI' }).max(20, { error: 'at most 20 redirect URIs' }).readonly()
-    .meta({ description: 'Where people are sent back to, compared character by character; on loopback any port.' }),
-  client_secret_from: secret().optional().meta({ description: 'Its secret. Without one it is a public client, such as a program on somebody\'s machine.' }),
+  grants: z.array(z.enum(grants, { error: `one of ${grants.join(', ')}` }), { error: 'a list of grants' }).min(1, { error: 'at least one grant' }).readonly().default(['authorization_code'])
+    .meta({ description: 'How it gets tokens: `authorization_code` for people in a browser, `client_credentials` for itself, as a service.' }),
+  redirect_uris: z.array(redirect, { error: 'a list of redirect URIs' }).max(20, { error: 'at most 20 redirect URIs' }).readonly().default([])
+    .meta({ description: 'Where people are sent back to, compared character by character; on loopback any port. Needed for `authorization_code`.' }),
+  client_secret_from: secret().optional().meta({ description: 'Its secret. Without one, and without `jwks`, it is a public client, such as a program on somebody\'s machine.' }),
+  jwks: z.union([
+    z.strictObject({ file: path('a JSON Web Key Set').meta({ description: 'A file with its public keys, read at start.' }) }),
+    z.strictObject({ url: keysUrl.meta({ description: 'The address of its public keys, which it may replace there.' }) }),
+  ], { error: 'one of { file: PATH }, { url: URL }' }).optional().meta({ description: 'Its public keys, in place of a secret: it signs what it shows (`private_key_jwt`, RFC 7523).' }),
+  groups: z.array(group(), { error: 'a list of group names' }).readonly().default([])
+    .meta({ description: 'The groups in which policies see it as a service.' }),
+}).superRefine((client, context) => {
+  const wrong = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], input: client[path as keyof typeof client], message })
+  const has = (grant: ClientGrant): boolean => client.grants.includes(grant)
+  if (has('authorization_code') !== client.redirect_uris.length > 0) wrong('redirect_uris', has('authorization_code') ? 'at least one redirect URI' : 'none without the grant authorization_code')
+  if (client.client_secret_from !== undefined && client.jwks !== undefined) wrong('jwks', 'either client_secret_from or jwks')
+  if (has('client_credentials') && client.client_secret_from === undefined && client.jwks === undefined) wrong('client_secret_from', 'a secret, or jwks: a service must show who it is')
+  if (client.groups.length > 0 && !has('client_credentials')) wrong('groups', 'none without the grant client_credentials: people bring their own')
 })
 
 export const tokenSettings = z.strictObject({
@@ -32,7 +59,7 @@ export type TokenSettings = z.output<typeof tokenSettings>
 export type RegistrationSettings = z.output<typeof registrationSettings>
 
 export const oauthSettings = {
-  clients: z.array(clientSettings, { error: 'a list of clients' }).default([]).meta({ description: 'Programs that sign people in to the gateway and are known beforehand.' }),
+  clients: z.array(clientSettings, { error: 'a list of clients' }).default([]).meta({ description: 'Programs that are known beforehand: they sign people in, or are services themselves.' }),
   tokens: tokenSettings.prefault({}).meta({ description: 'The gateway\'s own tokens.' }),
   registration: registrationSettings.prefault({}).meta({ description: 'Clients that make themselves known.' }),
 } as const

@@ -23,6 +23,9 @@ const corp = { kind: 'oidc', name: 'corp', issuer: 'https://corp.example', clien
 const second = { ...corp, name: 'partner', issuer: 'https://partner.example' }
 const people = (name: string, providers: readonly Content[], at: string, says: RegExp, more: Content = {}): Row =>
   row(name, { identity: { providers }, ...more }, at, says, { env: { CORP: 'a secret' } })
+const service = { grants: ['client_credentials'], client_secret_from: { env: 'CORP' } }
+const client = (name: string, change: Content, at: string, says: RegExp): Row =>
+  row(name, { identity: { providers: [corp], clients: [{ client_id: 'job', name: 'A job', ...change }] } }, `identity.clients[0].${at}`, says, { env: { CORP: 'a secret' } })
 const git = (name: string, change: Content, at: string, says: RegExp, more: Pick<Row, 'env'> = {}): Row =>
   row(name, { policy: { source: { kind: 'git', url: 'https://git.example/policies.git', ...change } } }, `policy.source.${at}`, says, more)
 const deployKey = { credentials: { kind: 'deploy_key', key_from: { file: 'store.key' }, known_hosts: { file: 'store.key' } } }
@@ -55,6 +58,15 @@ export const rows: readonly Row[] = [
   people('Google accounts of anybody', [{ ...corp, preset: 'google' }], 'identity.providers[0].domain', /domain whose people/),
   people('any tenant of Entra ID', [{ ...corp, preset: 'entra', issuer: 'https://login.microsoftonline.com/common/v2.0' }], 'identity.providers[0].issuer', /one tenant/),
   people('a sign-in that is not OpenID', [{ ...corp, scopes: ['email'] }], 'identity.providers[0].scopes', /openid/),
+  client('a service that shows nothing', { grants: ['client_credentials'] }, 'client_secret_from', /show who it is/),
+  client('a client with two ways to show who it is', { ...service, jwks: { url: 'https://keys.example' } }, 'jwks', /either/),
+  client('keys that anybody in between could replace', { grants: ['client_credentials'], jwks: { url: 'http://keys.example' } }, 'jwks.url', /https/),
+  client('keys that are not there', { grants: ['client_credentials'], jwks: { file: 'nowhere.json' } }, 'jwks.file', /readable/),
+  client('a service to which people are sent back', { ...service, redirect_uris: ['https://app.example'] }, 'redirect_uris', /none without/),
+  client('a client that signs people in and is sent nowhere', {}, 'redirect_uris', /at least one/),
+  client('groups for people of a client', { redirect_uris: ['https://app.example'], groups: ['jobs'] }, 'groups', /people bring/),
+  client('a client by the name of an account', { ...service, client_id: 'acc_0123' }, 'client_id', /does not begin/),
+  client('a grant that nobody knows', { grants: ['password'] }, 'grants[0]', /one of/),
   row('fewer sessions than workers', { workers: 4, limits: { sessions: 3 } }, 'limits.sessions', /each worker/),
   row('no workers', { workers: 0 }, 'workers', /auto or a whole number from 1 to 64/),
   row('workers by another word', { workers: 'many' }, 'workers', /auto or a whole number from 1 to 64/),
