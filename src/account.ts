@@ -33,8 +33,14 @@ export interface SignedIn {
 }
 
 export interface Browsers {
+  /** Something of a browser's own, whoever uses it, and the cookie that keeps it there for so many seconds. */
+  mark(request: Pick<IncomingMessage, 'rawHeaders'>, seconds: number): { readonly browser: string; readonly cookie: string }
+  /** What it was marked with. */
+  marked(request: Pick<IncomingMessage, 'rawHeaders'>): string | undefined
   /** Whose cookie it is. */
   current(request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): Promise<SignedIn | undefined>
+  /** Whether a form, by what it carries as `csrf`, came from a page of this very session. */
+  mayPost(session: SignedIn, csrf: unknown): boolean
   /** The local path where a person signs in and from which they come back to `returnTo`, a local path too. */
   loginPath(returnTo: string, want?: { readonly provider?: string; readonly acr?: string; /** Seconds since they last proved who they are. */ readonly maxAge?: number }): string
 }

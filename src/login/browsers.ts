@@ -19,8 +19,6 @@ export interface OwnBrowsers extends Browsers {
   end(request: Pick<IncomingMessage, 'rawHeaders'>): Promise<string>
   /** When each session of an account began and was last used. */
   of(id: AccountId): Promise<readonly { readonly since: number; readonly seen: number }[]>
-  /** Whether a form came from a page of this very session. */
-  mayPost(session: SignedIn, csrf: unknown): boolean
 }
 export interface BrowserParts {
   readonly kept: Kept
@@ -64,7 +62,14 @@ export function createBrowsers({ kept, accounts, cookies, idle, absolute, clock 
     return row
   }
 
+  const marked = ({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): string | undefined => cookieOf(rawHeaders, cookies.mark)
+
   return {
+    marked,
+    mark(request, seconds) {
+      const browser = marked(request) ?? randomBytes(32).toString('base64url')
+      return { browser, cookie: set(cookies.mark, browser, seconds) }
+    },
     async current(request) {
       const key = keyOf(request)
       const row = key === undefined ? undefined : await find(key)
@@ -95,6 +100,9 @@ export function createBrowsers({ kept, accounts, cookies, idle, absolute, clock 
     async of(id) {
       return (await kept.list(kind, id)).map(({ value }) => rowOf(value)).filter(({ seen }) => clock() - seen <= idle).map(({ since, seen }) => ({ since, seen }))
     },
-    mayPost: ({ csrf }, given) => typeof given === 'string' && given.length === csrf.length && timingSafeEqual(Buffer.from(given), Buffer.from(csrf)),
+    mayPost({ csrf }, given) {
+      const [form, own] = [Buffer.from(typeof given === 'string' ? given : ''), Buffer.from(csrf)]
+      return form.length === own.length && timingSafeEqual(form, own)
+    },
   }
 }

@@ -6,7 +6,7 @@ import type { Kept } from '../kept.ts'
 import type { html as Template, MadePage, Page } from '../login/page.ts'
 import type { Clock, Logger } from '../model.ts'
 import { groupOfAccount } from './adapter.ts'
-import { begunIn } from './begun.ts'
+import { begunIn, pageOf } from './begun.ts'
 import { paths } from './provider.ts'
 import { isLocal, placeOf } from './redirects.ts'
 import type { Resource, Resources } from './resources.ts'
@@ -31,6 +31,8 @@ export interface ConsentParts {
 /** What somebody is asked about. */
 interface Asked {
   readonly interaction: OidcInteraction
+  /** Where they are asked. */
+  readonly page: string
   readonly client: OidcClient
   readonly redirect: string
   readonly resource: Resource
@@ -58,8 +60,10 @@ export function createConsent(parts: ConsentParts): Router {
       const uri = Array.isArray(named) ? named[0] : named
       const resource = parts.resources.find(uri)
       if (client === undefined || resource === undefined || typeof redirect !== 'string' || typeof uri !== 'string' || interaction.uid !== request.params['uid']) return undefined
+      const browser = browsers.marked(request)
+      if (browser === undefined || request.query['of'] !== begunIn(interaction.uid, browser)) return undefined
       const wanted = new Set(String(scope ?? '').split(' '))
-      return { interaction, client, redirect, resource, uri, scopes: resource.scopes.filter((one, index) => index === 0 || wanted.has(one)) }
+      return { interaction, page: pageOf(interaction.uid, browser), client, redirect, resource, uri, scopes: resource.scopes.filter((one, index) => index === 0 || wanted.has(one)) }
     } catch (error) {
       if (error instanceof errors.SessionNotFound) return undefined
       throw error
@@ -71,7 +75,7 @@ export function createConsent(parts: ConsentParts): Router {
   })
 
   /** Undefined where the person must sign in first; then they are on their way. */
-  const signedIn = async (request: Request, response: Response, { interaction }: Asked): Promise<SignedIn | undefined> => {
+  const signedIn = async (request: Request, response: Response, { interaction, page }: Asked): Promise<SignedIn | undefined> => {
     const current = await browsers.current(request)
     const wantedAfter = freshFrom(interaction)
     if (current !== undefined && current.at >= wantedAfter) return current
@@ -81,7 +85,7 @@ export function createConsent(parts: ConsentParts): Router {
       return undefined
     }
     const maxAge = wantedAfter === 0 ? {} : { maxAge: Math.max(0, Math.floor((clock() - wantedAfter) / 1000)) }
-    response.redirect(303, browsers.loginPath(`${paths.consent}/${interaction.uid}${current === undefined ? '' : '?again=1'}`, maxAge))
+    response.redirect(303, browsers.loginPath(`${page}${current === undefined ? '' : '&again=1'}`, maxAge))
     return undefined
   }
 
@@ -133,7 +137,7 @@ export function createConsent(parts: ConsentParts): Router {
     return Array.isArray(before) && asked.scopes.every((scope) => before.includes(scope))
   }
 
-  function ask({ client, redirect, resource, scopes, interaction }: Asked, { account: { actor }, csrf }: SignedIn): Page {
+  function ask({ client, redirect, resource, scopes, page }: Asked, { account: { actor }, csrf }: SignedIn): Page {
     // What cannot be seen could turn the rest of the line around.
     const name = (client.clientName ?? client.clientId).replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, '')
     const what = resource.upstream === undefined ? html`the <strong>gateway itself</strong>` : html`the MCP server <strong>${resource.upstream}</strong>`
@@ -147,9 +151,9 @@ export function createConsent(parts: ConsentParts): Router {
 <dt>Client</dt><dd><code>${client.clientId}</code></dd></dl>
 ${parts.isConfigured(client.clientId) ? undefined : html`<p class="dim">Nobody here has checked this program: the name is its own.</p>`}
 ${isLocal(redirect) ? html`<p class="bad">Go on only if you have just started this yourself, in a program on this computer. Any program on it could be asking.</p>` : undefined}
-<form method="post" action="${paths.consent}/${interaction.uid}"><input type="hidden" name="csrf" value="${csrf}">
+<form method="post" action="${page}"><input type="hidden" name="csrf" value="${csrf}">
 <div class="acts"><button name="answer" value="allow">Allow</button><button class="quiet" name="answer" value="deny">Do not allow</button></div></form>
-<p class="dim"><a href="${browsers.loginPath(`${paths.consent}/${interaction.uid}`, { maxAge: 0 })}">Sign in as somebody else</a></p>`,
+<p class="dim"><a href="${browsers.loginPath(page, { maxAge: 0 })}">Sign in as somebody else</a></p>`,
     }
   }
   return router

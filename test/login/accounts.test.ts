@@ -209,6 +209,8 @@ test('every browser of a person is listed, and ended together with all else of t
   const forged = await browser.submit(await browser.visit(`${world.url}/logout`), { csrf: 'x'.repeat(32) }, 'value="everywhere"')
   expect(forged.status).toBe(403)
   expect(await world.login.accounts.get(id)).toBeDefined()
+  // As many signs as there should be, and more bytes.
+  expect((await browser.submit(await browser.visit(`${world.url}/logout`), { csrf: 'é'.repeat(32) }, 'value="everywhere"')).status).toBe(403)
   // Nor does the form of another session do.
   const foreign = /name="csrf" value="([^"]+)"/.exec((await second.visit(`${world.url}/logout`)).text)?.[1] ?? ''
   expect((await browser.submit(await browser.visit(`${world.url}/logout`), { csrf: foreign }, 'value="everywhere"')).status).toBe(403)

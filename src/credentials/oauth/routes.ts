@@ -76,7 +76,7 @@ export function createConnectRoutes({ connections, browsers, pages: { html, make
 
   router.post('/connect/:upstream/disconnect', express.urlencoded({ extended: false, limit: '4kb' }), asPerson(async (request, response, signedIn, server) => {
     const { csrf } = (request.body ?? {}) as { readonly csrf?: unknown }
-    if (!isSame(csrf, signedIn.csrf)) return say(response, 403, 'Not done', 'The page was of another session. Open it again and try once more.')
+    if (!browsers.mayPost(signedIn, csrf)) return say(response, 403, 'Not done', 'The page was of another session. Open it again and try once more.')
     const { revoked } = await server.disconnect(who(signedIn))
     logger.info('a connection was taken back', { upstream: server.upstream, account: signedIn.account.id, revoked })
     say(response, 200, 'Disconnected', revoked ? `The gateway has given back its access to your account at ${server.upstream}.` : `The gateway has forgotten its access to your account at ${server.upstream}. The authorization server was not told: you can take the access back there too.`)
