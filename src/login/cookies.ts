@@ -1,6 +1,7 @@
 export interface CookieNames {
   readonly session: string
   readonly flow: string
+  readonly mark: string
   readonly isSecure: boolean
 }
 
@@ -11,7 +12,7 @@ export interface CookieNames {
 export const cookieNames = (publicUrl: string): CookieNames => {
   const isSecure = publicUrl.startsWith('https:')
   const prefix = isSecure ? '__Host-' : ''
-  return { session: `${prefix}sallyport`, flow: `${prefix}sallyport-flow`, isSecure }
+  return { session: `${prefix}sallyport`, flow: `${prefix}sallyport-flow`, mark: `${prefix}sallyport-mark`, isSecure }
 }
 
 export const createCookies = ({ isSecure }: CookieNames) => {

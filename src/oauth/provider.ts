@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import Provider, { errors, interactionPolicy, type OidcClient, type OidcContext, type OidcToken } from 'oidc-provider'
-import type { AccountId, Accounts } from '../account.ts'
+import type { AccountId, Accounts, Browsers } from '../account.ts'
 import type { Clock } from '../model.ts'
 import type { Adapter } from './adapter.ts'
+import { consentPath, pageOf } from './begun.ts'
 import { describe } from './clients.ts'
 import { isConfidentialClient, type ConfiguredClient } from './configured-clients.ts'
 import { algorithm, type Ring } from './keys.ts'
@@ -18,6 +19,7 @@ export interface ProviderParts {
   readonly ring: Ring
   readonly adapters: (model: string) => Adapter
   readonly accounts: Pick<Accounts, 'get'>
+  readonly browsers: Pick<Browsers, 'mark'>
   readonly resources: Resources
   readonly clients: readonly ConfiguredClient[]
   readonly tokens: TokenSettings
@@ -32,7 +34,7 @@ export interface ProviderParts {
 
 export const paths = {
   authorization: '/oauth/authorize', token: '/oauth/token', registration: '/oauth/register', revocation: '/oauth/revoke',
-  introspection: '/oauth/introspect', jwks: '/oauth/jwks', end_session: '/oauth/end', consent: '/oauth/consent',
+  introspection: '/oauth/introspect', jwks: '/oauth/jwks', end_session: '/oauth/end', consent: consentPath,
 } as const
 export const discoveryPaths = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'] as const
 
@@ -71,7 +73,14 @@ export function createProvider(parts: ProviderParts): Provider {
     revokeGrantPolicy: () => true,
     findAccount: async (_context: OidcContext, id: string) => findAccount(parts.accounts, id),
     loadExistingGrant: async ({ oidc }: OidcContext) => (oidc.result?.consent === undefined ? undefined : oidc.provider.Grant.find(oidc.result.consent.grantId)),
-    interactions: { policy: createPolicy(), url: (_context: OidcContext, { uid }: { readonly uid: string }) => `${paths.consent}/${uid}` },
+    interactions: {
+      policy: createPolicy(),
+      url({ req, res }: OidcContext, { uid }: { readonly uid: string }) {
+        const { browser, cookie } = parts.browsers.mark(req, interactionFor)
+        res.appendHeader('set-cookie', cookie)
+        return pageOf(uid, browser)
+      },
+    },
     // Only pages that may call the gateway come as far as this; see the guard of hosts and origins.
     clientBasedCORS: () => true,
     formats: {
