@@ -144,8 +144,9 @@ compared('the same files give the same answers as a native opa', () => {
     if (!read.ok) throw new Error(JSON.stringify(read.problems))
     const modules = Object.fromEntries(Object.entries(read.sources.modules).filter(([path]) => !path.endsWith('_test.rego')))
     const directory = await directoryOf(modules)
-    const ours = await opa.build({ modules, entrypoints: ['sallyport/decision'] })
-    expect(run(directory, 'build', '-t', 'wasm', '-e', 'sallyport/decision', '-o', 'bundle.tar.gz', '.')).toMatchObject({ status: 0 })
+    const entrypoints = ['sallyport/decision', 'sallyport/admin']
+    const ours = await opa.build({ modules, entrypoints })
+    expect(run(directory, 'build', '-t', 'wasm', '--prune-unused', ...entrypoints.flatMap((one) => ['-e', one]), '-o', 'bundle.tar.gz', '.')).toMatchObject({ status: 0 })
     const archive = readTar(gunzipSync(await readFile(join(directory, 'bundle.tar.gz'))))
     const theirs = archive.ok ? archive.files.get('policy.wasm') : undefined
     expect(ours.ok && Buffer.compare(ours.result.wasm, theirs ?? Buffer.alloc(0))).toBe(0)
