@@ -4,7 +4,7 @@ import type { CredentialSettings } from '../upstream/credential-settings.ts'
 import type { CredentialSource, Need } from '../upstream/credential.ts'
 import { createHeldToken, type Asked } from './held-token.ts'
 import type { CredentialParts, SubjectTokens } from './parts.ts'
-import { createPersonal } from './per-person.ts'
+import { createPersonal, onlyForPeople } from './per-person.ts'
 import { createTokenEndpoint, GrantRefused } from './token-endpoint.ts'
 
 type Settings<K extends CredentialSettings['kind']> = Extract<CredentialSettings, { kind: K }>
@@ -31,10 +31,11 @@ export function createClientCredentials(settings: Settings<'client_credentials'>
   return { of: () => credential }
 }
 
-const signInAgain = ({ publicUrl, upstream }: CredentialParts, { kind }: KnownActor): Need =>
-  kind === 'person'
-    ? { code: 'sign_in_again', message: `${upstream} is called on your behalf, and your sign-in at this gateway is not good for that any more: sign in again at ${publicUrl}/login, then make the call again`, link: `${publicUrl}/login` }
-    : { code: 'sign_in_again', message: `${upstream} is called on behalf of a person: only people who signed in at this gateway can call it` }
+const signInAgain = ({ publicUrl, upstream }: CredentialParts): Need =>
+  ({ code: 'sign_in_again', message: `${upstream} is called on your behalf, and your sign-in at this gateway is not good for that any more: sign in again at ${publicUrl}/login, then make the call again`, link: `${publicUrl}/login` })
+
+const onlyPeople = ({ upstream }: CredentialParts): Need =>
+  ({ code: 'sign_in_again', message: `${upstream} is called on behalf of a person: only people who signed in at this gateway can call it` })
 
 const notGranted = ({ upstream }: CredentialParts, code: string): Need =>
   ({ code: 'not_granted', message: `the identity provider does not let the gateway call ${upstream} on your behalf (${code}): ask whoever administers it to grant that` })
@@ -45,18 +46,18 @@ function onBehalf(settings: Settings<'token_exchange' | 'on_behalf_of'>, parts: 
   const held = createPersonal((actor: KnownActor) => {
     const ask = async (): Promise<Asked> => {
       const subject = (await parts.subjectTokenOf(actor))?.[which]
-      if (subject === undefined) return { need: signInAgain(parts, actor) }
+      if (subject === undefined) return { need: signInAgain(parts) }
       const { grant, parameters } = parametersOf(subject)
       try {
         return { token: await endpoint.ask((client) => openid.genericGrantRequest(client, grant, parameters)) }
       } catch (cause) {
         if (!(cause instanceof GrantRefused)) throw cause
-        return { need: cause.code === 'invalid_grant' || cause.code === 'login_required' ? signInAgain(parts, actor) : notGranted(parts, cause.code) }
+        return { need: cause.code === 'invalid_grant' || cause.code === 'login_required' ? signInAgain(parts) : notGranted(parts, cause.code) }
       }
     }
     return createHeldToken({ clock: parts.clock, also: endpoint.secrets, ask })
   })
-  return { of: held }
+  return onlyForPeople(held, onlyPeople(parts))
 }
 
 const tokenType = (name: string) => `urn:ietf:params:oauth:token-type:${name}`

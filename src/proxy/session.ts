@@ -71,8 +71,10 @@ export interface ClientSession {
   readonly startedAt: string
   /** What its caller's acts at this server are counted under. */
   readonly counterKey: string
-  /** Issuer and subject; a session serves nobody else. */
+  /** Issuer and subject, by which everything is bounded. */
   readonly principal: string
+  /** A session serves nobody else. */
+  readonly caller: string
   readonly era: Era
   readonly upstream: Upstream
   readonly link: UpstreamLink
@@ -106,6 +108,11 @@ export interface ClientSession {
 }
 
 export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
+
+const chainOf = ({ issuer, subject, acting_for }: Principal): readonly string[] => [issuer, subject, ...(acting_for === undefined ? [] : chainOf(acting_for))]
+
+/** One issuer may call a program and a person alike (RFC 9068 section 5), and one agent acts for many: those are different callers. */
+export const callerOf = (actor: KnownActor): string => JSON.stringify([actor.kind, ...chainOf(actor)])
 
 /** Whether an actor is somebody, or works on their behalf. */
 export const speaksFor = ({ issuer, subject, acting_for }: Principal, who: Pick<Principal, 'issuer' | 'subject'>): boolean =>

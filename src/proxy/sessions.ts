@@ -4,7 +4,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
 import { createOutboxes } from './outbox.ts'
-import { counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
+import { callerOf, counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
@@ -66,7 +66,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     if (legacy.size + modern.size >= limits.all && !endIdlest(() => true)) throw new GatewayError('capacity', { detail: `${limits.all} sessions are busy` })
     const now = rooms.clock()
     const session: ClientSession = {
-      id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principal, upstream.name), principal, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal, actor }), client, transport,
+      id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principal, upstream.name), principal, caller: callerOf(actor), era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal, actor }), client, transport,
       revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret), listening: undefined, hears: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
     perPrincipal.set(principal, countOf(principal) + 1)
@@ -110,13 +110,13 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     // A session id is never authentication: it only works for the principal and the upstream it was made for.
     findLegacy(transport, actor, upstream) {
       const session = legacy.get(transport)
-      if (session === undefined || session.closed || session.principal !== principalOf(actor) || session.upstream.name !== upstream) return undefined
+      if (session === undefined || session.closed || session.caller !== callerOf(actor) || session.upstream.name !== upstream) return undefined
       session.actor = actor
       session.lastUsed = rooms.clock()
       return session
     },
     modern(input) {
-      const key = JSON.stringify([principalOf(input.actor), input.upstream.name, input.client.name ?? ''])
+      const key = JSON.stringify([callerOf(input.actor), input.upstream.name, input.client.name ?? ''])
       const found = modern.get(key)
       const session = found === undefined || found.closed ? open(input, undefined) : found
       modern.set(key, session)
@@ -146,7 +146,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
       }))
     },
     renew(actor) {
-      for (const session of [...legacy.values(), ...modern.values()]) if (session.principal === principalOf(actor)) session.actor = actor
+      for (const session of [...legacy.values(), ...modern.values()]) if (session.caller === callerOf(actor)) session.actor = actor
     },
     async sweep() {
       outboxes.sweep()

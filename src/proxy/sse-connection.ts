@@ -6,7 +6,7 @@ import type { ClientSession } from './session.ts'
 
 /** The stream of one client of HTTP+SSE (MCP 2024-11-05 basic/transports), on which everything comes back to it. */
 export interface SseConnection {
-  readonly principal: string
+  readonly caller: string
   readonly upstream: string
   /** Opened by the client's greeting. */
   session: ClientSession | undefined
@@ -22,7 +22,7 @@ export interface SseConnection {
   settled(): Promise<void>
 }
 
-export function createSseConnection({ principal, upstream }: Pick<SseConnection, 'principal' | 'upstream'>, base: ClientChannel): SseConnection {
+export function createSseConnection({ caller, upstream }: Pick<SseConnection, 'caller' | 'upstream'>, base: ClientChannel): SseConnection {
   const running = new Set<Promise<unknown>>()
   let until = 0
   let expiry: NodeJS.Timeout | undefined
@@ -35,7 +35,7 @@ export function createSseConnection({ principal, upstream }: Pick<SseConnection,
   const { left, release, answer, notify } = base
   const shared = { left, release, answer, notify, stream: () => undefined, retry: async () => undefined, prime: async () => undefined, pause: () => false }
   return {
-    principal, upstream, settled,
+    caller, upstream, settled,
     session: undefined,
     channel: {
       ...shared,

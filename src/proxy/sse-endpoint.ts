@@ -11,7 +11,7 @@ import { createChannel } from './channel.ts'
 import type { Caller, EndpointParts } from './endpoint.ts'
 import { countBytes } from './relay.ts'
 import { clientOf, createReplies, recordUnasked, toolsCalled, type Meant } from './replies.ts'
-import { principalOf, type ClientSession } from './session.ts'
+import { callerOf, type ClientSession } from './session.ts'
 import { endWaits } from './sessions.ts'
 import { watchToken } from './token-watch.ts'
 import { createSseConnection, hearUnasked, type SseConnection } from './sse-connection.ts'
@@ -64,8 +64,8 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     if (parts.isClosing()) throw new GatewayError('shutting_down')
     const head = parts.door.readHead(request.rawHeaders, 'GET')
     if (!head.ok) return replies.reject(response, head.refusal)
-    const principal = principalOf(actor)
-    const own = [...connections.values()].filter((other) => other.principal === principal)
+    const caller = callerOf(actor)
+    const own = [...connections.values()].filter((other) => other.caller === caller)
     if (own.length >= parts.limits.sessions_per_person || connections.size >= parts.limits.sessions) throw new GatewayError('capacity', { detail: `${own.length} open streams of one caller, ${connections.size} in all` })
     const key = rooms.ids.secret()
     const base = createChannel({
@@ -75,7 +75,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
         if (connection.session !== undefined) countBytes(connection.session, rooms)(bytes)
       },
     })
-    const connection = createSseConnection({ principal, upstream: upstream.name }, base)
+    const connection = createSseConnection({ caller, upstream: upstream.name }, base)
     connections.set(key, connection)
     shown.set(connection, isGood)
     watchToken(async () => (await shown.get(connection)?.()) ?? false, connection.listening.finish, response)
@@ -103,7 +103,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
     const connection = connections.get(key)
     // The key is never authentication: it works for the caller and the server that it was made for.
-    if (connection === undefined || connection.principal !== principalOf(actor) || connection.upstream !== upstream.name) return replies.reject(response, noStream)
+    if (connection === undefined || connection.caller !== callerOf(actor) || connection.upstream !== upstream.name) return replies.reject(response, noStream)
     const body = await readBody(request, parts.limits.request)
     if (!body.ok) return replies.turnAway(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } }, meant)
     // Its client may have left while the message was still arriving.

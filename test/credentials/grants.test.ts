@@ -6,6 +6,7 @@ import { allowAll, connect, startGateway, type PlainClient } from '../support/ga
 import { sam, signInBy, startWorld, registered, type World } from '../oauth/world.ts'
 import { startProtectedServer, type ProtectedServer } from '../support/protected-server.ts'
 import { bearerGrant, clientWithSecret, exchangeGrant, startTokenServer, type TokenServer } from '../support/token-server.ts'
+import { startShapedIssuer } from '../support/shaped-issuer.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
 import { until } from '../support/conditions.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
@@ -42,8 +43,9 @@ beforeAll(async () => {
   const as = { token_url: `${tokens.issuer}/token`, client_id: 'gateway', client_secret_from: { env: 'AS_SECRET' } }
   const of = (credentials: object) => ({ url: server.url, credentials })
   tokens.resource = server.url
+  const idp = await startShapedIssuer({ ...sam })
   world = await startWorld({
-    logger, identity: { issuers: [{ name: 'machines', issuer: 'https://machines.example', kind: 'service', trusted_groups: ['audit'], jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }] }, env: { AS_SECRET: secret, AS_KEY: key },
+    logger, idp, identity: { issuers: [{ name: 'corp', issuer: idp.issuer, algorithms: ['RS256'] }, { name: 'machines', issuer: 'https://machines.example', kind: 'service', trusted_groups: ['audit'], jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }] }, env: { AS_SECRET: secret, AS_KEY: key },
     upstreams: {
       own: of({ kind: 'client_credentials', ...as, scope: 'crm.read' }),
       keyed: of({ kind: 'client_credentials', issuer: new URL(keyed.url).origin, client_id: 'keyed', private_key_from: { env: 'AS_KEY' }, key_id: 'k1' }),
@@ -54,6 +56,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await world?.close()
+  await world?.idp.close()
   await server?.close()
   await keyed?.close()
   await tokens?.close()
@@ -137,6 +140,21 @@ test('who is nobody that signed in is told so, and the server hears nothing', as
   expect(answer.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'deny', executed: false, reasons: [{ code: 'sign_in_again' }] } } })
   expect(textOf(answer)).toContain('only people who signed in')
   expect(server.shown).toHaveLength(before)
+})
+
+// RFC 9068 section 5: one issuer may call a program and a person alike.
+test.each([
+  ['a service', (sub: string) => ({ sub, client_id: sub })],
+  ['an agent', (sub: string) => ({ sub: 'somebody', act: { sub } })],
+])('%s that is called like somebody who signed in is given nothing of theirs', async (_, claimsOf) => {
+  const { client } = await person('exchange')
+  expect(textOf(await whoami(client))).toBe('you are sam-by-exchange')
+  const token = await world.idp.sign({ ...claimsOf(`sam-${people}`), aud: `${world.url}/mcp/exchange` }, { typ: 'at+jwt' })
+  const shown = server.shown.length
+  const answer = await whoami(await connect(world.gateway.mcp('exchange'), token, '2026-07-28'))
+  expect(answer.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'deny', reasons: [{ code: 'sign_in_again' }] } } })
+  expect(server.shown).toHaveLength(shown)
+  expect(textOf(await whoami(client))).toBe('you are sam-by-exchange')
 })
 
 test.each([['invalid_grant', 'sign_in_again', '/login'], ['interaction_required', 'not_granted', 'ask whoever administers it']])('a provider that says %s: the person is told what to do', async (error, code, says) => {

@@ -3,9 +3,9 @@ import type { LiveSecret } from '../../config/secrets-live.ts'
 import type { Kept } from '../../kept.ts'
 import type { Clock, JsonObject, Logger } from '../../model.ts'
 import type { CredentialSettings } from '../../upstream/credential-settings.ts'
-import type { CredentialSource } from '../../upstream/credential.ts'
+import type { CredentialSource, Need } from '../../upstream/credential.ts'
 import type { Fetch } from '../parts.ts'
-import { createPersonal } from '../per-person.ts'
+import { createPersonal, onlyForPeople } from '../per-person.ts'
 import { whyNot } from '../token-endpoint.ts'
 import { createOAuthClient, type Known } from './client.ts'
 import { createConnection, tokensOf, type Held, type Tokens, type Who } from './connection.ts'
@@ -61,7 +61,8 @@ export function createConnections(parts: ConnectionsParts): Connections {
       const client = createOAuthClient({ url, redirectUri, settings, secret, fetch, fetchServer, kept: parts.kept, clock: parts.clock })
       const connectionOptions = { ...parts, upstream: server.upstream, url, client, clientSecret: () => secret?.value(), tell: server.tell }
       servers.set(server.upstream, createConnectable(server, client, held, redirectUri, parts))
-      return { of: (caller) => held(caller).credential }
+      const need: Need = { code: 'not_connected', message: `${server.upstream} is called with people's own accounts there: only people who signed in at this gateway can call it` }
+      return onlyForPeople((person) => held(person).credential, need)
     },
     get: (upstream) => servers.get(upstream),
     all: () => [...servers.values()],
