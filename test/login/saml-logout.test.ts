@@ -98,6 +98,17 @@ describe('the provider signs somebody out', () => {
     expect(await isSignedIn(browser)).toBe(true)
   })
 
+  test('not by a form that is longer than any about signing out, and not by more forms than can be verified', async () => {
+    const { browser } = await signIn()
+    const long = await postSlo({ SAMLRequest: idp.logoutRequestPost(slo, { nameId, edit: (xml) => xml.replace('</samlp:LogoutRequest>', `${'<a/>'.repeat(400)}</samlp:LogoutRequest>`) }) })
+    expect([long.status, codeOf(long)]).toEqual([403, 'saml_unreadable'])
+    const forged = idp.logoutRequestPost(slo, { nameId: 'eve-0815', edit: (xml) => xml.replace('eve-0815', nameId) })
+    const answers = await Promise.all(Array.from({ length: 64 }, () => postSlo({ SAMLRequest: forged })))
+    expect(new Set(answers.map((answer) => `${answer.status} ${codeOf(answer)}`))).toEqual(new Set(['403 saml_signature', '503 busy']))
+    expect(await isSignedIn(browser)).toBe(true)
+    expect((await signIn()).page.status).toBe(200)
+  })
+
   test('not by the same message again', async () => {
     const { browser } = await signIn()
     const url = idp.logoutRequestUrl(slo, { nameId })

@@ -7,7 +7,7 @@ import { ns, signatureMethods, success } from './names.ts'
 import { refused, type Refused } from './refused.ts'
 import { shapeOf } from './shape.ts'
 import { readSigned } from './signed.ts'
-import { childrenOf, onlyChild, readXml, uriOf, type XmlElement } from './xml.ts'
+import { childrenOf, ofLogouts, onlyChild, readXml, uriOf, type XmlElement } from './xml.ts'
 
 export type MessageName = 'LogoutRequest' | 'LogoutResponse'
 export interface SignedMessage {
@@ -68,7 +68,7 @@ export function openPosted(body: Readonly<Record<string, unknown>>, { certificat
   if (field === undefined || fields.length > 1) return refused('saml_unreadable', 'not exactly one SAML message')
   const posted = decodePosted(body[field])
   if (!posted.ok) return posted
-  const read = readXml(posted.text)
+  const read = readXml(posted.text, ofLogouts)
   if (!read.ok) return refused('saml_unreadable', read.why)
   const shape = shapeOf(read.root, ns.protocol, nameOf(field))
   if (!shape.ok) return shape

@@ -14,6 +14,7 @@ import type { Consumed } from './provider.ts'
 import { refused, type Refused } from './refused.ts'
 import type { SamlSettings } from './settings.ts'
 import { makeMetadata, type OwnCertificates } from './sp-metadata.ts'
+import { createTurns } from './turns.ts'
 
 export interface SamlRouteParts {
   readonly settings: SamlSettings
@@ -34,6 +35,8 @@ export function createSamlRoutes(parts: SamlRouteParts): Router {
   const { settings, title, own, certificates, publicUrl, kept, end, clock, logger } = parts
   const { name } = settings
   const router = Router({ caseSensitive: true, strict: true })
+  // Apart from those of who signs in, which whoever floods this must not hold up.
+  const inTurn = createTurns()
   const readForm = express.urlencoded({ extended: false, limit: '300kb', parameterLimit: 20 })
 
   const refuse = (response: Response, { code, message, detail }: Refused, page: { readonly title: string; readonly again?: string }): void => {
@@ -78,18 +81,18 @@ export function createSamlRoutes(parts: SamlRouteParts): Router {
     sendPage(response, 200, { title: 'You are signed out here', body: html`<p>${title} did not sign you out everywhere. Close the browser to be sure.</p>` })
   }
 
-  const handle = (open: (request: Request, idp: Idp) => SignedMessage | Refused) => async (request: Request, response: Response): Promise<void> => {
+  const handle = (open: (request: Request, idp: Idp) => SignedMessage | Refused | Promise<SignedMessage | Refused>) => async (request: Request, response: Response): Promise<void> => {
     response.set('Cache-Control', 'no-store')
     const page = { title: 'Signing out was not completed' }
     const idp = await parts.idp()
     if (idp === undefined) return refuse(response, refused('provider_unavailable', 'no usable metadata'), page)
-    const message = open(request, idp)
+    const message = await open(request, idp)
     if (!message.ok) return refuse(response, message, page)
     const problem = messageProblem(message, idp, own, clock(), settings.skew) ?? (await (message.name === 'LogoutRequest' ? carryOut(message, idp, response) : takeAnswer(message, response)))
     if (problem !== undefined) refuse(response, problem, page)
   }
   const queryOf = ({ originalUrl }: Request): string => (originalUrl.includes('?') ? originalUrl.slice(originalUrl.indexOf('?') + 1) : '')
   router.get(`/saml/${name}/slo`, handle((request, idp) => openRedirected(queryOf(request), idp)))
-  router.post(`/saml/${name}/slo`, readForm, handle((request, idp) => openPosted((request.body ?? {}) as Record<string, unknown>, idp)))
+  router.post(`/saml/${name}/slo`, readForm, handle(async (request, idp) => (await inTurn(async () => openPosted((request.body ?? {}) as Record<string, unknown>, idp))) ?? refused('busy', 'too many messages about signing out wait to be verified')))
   return router
 }

@@ -20,6 +20,8 @@ export interface Bounds {
 }
 /** Anybody can send a message, and what verifies it takes time that grows faster than the message. */
 const ofMessages: Bounds = { characters: 128 * 1024, elements: 2_000, attributes: 3_000, comments: 20 }
+/** One that is about signing out says little, and anybody can send it unasked. */
+export const ofLogouts: Bounds = { characters: 32 * 1024, elements: 200, attributes: 400, comments: 20 }
 /** Metadata comes from where the operator said. */
 export const ofMetadata: Bounds = { characters: 1024 * 1024, elements: 10_000, attributes: 40_000, comments: 1_000 }
 const deepest = 32
