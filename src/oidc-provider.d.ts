@@ -28,6 +28,17 @@ declare module 'oidc-provider' {
     result?: object
     save(seconds: number): Promise<string>
   }
+  export interface OidcDeviceCode {
+    readonly jti: string
+    readonly clientId: string
+    readonly userCode: string
+    readonly params: Params
+    readonly isExpired: boolean
+    readonly consumed?: number
+    readonly accountId?: string
+    readonly error?: string
+    save(): Promise<string>
+  }
   export interface OidcToken {
     readonly kind: string
     readonly clientId: string
@@ -69,6 +80,7 @@ declare module 'oidc-provider' {
     registerGrantType(name: string, handler: (context: OidcContext) => Promise<void>, parameters: readonly string[]): void
     interactionFinished(request: IncomingMessage, response: ServerResponse, result: object): Promise<void>
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<OidcInteraction>
+    readonly DeviceCode: { findByUserCode(code: string): Promise<OidcDeviceCode | undefined> }
     readonly ClientCredentials: new (payload: object) => OidcToken
     readonly AccessToken: new (payload: object) => OidcToken
     readonly ResourceServer: new (identifier: unknown, description: object) => object

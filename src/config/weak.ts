@@ -48,7 +48,7 @@ const distinctClients: Check = ({ identity }) =>
   repeated((identity?.clients ?? []).map(({ client_id }) => client_id)).map(index => ({ steps: ['identity', 'clients', index, 'client_id'], found: 'the id of another client', expected: 'each client once' }))
 
 const clientsNeedPeople: Check = ({ identity }) =>
-  identity !== undefined && identity.clients.some(({ grants }) => grants.includes('authorization_code')) && identity.providers.length === 0 ? [{ steps: ['identity', 'providers'], found: 'none', expected: 'a provider: clients sign people in, and there is nowhere to' }] : []
+  identity !== undefined && identity.clients.some(({ grants }) => grants.some(grant => grant !== 'client_credentials')) && identity.providers.length === 0 ? [{ steps: ['identity', 'providers'], found: 'none', expected: 'a provider: clients sign people in, and there is nowhere to' }] : []
 
 const providersTogether: Check = ({ identity, public_url }) =>
   identity === undefined ? [] : findProviderProblems({ providers: identity.providers, issuers: identity.issuers, publicUrl: public_url })

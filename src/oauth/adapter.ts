@@ -1,5 +1,5 @@
 import { errors } from 'oidc-provider'
-import type { Kept } from '../kept.ts'
+import type { Kept, KeptValue } from '../kept.ts'
 import type { Clock } from '../model.ts'
 import type { RegisteredClients } from './clients.ts'
 
@@ -7,6 +7,8 @@ import type { RegisteredClients } from './clients.ts'
 export interface Adapter {
   upsert(id: string, payload: Record<string, unknown>, seconds?: number): Promise<void>
   find(id: string): Promise<Record<string, unknown> | undefined>
+  /** For device codes. */
+  findByUserCode?(code: string): Promise<Record<string, unknown> | undefined>
   consume(id: string): Promise<void>
   destroy(id: string): Promise<void>
   revokeByGrantId(grant: string): Promise<void>
@@ -84,18 +86,24 @@ export async function endGrant(kept: Kept, grant: string): Promise<void> {
   for (const model of ofGrants) await kept.dropGroup(kindOf(model), groupOfGrant(grant))
 }
 
+const groupOfUserCode = (code: string): string => `user code ${code}`
+const shownAs = ({ value, takenAt }: KeptValue): Record<string, unknown> => (takenAt === undefined ? { ...value } : { ...value, consumed: Math.floor(takenAt / 1000) })
+
 function createModelAdapter(model: string, { kept, clock, ended }: AdapterOptions): Adapter {
   const kind = kindOf(model)
   return {
     async upsert(id, payload, seconds) {
-      const { grantId, accountId } = payload
-      const groups = [...(typeof grantId === 'string' ? [groupOfGrant(grantId)] : []), ...(typeof accountId === 'string' ? [groupOfAccount(accountId)] : [])]
+      const { grantId, accountId, userCode } = payload
+      const groups = [...(typeof userCode === 'string' ? [groupOfUserCode(userCode)] : []), ...(typeof grantId === 'string' ? [groupOfGrant(grantId)] : []), ...(typeof accountId === 'string' ? [groupOfAccount(accountId)] : [])]
       await kept.put(kind, id, JSON.parse(JSON.stringify(payload)), { groups, ...(seconds === undefined ? {} : { expiresAt: clock() + seconds * 1000 }) })
     },
     async find(id) {
       const found = await kept.get(kind, id)
-      if (found === undefined) return undefined
-      return found.takenAt === undefined ? { ...found.value } : { ...found.value, consumed: Math.floor(found.takenAt / 1000) }
+      return found === undefined ? undefined : shownAs(found)
+    },
+    async findByUserCode(code) {
+      const [found] = await kept.list(kind, groupOfUserCode(code))
+      return found === undefined ? undefined : shownAs(found)
     },
     async consume(id) {
       if (await kept.take(kind, id)) return

@@ -9,6 +9,8 @@ export const grantsOf = ({ grants = ['authorization_code'] }: Pick<ConfiguredCli
 
 export const isConfidentialClient = (client: ConfiguredClient | undefined): boolean => client?.client_secret !== undefined || client?.jwks !== undefined
 
+const longNames: Readonly<Partial<Record<ClientGrant, string>>> = { device_code: 'urn:ietf:params:oauth:grant-type:device_code' }
+
 /** In the words of RFC 7591. */
 export function clientMetadata(client: ConfiguredClient): Record<string, unknown> {
   const { client_id, name, redirect_uris, client_secret, jwks, keys } = client
@@ -16,7 +18,7 @@ export function clientMetadata(client: ConfiguredClient): Record<string, unknown
   const signsIn = grants.includes('authorization_code')
   return {
     client_id, client_name: name, redirect_uris: [...redirect_uris],
-    grant_types: [...grants, ...(signsIn ? ['refresh_token'] : [])],
+    grant_types: [...grants.map((grant) => longNames[grant] ?? grant), ...(grants.some((grant) => grant !== 'client_credentials') ? ['refresh_token'] : [])],
     response_types: signsIn ? ['code'] : [],
     application_type: redirect_uris.every((uri) => uri.startsWith('https:')) ? 'web' : 'native',
     token_endpoint_auth_method: jwks !== undefined ? 'private_key_jwt' : client_secret === undefined ? 'none' : 'client_secret_basic',

@@ -9,6 +9,7 @@ import { createBroughtTokens } from './brought-tokens.ts'
 import { createRegisteredClients } from './clients.ts'
 import { clientMetadata } from './configured-clients.ts'
 import { createConsent, type Pages } from './consent.ts'
+import { createDevicePages } from './grants/device.ts'
 import { openSigningKeys, type Ring, type SigningKeys } from './keys.ts'
 import { createOwnTokens } from './own-tokens.ts'
 import { createProvider, type Fetch, type ProviderParts } from './provider.ts'
@@ -78,10 +79,12 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     })
   }
   const keys: SigningKeys = await openSigningKeys({ kept, clock, logger, every: tokens.rotate, tokensLive: tokens.access, onChange: build })
+  const describeScope = (scope: string): string => scopes.get(scope) ?? (scope === 'api' ? 'use the gateway\'s own API as you' : 'call its tools, read its resources and use its prompts, as far as the policy lets you')
+  const device = createDevicePages({ provider: () => provider, browsers: parts.browsers, resources, describeScope, pages: parts.pages, kept, clock, logger })
   const consent = createConsent({
     provider: () => provider, browsers: parts.browsers, resources, kept, clock, logger, pages: parts.pages,
     isConfigured: (client) => parts.clients.some(({ client_id }) => client_id === client),
-    describeScope: (scope) => scopes.get(scope) ?? (scope === 'api' ? 'use the gateway\'s own API as you' : 'call its tools, read its resources and use its prompts, as far as the policy lets you'),
+    describeScope,
   })
   const forget = accounts.watch((id) => {
     changed()
@@ -91,7 +94,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   })
 
   return {
-    router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, clock }),
+    router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, device, clock }),
     own: createOwnTokens({ issuer: publicUrl, clients: parts.clients, kept, accounts, keys, generation: () => generation }),
     tick: keys.renew,
     close: forget,

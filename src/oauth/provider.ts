@@ -34,7 +34,7 @@ export interface ProviderParts {
 
 export const paths = {
   authorization: '/oauth/authorize', token: '/oauth/token', registration: '/oauth/register', revocation: '/oauth/revoke',
-  introspection: '/oauth/introspect', jwks: '/oauth/jwks', end_session: '/oauth/end', consent: consentPath,
+  introspection: '/oauth/introspect', device_authorization: '/oauth/device/authorization', code_verification: '/oauth/device', jwks: '/oauth/jwks', end_session: '/oauth/end', consent: consentPath,
 } as const
 export const discoveryPaths = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'] as const
 
@@ -60,7 +60,7 @@ export function createProvider(parts: ProviderParts): Provider {
     cookies: { names: { session: 'sallyport-oauth', interaction: 'sallyport-consent', resume: 'sallyport-resume' }, short: { httpOnly: true, sameSite: 'lax' }, long: { httpOnly: true, sameSite: 'lax' } },
     routes: { ...paths },
     ttl: {
-      AccessToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh), Grant: seconds(tokens.grant), ClientCredentials: seconds(tokens.access), AuthorizationCode: 60,
+      AccessToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh), Grant: seconds(tokens.grant), ClientCredentials: seconds(tokens.access), AuthorizationCode: 60, DeviceCode: 10 * 60,
       IdToken: seconds(tokens.access), Interaction: interactionFor, Session: interactionFor,
     },
     assertJwtClientAuthClaimsAndHeader: (_context: OidcContext, claims: Readonly<Record<string, unknown>>) => checkAssertion(claims, parts.clock),
@@ -95,12 +95,13 @@ export function createProvider(parts: ProviderParts): Provider {
     renderError: (context: OidcContext, out: { readonly error?: string; readonly error_description?: string }) => parts.showError(context, out),
     features: {
       devInteractions: { enabled: false }, userinfo: { enabled: false }, rpInitiatedLogout: { enabled: false }, pushedAuthorizationRequests: { enabled: false }, dPoP: { enabled: false },
+      deviceFlow: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_context: OidcContext, client: OidcClient, token: OidcToken) => token.clientId === client.clientId },
       introspection: { enabled: true, allowedPolicy: (_context: OidcContext, client: OidcClient) => isConfidentialClient(configured.get(client.clientId)) },
       registration: { enabled: registration.dynamic, issueRegistrationAccessToken: false, idFactory: () => `reg_${randomBytes(16).toString('hex')}` },
       resourceIndicators: {
         enabled: true,
-        defaultResource: (_context: OidcContext, _client: OidcClient, oneOf?: string) => oneOf ?? noResource(),
+        defaultResource: (_context: OidcContext, _client: OidcClient, oneOf?: string) => oneOf ?? resources.only?.uri ?? noResource(),
         useGrantedResource: () => true,
         getResourceServerInfo: ({ oidc }: OidcContext, uri: string) => describeResource(oidc.params['resource'], resources.find(uri), tokens),
       },

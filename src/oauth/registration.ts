@@ -4,14 +4,14 @@ import { describe, type RegisteredClients } from './clients.ts'
 
 const mostAddresses = 10_000
 
-/** How often something may be done from one address within a minute. */
-export function createRate(most: number, clock: Clock): (from: string) => boolean {
+/** How often something may be done from one address within a minute; -1 takes one back. */
+export function createRate(most: number, clock: Clock): (from: string, counts?: 1 | -1) => boolean {
   let counts = new Map<string, number>()
   let minute = 0
-  return (from) => {
+  return (from, add = 1) => {
     const now = Math.floor(clock() / 60_000)
     if (now !== minute || counts.size > mostAddresses) [counts, minute] = [new Map(), now]
-    const count = (counts.get(from) ?? 0) + 1
+    const count = (counts.get(from) ?? 0) + add
     counts.set(from, count)
     return count <= most
   }

@@ -24,11 +24,12 @@ export interface OAuthRouterParts {
   readonly registration: RegistrationSettings
   readonly brought: ReturnType<typeof createBroughtTokens>
   readonly consent: Router
+  readonly device: Router
   readonly clock: Clock
 }
 
 /** Every path of the authorization server. */
-export function createOAuthRouter({ publicUrl, provider, resources, clients, registration, brought, consent, clock }: OAuthRouterParts): Router {
+export function createOAuthRouter({ publicUrl, provider, resources, clients, registration, brought, consent, device, clock }: OAuthRouterParts): Router {
   const router = Router({ caseSensitive: true, strict: true })
   const present = presenter(publicUrl)
   const pass: RequestHandler = (request, response, next) => {
@@ -52,11 +53,17 @@ export function createOAuthRouter({ publicUrl, provider, resources, clients, reg
     if (mayBegin(request.socket.remoteAddress ?? '')) return pass(request, response, next)
     response.status(429).set('Retry-After', '60').type('text/plain').send('Too many sign-ins from this address. Try again in a minute.\n')
   })
+  const mayBeginDevice = createRate(registration.per_minute, clock)
+  router.post(paths.device_authorization, (request, response, next) => {
+    if (mayBeginDevice(request.socket.remoteAddress ?? '')) return pass(request, response, next)
+    response.status(429).set({ 'Retry-After': '60', 'Cache-Control': 'no-store' }).json({ error: 'temporarily_unavailable', error_description: 'too many devices from this address; try again in a minute' })
+  })
   router.get([`${paths.authorization}/:uid`, paths.jwks], pass)
   router.post(paths.token, pass)
   router.post([paths.revocation, paths.introspection], ...brought.read, (request, response, next) => passBody(Buffer.from(new URLSearchParams(request.body as Record<string, string>).toString()))(request, response, next))
   if (registration.dynamic) router.post(paths.registration, ...createRegistration({ clients, perMinute: registration.per_minute, clock, pass: passJson }))
   router.use(consent)
+  router.use(device)
   return router
 }
 

@@ -6,8 +6,8 @@ import { isRedirectable } from './redirects.ts'
 
 const redirect = z.string({ error: 'a redirect URI' }).refine(isRedirectable, { error: 'an https URL, an http URL on loopback, or one of an app (com.example.app:/callback), without fragment' })
 
-/** What a client may come for. The long names are those of the protocol (RFC 6749, RFC 7523). */
-const grants = ['authorization_code', 'client_credentials'] as const
+/** What a client may come for. The protocol has longer names for some. */
+const grants = ['authorization_code', 'device_code', 'client_credentials'] as const
 export type ClientGrant = (typeof grants)[number]
 
 // Whoever is in between could hand out keys.
@@ -21,7 +21,7 @@ export const clientSettings = z.strictObject({
     .meta({ description: 'The `client_id` it brings.' }),
   name: text('a name that people know').meta({ description: 'What people who are asked for their consent are told.' }),
   grants: z.array(z.enum(grants, { error: `one of ${grants.join(', ')}` }), { error: 'a list of grants' }).min(1, { error: 'at least one grant' }).readonly().default(['authorization_code'])
-    .meta({ description: 'How it gets tokens: `authorization_code` for people in a browser, `client_credentials` for itself, as a service.' }),
+    .meta({ description: 'How it gets tokens: `authorization_code` for people in a browser, `device_code` for people who type a code that it shows into a browser elsewhere, `client_credentials` for itself, as a service.' }),
   redirect_uris: z.array(redirect, { error: 'a list of redirect URIs' }).max(20, { error: 'at most 20 redirect URIs' }).readonly().default([])
     .meta({ description: 'Where people are sent back to, compared character by character; on loopback any port. Needed for `authorization_code`.' }),
   client_secret_from: secret().optional().meta({ description: 'Its secret. Without one, and without `jwks`, it is a public client, such as a program on somebody\'s machine.' }),

@@ -66,6 +66,7 @@ export const rows: readonly Row[] = [
   client('a client that signs people in and is sent nowhere', {}, 'redirect_uris', /at least one/),
   client('groups for people of a client', { redirect_uris: ['https://app.example'], groups: ['jobs'] }, 'groups', /people bring/),
   client('a client by the name of an account', { ...service, client_id: 'acc_0123' }, 'client_id', /does not begin/),
+  row('devices where nobody can sign in', { identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }], clients: [{ client_id: 'tv', name: 'A screen', grants: ['device_code'] }] } }, 'identity.providers', /nowhere to/),
   client('a grant that nobody knows', { grants: ['password'] }, 'grants[0]', /one of/),
   row('fewer sessions than workers', { workers: 4, limits: { sessions: 3 } }, 'limits.sessions', /each worker/),
   row('no workers', { workers: 0 }, 'workers', /auto or a whole number from 1 to 64/),
