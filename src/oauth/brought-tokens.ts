@@ -29,9 +29,10 @@ export function createBroughtTokens({ issuer, keys }: { readonly issuer: string;
     const { token } = form
     if (typeof token === 'string' && token.split('.').length === 3) {
       const name = randomBytes(32).toString('base64url')
-      const payload = await verify(token)
-      if (payload !== undefined) known.set(name, payload)
       response.once('close', () => known.delete(name))
+      const payload = await verify(token)
+      // Whoever left meanwhile gets no answer, and nothing is kept for them.
+      if (payload !== undefined && !response.closed) known.set(name, payload)
       request.body = { ...form, token: name }
     }
     next()

@@ -435,6 +435,8 @@ describe('clients that make themselves known', () => {
     ['data', { redirect_uris: ['data:text/html,hi'] }, 'invalid_redirect_uri'],
     ['a wildcard', { redirect_uris: ['https://*.example/callback'] }, 'invalid_redirect_uri'],
     ['a user name', { redirect_uris: ['https://bank.example@evil.example/'] }, 'invalid_redirect_uri'],
+    ['a host with a directive in it', { redirect_uris: ['https://a.example;sandbox/callback'] }, 'invalid_redirect_uri'],
+    ['a host with a policy in it', { redirect_uris: ['https://a.example,sandbox/callback'] }, 'invalid_redirect_uri'],
     ['many redirect URIs', { redirect_uris: Array.from({ length: 21 }, (_, index) => `https://app.example/${index}`) }, 'invalid_redirect_uri'],
     ['a web application on loopback', { application_type: 'web' }, 'invalid_redirect_uri'],
     ['another use than signing people in', { grant_types: ['client_credentials'] }, 'invalid_client_metadata'],
