@@ -23,6 +23,8 @@ export interface Ids {
 }
 /** Milliseconds since the epoch. */
 export type Clock = () => number
+/** A guarded one: it asks only what may be asked, follows no redirect, and is bounded in time and size. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 /** Every revision of MCP whose messages can be told; which of them a client may open is `wire/`'s table. */
 export type Revision = '2024-11-05' | '2025-03-26' | '2025-06-18' | '2025-11-25' | '2026-07-28'

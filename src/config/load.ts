@@ -184,7 +184,7 @@ const readSecrets = async (content: unknown, directory: string, env: Environment
     }
     if (read.exposed) warnings.push(`${path}: the file of this secret can be read or written by others`)
     if (path.includes('.credentials.') && !/\.(?:private_)?key$/.test(path) && !fitsHeader(read.value)) problems.push({ steps, found: 'a secret with signs that no header can carry', expected: 'visible ASCII characters' })
-    if (/^upstreams\.[^.]+\.credentials\.private_key$/.test(path) && !isPrivateKey(read.value)) problems.push({ steps, found: 'something that is no private key, or one with a passphrase', expected: 'a private key as PEM without a passphrase' })
+    if (/^(?:upstreams\.[^.]+\.credentials|identity\.providers\.\d+)\.private_key$/.test(path) && !isPrivateKey(read.value)) problems.push({ steps, found: 'something that is no private key, or one with a passphrase', expected: 'a private key as PEM without a passphrase' })
     if (path === 'policy.source.webhook.secret' && read.value.length < shortestWebhookSecret) problems.push({ steps, found: `a secret of ${read.value.length} signs`, expected: `at least ${shortestWebhookSecret}, such as \`openssl rand -hex 32\` prints: it is all that a delivery has to show` })
     if (read.value.includes('\0')) problems.push({ steps, found: 'a secret with NUL', expected: 'a text' })
     return undefined

@@ -1,9 +1,7 @@
 import type { LiveSecret } from '../config/secrets-live.ts'
-import type { Clock, KnownActor, Logger } from '../model.ts'
+import type { Clock, Fetch, KnownActor, Logger } from '../model.ts'
 import type { CredentialSettings } from '../upstream/credential-settings.ts'
 import type { CredentialSource } from '../upstream/credential.ts'
-
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 /** What somebody's identity provider gave the gateway for them when they signed in. */
 export interface SubjectTokens {

@@ -1,11 +1,9 @@
-import { createPrivateKey } from 'node:crypto'
-import { importPKCS8 } from 'jose'
 import * as openid from 'openid-client'
 import { GatewayError } from '../errors.ts'
-import { isLoopback } from '../loopback.ts'
+import { clientOf, discover, privateKeyAuth } from '../openid.ts'
 import type { CredentialSettings } from '../upstream/credential-settings.ts'
 import type { Token } from './held-token.ts'
-import type { CredentialParts, Fetch } from './parts.ts'
+import type { CredentialParts } from './parts.ts'
 
 type Settings = Extract<CredentialSettings, { kind: 'client_credentials' | 'token_exchange' | 'on_behalf_of' }>
 export type Granted = openid.TokenEndpointResponse & openid.TokenEndpointResponseHelpers
@@ -29,26 +27,11 @@ export interface TokenEndpoint {
 
 const goodFor = 60 * 60_000
 const usualLife = 300
-const within = 10
 const ofPerson = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied', 'invalid_target'])
 
-/** One exchange, never redirected. */
-export const guarded = (fetch: Fetch): openid.CustomFetch => (url, { body, method, headers, signal }) =>
-  fetch(url, { method, headers, redirect: 'manual', ...(body === undefined || body === null ? {} : { body: body as string }), ...(signal === undefined ? {} : { signal }) })
-
-export const insecureIfOwn = (url: string): { readonly execute?: ((client: openid.Configuration) => void)[] } =>
-  isLoopback(new URL(url).hostname) && url.startsWith('http:') ? { execute: [openid.allowInsecureRequests] } : {}
-
-const algorithmOf = (pem: string): string => {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem)
-  if (type === 'ec') return details?.namedCurve === 'secp384r1' ? 'ES384' : 'ES256'
-  return type === 'ed25519' ? 'EdDSA' : type === 'rsa-pss' ? 'PS256' : 'RS256'
-}
 async function authOf(settings: Settings, value: string): Promise<openid.ClientAuth> {
   if (settings.private_key_from === undefined) return settings.client_secret_by === 'post' ? openid.ClientSecretPost(value) : openid.ClientSecretBasic(value)
-  const pkcs8 = createPrivateKey(value).export({ type: 'pkcs8', format: 'pem' }) as string // PEM is a text
-  const key = await importPKCS8(pkcs8, algorithmOf(value))
-  return openid.PrivateKeyJwt(settings.key_id === undefined ? key : { key, kid: settings.key_id })
+  return privateKeyAuth(value, { id: settings.key_id })
 }
 
 /** What the authorization server said, without anything that could be a token. */
@@ -66,13 +49,9 @@ export function createTokenEndpoint(settings: Settings, { upstream, secret: secr
   const create = async (): Promise<openid.Configuration> => {
     const auth = await authOf(settings, secret.value())
     const { issuer, token_url: tokenUrl, client_id: id } = settings
-    if (issuer !== undefined) return discover(issuer, id, auth, fetch)
+    if (issuer !== undefined) return discover(issuer, id, auth, fetch, ['oauth2', 'oidc'])
     const at = tokenUrl ?? '' // the settings name one of both
-    const client = new openid.Configuration({ issuer: new URL(at).origin, token_endpoint: at }, id, {}, auth)
-    client[openid.customFetch] = guarded(fetch)
-    client.timeout = within
-    for (const each of insecureIfOwn(at).execute ?? []) each(client)
-    return client
+    return clientOf({ issuer: new URL(at).origin, token_endpoint: at }, id, auth, fetch)
   }
   const clientNow = (): Promise<openid.Configuration> => {
     if (known !== undefined && known.version === secret.version() && Math.abs(clock() - known.at) < goodFor) return known.client
@@ -111,19 +90,4 @@ export function createTokenEndpoint(settings: Settings, { upstream, secret: secr
       return guard.secrets
     },
   }
-}
-
-/** RFC 8414, then OpenID Connect Discovery: of the very issuer that was asked for, or one could speak for another. */
-export async function discover(issuer: string, clientId: string, auth: openid.ClientAuth, fetch: Fetch): Promise<openid.Configuration> {
-  let first: unknown
-  for (const algorithm of ['oauth2', 'oidc'] as const) {
-    try {
-      const client = await openid.discovery(new URL(issuer), clientId, {}, auth, { algorithm, [openid.customFetch]: guarded(fetch), timeout: within, ...insecureIfOwn(issuer) })
-      if (client.serverMetadata().issuer !== issuer) throw new TypeError('metadata of another issuer')
-      return client
-    } catch (cause) {
-      first ??= cause
-    }
-  }
-  throw first
 }

@@ -1,4 +1,5 @@
-import { fetchJson, type Fetch } from './fetch-json.ts'
+import type { Fetch } from '../model.ts'
+import { fetchJson } from './fetch-json.ts'
 
 const metadataUrls = (issuer: string): readonly string[] => {
   const url = new URL(issuer)

@@ -1,5 +1,5 @@
-/** A guarded one: it asks only what may be asked, follows no redirect, and is bounded in time and size. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+import type { Fetch } from '../model.ts'
+
 export interface Fetched {
   readonly body: unknown
   /** Seconds of `Cache-Control: max-age`, if it was given. */

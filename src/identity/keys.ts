@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createLocalJWKSet, errors, type CryptoKey, type FlattenedJWSInput, type JWK, type JWSHeaderParameters } from 'jose'
-import type { Clock, Logger } from '../model.ts'
+import type { Clock, Fetch, Logger } from '../model.ts'
 import { discoverKeysUrl } from './discovery.ts'
-import { fetchJson, type Fetch, type Fetched } from './fetch-json.ts'
+import { fetchJson, type Fetched } from './fetch-json.ts'
 import { publicKey, type IssuerSettings } from './settings.ts'
 
 const second = 1000

@@ -3,7 +3,7 @@ import type { Router } from 'express'
 import type Provider from 'oidc-provider'
 import type { Accounts, Browsers, OwnTokens } from '../account.ts'
 import type { Kept } from '../kept.ts'
-import type { Clock, Logger } from '../model.ts'
+import type { Clock, Fetch, Logger } from '../model.ts'
 import { createAdapters, groupOfAccount, kindOf, ofGrants } from './adapter.ts'
 import { createBroughtTokens } from './brought-tokens.ts'
 import { createRegisteredClients } from './clients.ts'
@@ -12,7 +12,7 @@ import { createConsent, type Pages } from './consent.ts'
 import { createDevicePages } from './grants/device.ts'
 import { openSigningKeys, type Ring, type SigningKeys } from './keys.ts'
 import { createOwnTokens } from './own-tokens.ts'
-import { createProvider, type Fetch, type ProviderParts } from './provider.ts'
+import { createProvider, type ProviderParts } from './provider.ts'
 import { createResources } from './resources.ts'
 import { createOAuthRouter } from './routes.ts'
 import type { RegistrationSettings, TokenSettings } from './settings.ts'
@@ -26,6 +26,7 @@ export interface OAuthParts {
   readonly registration: RegistrationSettings
   readonly kept: Kept
   readonly accounts: Accounts
+  readonly vouching: ProviderParts['vouching']
   readonly browsers: Browsers
   readonly pages: Pages
   readonly fetch: Fetch
@@ -74,6 +75,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
         context.res.setHeaders(new Map(Object.entries(page.headers)))
         context.body = page.text
       },
+      assertionRefused: (client, why) => logger.warn('an assertion about somebody was refused', { client, why }),
       fault: (error) => logger.error('the authorization server failed', { error: error instanceof Error ? error.stack : String(error) }),
       used: (client) => void clients.used(client).catch((error: unknown) => logger.warn('a client could not be marked as used', { client, error: String(error) })),
     })

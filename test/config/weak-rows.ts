@@ -44,6 +44,7 @@ export const rows: readonly Row[] = [
   row('a public_url with a path', { public_url: 'https://gateway.example/x' }, 'public_url', /without path/),
   row('a public_url with a password', { public_url: 'https://u:p@gateway.example' }, 'public_url', /without path/),
   people('people who sign in over plain http', [corp], 'public_url', /https/, { public_url: 'http://gateway.example', listen: { insecure_http: true } }),
+  people('a provider\'s key that is none', [{ ...corp, client_secret_from: undefined, private_key_from: { env: 'CORP' } }], 'identity.providers[0].private_key_from', /PEM/),
   people('two providers of one name', [{ ...corp, trusted_groups: [] }, { ...second, name: 'corp', trusted_groups: [] }], 'identity.providers[1].name', /name of its own/),
   people('two providers of one issuer', [{ ...corp, trusted_groups: [] }, { ...corp, name: 'again', trusted_groups: [] }], 'identity.providers[1].issuer', /each issuer once/),
   people('a provider with the name of an issuer', [corp], 'identity.providers[0].name', /name of its own/, { identity: { providers: [corp], issuers: [{ name: 'corp', issuer: 'https://other.example' }] } }),

@@ -1,4 +1,5 @@
-import { exportJWK, exportPKCS8, generateKeyPair } from 'jose'
+import { generateKeyPairSync } from 'node:crypto'
+import { exportJWK, exportPKCS8, generateKeyPair, type JWK } from 'jose'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { startShapedIssuer, type Shape, type ShapedIssuer } from '../support/shaped-issuer.ts'
 import { provider, startWorld, type World } from './world.ts'
@@ -194,6 +195,20 @@ describe('the keys of a provider', () => {
     expect(new Set(storm)).toEqual(new Set([400]))
     expect(okay.asked.filter((path) => path === '/jwks').length - before).toBeLessThanOrEqual(1)
   })
+})
+
+test('a key says by itself how it signs, in whichever form it is written', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const issuer = await startShapedIssuer({ sub: 'sam', groups: [] })
+  issuer.clientKey = { ...publicKey.export({ format: 'jwk' }), alg: 'RS256' } as JWK
+  const own = await startWorld([{ ...provider('corp', issuer), client_secret_from: undefined, private_key_from: { env: 'KEY' } }], { secrets: { 'identity.providers.0.private_key': privateKey.export({ type: 'pkcs1', format: 'pem' }) as string } })
+  try {
+    expect((await createPersonBrowser().visit(`${own.url}/login`)).text).toContain('You are signed in')
+    expect(issuer.authentications).toEqual(['private_key_jwt'])
+  } finally {
+    await own.close()
+    await issuer.close()
+  }
 })
 
 test('a client that signs who it is, a method of a preset, and what UserInfo adds', async () => {

@@ -78,7 +78,7 @@ export async function startShapedIssuer(claims: Record<string, unknown>, { path 
     const assertion = form.get('client_assertion')
     if (assertion !== null && found.clientKey !== undefined) {
       found.authentications.push(`private_key_jwt ${decodeProtectedHeader(assertion).kid ?? ''}`.trim())
-      const { payload } = await jwtVerify(assertion, await importJWK(found.clientKey, 'ES256'), { issuer: client.id, subject: client.id })
+      const { payload } = await jwtVerify(assertion, await importJWK(found.clientKey, found.clientKey.alg ?? 'ES256'), { issuer: client.id, subject: client.id })
       return [payload.aud].flat().includes(issuer) || [payload.aud].flat().includes(`${issuer}/token`)
     }
     found.authentications.push('post')

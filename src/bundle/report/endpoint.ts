@@ -1,4 +1,4 @@
-import type { Fetch } from '../source/server/download.ts'
+import type { Fetch } from '../../model.ts'
 
 /** A token that may be another one tomorrow. */
 export interface ReportToken {

@@ -1,9 +1,8 @@
 import * as openid from 'openid-client'
 import type { LiveSecret } from '../../config/secrets-live.ts'
 import type { Kept } from '../../kept.ts'
-import type { Clock } from '../../model.ts'
-import type { Fetch } from '../parts.ts'
-import { discover, guarded, insecureIfOwn } from '../token-endpoint.ts'
+import type { Clock, Fetch } from '../../model.ts'
+import { clientOf, discover, requestsBy } from '../../openid.ts'
 import { findServer, NotConnectable, type ProtectedServer } from './server.ts'
 
 export interface Known {
@@ -44,18 +43,13 @@ export function createOAuthClient(options: ClientOptions): () => Promise<Known> 
     const methods = metadata.token_endpoint_auth_methods_supported
     return methods === undefined || methods.includes('client_secret_basic') ? openid.ClientSecretBasic(value) : openid.ClientSecretPost(value)
   }
-  const withAuth = (metadata: openid.ServerMetadata, id: string, value: string | undefined): openid.Configuration => {
-    const client = new openid.Configuration(metadata, id, {}, authFor(metadata, value))
-    client[openid.customFetch] = guarded(fetch)
-    client.timeout = 10
-    for (const each of insecureIfOwn(metadata.issuer).execute ?? []) each(client)
-    return client
-  }
-  const configured = async (issuer: string, id: string) => withAuth((await discover(issuer, id, openid.None(), fetch)).serverMetadata(), id, secret?.value())
+  const withAuth = (metadata: openid.ServerMetadata, id: string, value: string | undefined): openid.Configuration => clientOf(metadata, id, authFor(metadata, value), fetch)
+  const metadataOf = async (issuer: string) => (await discover(issuer, 'unregistered', openid.None(), fetch, ['oauth2', 'oidc'])).serverMetadata()
+  const configured = async (issuer: string, id: string) => withAuth(await metadataOf(issuer), id, secret?.value())
 
   // RFC 7591; one registration for all processes, and for every start.
   const registered = async (issuer: string): Promise<openid.Configuration> => {
-    const metadata = (await discover(issuer, 'unregistered', openid.None(), fetch)).serverMetadata()
+    const metadata = await metadataOf(issuer)
     const key = JSON.stringify([issuer, options.redirectUri])
     const before = await kept.get('upstream:client', key)
     if (before !== undefined) return withAuth(metadata, String(before.value['client_id']), before.value['client_secret'] as string | undefined)
@@ -64,7 +58,7 @@ export function createOAuthClient(options: ClientOptions): () => Promise<Known> 
     const made = await openid.dynamicClientRegistration(new URL(issuer), {
       client_name: 'Sallyport', redirect_uris: [options.redirectUri], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], application_type: 'web',
       token_endpoint_auth_method: ['client_secret_basic', 'client_secret_post', 'none'].find((method) => methods.includes(method)) ?? 'client_secret_basic',
-    }, openid.None(), { [openid.customFetch]: guarded(fetch), timeout: 10, algorithm: 'oauth2', ...insecureIfOwn(issuer) }).catch((cause: unknown) => {
+    }, openid.None(), { algorithm: 'oauth2', ...requestsBy(fetch, new URL(issuer)) }).catch((cause: unknown) => {
       throw cause instanceof openid.ResponseBodyError ? new NotConnectable('the authorization server does not let the gateway register itself: credentials.client_id must name a client', { cause }) : cause
     })
     const { client_id: id, client_secret: value, client_secret_expires_at: until } = made.clientMetadata()

@@ -1,7 +1,6 @@
 import { isObject } from '../../exact-json.ts'
 import { isConfidential } from '../../loopback.ts'
-import type { Json } from '../../model.ts'
-import type { Fetch } from '../parts.ts'
+import type { Fetch, Json } from '../../model.ts'
 
 /** Who gives tokens for a server, and for what (RFC 9728). */
 export interface ProtectedServer {

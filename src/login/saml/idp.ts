@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import type { Clock, Logger } from '../../model.ts'
+import type { Clock, Fetch, Logger } from '../../model.ts'
 import { readCertificates, readMetadata, type Idp } from './metadata.ts'
 import type { SamlSettings } from './settings.ts'
-
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 /** The identity provider as it is known now. */
 export interface IdpSource {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import type { Fetch } from '../../model.ts'
 import type { SignInProvider } from '../provider.ts'
-import type { Fetch } from './idp.ts'
 import { createSamlProvider, type SamlParts } from './provider.ts'
 import type { SamlSettings } from './settings.ts'
 

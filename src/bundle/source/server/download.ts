@@ -1,9 +1,9 @@
+import type { Fetch } from '../../../model.ts'
 import type { Problem } from '../../problem.ts'
 
-/** A guarded one: it follows no redirect, is bounded in size, and leaves a body as it came. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 export interface Server {
   readonly url: string
+  /** Leaves a body as it came. */
   readonly fetch: Fetch
   /** Asked each time: what is short-lived may have been replaced. Rejects with a text for people. */
   readonly token?: () => Promise<string>

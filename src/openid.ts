@@ -1,0 +1,60 @@
+import { createPrivateKey } from 'node:crypto'
+import { importPKCS8 } from 'jose'
+import * as openid from 'openid-client'
+import { isLoopback } from './loopback.ts'
+import type { Fetch } from './model.ts'
+
+// The gateway as the client of somebody else's authorization server.
+
+/** Seconds for one exchange. */
+const within = 10
+
+/** Plain http is for loopback only, as the settings have it. */
+const insecureIfOwn = (url: URL): { readonly execute?: ((client: openid.Configuration) => void)[] } =>
+  isLoopback(url.hostname) && url.protocol === 'http:' ? { execute: [openid.allowInsecureRequests] } : {}
+
+/** How everything that the library asks there goes out: one exchange, never redirected. */
+export const requestsBy = (fetch: Fetch, server: URL) => ({
+  [openid.customFetch]: ((url, { body, method, headers, signal }) =>
+    fetch(url, { method, headers, redirect: 'manual', ...(body === undefined || body === null ? {} : { body: body as string }), ...(signal === undefined ? {} : { signal }) })) satisfies openid.CustomFetch,
+  timeout: within,
+  ...insecureIfOwn(server),
+})
+
+/** A client of a server whose addresses are known. */
+export function clientOf(metadata: openid.ServerMetadata, id: string, auth: openid.ClientAuth, fetch: Fetch): openid.Configuration {
+  const client = new openid.Configuration(metadata, id, {}, auth)
+  const { [openid.customFetch]: customFetch, timeout, execute = [] } = requestsBy(fetch, new URL(metadata.issuer))
+  client[openid.customFetch] = customFetch
+  client.timeout = timeout
+  for (const each of execute) each(client)
+  return client
+}
+
+/** OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3: of the very issuer that was asked for, or one could speak for another. The library is laxer with some. */
+export async function discover(issuer: string, id: string, auth: openid.ClientAuth, fetch: Fetch, places: readonly ('oauth2' | 'oidc')[]): Promise<openid.Configuration> {
+  const server = new URL(issuer)
+  let first: unknown
+  for (const algorithm of places) {
+    try {
+      const client = await openid.discovery(server, id, {}, auth, { algorithm, ...requestsBy(fetch, server) })
+      if (client.serverMetadata().issuer !== issuer) throw new TypeError('metadata of another issuer')
+      return client
+    } catch (cause) {
+      first ??= cause
+    }
+  }
+  throw first
+}
+
+const algorithmOf = (pem: string): string => {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem)
+  if (type === 'ec') return details?.namedCurve === 'secp384r1' ? 'ES384' : 'ES256'
+  return type === 'ed25519' ? 'EdDSA' : type === 'rsa-pss' ? 'PS256' : 'RS256'
+}
+
+/** RFC 7523 section 2.2: the gateway signs who it is, with the algorithm of its key unless another is named. */
+export async function privateKeyAuth(pem: string, { id, algorithm = algorithmOf(pem) }: { readonly id?: string | undefined; readonly algorithm?: string | undefined }): Promise<openid.ClientAuth> {
+  const key = await importPKCS8(createPrivateKey(pem).export({ type: 'pkcs8', format: 'pem' }) as string, algorithm) // PEM is a text
+  return openid.PrivateKeyJwt(id === undefined ? key : { key, kid: id })
+}
