@@ -1,3 +1,4 @@
+import { rolesFile } from '../support/gateway-files.ts'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -14,7 +15,11 @@ beforeAll(async () => {
   stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ tools: [{ name: 'tool', inputSchema: { type: 'object' } }] }), 'tools/call': () => ({ resultType: 'complete', content: [{ type: 'text', text: 'done' }] }) }))
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url } },
-    rego: { 'policies/test/test.rego': policy('support'), 'policies/test/test_test.rego': tested('support'), 'cases/people.yaml': people('support'), 'cases/all.yaml': cases('support') },
+    rego: {
+      [rolesFile]: 'package policies.people\n\nroles contains "operator" if "ops" in input.actor.groups\n',
+      'policies/people/people_test.rego': 'package policies.people_test\n\nimport data.policies.people\n\ntest_operator if people.roles == {"operator"} with input as {"actor": {"groups": ["ops"]}}\n',
+      'policies/test/test.rego': policy('support'), 'policies/test/test_test.rego': tested('support'), 'cases/people.yaml': people('support'), 'cases/all.yaml': cases('support'),
+    },
     settings: { policy: { source: { kind: 'directory', path: 'rego' }, tests: { coverage: 100 } } },
   })
 })
