@@ -21,10 +21,13 @@ export function isOwnRequest(reviewer: Principal, requester: Principal): boolean
   return chainOf(reviewer).some((one) => chainOf(requester).some((other) => isSamePerson(one, other)))
 }
 
-/** The same principal on behalf of the same others: only such callers share an approval. */
-export function isSameCaller(a: Principal, b: Principal): boolean {
+/**
+ * The same principal on behalf of the same others: only such callers share an approval. One issuer may call a program and a person
+ * alike (RFC 9068 section 5).
+ */
+export function isSameCaller(a: Principal & Pick<KnownActor, 'kind'>, b: Principal & Pick<KnownActor, 'kind'>): boolean {
   const print = (actor: Principal) => JSON.stringify(chainOf(actor).map(({ issuer, subject }) => [issuer, subject]))
-  return print(a) === print(b)
+  return a.kind === b.kind && print(a) === print(b)
 }
 
 export const principalOf = ({ issuer, subject, email, acting_for }: KnownActor): Principal => ({

@@ -52,6 +52,15 @@ const deny = (row: ApprovalRow, who: Actor = reviewer('bob'), reason = 'no') => 
 const held = async (more: Partial<HoldInput> = {}) => (await approvals.hold(call(more))).approval
 const never = new AbortController().signal
 
+test('what a person was granted is not a program\'s whom its issuer calls alike', async () => {
+  const row = await held()
+  await approve(row)
+  const other = await held({ requester: { ...requester, kind: 'service' } })
+  expect(other).toMatchObject({ state: 'pending' })
+  expect(other.id).not.toBe(row.id)
+  expect((await held()).id).toBe(row.id)
+})
+
 test('held, granted, used once: what is executed is what was held, to the digit', async () => {
   const row = await held()
   expect(row).toMatchObject({ id: 'apr_1', state: 'pending', expires_at: time + 900_000, digest: expect.stringMatching(/^[0-9a-f]{64}$/) })

@@ -57,7 +57,9 @@ test('a request is one’s own through any length of acting for', () => {
   expect(isOwnRequest(alice, agent)).toBe(true)
   expect(isOwnRequest(agent, alice)).toBe(true)
   expect(isOwnRequest({ issuer: 'i', subject: 'bob' }, agent)).toBe(false)
-  expect(isSameCaller(agent, { issuer: 'i', subject: 'agent' })).toBe(false)
+  expect(isSameCaller({ ...agent, kind: 'agent' }, { kind: 'agent', issuer: 'i', subject: 'agent' })).toBe(false)
+  expect(isSameCaller({ ...alice, kind: 'person' }, { ...alice, kind: 'service' })).toBe(false)
+  expect(isSameCaller({ ...alice, kind: 'person' }, { ...alice, kind: 'person' })).toBe(true)
 })
 
 test('requirements are the same whatever their order, and other when rule, reviewers or quorum are', () => {
