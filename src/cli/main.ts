@@ -25,6 +25,7 @@ const entries: readonly Entry[] = [
   { name: 'doctor', says: 'check that the gateway could run here, and say what to do if not', load: async () => (await import('./doctor.ts')).registerDoctor },
   { name: 'login', says: 'sign in to a gateway, for the commands that talk to it', load: async () => (await import('./login.ts')).registerLogin },
   { name: 'logout', says: 'give back the tokens of a gateway and erase them', load: async () => (await import('./logout.ts')).registerLogout },
+  { name: 'connect', says: 'be an MCP server over stdio: one behind a gateway', load: async () => (await import('./connect.ts')).registerConnect },
   { name: 'token', says: 'print a token for one of the people of the demo', load: async () => (await import('./demo.ts')).registerToken },
   { name: 'policy', says: 'check, test, build and evaluate policies', load: async () => (await import('./policy/index.ts')).registerPolicy },
   { name: 'sessions', says: 'list, show and replay recorded sessions', load: async () => (await import('./sessions.ts')).registerSessions },
