@@ -1,6 +1,7 @@
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { answerWith, createTerminal, sayYes, type Terminal } from './terminal.ts'
+import { createPersonBrowser } from '../../support/person-browser.ts'
 import { startWorld, type World } from '../../oauth/world.ts'
 
 const roles = `package policies.staff
@@ -106,6 +107,28 @@ describe('sallyport login', () => {
     expect(await says('http://127.0.0.1:1')).toEqual([3, expect.stringContaining('could not be asked')])
     expect(await says('gateway')).toEqual([2, expect.stringContaining('not an http or https URL')])
     expect(await me.run(['login'])).toMatchObject({ code: 2 })
+    expect(me.opened()).toEqual([])
+  })
+})
+
+describe('a machine without a browser', () => {
+  /** Somebody opens the address on a machine of their own, and sees the code there. */
+  const elsewhere = async (told: string): Promise<void> => {
+    const [, code = '', url = ''] = /code (\S+):\n {2}(\S+)/.exec(told) ?? []
+    const browser = createPersonBrowser()
+    const page = await browser.visit(url)
+    const asked = page.text.includes('name="answer"') ? page : await browser.submit(page, { user_code: code })
+    expect(asked.text).toContain(code)
+    expect((await browser.submit(asked, { answer: 'allow' }, 'name="answer"')).status).toBe(200)
+  }
+  test.each([['without a screen', { hasScreen: false }, []], ['where it is asked for', {}, ['--device']]])('%s: a code is typed in elsewhere', async (_, machine, more) => {
+    const me = open(machine)
+    let told = ''
+    const done = await me.run(['login', '--url', world.url, ...more], {}, (text) => {
+      if (told === '' && /:\n {2}\S+\n/.test(text)) void elsewhere((told = text))
+    })
+    expect([done.code, done.err]).toEqual([0, told])
+    expect((await me.run(['sessions', 'list'])).code).toBe(0)
     expect(me.opened()).toEqual([])
   })
 })

@@ -18,7 +18,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string>>
   /** What `xdg-open` was called with, argument by argument, one call after the other. */
   opened(): readonly (readonly string[])[]
-  run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Run>
+  /** `hear` is told what stands on the standard error so far. */
+  run(args: readonly string[], env?: Readonly<Record<string, string>>, hear?: (err: string) => void): Promise<Run>
   /** Runs a command in which somebody signs in, and plays them in the browser that was opened. */
   runSigningIn(args: readonly string[], act?: (url: string) => Promise<unknown>): Promise<Run>
   close(): void
@@ -39,11 +40,11 @@ export function createTerminal({ secretTool = failing, hasScreen = true }: { rea
   }
   const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: home, XDG_CONFIG_HOME: join(home, 'config'), ...(hasScreen ? { DISPLAY: ':9' } : {}) }
   const opened = () => readFileSync(calls, 'utf8').split('\n').filter((line) => line !== '').map((line) => line.split(' ').slice(1))
-  const run = (args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Run> => new Promise((resolve) => {
+  const run = (args: readonly string[], more: Readonly<Record<string, string>> = {}, hear: (err: string) => void = () => undefined): Promise<Run> => new Promise((resolve) => {
     const child = spawn(process.execPath, ['--no-warnings', program, ...args], { env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000 })
     const text = { out: '', err: '' }
     child.stdout.setEncoding('utf8').on('data', (part: string) => void (text.out += part))
-    child.stderr.setEncoding('utf8').on('data', (part: string) => void (text.err += part))
+    child.stderr.setEncoding('utf8').on('data', (part: string) => hear((text.err += part)))
     child.once('close', (code, signal) => resolve({ code: code ?? (signal === null ? 0 : -1), ...text }))
   })
   return {
