@@ -12,7 +12,6 @@ import { createEchoGuards } from './enforce/echo.ts'
 import { isObject } from './exact-json.ts'
 import type { Kept } from './kept.ts'
 import type { Login } from './login/login.ts'
-import { html, makePage } from './login/page.ts'
 import type { Metrics } from './metrics.ts'
 import type { Clock, Logger, Message } from './model.ts'
 import type { Outbound } from './outbound/outbound.ts'
@@ -123,7 +122,7 @@ export function createUpstreams(parts: UpstreamParts): Upstreams {
 }
 
 /** Where people connect the gateway to their accounts at servers. */
-export const connectRoutes = (connections: Connections, { browsers }: Pick<Login, 'browsers'>, logger: Logger): Router => createConnectRoutes({ connections, browsers, logger, pages: { html, make: makePage } })
+export const connectRoutes = (connections: Connections, { browsers }: Pick<Login, 'browsers'>, logger: Logger): Router => createConnectRoutes({ connections, browsers, logger })
 
 /** Whose a message is; it is read again, and judged, where it is handed over. */
 function addressOf(line: Uint8Array, limits: { readonly answer: number; readonly depth: number }): Address {

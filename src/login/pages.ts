@@ -1,5 +1,5 @@
 import type { BrowserSession } from './browsers.ts'
-import { html, type Page } from './page.ts'
+import { html, type Page } from '../page.ts'
 
 interface Link {
   readonly title: string

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 // Who may know whom. A room is a folder of src/; files directly in src/ are their own rooms.
 const src = fileURLToPath(new URL('../../src', import.meta.url))
-const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json', 'printed', 'forward-clock', 'places', 'nearest', 'sealing', 'kept', 'account', 'claims', 'opening', 'openid']
+const leaves = ['model', 'errors', 'fields', 'loopback', 'exact-json', 'printed', 'forward-clock', 'places', 'nearest', 'sealing', 'kept', 'account', 'claims', 'opening', 'openid', 'page']
 const all = '*'
 
 /** What each room may import beside the leaves; `type:` allows types only. */
@@ -13,7 +13,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   approval: ['type:record'],
   store: ['type:record', 'type:approval', 'type:bundle'],
   upstream: [],
-  outbound: [], oauth: ['type:login'], login: ['type:outbound'], credentials: ['type:upstream', 'type:config', 'type:login'],
+  outbound: [], oauth: [], login: [], credentials: ['type:upstream', 'type:config'],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
   config: ['identity', 'login', 'store', 'bundle', 'upstream', 'outbound', 'admin', 'approval', 'detect', 'workers'],
@@ -23,7 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   rooms: [all], upstreams: [all], 'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], people: [all], reports: [all], 'report-thread': [all], 'report-token': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
   app: [], listening: [], main: ['type:gateway'], metrics: ['distribution', 'type:proxy'], distribution: [], logging: [],
-  model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [], claims: [], opening: [], openid: [],
+  model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [], claims: [], opening: [], openid: [], page: [],
 }
 
 interface Import {

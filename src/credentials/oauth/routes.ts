@@ -1,14 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import express, { Router, type Request, type Response } from 'express'
 import type { Browsers, SignedIn } from '../../account.ts'
-import type { html, Html, makePage, Page } from '../../login/page.ts'
 import type { Logger } from '../../model.ts'
+import { html, makePage, type Html, type Page } from '../../page.ts'
 import type { Connectable, Connections } from './connections.ts'
 
 export interface ConnectRoutesParts {
   readonly connections: Connections
   readonly browsers: Browsers
-  readonly pages: { readonly html: typeof html; readonly make: typeof makePage }
   readonly logger: Logger
 }
 type Handler = (request: Request, response: Response, signedIn: SignedIn, server: Connectable) => Promise<void>
@@ -21,10 +20,10 @@ const isSame = (given: unknown, wanted: string): boolean => {
 const beginKey = ({ csrf }: SignedIn, upstream: string): string => createHash('sha256').update(JSON.stringify(['connect', csrf, upstream])).digest('base64url')
 
 /** Where people connect the gateway to their own accounts at servers, see that they did, and take it back. */
-export function createConnectRoutes({ connections, browsers, pages: { html, make }, logger }: ConnectRoutesParts): Router {
+export function createConnectRoutes({ connections, browsers, logger }: ConnectRoutesParts): Router {
   const router = Router({ caseSensitive: true, strict: true })
   const show = (response: Response, page: Page, status = 200) => {
-    const { headers, text } = make(page)
+    const { headers, text } = makePage(page)
     response.status(status).set(headers).send(text)
   }
   const back = html`<p class="dim"><a href="/connect">All servers</a></p>`
