@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import type { Router } from 'express'
+import { decodeProtectedHeader } from 'jose'
 import type { OwnTokens } from './account.ts'
 import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
-import { createKeySource } from './identity/keys.ts'
+import { createKeySource, type KeySource } from './identity/keys.ts'
 import { issuerSettings, keySet } from './identity/settings.ts'
 import { createKept, type KeptStore } from './kept.ts'
 import { createLogin, type Login } from './login/login.ts'
 import { html, makePage } from './page.ts'
 import type { Clock, Logger, Principal } from './model.ts'
 import { commandClient } from './oauth/command-client.ts'
+import type { Vouching } from './oauth/grants/id-jag.ts'
 import { openOAuth } from './oauth/oauth.ts'
 import type { Outbound, OutboundFetch } from './outbound/outbound.ts'
 import { scopesOf } from './upstream/scopes.ts'
@@ -40,14 +42,16 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
   if (!peopleSignIn && identity.clients.length === 0) return { routes: [], close: () => undefined }
   const kept = createKept(store, secrets.storeKey(), clock)
   const fetchFor = (configured: readonly string[]) => outbound.fetchFor({ purpose: 'sign_in', configured })
+  const keysFor = ({ name, issuer }: { readonly name: string; readonly issuer: string }): KeySource => createKeySource(issuerSettings.parse({ name, issuer }), { clock, fetch: fetchFor([issuer]), logger })
   const login = createLogin({
     settings: identity,
     publicUrl, kept, clock, logger, fetchFor, issuers: identity.issuers,
     secret: secrets.get,
-    keysFor: ({ name, issuer }) => createKeySource(issuerSettings.parse({ name, issuer }), { clock, fetch: fetchFor([issuer]), logger }),
+    keysFor,
   })
   const { accounts, browsers } = login
   const oauth = await openOAuth({
+    vouching: { signs: signsOf(identity, keysFor), find: accounts.find },
     publicUrl, kept, accounts, browsers, clock, logger, pages: { html, make: makePage },
     upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),
     clients: [commandClient, ...(await Promise.all(identity.clients.map(async (client, index) => {
@@ -77,6 +81,20 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
       oauth.close()
       login.close()
     },
+  }
+}
+
+/** The providers whose assertions count, by issuer. */
+function signsOf({ providers, id_jag: names }: Settings['identity'], keysFor: (issuer: { readonly name: string; readonly issuer: string }) => KeySource): Vouching['signs'] {
+  const trusted = new Map(providers.flatMap((provider) => (provider.kind === 'oidc' && names.includes(provider.name) ? [[provider.issuer, { keys: keysFor(provider), algorithms: provider.algorithms }] as const] : [])))
+  return async (issuer, token) => {
+    const found = trusted.get(issuer)
+    if (found === undefined) return undefined
+    const [protectedPart = '', payload = '', signature = ''] = token.split('.')
+    const { alg, ...header } = decodeProtectedHeader(token)
+    if (alg === undefined || !(found.algorithms as readonly string[]).includes(alg)) return { keys: [], algorithms: found.algorithms }
+    const answer = await found.keys.find({ ...header, alg }, { protected: protectedPart, payload, signature })
+    return { keys: answer.kind === 'keys' ? answer.keys : [], algorithms: found.algorithms }
   }
 }
 

@@ -50,6 +50,13 @@ const distinctClients: Check = ({ identity }) =>
 const clientsNeedPeople: Check = ({ identity }) =>
   identity !== undefined && identity.clients.some(({ grants }) => grants.some(grant => grant !== 'client_credentials')) && identity.providers.length === 0 ? [{ steps: ['identity', 'providers'], found: 'none', expected: 'a provider: clients sign people in, and there is nowhere to' }] : []
 
+const trustedAssertions: Check = ({ identity }) => {
+  if (identity === undefined) return []
+  const unknown = identity.id_jag.flatMap((name, index) => (identity.providers.some(provider => provider.name === name && provider.kind === 'oidc') ? [] : [{ steps: ['identity', 'id_jag', index], found: 'the name of nobody who can', expected: 'the name of a provider of the kind oidc' }]))
+  const idle = identity.clients.flatMap(({ grants }, index) => (grants.includes('id_jag') && identity.id_jag.length === 0 ? [{ steps: ['identity', 'clients', index, 'grants'], found: 'id_jag, where no provider may vouch', expected: 'identity.id_jag with at least one, or another grant' }] : []))
+  return [...unknown, ...idle]
+}
+
 const providersTogether: Check = ({ identity, public_url }) =>
   identity === undefined ? [] : findProviderProblems({ providers: identity.providers, issuers: identity.issuers, publicUrl: public_url })
 
@@ -93,7 +100,7 @@ const enoughToShare: Check = ({ workers, limits }) =>
     limits[name] < workers ? [{ steps: ['limits', name], found: `less than the ${workers} workers that share it`, expected: 'at least one for each worker' }] : [])
 
 const checks: readonly Check[] = [
-  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, providersTogether, groupsOfOthers, someUpstream, confidentialCredentials, peopleSignIn, tlsNeedsHttps, ownMetricsPort, enoughToShare,
+  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, trustedAssertions, providersTogether, groupsOfOthers, someUpstream, confidentialCredentials, peopleSignIn, tlsNeedsHttps, ownMetricsPort, enoughToShare,
 ]
 
 /** What must not be run with. */

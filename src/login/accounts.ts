@@ -20,6 +20,8 @@ export interface OwnAccounts extends Accounts {
   endAll: EndAccounts
   /** Everybody who is signed in. */
   list(): Promise<readonly AccountState[]>
+  /** The account of somebody as their provider knows them. */
+  find(who: Pick<Person, 'issuer' | 'subject'>): Promise<Account | undefined>
   /** What a server may be given in exchange for somebody's identity. */
   tokensOf(who: Pick<Person, 'issuer' | 'subject'>): Promise<ProviderTokens | undefined>
   /** Told of what changed, with whom it is about. Returns how to stop being told. */
@@ -169,23 +171,28 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
     return (await kept.get('login:subject', subjectKey(who)))?.value['account'] as AccountId | undefined
   }
 
+  async function get(id: AccountId): Promise<Account | undefined> {
+    let state = await current(id)
+    // Who came by a provider that is not there any more is nobody's to vouch for.
+    if (state === undefined || provider(state.person.provider) === undefined) return undefined
+    if (isDue(state, bounds, clock())) {
+      const asked = askOnce(id)
+      // A provider that hangs must not hold up everybody who is still as good as known.
+      if (!isGood(state, bounds, clock())) await asked
+      else if (mustAsk(state, bounds, clock())) await Promise.race([asked, pause(waitFor, undefined, { ref: false })])
+      state = here.get(id)?.state
+    }
+    if (state === undefined || !isGood(state, bounds, clock())) return undefined
+    const entry = here.get(id)
+    if (entry !== undefined) entry.usedAt = clock()
+    return shown(state)
+  }
+
   return {
-    signIn, end,
-    async get(id) {
-      let state = await current(id)
-      // Who came by a provider that is not there any more is nobody's to vouch for.
-      if (state === undefined || provider(state.person.provider) === undefined) return undefined
-      if (isDue(state, bounds, clock())) {
-        const asked = askOnce(id)
-        // A provider that hangs must not hold up everybody who is still as good as known.
-        if (!isGood(state, bounds, clock())) await asked
-        else if (mustAsk(state, bounds, clock())) await Promise.race([asked, pause(waitFor, undefined, { ref: false })])
-        state = here.get(id)?.state
-      }
-      if (state === undefined || !isGood(state, bounds, clock())) return undefined
-      const entry = here.get(id)
-      if (entry !== undefined) entry.usedAt = clock()
-      return shown(state)
+    signIn, end, get,
+    async find(who) {
+      const id = await idOf(who)
+      return id === undefined ? undefined : get(id)
     },
     watch: (changed) => {
       // Who lapsed may come back as they were.

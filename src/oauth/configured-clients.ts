@@ -1,5 +1,6 @@
 import type { JSONWebKeySet } from 'jose'
 import type { ServiceAccount } from '../model.ts'
+import { jwtBearer } from './grants/id-jag.ts'
 import type { ClientGrant, ClientSettings } from './settings.ts'
 
 /** A client as it stands in the configuration, with what it shows. */
@@ -9,7 +10,7 @@ export const grantsOf = ({ grants = ['authorization_code'] }: Pick<ConfiguredCli
 
 export const isConfidentialClient = (client: ConfiguredClient | undefined): boolean => client?.client_secret !== undefined || client?.jwks !== undefined
 
-const longNames: Readonly<Partial<Record<ClientGrant, string>>> = { device_code: 'urn:ietf:params:oauth:grant-type:device_code' }
+const longNames: Readonly<Partial<Record<ClientGrant, string>>> = { device_code: 'urn:ietf:params:oauth:grant-type:device_code', id_jag: jwtBearer }
 
 /** In the words of RFC 7591. */
 export function clientMetadata(client: ConfiguredClient): Record<string, unknown> {
@@ -18,7 +19,7 @@ export function clientMetadata(client: ConfiguredClient): Record<string, unknown
   const signsIn = grants.includes('authorization_code')
   return {
     client_id, client_name: name, redirect_uris: [...redirect_uris],
-    grant_types: [...grants.map((grant) => longNames[grant] ?? grant), ...(grants.some((grant) => grant !== 'client_credentials') ? ['refresh_token'] : [])],
+    grant_types: [...grants.map((grant) => longNames[grant] ?? grant), ...(signsIn || grants.includes('device_code') ? ['refresh_token'] : [])],
     response_types: signsIn ? ['code'] : [],
     application_type: redirect_uris.every((uri) => uri.startsWith('https:')) ? 'web' : 'native',
     token_endpoint_auth_method: jwks !== undefined ? 'private_key_jwt' : client_secret === undefined ? 'none' : 'client_secret_basic',

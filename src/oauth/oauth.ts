@@ -26,6 +26,7 @@ export interface OAuthParts {
   readonly registration: RegistrationSettings
   readonly kept: Kept
   readonly accounts: Accounts
+  readonly vouching: ProviderParts['vouching']
   readonly browsers: Browsers
   readonly pages: Pages
   readonly fetch: Fetch
@@ -74,6 +75,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
         context.res.setHeaders(new Map(Object.entries(page.headers)))
         context.body = page.text
       },
+      assertionRefused: (client, why) => logger.warn('an assertion about somebody was refused', { client, why }),
       fault: (error) => logger.error('the authorization server failed', { error: error instanceof Error ? error.stack : String(error) }),
       used: (client) => void clients.used(client).catch((error: unknown) => logger.warn('a client could not be marked as used', { client, error: String(error) })),
     })

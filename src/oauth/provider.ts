@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import Provider, { errors, interactionPolicy, type OidcClient, type OidcContext, type OidcToken } from 'oidc-provider'
 import type { AccountId, Accounts, Browsers } from '../account.ts'
+import type { Kept } from '../kept.ts'
 import type { Clock, Fetch } from '../model.ts'
 import type { Adapter } from './adapter.ts'
 import { consentPath, pageOf } from './begun.ts'
@@ -8,6 +9,7 @@ import { describe } from './clients.ts'
 import { isConfidentialClient, type ConfiguredClient } from './configured-clients.ts'
 import { algorithm, type Ring } from './keys.ts'
 import { addClientCredentials } from './grants/client-credentials.ts'
+import { addIdJag, jwtBearer, type Vouching } from './grants/id-jag.ts'
 import { createRate } from './registration.ts'
 import type { Resource, Resources } from './resources.ts'
 import type { RegistrationSettings, TokenSettings } from './settings.ts'
@@ -26,6 +28,9 @@ export interface ProviderParts {
   readonly clock: Clock
   readonly showError: (context: OidcContext, error: { readonly error?: string; readonly error_description?: string }) => void
   readonly fault: (error: unknown) => void
+  readonly vouching: Vouching
+  readonly kept: Kept
+  readonly assertionRefused: (client: string, why: string) => void
   /** A client got tokens. */
   readonly used: (client: string) => void
 }
@@ -58,7 +63,8 @@ export function createProvider(parts: ProviderParts): Provider {
     cookies: { names: { session: 'sallyport-oauth', interaction: 'sallyport-consent', resume: 'sallyport-resume' }, short: { httpOnly: true, sameSite: 'lax' }, long: { httpOnly: true, sameSite: 'lax' } },
     routes: { ...paths },
     ttl: {
-      AccessToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh), Grant: seconds(tokens.grant), ClientCredentials: seconds(tokens.access), AuthorizationCode: 60, DeviceCode: 10 * 60,
+      AccessToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh), // What an assertion began ends with its one token.
+      Grant: (context: OidcContext | undefined) => seconds(context?.oidc.params['grant_type'] === jwtBearer ? tokens.access + 60_000 : tokens.grant), ClientCredentials: seconds(tokens.access), AuthorizationCode: 60, DeviceCode: 10 * 60,
       IdToken: seconds(tokens.access), Interaction: interactionFor, Session: interactionFor,
     },
     assertJwtClientAuthClaimsAndHeader: (_context: OidcContext, claims: Readonly<Record<string, unknown>>) => checkAssertion(claims, parts.clock),
@@ -119,7 +125,9 @@ export function createProvider(parts: ProviderParts): Provider {
       context.body = { ...context.body, scopes_supported: [...resources.scopes, 'offline_access'] }
     }
   })
-  addClientCredentials(provider, { resources, describe: (resource) => describeResource(undefined, resource, tokens) })
+  const describe = (resource: Resource) => describeResource(undefined, resource, tokens)
+  addClientCredentials(provider, { resources, describe })
+  addIdJag(provider, { issuer: publicUrl, vouching: parts.vouching, resources, describe, kept: parts.kept, clock: parts.clock, refused: parts.assertionRefused })
   provider.on('error', (error: unknown) => parts.fault(error))
   provider.on('server_error', (_context: OidcContext, error: unknown) => parts.fault(error))
   provider.on('grant.success', ({ oidc }: OidcContext) => parts.used(oidc.client.clientId))

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, group, path, secret, text, url, whole } from '../fields.ts'
+import { duration, group, name, path, secret, text, url, whole } from '../fields.ts'
 import { isConfidential } from '../loopback.ts'
 import { commandClient } from './command-client.ts'
 import { isRedirectable } from './redirects.ts'
@@ -7,7 +7,7 @@ import { isRedirectable } from './redirects.ts'
 const redirect = z.string({ error: 'a redirect URI' }).refine(isRedirectable, { error: 'an https URL, an http URL on loopback, or one of an app (com.example.app:/callback), without fragment' })
 
 /** What a client may come for. The protocol has longer names for some. */
-const grants = ['authorization_code', 'device_code', 'client_credentials'] as const
+const grants = ['authorization_code', 'device_code', 'id_jag', 'client_credentials'] as const
 export type ClientGrant = (typeof grants)[number]
 
 // Whoever is in between could hand out keys.
@@ -21,7 +21,7 @@ export const clientSettings = z.strictObject({
     .meta({ description: 'The `client_id` it brings.' }),
   name: text('a name that people know').meta({ description: 'What people who are asked for their consent are told.' }),
   grants: z.array(z.enum(grants, { error: `one of ${grants.join(', ')}` }), { error: 'a list of grants' }).min(1, { error: 'at least one grant' }).readonly().default(['authorization_code'])
-    .meta({ description: 'How it gets tokens: `authorization_code` for people in a browser, `device_code` for people who type a code that it shows into a browser elsewhere, `client_credentials` for itself, as a service.' }),
+    .meta({ description: 'How it gets tokens: `authorization_code` for people in a browser, `device_code` for people who type a code that it shows into a browser elsewhere, `id_jag` for people for whom a provider of `identity.id_jag` vouches, `client_credentials` for itself, as a service.' }),
   redirect_uris: z.array(redirect, { error: 'a list of redirect URIs' }).max(20, { error: 'at most 20 redirect URIs' }).readonly().default([])
     .meta({ description: 'Where people are sent back to, compared character by character; on loopback any port. Needed for `authorization_code`.' }),
   client_secret_from: secret().optional().meta({ description: 'Its secret. Without one, and without `jwks`, it is a public client, such as a program on somebody\'s machine.' }),
@@ -36,7 +36,7 @@ export const clientSettings = z.strictObject({
   const has = (grant: ClientGrant): boolean => client.grants.includes(grant)
   if (has('authorization_code') !== client.redirect_uris.length > 0) wrong('redirect_uris', has('authorization_code') ? 'at least one redirect URI' : 'none without the grant authorization_code')
   if (client.client_secret_from !== undefined && client.jwks !== undefined) wrong('jwks', 'either client_secret_from or jwks')
-  if (has('client_credentials') && client.client_secret_from === undefined && client.jwks === undefined) wrong('client_secret_from', 'a secret, or jwks: a service must show who it is')
+  if ((has('client_credentials') || has('id_jag')) && client.client_secret_from === undefined && client.jwks === undefined) wrong('client_secret_from', 'a secret, or jwks: it must show who it is')
   if (client.groups.length > 0 && !has('client_credentials')) wrong('groups', 'none without the grant client_credentials: people bring their own')
 })
 
@@ -60,6 +60,7 @@ export type RegistrationSettings = z.output<typeof registrationSettings>
 
 export const oauthSettings = {
   clients: z.array(clientSettings, { error: 'a list of clients' }).default([]).meta({ description: 'Programs that are known beforehand: they sign people in, or are services themselves.' }),
+  id_jag: z.array(name('the name of a provider'), { error: 'a list of names of providers' }).readonly().default([]).meta({ description: 'Providers of the kind `oidc` who may say by an assertion (ID-JAG) for whom a client of theirs comes: enterprise-managed authorization.' }),
   tokens: tokenSettings.prefault({}).meta({ description: 'The gateway\'s own tokens.' }),
   registration: registrationSettings.prefault({}).meta({ description: 'Clients that make themselves known.' }),
 } as const

@@ -75,7 +75,7 @@ describe('what a client finds out', () => {
     expect(await (await fetch(`${url}${path}`)).json()).toMatchObject({
       issuer: url, authorization_endpoint: `${url}/oauth/authorize`, token_endpoint: `${url}/oauth/token`, registration_endpoint: `${url}/oauth/register`,
       revocation_endpoint: `${url}/oauth/revoke`, introspection_endpoint: `${url}/oauth/introspect`, jwks_uri: `${url}/oauth/jwks`,
-      code_challenge_methods_supported: ['S256'], response_types_supported: ['code'], grant_types_supported: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code', 'client_credentials'],
+      code_challenge_methods_supported: ['S256'], response_types_supported: ['code'], grant_types_supported: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code', 'client_credentials', 'urn:ietf:params:oauth:grant-type:jwt-bearer'],
       client_id_metadata_document_supported: true, authorization_response_iss_parameter_supported: true,
       token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
       scopes_supported: ['mcp:crm', 'mcp:crm:write', 'mcp:crm:all', 'mcp:wiki', 'api', 'offline_access'],
