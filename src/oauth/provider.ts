@@ -63,9 +63,10 @@ export function createProvider(parts: ProviderParts): Provider {
     cookies: { names: { session: 'sallyport-oauth', interaction: 'sallyport-consent', resume: 'sallyport-resume' }, short: { httpOnly: true, sameSite: 'lax' }, long: { httpOnly: true, sameSite: 'lax' } },
     routes: { ...paths },
     ttl: {
-      AccessToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh), // What an assertion began ends with its one token.
-      Grant: (context: OidcContext | undefined) => seconds(context?.oidc.params['grant_type'] === jwtBearer ? tokens.access + 60_000 : tokens.grant), ClientCredentials: seconds(tokens.access), AuthorizationCode: 60, DeviceCode: 10 * 60,
-      IdToken: seconds(tokens.access), Interaction: interactionFor, Session: interactionFor,
+      AccessToken: seconds(tokens.access), ClientCredentials: seconds(tokens.access), IdToken: seconds(tokens.access), RefreshToken: seconds(tokens.refresh),
+      AuthorizationCode: 60, DeviceCode: 10 * 60, Interaction: interactionFor, Session: interactionFor,
+      // What an assertion began ends with its one token.
+      Grant: (context: OidcContext | undefined) => seconds(context?.oidc.params['grant_type'] === jwtBearer ? tokens.access + 60_000 : tokens.grant),
     },
     assertJwtClientAuthClaimsAndHeader: (_context: OidcContext, claims: Readonly<Record<string, unknown>>) => checkAssertion(claims, parts.clock),
     allowOmittingSingleRegisteredRedirectUri: false,
