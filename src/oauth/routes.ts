@@ -15,6 +15,7 @@ const rootAliases = { '/authorize': paths.authorization, '/token': paths.token, 
 
 /** From one address; behind a proxy that is everybody. */
 const beginsPerMinute = 6000
+const longestRequest = 4096
 
 export interface OAuthRouterParts {
   readonly publicUrl: string
@@ -49,7 +50,8 @@ export function createOAuthRouter({ publicUrl, provider, resources, clients, reg
   for (const path of discoveryPaths) router.get(path, pass)
   const mayBegin = createRate(beginsPerMinute, clock)
   router.get(paths.authorization, (request, response, next) => {
-    // Each leaves something in the store, whoever asks.
+    // Each leaves what it asks in the store for half an hour, whoever asks.
+    if (request.url.length > longestRequest) return void response.status(414).type('text/plain').send('This sign-in asks in too many words. Tell whoever runs the program that sent you here.\n')
     if (mayBegin(request.socket.remoteAddress ?? '')) return pass(request, response, next)
     response.status(429).set('Retry-After', '60').type('text/plain').send('Too many sign-ins from this address. Try again in a minute.\n')
   })

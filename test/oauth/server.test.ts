@@ -457,6 +457,11 @@ describe('clients that make themselves known', () => {
   })
 })
 
+test('an authorization request has a bound of its length', async () => {
+  const status = async (state: string) => (await fetch(authorizationUrl(url, client, pkce(), { state }), { redirect: 'manual' })).status
+  expect([await status('x'.repeat(2048)), await status('x'.repeat(5000))]).toEqual([303, 414])
+})
+
 test('a stream that was open when its token was given back has ended', async () => {
   expect(await cut).toBeLessThan(240_000)
 })
