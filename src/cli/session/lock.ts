@@ -6,10 +6,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 const again = 50
 
 /** The kernel's lock, which ends with the process however it ends; undefined where others hold it that long. */
-async function take(path: string, patience: number): Promise<DatabaseSync | undefined> {
+async function take(path: string, patience: number, signal: AbortSignal | undefined): Promise<DatabaseSync | undefined> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   closeSync(openSync(path, 'a', 0o600))
-  for (const end = performance.now() + patience; ; await wait(again)) {
+  for (const end = performance.now() + patience; ; await wait(again, undefined, { signal })) {
     const lock = new DatabaseSync(path, { timeout: 0 })
     try {
       lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
@@ -23,8 +23,8 @@ async function take(path: string, patience: number): Promise<DatabaseSync | unde
 }
 
 /** Does something while no other process of this person does the same. */
-export async function alone<T>(path: string, patience: number, act: () => Promise<T>): Promise<T> {
-  const lock = await take(path, patience)
+export async function alone<T>(path: string, patience: number, act: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const lock = await take(path, patience, signal)
   if (lock === undefined) throw new Error(`another sallyport has held ${path} for ${Math.round(patience / 1000)} s`)
   try {
     return await act()

@@ -104,7 +104,7 @@ export function openSignIns(env: Environment): SignIns {
           const given = await signIn({ client: await clientOf(gateway), resource, scope, isByDevice, env, tell, signal })
           const keptIn = await alone(store.lockOf(gateway, 'tokens'), renewalMayTake, () => store.put(gateway, resource, given))
           return { ok: true, keptIn, token: given.access_token }
-        })
+        }, signal)
       } catch (fault) {
         return told(fault)
       }

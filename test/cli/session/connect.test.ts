@@ -51,7 +51,7 @@ beforeAll(async () => {
   fixture = await startFixture()
   world = await startWorld({
     rego: { 'policies/open/open.rego': policy },
-    upstreams: { fixture: { url: fixture.url } },
+    upstreams: { fixture: { url: fixture.url, scopes: { sounds: { tools: ['test_simple_text'], description: 'say simple things' } } } },
     identity: { issuers: [{ name: 'people', issuer: 'https://people.example', kind: 'person', trusted_groups: ['oncall'], jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }] },
   })
   me = createTerminal()
@@ -143,6 +143,36 @@ describe('sallyport connect', () => {
     await uses({ tools: async () => textOf(await client.listTools()), call: (name, given = {}) => client.callTool({ name, arguments: given }) })
     await client.close()
     expect(me.opened()).toHaveLength(before)
+  })
+
+  test('a call that wants more scopes has its person asked for them, and then runs', async () => {
+    const { say, answer, child, ended } = startLines()
+    say(greeting())
+    await answer('0')
+    say('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+    const before = me.opened().length
+    say('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"test_simple_text","arguments":{}}}')
+    const asked = await until(() => me.opened()[before]?.[0])
+    expect(new URL(asked).searchParams.get('scope')?.split(' ')).toEqual(expect.arrayContaining(['mcp:fixture', 'mcp:fixture:sounds']))
+    await sayYes(asked)
+    expect(await answer('1')).toContain('a simple line of text')
+    child.stdin.end()
+    expect(await ended).toBe(0)
+  })
+
+  test('2026-07-28: a call that is taken back gets no answer, and the others go on', async () => {
+    const { say, answer, heard, child, ended } = startLines()
+    const meta = '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
+    const token = await world.gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
+    const pending = async () => ((await (await fetch(`${world.url}/api/v1/approvals?state=pending`, { headers: { authorization: `Bearer ${token}` } })).json()) as { items: unknown[] }).items.length
+    say(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"test_audio_content","arguments":{},${meta}}}`)
+    await until(async () => (await pending()) === 1)
+    say('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}')
+    say(`{"jsonrpc":"2.0","id":2,"method":"tools/list","params":{${meta}}}`)
+    expect(await answer('2')).toContain('test_simple_text')
+    expect(heard.filter((line) => line.includes('"id":1'))).toEqual([])
+    child.stdin.end()
+    expect(await ended).toBe(0)
   })
 
   test('Inspector', async () => {
