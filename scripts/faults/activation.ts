@@ -31,7 +31,7 @@ const bundleOf = (version: number): Buffer => {
   const files = {
     '/.manifest': JSON.stringify({ revision: `v${version}`, roots: [''] }),
     '/data.json': JSON.stringify({ version }),
-    '/policies/a/a.rego': module('a'),
+    '/policies/a/a.rego': module('a', '\nroles contains "auditor" if "audit" in input.actor.groups\n'),
     '/policies/b/b.rego': module('b', `\ndeny contains {"code": "mixed"} if data.version != ${version}\n`),
   }
   return gzipSync(writeTar(new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)]))))
