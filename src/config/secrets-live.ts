@@ -62,6 +62,9 @@ export const createLiveSecrets = ({ initial, read, every, accepts, tell }: LiveS
       async renewed(known) {
         if (version !== known) return true
         if ('env' in source) return false // no process sees its variables change
+        // What is being read now may have been read before the secret changed.
+        await looking
+        if (version !== known) return true
         if (looking === undefined) {
           // A manager may be a moment behind the server: whoever comes within that moment waits for the next look, all for the same.
           const wait = lookedAt + gap - performance.now()

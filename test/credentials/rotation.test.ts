@@ -76,8 +76,8 @@ async function callUnder(upstream: string, rotate: (round: number) => void, roun
     for (; !over; done[number] = (done[number] ?? 0) + 1) {
       const call = `call ${(made += 1)}`
       const { result, error, status } = await client.request('tools/call', { name: 't', arguments: { call } })
-      if (error !== undefined || (result as { isError?: boolean }).isError === true) failures.push([status, error, result])
-      if (JSON.stringify(result).includes('-token') || JSON.stringify(result).includes('-password')) failures.push(result)
+      if (result === undefined || (result as { isError?: boolean }).isError === true) failures.push([status, error, result])
+      else if (/-token|-password/.test(JSON.stringify(result))) failures.push(result)
     }
   }
   const callers = Array.from({ length: 8 }, caller)
