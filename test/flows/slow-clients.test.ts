@@ -45,6 +45,9 @@ afterAll(async () => {
 const port = () => Number(new URL(gateway.url).port)
 const head = (path: string, more: readonly string[], bytes: number) => [`POST ${path} HTTP/1.1`, `Host: 127.0.0.1:${port()}`, 'Content-Type: application/json', 'Accept: application/json, text/event-stream', `Content-Length: ${bytes}`, ...more, '', ''].join('\r\n')
 
+/** However it was closed: `once` of node:events would reject where it was cut off. */
+const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve))
+
 interface Cut {
   readonly seconds: number
   readonly got: string
@@ -58,7 +61,7 @@ async function drip(first: string): Promise<Cut> {
   socket.on('error', () => undefined)
   socket.write(first)
   const timer = setInterval(() => socket.write('x'), 1000)
-  await once(socket, 'close')
+  await closed(socket)
   clearInterval(timer)
   return { seconds: (performance.now() - started) / 1000, got }
 }
@@ -112,7 +115,7 @@ test('a socket that asks on and on without an answer is closed, and what it aske
       if (got.split('HTTP/1.1 200').length > answers) socket.end()
     })
     socket.write(request.repeat(times))
-    await new Promise((resolve) => socket.once('close', resolve)) // cut off is no failure here
+    await closed(socket)
     return got.split('HTTP/1.1 200').length - 1
   }
   expect(await ask(5, 5)).toBe(5)

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect as dial } from 'node:net'
 import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -118,7 +117,7 @@ test('connections past the limit are closed, and there is room again when others
     for (const socket of sockets) socket.once('close', () => ++closed === 15 && resolve())
   })
   for (const socket of sockets) socket.destroy()
-  await Promise.all(sockets.map((socket) => socket.closed || once(socket, 'close')))
+  await Promise.all(sockets.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve))))
   const health = async (): Promise<number> => fetch(`${gateway.url}/healthz`).then(({ status }) => status, health)
   expect(await health()).toBe(200)
 })

@@ -19,7 +19,7 @@ async function start(options: Partial<Parameters<typeof createFront>[0]> = {}) {
 const saidUntilClosed = async (socket: Socket): Promise<string> => {
   let said = ''
   socket.on('data', (chunk: Buffer) => (said += chunk.toString())).on('error', () => undefined)
-  await once(socket, 'close')
+  await new Promise((resolve) => socket.once('close', resolve)) // cut off is closed too
   return said
 }
 
