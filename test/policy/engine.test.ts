@@ -111,18 +111,14 @@ test('many questions at once, small and large, each get their own answer', async
 
 test('a runaway is moved to a thread: other questions are answered while it runs', async () => {
   const engine = await opened('decision := count([1 | some i in numbers.range(1, 100000); some j in numbers.range(1, 100000); i == j]) if input.message.body.go')
-  let answered = 0
   let ended = false
   const runaway = engine.decide(question({ go: true })).finally(() => {
     ended = true
   })
-  while (!ended) {
-    expect((await engine.decide(question())).kind).toBe('allow')
-    answered += 1
-    await new Promise(setImmediate)
-  }
+  // None of these waits for more than what is said at once, and a thread's answer comes later than that.
+  for (let asked = 0; asked < 4; asked += 1) expect((await engine.decide(question())).kind).toBe('allow')
+  expect(ended).toBe(false)
   expect(isPolicyError(await runaway)).toBe(true)
-  expect(answered).toBeGreaterThan(3)
 })
 
 test('what needs more than is spent at once is judged in full on a thread', async () => {
