@@ -1,0 +1,33 @@
+import type { JsonObject } from '../model.ts'
+import { createSealing } from '../sealing.ts'
+import type { ApprovalRow } from './approval-store.ts'
+import { digestText, readParams } from './digest.ts'
+
+export interface SealedParams {
+  /** What tells two sendings of one call from two calls. */
+  digest(upstream: string, method: string, params: JsonObject): string
+  /** Opens again for this approval only. */
+  seal(params: JsonObject, of: Approval): Uint8Array
+  /** Undefined if they are gone or anything about them is not as it was approved. */
+  open(row: ApprovalRow): JsonObject | undefined
+}
+
+type Approval = Pick<ApprovalRow, 'id' | 'requester' | 'upstream' | 'method'>
+
+const about = ({ id, requester, upstream, method }: Approval): readonly string[] => [id, requester.issuer, requester.subject, upstream, method]
+
+/** The params of calls that wait, under the store's key: 32 bytes. */
+export function createSealedParams(key: Uint8Array): SealedParams {
+  const sealing = createSealing(key, { seal: 'approval params', digest: 'approval digest' })
+  const digest = (upstream: string, method: string, params: JsonObject) => sealing.digest(digestText(upstream, method, params))
+  return {
+    digest,
+    seal: (params, of) => sealing.seal(JSON.stringify(params), about(of)),
+    open(row) {
+      if (row.sealed_params === null || (row.state !== 'pending' && row.state !== 'granted')) return undefined
+      const text = sealing.open(row.sealed_params, about(row))
+      const params = text === undefined ? undefined : readParams(text)
+      return params !== undefined && digest(row.upstream, row.method, params) === row.digest ? params : undefined
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import type { ApprovalId, Principal } from '../model.ts'
+import type { ApprovalRow } from './approval-store.ts'
+
+/** One call of one caller. */
+export type CallKey = string
+export const callKey = (digest: string, { issuer, subject }: Pick<Principal, 'issuer' | 'subject'>): CallKey => JSON.stringify([digest, issuer, subject])
+
+export interface Unheard {
+  opened(row: ApprovalRow): void
+  of(key: CallKey): ApprovalId | undefined
+  /** The requester has learnt how it ended. */
+  heard(row: ApprovalRow): void
+}
+
+const most = 10_000
+
+/** Whoever was told to call again learns of a refusal by that call, instead of asking the reviewers anew. */
+export function createUnheard(): Unheard {
+  const newest = new Map<CallKey, ApprovalId>()
+  const keyOf = ({ digest, requester }: ApprovalRow) => callKey(digest, requester)
+  return {
+    opened(row) {
+      newest.set(keyOf(row), row.id)
+      for (const oldest of newest.keys()) if (newest.size > most) newest.delete(oldest)
+    },
+    of: (key) => newest.get(key),
+    heard(row) {
+      const key = keyOf(row)
+      if (newest.get(key) === row.id) newest.delete(key)
+    },
+  }
+}
