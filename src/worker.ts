@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { createSecrets } from './config/secrets.ts'
-import { createCore, type Core } from './core.ts'
+import { createCore, type Core } from './core/core.ts'
 import { createServer } from './listening.ts'
 import type { BundleDigest } from './model.ts'
 import type { BuiltBundle } from './policy/bundle.ts'

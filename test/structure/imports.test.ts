@@ -20,7 +20,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   admin: ['record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
-  rooms: [all], upstreams: [all], 'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], people: [all], reports: [all], 'report-thread': [all], 'report-token': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
+  'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], reports: [all], 'report-thread': [all], 'report-token': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
   app: [], listening: [], main: ['type:gateway'], metrics: ['distribution', 'type:proxy'], distribution: [], logging: [],
   model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [], claims: [], opening: [], openid: [], page: [],
