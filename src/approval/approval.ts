@@ -28,6 +28,8 @@ export interface Approvals {
   takeLeg(id: ApprovalId, leg: number): Promise<boolean>
   /** Ends an open approval; false if it had ended. */
   end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<boolean>
+  /** Withdraws a pending approval whose call was taken back, unless the same call, made once more, waits for it as well. */
+  takeBack(id: ApprovalId): Promise<void>
   /** What tells two sendings of one call from two calls. */
   digest(upstream: string, method: string, params: JsonObject): string
   readonly tickets: Tickets
@@ -132,6 +134,9 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     tickets: createTickets(options.key, now),
     heard: unheard.heard,
     end: async (id, state) => (await move(id, 'pending', state)) || (await move(id, 'granted', state)),
+    async takeBack(id) {
+      if (!waiting.isAwaited(id)) await move(id, 'pending', 'withdrawn')
+    },
     openParams: sealed.open,
     get,
     async list(filter) {

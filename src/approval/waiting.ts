@@ -12,6 +12,7 @@ export interface Waiting {
   /** Makes those who wait look again; everybody, where no approval is named. */
   look(id?: ApprovalId): void
   wait(id: ApprovalId, options: WaitOptions): Promise<ApprovalRow>
+  isAwaited(id: ApprovalId): boolean
   close(): void
 }
 
@@ -62,6 +63,7 @@ export function createWaiting(): Waiting {
     look(id) {
       for (const each of id === undefined ? [...waiters.keys()] : [id]) wake(each)
     },
+    isAwaited: (id) => waiters.has(id),
     async wait(id, options) {
       for (;;) {
         const row = await turn(id, options)

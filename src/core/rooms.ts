@@ -130,6 +130,7 @@ function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan
     consume: approvals.consume,
     giveBack: approvals.giveBack,
     end: approvals.end,
+    takeBack: approvals.takeBack,
     params: approvals.openParams,
   }
 }

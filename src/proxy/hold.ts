@@ -48,7 +48,9 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
     if (before !== undefined && before.id !== held.id) await rooms.approvals.end(before.id, 'void')
     before = held
     const row = await waitFor(held, judgedBy, patience, pending, rooms)
-    if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return endWait(row, about, rooms)
+    if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return takeBack(row, rooms)
+    // It was another of the caller's calls, the same as this one, that was taken back with it.
+    if (row.state === 'withdrawn') continue
     if (row.state === 'pending' && rooms.policy.active() !== judgedBy) {
       const { decision: now } = await judge(request, { ...about, approval: carried }, rooms)
       judgedBy = now.bundle
@@ -134,9 +136,9 @@ function tickProgress(token: Json, row: ApprovalRow, patience: Patience, pending
   return setInterval(tick, 10_000).unref()
 }
 
-// A legacy caller takes a call back by `notifications/cancelled`; a modern one leaves, and its retry may still use the approval.
-async function endWait(row: ApprovalRow, about: About, rooms: Judge): Promise<Held> {
-  if (about.session.era === 'legacy' && row.state === 'pending') await rooms.approvals.end(row.id, 'withdrawn')
+// A caller takes a call back by `notifications/cancelled`; one of the newer era closes its stream (MCP 2026-07-28 basic/patterns/cancellation).
+async function takeBack(row: ApprovalRow, rooms: Judge): Promise<Held> {
+  if (row.state === 'pending') await rooms.approvals.takeBack(row.id)
   return { kind: 'withdrawn' }
 }
 

@@ -133,6 +133,8 @@ export interface ApprovalRoom {
   giveBack(row: ApprovalRow): Promise<void>
   /** False where it had ended. */
   end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<boolean>
+  /** Withdraws a pending one, unless another call waits for it as well. */
+  takeBack(id: ApprovalId): Promise<void>
   /** The params that were held, to be executed in place of the caller's. */
   params(row: ApprovalRow): JsonObject | undefined
 }

@@ -123,8 +123,9 @@ export const counterKeyOf = (principal: string, upstream: string): string => `${
 /** Whether anything is being worked on that the gateway itself will see the end of. */
 export const isWaiting = (session: ClientSession): boolean => [...session.pending.values()].some(({ answered, detached }) => !answered && !detached)
 
+/** Undefined also where it could mean either of two: in the stateless era ids are one client process's own, and several may share a session. */
 export function pendingOfClient(session: ClientSession, id: Json): Pending | undefined {
   const key = idKey(id)
-  for (const pending of session.pending.values()) if (!pending.answered && idKey(pending.request.id) === key) return pending
-  return undefined
+  const [found, ...others] = [...session.pending.values()].filter((pending) => !pending.answered && idKey(pending.request.id) === key)
+  return others.length === 0 ? found : undefined
 }

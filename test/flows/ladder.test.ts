@@ -2,7 +2,7 @@ import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@mo
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { connect, modernMeta, startGateway, type TestGateway } from '../support/gateway.ts'
+import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { messagesIn, readEvents } from '../support/events.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -168,23 +168,4 @@ test.each([
   expect(await asked).toMatchObject({ content: [{ text: `changed {"to":${to}}` }] })
   expect(calls(to)).toBe(1)
   await client.close()
-})
-
-test('2026-07-28: who leaves has cancelled; nothing runs, and the approval is there for the same call, made again', async () => {
-  const secret = await token('max')
-  const abort = new AbortController()
-  const asked = fetch(gateway.mcp('stub'), {
-    method: 'POST', signal: abort.signal,
-    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'change' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'change', arguments: { to: 6 }, _meta: modernMeta } }),
-  })
-  const id = await held(6)
-  expect((await asked).headers.get('content-type')).toBe('text/event-stream')
-  abort.abort()
-  await answer(6)
-  expect((await api<Held>(`approvals/${id}`)).state).toBe('granted')
-  expect(calls(6)).toBe(0)
-  const client = await connect(gateway.mcp('stub'), secret, '2026-07-28')
-  expect((await client.request('tools/call', { name: 'change', arguments: { to: 6 } })).result).toMatchObject({ content: [{ text: 'changed {"to":6}' }] })
-  expect((await api<Held>(`approvals/${id}`)).state).toBe('executed')
 })

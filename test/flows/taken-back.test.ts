@@ -1,0 +1,134 @@
+import { until } from '../support/conditions.ts'
+import { messagesIn } from '../support/events.ts'
+import { answerOf, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
+
+// Held calls of the newest revision that their clients take back (MCP 2026-07-28 basic/patterns/cancellation).
+
+const policy = `package policies.test
+
+allow if input.actor.kind != "nobody"
+
+require_approval contains {"code": "change", "reviewers": ["oncall"]} if {
+	input.message.direction == "to_server"
+	input.message.call.name == "change"
+}
+`
+let stub: StubServer
+let gateway: TestGateway
+
+beforeAll(async () => {
+  const modern = { ttlMs: 0, cacheScope: 'private', resultType: 'complete' }
+  stub = await startStubServer(
+    mcpAnswers({
+      'tools/list': () => ({ ...modern, tools: [{ name: 'change', inputSchema: { type: 'object' } }] }),
+      'tools/call': ({ arguments: args }) => ({ resultType: 'complete', content: [{ type: 'text', text: `changed ${JSON.stringify(args)}` }] }),
+    }),
+  )
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy } })
+})
+afterAll(async () => {
+  await gateway?.close()
+  await stub?.close()
+})
+
+const calls = (to: number) => stub.messages().filter(({ method, params }) => method === 'tools/call' && JSON.stringify(params?.['arguments']) === JSON.stringify({ to })).length
+interface Held {
+  readonly id: string
+  readonly state: string
+  readonly call: { readonly arguments: { readonly to?: number } }
+}
+const api = async <T>(path: string, body?: object): Promise<T> => {
+  const token = await gateway.token({ subject: 'rita', groups: ['oncall', 'audit'] }, 'api')
+  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  return (await response.json()) as T
+}
+const held = (to: number): Promise<string> => until(async () => (await api<{ items: Held[] }>('approvals?state=pending')).items.find(({ call }) => call.arguments.to === to)?.id)
+const approve = async (to: number) => api<Held>(`approvals/${await held(to)}/approve`, { reason: 'as agreed' })
+const token = (subject: string) => gateway.token({ subject, groups: [] }, 'stub')
+
+/** A call of the newest revision whose stream its client can close. */
+const begin = (secret: string, to: number, id = 7, meta: object = {}) => {
+  const abort = new AbortController()
+  const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'change', arguments: { to }, _meta: { ...modernMeta, ...meta } } })
+  const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...modernCall }
+  const asked = fetch(gateway.mcp('stub'), { method: 'POST', signal: abort.signal, headers, body })
+  return { asked, leave: () => abort.abort() }
+}
+const modernCall = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'change' }
+const isPending = async (id: string) => (await api<{ items: Held[] }>('approvals?state=pending')).items.some((each) => each.id === id)
+const stateOf = async (id: string) => (await api<Held>(`approvals/${id}`)).state
+interface Recorded {
+  readonly kind: string
+  readonly method: string
+  readonly outcome: string
+  readonly decision: { readonly reasons: readonly { readonly code: string }[] }
+}
+const recordedOf = async (subject: string): Promise<readonly string[]> => {
+  const [session] = (await api<{ items: { id: string }[] }>(`sessions?actor=${subject}`)).items
+  const { items } = await api<{ items: Recorded[] }>(`sessions/${session?.id}/events`)
+  return items.filter(({ method }) => method === 'tools/call').map(({ kind, outcome, decision }) => `${kind} ${outcome} ${decision.reasons[0]?.code}`)
+}
+
+test('who closes the stream has taken the call back: reviewers are not asked any more, and nothing runs', async () => {
+  const secret = await token('max')
+  const { asked, leave } = begin(secret, 6)
+  const id = await held(6)
+  expect((await asked).headers.get('content-type')).toBe('text/event-stream')
+  leave()
+  await until(async () => (await stateOf(id)) === 'withdrawn')
+  expect(await isPending(id)).toBe(false)
+  expect(await recordedOf('max')).toEqual(['request held change', 'result dropped cancelled'])
+  expect((await api<{ status: number }>(`approvals/${id}/approve`, { reason: 'too late' })).status).toBe(409)
+  expect(calls(6)).toBe(0)
+  // The same call, made again, is another call.
+  const again = begin(secret, 6)
+  const other = await held(6)
+  expect(other).not.toBe(id)
+  await approve(6)
+  expect((await messagesIn(await again.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":6}' }] } })
+  expect(calls(6)).toBe(1)
+})
+
+test('a call that another one of the same caller waits with is not taken back from it', async () => {
+  const secret = await token('mia')
+  const [one, other] = [begin(secret, 9), begin(secret, 9)]
+  const id = await held(9)
+  await Promise.all([one.asked, other.asked])
+  one.leave()
+  await until(async () => (await recordedOf('mia')).includes('result dropped cancelled'))
+  expect(await isPending(id)).toBe(true)
+  await approve(9)
+  expect((await messagesIn(await other.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":9}' }] } })
+  expect(calls(9)).toBe(1)
+})
+
+test('where one call was taken back for good, reviewers are asked anew for the one that waits with it', async () => {
+  const secret = await token('moe')
+  const task = await answerOf(await begin(secret, 10, 7, { 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } }).asked)
+  const taskId = String(task.result?.['taskId'])
+  const id = await held(10)
+  const other = begin(secret, 10, 8)
+  await other.asked
+  await answerOf(await post(gateway.mcp('stub'), secret, { jsonrpc: '2.0', id: 9, method: 'tasks/cancel', params: { taskId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tasks/cancel', 'mcp-name': taskId }))
+  await until(async () => (await stateOf(id)) === 'withdrawn')
+  expect(await held(10)).not.toBe(id)
+  await approve(10)
+  expect((await messagesIn(await other.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":10}' }] } })
+  expect(calls(10)).toBe(1)
+})
+
+test('a cancellation that is said takes the call back as well, and only where it can mean one call', async () => {
+  const secret = await token('mel')
+  const cancel = (requestId: number) => post(gateway.mcp('stub'), secret, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'notifications/cancelled' })
+  // Ids are one client process's own, and several may share a session.
+  const both = [begin(secret, 11, 5), begin(secret, 12, 5)]
+  const ids = [await held(11), await held(12)]
+  expect((await cancel(5)).status).toBe(202)
+  expect(await Promise.all(ids.map(stateOf))).toEqual(['pending', 'pending'])
+  both[0]?.leave()
+  await until(async () => (await stateOf(ids[0] ?? '')) === 'withdrawn')
+  expect((await cancel(5)).status).toBe(202)
+  expect(await messagesIn((await both[1]?.asked) as Response)).toEqual([])
+  expect(await stateOf(ids[1] ?? '')).toBe('withdrawn')
+})
