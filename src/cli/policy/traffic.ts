@@ -58,7 +58,7 @@ async function fromStore({ config, detector = [] }: TrafficOptions, { output, en
     showProblems(file, loaded.problems, output)
     return void exit(exitCode.misuse)
   }
-  const [{ readers }, { detectorsOf }, { redactText }] = await Promise.all([import('../../store/index.ts'), import('../../core/core.ts'), import('../../enforce/redact.ts')])
+  const [{ readers }, { detectorsOf }, { redactText }] = await Promise.all([import('../../store/index.ts'), import('../../core/detectors.ts'), import('../../enforce/redact.ts')])
   const { store, detectors, policy } = loaded.settings
   const finders = detectorsOf(loaded.settings)
   const reader = readers[store.kind](store.path)
