@@ -36,7 +36,7 @@ const minute = 60_000
 export const bounds = { refresh: 5 * minute, grace: 15 * minute, session: 480 * minute, idle: 60 * minute }
 
 /** Signing in over a real store and real HTTP, without the rest of a gateway. */
-export async function startWorld(providers: readonly unknown[], { secrets = {} as Readonly<Record<string, string>>, issuers = [] as readonly { readonly name: string }[] } = {}): Promise<World> {
+export async function startWorld(providers: readonly unknown[], { secrets = {} as Readonly<Record<string, string>>, issuers = [] as readonly { readonly name: string }[], around = (kept: Kept): Kept => kept } = {}): Promise<World> {
   const place = scratch()
   const lines: Line[] = []
   const note = (message: string, fields: Readonly<Record<string, unknown>> = {}) => void lines.push({ message, fields })
@@ -44,7 +44,7 @@ export async function startWorld(providers: readonly unknown[], { secrets = {} a
   const store = await createSqliteStore({ path: place.path, logger })
   let offset = 0
   const clock = () => Date.now() + offset
-  const kept = createKept(store.kept, randomBytes(32), clock)
+  const kept = around(createKept(store.kept, randomBytes(32), clock))
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -36,15 +36,22 @@ export function createBackChannel({ settings, keys, kept, end, clock, logger }: 
     // An ID token could be passed off as one.
     if (nonce !== undefined) return 'it has a nonce'
     if (typeof jti !== 'string' || (typeof sub !== 'string' && typeof sid !== 'string')) return 'it names nobody'
-    if (!(await kept.add('login:jti', JSON.stringify([issuer, jti]), {}, { expiresAt: clock() + 2 * longest * 1000 }))) return 'it was used before'
+    const used = JSON.stringify([issuer, jti])
+    if ((await kept.get('login:jti', used)) !== undefined) return 'it was used before'
+    // Used when it was carried out: what failed can be sent again, and of two at once the second ends what has ended.
     const ended = await end({ provider: name, issuer, ...(typeof sub === 'string' ? { subject: sub } : {}), ...(typeof sid === 'string' ? { session: sid } : {}) }, 'the provider signed the person out')
+    await kept.put('login:jti', used, {}, { expiresAt: clock() + 2 * longest * 1000 })
     logger.info('a provider signed somebody out', { provider: name, accounts: ended })
     return undefined
   }
 
+  // Section 2.8: 400 where it is wrong, and where it failed.
   router.post(`/login/${name}/backchannel-logout`, express.urlencoded({ extended: false, limit: '64kb' }), async (request, response) => {
     const { logout_token: token } = (request.body ?? {}) as { readonly logout_token?: unknown }
-    const wrong = await carryOut(token)
+    const wrong = await carryOut(token).catch((cause: unknown) => {
+      logger.error('somebody whom a provider signed out could not be ended', { provider: name, cause: String(cause) })
+      return 'it could not be carried out; send it again'
+    })
     if (wrong !== undefined) logger.warn('a logout token was refused', { provider: name, why: wrong })
     response.status(wrong === undefined ? 200 : 400).set('Cache-Control', 'no-store')
     if (wrong === undefined) response.end()

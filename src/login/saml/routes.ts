@@ -61,12 +61,15 @@ export function createSamlRoutes(parts: SamlRouteParts): Router {
   async function carryOut(message: SignedMessage, idp: Idp, response: Response): Promise<void | Refused> {
     const asked = readLogoutRequest(message)
     if (!asked.ok) return asked
-    if (!(await kept.add('saml:message', JSON.stringify([idp.issuer, message.id]), {}, { expiresAt: replayableUntil(clock()) }))) return refused('saml_replayed', 'the message was used before')
+    const used = JSON.stringify([idp.issuer, message.id])
+    if ((await kept.get('saml:message', used)) !== undefined) return refused('saml_replayed', 'the message was used before')
     // Where people are known by an attribute, the NameID alone says nothing of an account.
     const subject = settings.attributes.subject === undefined ? { subject: asked.nameId } : {}
     const endings = asked.sessions.length === 0 ? [subject] : asked.sessions.map((session) => ({ ...subject, session }))
     let accounts = 0
     for (const ending of endings) accounts += await end({ provider: name, issuer: idp.issuer, ...ending }, 'the provider signed the person out')
+    // Used when it was carried out: what failed can be sent again.
+    await kept.put('saml:message', used, {}, { expiresAt: replayableUntil(clock()) })
     logger.info('a provider signed somebody out', { provider: name, accounts })
     if (idp.logout !== undefined) return response.redirect(303, await logoutResponseUrl(own, idp, settings, { request: message.id, relay: message.relay }))
     sendPage(response, 200, { title: 'You are signed out', body: html`<p>${title} signed you out here too.</p>` })
