@@ -26,11 +26,14 @@ export type ErrorCode = keyof typeof errorTable
 export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly detail: string | undefined
+  /** By this name the libraries look for it that answer faults themselves. */
+  readonly statusCode: number
 
   constructor(code: ErrorCode, options: { cause?: unknown; detail?: string } = {}) {
     super(errorTable[code].public, { cause: options.cause })
     this.name = 'GatewayError'
     this.code = code
     this.detail = options.detail
+    this.statusCode = errorTable[code].status
   }
 }
