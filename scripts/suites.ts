@@ -1,0 +1,81 @@
+// The suites. What fails beside others is tried once more alone: a run passes with it, and says so.
+//   node scripts/suites.ts [options of Jest]
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+/** More than this is no accident of a busy machine. */
+const mostAgain = 3
+
+export interface SuitesRun {
+  readonly ok: boolean
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  /** Of suites that failed beside others and passed alone: what failed, by suite. */
+  readonly passedAlone: Readonly<Record<string, readonly string[]>>
+}
+
+interface Report {
+  readonly success: boolean
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numPendingTests: number
+  readonly numFailedTestSuites: number
+  readonly testResults: readonly { readonly name: string; readonly status: string; readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[] }[]
+}
+
+/** Undefined where Jest ended without a report. */
+async function runJest(args: readonly string[]): Promise<Report | undefined> {
+  const scratch = mkdtempSync(join(tmpdir(), 'sallyport-suites-'))
+  const file = join(scratch, 'report.json')
+  const jest = ['--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'), ...args, '--json', `--outputFile=${file}`]
+  const child = spawn(process.execPath, jest, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  const code = await new Promise<number>((resolve) => child.once('exit', (exit) => resolve(exit ?? 1)))
+  try {
+    const report = JSON.parse(readFileSync(file, 'utf8')) as Report
+    return { ...report, success: report.success && code === 0 }
+  } catch {
+    return undefined
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+export async function runSuites(args: readonly string[]): Promise<SuitesRun> {
+  const first = await runJest(args)
+  if (first === undefined) return { ok: false, passed: 0, failed: 1, skipped: 0, passedAlone: {} }
+  const { numPassedTests: passed, numPendingTests: skipped } = first
+  const failedSuites = first.testResults.filter(({ status }) => status === 'failed')
+  const failed = Math.max(first.numFailedTests, failedSuites.length, first.success ? 0 : 1)
+  const asTheyAre = { ok: failed === 0, passed, failed, skipped, passedAlone: {} }
+  if (failedSuites.length === 0 || failedSuites.length > mostAgain) return asTheyAre
+
+  process.stdout.write(`\nalone, once more: ${failedSuites.map(({ name }) => relative(root, name)).join(', ')}\n`)
+  const again = await runJest([...args, '--maxWorkers=1', '--runTestsByPath', ...failedSuites.map(({ name }) => name)])
+  if (again === undefined || !again.success || again.testResults.length !== failedSuites.length) return asTheyAre
+  const passedAlone = Object.fromEntries(failedSuites.map(({ name, assertionResults }) => {
+    const tests = assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName)
+    return [relative(root, name), tests.length > 0 ? tests : ['the suite as a whole']] as const
+  }))
+  const passedBefore = failedSuites.flatMap(({ assertionResults }) => assertionResults).filter(({ status }) => status === 'passed').length
+  return { ok: true, passed: passed - passedBefore + again.numPassedTests, failed: 0, skipped, passedAlone }
+}
+
+/** Empty where nothing had to be tried again. */
+export function tellPassedAlone(passedAlone: SuitesRun['passedAlone']): string {
+  const names = Object.keys(passedAlone)
+  if (names.length === 0) return ''
+  const lines = names.flatMap((name) => [`!! ${name}`, ...(passedAlone[name] ?? []).map((test) => `!!     ${test}`)])
+  const bar = '!'.repeat(100)
+  return ['', bar, `!! Failed beside other suites, and passed alone: ${names.length === 1 ? 'one suite' : `${names.length} suites`}. Each is a fault of its test, or of what it tests.`, ...lines, bar, ''].join('\n')
+}
+
+if (import.meta.main) {
+  const run = await runSuites(process.argv.slice(2))
+  process.stdout.write(`${run.passed} passed, ${run.failed} failed, ${run.skipped} skipped\n${tellPassedAlone(run.passedAlone)}`)
+  process.exitCode = run.ok ? 0 : 1
+}
