@@ -95,7 +95,8 @@ export function createProvider(parts: ProviderParts): Provider {
         },
       },
     },
-    fetch: (url: string, { method, headers, signal }: RequestInit) => fetchDocument(parts.fetch, url, { ...(method === undefined ? {} : { method }), ...(headers === undefined ? {} : { headers }), ...(signal == null ? {} : { signal }) }),
+    // Without the library's signal: it ends a fetch after 2.5 s with an error of ours; how long one may take is said by `outbound/`.
+    fetch: (url: string, { method, headers }: RequestInit) => fetchDocument(parts.fetch, url, { ...(method === undefined ? {} : { method }), ...(headers === undefined ? {} : { headers }) }),
     fetchResponseBodyLimits: { 'client_id metadata document': 16 * 1024, jwks_uri: 64 * 1024, sector_identifier_uri: 0 },
     renderError: (context: OidcContext, out: { readonly error?: string; readonly error_description?: string }) => parts.showError(context, out),
     features: {

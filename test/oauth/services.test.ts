@@ -37,7 +37,8 @@ beforeAll(async () => {
   keys = await generateKeyPair('ES256', { extractable: true })
   stranger = (await generateKeyPair('ES256')).privateKey
   published = [await publicJwk(keys.publicKey)]
-  site = createServer((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: published })))
+  // Slower than the 2.5 s that oidc-provider would wait.
+  site = createServer((_, response) => void setTimeout(() => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: published })), 3_000))
   await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
   const file = join(scratch, 'signer.json')
   writeFileSync(file, JSON.stringify({ keys: published }))
