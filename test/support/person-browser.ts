@@ -21,8 +21,8 @@ const attribute = (tag: string, name: string): string | undefined => {
   return found === null ? undefined : unescape(found[1] ?? found[2] ?? found[3] ?? '')
 }
 
-/** Ports are not kept apart, as browsers do not either; paths are. */
-export function createPersonBrowser(): PersonBrowser {
+/** Ports are not kept apart, as browsers do not either; paths are. `always` are headers that every request carries. */
+export function createPersonBrowser(always: Readonly<Record<string, string>> = {}): PersonBrowser {
   const jar = new Map<string, Map<string, { value: string; path: string }>>()
   const of = (host: string) => jar.get(host) ?? jar.set(host, new Map()).get(host) ?? new Map<string, { value: string; path: string }>()
 
@@ -50,7 +50,7 @@ export function createPersonBrowser(): PersonBrowser {
       const cookies = cookieHeader(url)
       const response = await fetch(url, {
         method, redirect: 'manual',
-        headers: { accept: 'text/html', ...(cookies === '' ? {} : { cookie: cookies }), ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded', origin: url.origin }), ...init.headers },
+        headers: { accept: 'text/html', ...(cookies === '' ? {} : { cookie: cookies }), ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded', origin: url.origin }), ...always, ...init.headers },
         ...(body === undefined ? {} : { body }),
       })
       keep(url, response.headers)
