@@ -5,14 +5,17 @@ import { createPlainCalls, type Answered, type PlainCalls } from './plain-calls.
 import type { EvaluatorFault } from './preload/evaluator.ts'
 import { createWorld, type World } from './world.ts'
 
-/** `pad` is read, so that a large one is judged on a thread. */
+/** `pad` is read, so that a large one is judged on a thread; the direction is read beside it, so that what is asked before a decision is recalled fails too. */
 const policy = `package policies.faults
 
 import data.sallyport
 
 allow if input.message.call.name == "work"
 
-deny contains {"code": "never"} if sallyport.arg("pad") == "never"
+deny contains {"code": "never"} if {
+	input.message.direction == "to_server"
+	sallyport.arg("pad") == "never"
+}
 `
 const verdict = (kind: string, more = '') => `{"kind":"${kind}","reasons":[{"code":"allowed","rule":"faults/allow"}],"risk":0,"listed":[]${more}}`
 const answers: readonly string[] = [
@@ -53,6 +56,7 @@ export const failingEvaluator: Campaign = {
           set(null)
           if (!isFine(await calls.work('after', 'y'.repeat(size)))) tally.violation(`after ${JSON.stringify(fault)} no call passes any more`)
         }
+        await trySets(fault, { world, calls, set, tally })
         say(JSON.stringify(fault))
       }
       calls.close()
@@ -85,6 +89,21 @@ async function tryBoth({ fault, size }: { fault: Omit<EvaluatorFault, 'on'>; siz
     if (arrived !== (on === 'to_server' ? 0 : callsEach)) tally.violation(`${where}: the server got ${arrived}`)
     if (errors !== callsEach) tally.violation(`${where}: ${errors} errors counted`)
   }
+}
+
+/** What is asked before a decision is recalled fails alone: the message is judged whole, whatever was said before. */
+async function trySets(fault: Omit<EvaluatorFault, 'on'>, { world, calls, set, tally }: Place): Promise<void> {
+  if (fault.happens === 'no end' || fault.happens === 'thread ends') return
+  const where = `${JSON.stringify(fault)} of what is asked before`
+  set({ ...fault, on: 'sets' })
+  for (let at = 0; at < callsEach; at += 1) {
+    tally.checked()
+    if (!isFine(await calls.work(`fine ${at}`, 'y'))) tally.violation(`${where}: a call does not pass`)
+    const before = world.stub.arrived().length
+    const { body } = await calls.work(`denied ${at}`, 'never')
+    if (!body.includes('"isError":true') || !body.includes('"never"') || world.stub.arrived().length !== before) tally.violation(`${where}: not denied: ${body.slice(0, 300)}`)
+  }
+  set(null)
 }
 
 const isFine = ({ status, body }: Answered) => status === 200 && body.includes('did ')

@@ -39,6 +39,9 @@ interface Looked {
   readonly verdict: Verdict | undefined
 }
 
+/** How a binding of the one result begins in Rego's notation. */
+const oneResult = '{{"result":'
+
 /** Rejects when the module does not compile, or does not give exactly one sound verdict on a question of no importance. */
 export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Promise<LoadedBundle> {
   const data = JSON.stringify(bundle.data)
@@ -137,7 +140,8 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
       const place = recollection?.placeOf(question)
       if (recollection === undefined || place === undefined) return undefined
       const said = withInstance((instance) => instance.print(varyingEntrypoint, place.varying, fuelHere(0)))
-      if (!said.ok) {
+      // Nothing at all is no word of theirs, and must not stand for what they read.
+      if (!said.ok || !said.text.startsWith(oneResult)) {
         recollection.failed()
         return undefined
       }

@@ -4,8 +4,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import threads from 'node:worker_threads'
 
 export interface EvaluatorFault {
-  /** Where: what goes to the server, or what comes back. */
-  readonly on: 'to_server' | 'to_client'
+  /** Where: what goes to the server, what comes back, or only what is asked before a decision is recalled. */
+  readonly on: 'to_server' | 'to_client' | 'sets'
   /** A text to answer with, or what happens in its place. */
   readonly answer?: string
   readonly happens?: 'trap' | 'out of memory' | 'text thrown' | 'object thrown' | 'no end' | 'thread ends'
@@ -27,9 +27,13 @@ const happenings: Readonly<Record<NonNullable<EvaluatorFault['happens']>, () => 
   'thread ends': () => process.exit(1),
 }
 
-function faultFor(memory: WebAssembly.Memory, address: number, length: number): EvaluatorFault | undefined {
+/** The last argument of `opa_eval`, by which only what is asked before a decision is recalled is printed. */
+const inRegoNotation = 1
+
+function faultFor(memory: WebAssembly.Memory, address: number, length: number, format: number): EvaluatorFault | undefined {
   const fault = JSON.parse(readFileSync(file, 'utf8')) as EvaluatorFault | null
   if (fault === null) return undefined
+  if (fault.on === 'sets') return format === inRegoNotation ? fault : undefined
   const input = Buffer.from(memory.buffer, address, length).toString('utf8')
   return input.includes(`"direction":"${fault.on}"`) ? fault : undefined
 }
@@ -42,7 +46,7 @@ WebAssembly.Instance = new Proxy(Real, {
     const own = real.exports as unknown as Exports
     if (memory === undefined || typeof own.opa_eval !== 'function') return real
     const opa_eval = (...args: number[]): number => {
-      const fault = faultFor(memory, args[3] ?? 0, args[4] ?? 0)
+      const fault = faultFor(memory, args[3] ?? 0, args[4] ?? 0, args[6] ?? 0)
       if (fault === undefined) return own.opa_eval(...args)
       if (fault.happens !== undefined) return happenings[fault.happens]()
       own.opa_eval(...args)
