@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import product from '../../package.json' with { type: 'json' }
+import { keepCompiledCode } from './compiled-code.ts'
 import { createOutput, exitCode, type Output } from './output.ts'
 
 /** What every command is given. A command that ends with another answer than "fine" calls `exit`. */
@@ -52,6 +53,7 @@ const run = async (args: readonly string[]): Promise<void> => {
   await program.parseAsync(args, { from: 'user' })
 }
 
+keepCompiledCode(process.env)
 try {
   await run(process.argv.slice(2))
 } catch (error) {
