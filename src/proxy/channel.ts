@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { ErrorAnswer, Evaluated, Json, JsonObject, Notification, Request, Result } from '../model.ts'
+import { createClientResponse } from './client-response.ts'
 import { isEvaluated } from './evaluate.ts'
+import { createEvents, type Again } from './events.ts'
 import type { Said, SaidOf, StreamLog } from './outbox.ts'
 
 /** Everything a server may send a client. */
@@ -49,7 +51,7 @@ export interface ClientChannel extends Channel {
   /** Whether all has been said. */
   readonly isOver: boolean
   /** Goes on with the stream on another response, with what was kept after that event, each as `again` says. */
-  resume(response: ServerResponse, seq: number, again: (said: Said) => Promise<Evaluated<ToClient> | OwnAnswer | undefined>): Promise<void>
+  resume(response: ServerResponse, seq: number, again: Again): Promise<void>
 }
 
 export interface ChannelOptions {
@@ -69,112 +71,60 @@ export interface ChannelOptions {
   readonly primes?: () => boolean
 }
 
-const keepAliveEvery = 15_000
 /** A client that lost its stream is waited for this long. */
 const grace = 30_000
 
 export function createChannel(options: ChannelOptions): ClientChannel {
-  const { answers, print, writeEvent } = options
+  const { answers, print } = options
   const left = new AbortController()
-  let { response } = options
-  let log: StreamLog | undefined
   let missing = answers
   let over = false
-  /** Counts the responses: what is still being said to an earlier one is not. */
-  let turn = 0
-  let replays = false
-  let streams = false
-  /** Whether the client was given the id of any event. */
-  let isNamed = false
-  let keepAlive: NodeJS.Timeout | undefined
   let waiting: NodeJS.Timeout | undefined
 
-  const isOpen = () => !response.destroyed && !response.writableEnded
-  const lose = () => {
-    if (log === undefined || over) return left.abort()
-    clearTimeout(waiting)
-    waiting = setTimeout(() => left.abort(), grace).unref()
-  }
-  const watch = (watched: ServerResponse) => {
-    watched.once('close', () => {
-      if (watched !== response) return
-      clearInterval(keepAlive)
-      if (!over && (log !== undefined || !watched.writableFinished)) lose()
-    })
-    watched.on('error', () => undefined) // 'close' follows and tells it
-  }
-  const begin = () => {
-    streams = true
-    response.writeHead(200, { ...options.headers?.(true), 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
-    response.flushHeaders()
-    keepAlive = setInterval(() => response.write(options.comment), keepAliveEvery).unref()
-  }
+  const to = createClientResponse({
+    response: options.response, comment: options.comment, headers: options.headers,
+    closed(whole) {
+      if (over || (whole && !events.areKept)) return
+      if (!events.areKept) return left.abort()
+      clearTimeout(waiting)
+      waiting = setTimeout(() => left.abort(), grace).unref()
+    },
+  })
+  const events = createEvents({ to, log: () => options.log?.(channel), print, writeEvent: options.writeEvent, released: options.released, unjudged: options.unjudged })
   const stream = () => {
-    if (response.headersSent || !isOpen()) return
-    begin()
-    log = options.log?.(channel)
-    if (options.primes?.() === true) void prime()
-  }
-  // An event that says nothing, whose id the client can come back with.
-  const prime = async () => {
-    if (log === undefined || isNamed) return
-    isNamed = true
-    await write(writeEvent({ id: log.mark(), data: '' }))
-  }
-  const write = async (text: string) => {
-    if (!isOpen() || response.write(text)) return
-    const to = response
-    await new Promise<void>((resolve) => {
-      const settle = () => {
-        to.off('drain', settle)
-        to.off('close', settle)
-        resolve()
-      }
-      to.on('drain', settle)
-      to.on('close', settle)
-    })
-  }
-  const end = () => {
-    clearInterval(keepAlive)
-    if (!isOpen()) return
-    if (!response.headersSent) response.writeHead(202)
-    response.end()
+    if (to.hasBegun || !to.isOpen) return
+    to.begin()
+    events.open()
+    if (options.primes?.() === true) void events.prime()
   }
   const finish = () => {
     over = true
-    if (!replays) end()
+    if (!events.areRetold) to.end()
     if (answers === 0 || missing > 0) left.abort()
   }
   const send = async (said: Said, envelope: JsonObject, isAnswer: boolean, own: Omit<OwnAnswer, 'envelope'>) => {
-    if (!isOpen() && log === undefined) return
+    if (!to.isOpen && !events.areKept) return
     const text = print(envelope)
     options.released?.(text.length)
-    if (isAnswer && answers === 1 && !response.headersSent) {
-      response.writeHead(own.status ?? 200, { ...options.headers?.(false), ...own.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-      response.end(text)
-      return
-    }
+    if (isAnswer && answers === 1 && !to.hasBegun) return to.json(text, own.status ?? 200, own.headers ?? {})
     stream()
-    const id = log?.add(said, text.length)
-    isNamed ||= id !== undefined && isOpen()
     const isLast = isAnswer && answers > 0 && (missing -= 1) === 0
-    if (!replays) await write(writeEvent({ data: text, ...(id === undefined ? {} : { id }) }))
+    await events.say(said, text)
     if (isLast) finish()
   }
 
-  watch(response)
   const channel: ClientChannel = {
     get isOpen() {
-      return isOpen()
+      return to.isOpen
     },
     get isOver() {
       return over
     },
     get reaches() {
-      return isOpen() || (isNamed && !over && !left.signal.aborted)
+      return to.isOpen || (events.areNamed && !over && !left.signal.aborted)
     },
     get streams() {
-      return streams && !over && channel.reaches
+      return to.streams && !over && channel.reaches
     },
     left: left.signal,
     async release(evaluated, of, status) {
@@ -185,58 +135,27 @@ export function createChannel(options: ChannelOptions): ClientChannel {
     answer: (answer) => send({ kind: 'own', answer }, answer.envelope, true, answer),
     notify: (envelope) => send({ kind: 'own', answer: { envelope } }, envelope, false, {}),
     stream,
-    prime: async () => {
+    async prime() {
       stream()
-      await prime()
+      await events.prime()
     },
     async retry(after) {
       stream()
-      await write(writeEvent({ retry: after }))
+      await events.retry(after)
     },
     pause() {
-      if (!isNamed || over) return false
-      end()
+      if (!events.areNamed || over) return false
+      to.end()
       return true
     },
     finish,
     cut() {
-      end()
+      to.end()
       left.abort()
     },
     async resume(next, seq, again) {
-      const mine = (turn += 1)
       clearTimeout(waiting)
-      clearInterval(keepAlive)
-      const before = response
-      response = next
-      if (next !== before) {
-        if (!before.writableEnded) before.end()
-        watch(next)
-      }
-      replays = true
-      if (!next.headersSent) begin()
-      log ??= options.log?.(channel)
-      isNamed = true
-      for (let kept = log?.after(seq); kept !== undefined && isOpen(); kept = log?.after(kept.seq)) {
-        const said = await again(kept.said).catch((cause: unknown) => {
-          if (turn !== mine) return undefined
-          replays = false
-          response.destroy() // it comes back, or not
-          throw cause
-        })
-        if (turn !== mine) return
-        if (said === undefined || log === undefined) continue
-        if (!('envelope' in said) && !isEvaluated(said)) {
-          options.unjudged()
-          continue
-        }
-        const text = print('envelope' in said ? said.envelope : said.message.envelope)
-        options.released?.(text.length)
-        await write(writeEvent({ id: log.idOf(kept.seq), data: text }))
-        if (turn !== mine) return
-      }
-      replays = false
-      if (over) end()
+      if ((await events.resume(next, seq, again)) && over) to.end()
     },
   }
   return channel
