@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { approvalSettings } from '../approval/settings.ts'
 import { detectorsSettings } from '../detect/settings.ts'
 import { name } from '../fields.ts'
-import { identitySettings } from '../identity/settings.ts'
+import { bearerSettings } from '../identity/settings.ts'
+import { loginSettings } from '../login/settings.ts'
+import { oauthSettings } from '../oauth/settings.ts'
 import { outboundSettings } from '../outbound/settings.ts'
 import { policySettings } from '../bundle/settings.ts'
 import { storeSettings } from '../store/settings.ts'
@@ -19,7 +21,7 @@ export const sections = {
   workers: workersSettings.meta({ description: 'How many processes serve, on one store; `auto` is one for each core. Everything of one caller is on one of them. `limits.sessions`, `children` and `connections` are shared out evenly.' }),
   store: storeSettings,
   policy: policySettings.meta({ description: 'What decides.' }),
-  identity: identitySettings.prefault({}).meta({ description: 'Who may call.' }),
+  identity: z.strictObject({ ...bearerSettings, ...loginSettings, ...oauthSettings }).prefault({}).meta({ description: 'Who may call.' }),
   limits: limitSettings.prefault({}).meta({ description: 'What one message, one caller and all together may take.' }),
   approvals: approvalSettings.prefault({}).meta({ description: 'How long a held call waits.' }),
   detectors: detectorsSettings.meta({ description: 'Detectors of your own by name, each `{ pattern: … }` in the syntax of RE2.' }),

@@ -1,8 +1,6 @@
 import { z } from 'zod'
 import { isConfidential } from '../loopback.ts'
 import { missingOwner, wantedClaim } from './conditions.ts'
-import { loginSettings } from '../login/settings.ts'
-import { oauthSettings } from '../oauth/settings.ts'
 import { duration, group, name, path, text, url } from '../fields.ts'
 
 /** Signatures that only the issuer can make. Never `none`, and never HS*: there a public key would serve as the shared one. */
@@ -48,11 +46,10 @@ export const issuerSettings = z.strictObject({
   if (problem !== undefined) context.addIssue({ code: 'custom', path: ['require'], input: require, message: problem })
 })
 
-export const identitySettings = z.strictObject({
+/** Part of `identity`. */
+export const bearerSettings = {
   issuers: z.array(issuerSettings, { error: 'a list of issuers' }).default([]).meta({ description: 'Whose bearer tokens are accepted.' }),
-  ...loginSettings,
-  ...oauthSettings,
-})
+}
 
 export type IssuerSettings = z.output<typeof issuerSettings>
 

@@ -9,14 +9,14 @@ const all = '*'
 
 /** What each room may import beside the leaves; `type:` allows types only. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  wire: [], detect: [], policy: [], identity: ['login', 'oauth'], enforce: [], record: [],
+  wire: [], detect: [], policy: [], identity: [], enforce: [], record: [],
   approval: ['type:record'],
   store: ['type:record', 'type:approval', 'type:bundle'],
   upstream: [],
   outbound: [], oauth: [], login: [], credentials: ['type:upstream', 'type:config'],
   proxy: ['type:wire', 'type:approval', 'type:upstream'],
   bundle: ['policy'],
-  config: ['identity', 'login', 'store', 'bundle', 'upstream', 'outbound', 'admin', 'approval', 'detect', 'workers'],
+  config: ['identity', 'login', 'oauth', 'store', 'bundle', 'upstream', 'outbound', 'admin', 'approval', 'detect', 'workers'],
   admin: ['record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
