@@ -7,7 +7,6 @@ import { isLoopback } from '../loopback.ts'
 import { readDocument, valueAt, type ConfigDocument } from './document.ts'
 import { readEnvironment, type Environment } from './env.ts'
 import { explain } from './explain.ts'
-import { findSamlProblems } from '../login/saml/check.ts'
 import { suggest } from '../nearest.ts'
 import { findFileProblems } from './files.ts'
 import { isLaterKey, whyGone } from './later.ts'
@@ -193,6 +192,13 @@ const readSecrets = async (content: unknown, directory: string, env: Environment
   return { values, problems, warnings, storeKey }
 }
 
+/** The libraries for XML are loaded only for those who use them. */
+const samlProblems = async (providers: Settings['identity']['providers'], secrets: ReadonlyMap<string, string>): Promise<readonly Weakness[]> => {
+  if (!providers.some(({ kind }) => kind === 'saml')) return []
+  const { findSamlProblems } = await import('../login/saml/check.ts')
+  return findSamlProblems(providers, path => secrets.get(path))
+}
+
 const withDefaults = (settings: PartialSettings): PartialSettings => {
   const { listen, public_url } = settings
   if (listen === undefined) return settings
@@ -224,7 +230,7 @@ export const loadSettings = async (file: string, env: Environment): Promise<Load
 
   const settings = absolute(level === undefined ? read.settings : { ...read.settings, logging: { level } }, directory)
   const secrets = await readSecrets(document.content, directory, env)
-  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems, ...findSigningProblems(settings, secrets.values), ...(await findTlsProblems(settings, secrets.values)), ...(await findSamlProblems(settings.identity?.providers ?? [], path => secrets.values.get(path)))]
+  const weaknesses = [...findWeaknesses(settings), ...(await findFileProblems(document.content, directory)), ...secrets.problems, ...findSigningProblems(settings, secrets.values), ...(await findTlsProblems(settings, secrets.values)), ...(await samlProblems(settings.identity?.providers ?? [], secrets.values))]
   const told = new Set(problems.map(problem => problem.path))
   for (const { steps, found, expected } of weaknesses) {
     // A section that holds a mistake of its own is not also called empty.
