@@ -7,7 +7,7 @@ import type { Fetch } from './model.ts'
 // The gateway as the client of somebody else's authorization server.
 
 /** Seconds for one exchange. */
-const within = 10
+export const within = 10
 
 /** Plain http is for loopback only, as the settings have it. */
 const insecureIfOwn = (url: URL): { readonly execute?: ((client: openid.Configuration) => void)[] } =>

@@ -25,7 +25,7 @@ import { openParts, type Parts, type PartsOptions } from './parts.ts'
 import { followPeople } from './people.ts'
 import { createRooms } from './rooms.ts'
 import type { Surroundings } from './surroundings.ts'
-import { connectRoutes } from './upstreams.ts'
+import { connectRoutes, followConnections } from './upstreams.ts'
 
 export { detectorsOf } from './detectors.ts'
 
@@ -65,7 +65,10 @@ async function openCore(options: CoreOptions & PartsOptions, opened: AsyncDispos
   const { engine, shadow, metrics, logger, outbound, approvals, store, recorder, identity, upstreams, people, limits } = parts
   const rooms = roomsOf(parts, settings, clock, ids)
   const sessions = createSessions(rooms, { all: limits.sessions, perPrincipal: limits.sessions_per_person })
-  if (people.login !== undefined) opened.defer(followPeople(people.login, sessions, logger))
+  if (people.login !== undefined) {
+    opened.defer(followPeople(people.login, sessions, logger))
+    opened.defer(followConnections(upstreams.connections, people.login, logger))
+  }
   const notices = createNotices(sessions.all, rooms)
   engine.watch(notices.changed)
   metrics.watchReplicas(() => [...upstreams.all].flatMap(([upstream, server]) => (server.replicas?.() ?? []).map((state) => ({ upstream, ...state }))))

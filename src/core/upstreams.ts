@@ -135,3 +135,12 @@ function addressOf(line: Uint8Array, limits: { readonly answer: number; readonly
   const token = subscriptionIdOf(body) ?? body['progressToken'] ?? (method === 'notifications/cancelled' ? body['requestId'] : undefined)
   return token === undefined ? { kind: 'notification' } : { kind: 'notification', token }
 }
+
+/** Whose account has ended, and who does not come back, is not kept connected to anything. Returns how to stop. */
+export const followConnections = (connections: Connections, { accounts }: Pick<Login, 'accounts'>, logger: Logger): () => void =>
+  accounts.follow(({ id, what, issuer, subject }) => {
+    if (what !== 'ended') return
+    for (const server of connections.all()) {
+      server.left({ issuer, subject }).catch((cause: unknown) => logger.error('a connection of somebody whose account has ended could not be marked', { upstream: server.upstream, account: id, cause: String(cause) }))
+    }
+  })

@@ -2,31 +2,24 @@ import { setTimeout as pause } from 'node:timers/promises'
 import * as openid from 'openid-client'
 import { GatewayError } from '../../errors.ts'
 import type { Kept } from '../../kept.ts'
-import type { Clock, JsonObject, KnownActor, Logger } from '../../model.ts'
+import type { Clock, KnownActor, Logger } from '../../model.ts'
+import { within } from '../../openid.ts'
 import type { Credential, Need, Presented } from '../../upstream/credential.ts'
 import { whyNot } from '../token-endpoint.ts'
 import type { Known } from './client.ts'
+import { giveBack } from './give-back.ts'
 import { NotConnectable } from './server.ts'
+import { isTimeToTouch, keptFor, leftFor, readTokens, tokensOf, writeTokens, type Tokens } from './tokens.ts'
 
 export type Who = Pick<KnownActor, 'issuer' | 'subject'>
 
-/** Somebody's tokens for a server. */
-export interface Tokens {
-  readonly access: string
-  readonly refresh?: string
-  /** Milliseconds since the epoch. */
-  readonly expiresAt?: number
-  readonly scope?: string
-  readonly issuer: string
-  /** The server's own URL in the configuration: for no other are they used. */
-  readonly url: string
-  readonly since: number
-}
 interface Row {
   /** Undefined where they have ended and the person has to connect again. */
   readonly tokens: Tokens | undefined
   readonly version: number
+  readonly expiresAt: number
 }
+type Connected = Row & { readonly tokens: Tokens }
 
 export interface ConnectionOptions {
   readonly upstream: string
@@ -43,35 +36,19 @@ export interface Held {
   readonly credential: Credential
   read(): Promise<Tokens | undefined>
   keep(tokens: Tokens): Promise<void>
-  /** Gives back what there was. */
+  /** Answers with what there was. */
   forget(): Promise<Tokens | undefined>
+  /** The person's account has ended: unless they come back soon, this is forgotten. */
+  leave(): Promise<void>
 }
 
 const kind = 'upstream:token'
-/** Connections that nobody used for so long are forgotten. */
-const unusedFor = 90 * 24 * 60 * 60_000
 const rereadAfter = 1_000
 const early = 30_000
-const lockFor = 20_000
+/** One exchange with the authorization server is made under the lock, and what comes of it is kept. */
+const lockFor = 2 * within * 1000
 const forceAgain = 2_000
 const mostFormer = 3
-
-const writeTokens = ({ access, refresh, expiresAt, scope, issuer, url, since }: Tokens): JsonObject => ({
-  access, issuer, url, since, ...(refresh === undefined ? {} : { refresh }), ...(expiresAt === undefined ? {} : { expires_at: expiresAt }), ...(scope === undefined ? {} : { scope }),
-})
-const readTokens = ({ access, refresh, expires_at: expiresAt, scope, issuer, url, since }: JsonObject): Tokens | undefined =>
-  typeof access !== 'string' ? undefined : {
-    access, issuer: String(issuer), url: String(url), since: Number(since),
-    ...(typeof refresh === 'string' ? { refresh } : {}), ...(typeof expiresAt === 'number' ? { expiresAt } : {}), ...(typeof scope === 'string' ? { scope } : {}),
-  }
-
-/** What a token endpoint gave, as it is kept. */
-export const tokensOf = (granted: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since'> & { readonly refresh?: string }, now: number): Tokens => ({
-  access: granted.access_token, issuer: about.issuer, url: about.url, since: about.since,
-  ...(granted.refresh_token === undefined ? (about.refresh === undefined ? {} : { refresh: about.refresh }) : { refresh: granted.refresh_token }),
-  ...(granted.expires_in === undefined ? {} : { expiresAt: now + granted.expires_in * 1000 }),
-  ...(granted.scope === undefined ? {} : { scope: granted.scope }),
-})
 
 /** One person's account at one server: what is kept of it is the same in all processes. */
 export function createConnection(who: Who, options: ConnectionOptions): Held {
@@ -83,7 +60,7 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
   let former: readonly string[] = []
   let guarded: readonly string[] = []
 
-  const expiry = () => ({ expiresAt: clock() + unusedFor })
+  const expiry = () => ({ expiresAt: clock() + keptFor })
   const note = (row: Row | undefined) => {
     seen = { row, at: performance.now() }
     const { access, refresh } = row?.tokens ?? {}
@@ -96,7 +73,7 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
     const found = await kept.get(kind, key)
     const tokens = found === undefined ? undefined : readTokens(found.value)
     // Of a server that has moved, the new address is given nothing of the old one's.
-    note(found === undefined || (tokens !== undefined && tokens.url !== url) ? undefined : { tokens, version: found.version })
+    note(found === undefined || (tokens !== undefined && tokens.url !== url) ? undefined : { tokens, version: found.version, expiresAt: found.expiresAt ?? 0 })
     return seen?.row
   }
   const current = (): Row | undefined | Promise<Row | undefined> => (seen !== undefined && performance.now() - seen.at < rereadAfter ? seen.row : read())
@@ -107,26 +84,36 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
   }
 
   /** One process asks for all; a refresh token may be good once only. */
-  const refresh = async (row: Row & { readonly tokens: Tokens }): Promise<void> => {
-    const lock = `${key} ${row.version}`
-    if (!(await kept.add('upstream:refresh', lock, {}, { expiresAt: clock() + lockFor }))) return waitForOther(row.version, lock)
+  const refresh = async (row: Connected): Promise<void> => {
     try {
-      const { server, client } = await options.client()
-      if (server.issuer !== row.tokens.issuer) return await end(row, 'another authorization server')
-      const granted = await openid.refreshTokenGrant(client, row.tokens.refresh ?? '', { resource: server.resource })
-      options.tell('given')
-      const next = tokensOf(granted, row.tokens.refresh === undefined ? row.tokens : { ...row.tokens, refresh: row.tokens.refresh }, clock())
-      await kept.swap(kind, key, writeTokens(next), row.version, expiry())
-      await read()
+      // Before the lock is taken, since nobody knows how long it takes to find the server.
+      const known = await options.client()
+      const lock = `${key} ${row.version}`
+      if (!(await kept.add('upstream:refresh', lock, {}, { expiresAt: clock() + lockFor }))) return await waitForOther(row.version, lock)
+      await refreshLocked(row, known).finally(() => kept.drop('upstream:refresh', lock))
     } catch (cause) {
-      await kept.drop('upstream:refresh', lock)
-      if (cause instanceof openid.ResponseBodyError && cause.error === 'invalid_grant') {
-        options.tell('refused')
-        return end(row, cause.error)
-      }
       options.tell('failed')
       throw new GatewayError('upstream_unreachable', { cause, detail: `the token of a person for ${upstream} cannot be refreshed: ${cause instanceof NotConnectable ? cause.message : whyNot(cause)}` })
     }
+  }
+  const refreshLocked = async (row: Connected, known: Known): Promise<void> => {
+    const { server, client } = known
+    // Somebody had the lock before, and has done it.
+    if ((await read())?.version !== row.version) return
+    if (server.issuer !== row.tokens.issuer) return end(row, 'another authorization server')
+    const granted = await openid.refreshTokenGrant(client, row.tokens.refresh ?? '', { resource: server.resource }).catch((cause: unknown) => {
+      if (cause instanceof openid.ResponseBodyError && cause.error === 'invalid_grant') return cause
+      throw cause
+    })
+    if (granted instanceof Error) {
+      options.tell('refused')
+      return end(row, granted.error)
+    }
+    options.tell('given')
+    const next = tokensOf(granted, row.tokens, clock())
+    const isKept = await kept.swap(kind, key, writeTokens(next), row.version, expiry())
+    // Who disconnected meanwhile gave back what there was then: nobody but this process knows of these.
+    if (withTokens(await read()) === undefined && !isKept) await giveBack(known, next).catch((cause: unknown) => logger.warn('what somebody was given after they had disconnected could not be given back', { upstream, why: whyNot(cause) }))
   }
   const waitForOther = async (version: number, lock: string) => {
     const until = performance.now() + lockFor
@@ -136,15 +123,22 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
       if ((await kept.get('upstream:refresh', lock)) === undefined) return
     }
   }
-  const refreshOnce = (row: Row & { readonly tokens: Tokens }) => (refreshing ??= refresh(row).finally(() => (refreshing = undefined)))
+  const refreshOnce = (row: Connected) => (refreshing ??= refresh(row).finally(() => (refreshing = undefined)))
 
   const need: Need = { code: 'not_connected', message: `${upstream} is called with your own account there, which this gateway is not connected to: open ${options.publicUrl}/connect/${upstream} in a browser, then make the call again`, link: `${options.publicUrl}/connect/${upstream}` }
-  const presentedOf = ({ tokens, version }: Row & { readonly tokens: Tokens }): Presented => ({ headers: { authorization: `Bearer ${tokens.access}` }, renew: () => renew(version) })
+  const presentedOf = ({ tokens, version }: Connected): Presented => ({ headers: { authorization: `Bearer ${tokens.access}` }, renew: () => renew(version) })
   const isGood = ({ expiresAt }: Tokens, margin: number) => expiresAt === undefined || clock() < expiresAt - margin
-  const withTokens = (row: Row | undefined): (Row & { readonly tokens: Tokens }) | undefined => (row?.tokens === undefined ? undefined : { ...row, tokens: row.tokens })
+  const withTokens = (row: Row | undefined): (Connected) | undefined => (row?.tokens === undefined ? undefined : { ...row, tokens: row.tokens })
+
+  /** That it is used is written about once a day. */
+  const touched = async (row: Connected | undefined): Promise<Connected | undefined> => {
+    if (row === undefined || !isTimeToTouch(row.expiresAt, clock())) return row
+    await kept.swap(kind, key, writeTokens(row.tokens), row.version, expiry())
+    return withTokens(await read())
+  }
 
   const present = async (): Promise<Presented | { readonly need: Need }> => {
-    const row = withTokens(await current())
+    const row = await touched(withTokens(await current()))
     if (row === undefined) return { need }
     if (isGood(row.tokens, early)) return presentedOf(row)
     if (row.tokens.refresh === undefined) return isGood(row.tokens, 0) ? presentedOf(row) : { need }
@@ -182,6 +176,11 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
       await kept.drop(kind, key)
       await read()
       return before
+    },
+    async leave() {
+      const row = withTokens(await read())
+      const until = clock() + leftFor
+      if (row !== undefined && row.expiresAt > until) await kept.swap(kind, key, writeTokens(row.tokens), row.version, { expiresAt: until })
     },
   }
 }

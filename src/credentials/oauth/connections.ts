@@ -7,8 +7,10 @@ import type { CredentialSource, Need } from '../../upstream/credential.ts'
 import { createPersonal, onlyForPeople } from '../per-person.ts'
 import { whyNot } from '../token-endpoint.ts'
 import { createOAuthClient, type Known } from './client.ts'
-import { createConnection, tokensOf, type Held, type Tokens, type Who } from './connection.ts'
+import { createConnection, type Held, type Who } from './connection.ts'
+import { giveBack } from './give-back.ts'
 import { NotConnectable } from './server.ts'
+import { tokensOf, type Tokens } from './tokens.ts'
 
 export interface ConnectableServer {
   readonly upstream: string
@@ -33,6 +35,8 @@ export interface Connectable {
   finish(who: Who, search: string): Promise<Done<object>>
   /** Told whether the authorization server took them back too. */
   disconnect(who: Who): Promise<{ readonly revoked: boolean }>
+  /** Their account at the gateway has ended. */
+  left(who: Who): Promise<void>
 }
 export interface Connections {
   add(server: ConnectableServer): CredentialSource
@@ -122,15 +126,12 @@ function createConnectable({ upstream, url }: ConnectableServer, client: () => P
       if (tokens === undefined) return { revoked: false }
       logger.info('somebody disconnected from a server', { upstream })
       try {
-        const { server, client: as } = await client()
-        if (as.serverMetadata().revocation_endpoint === undefined || server.issuer !== tokens.issuer) return { revoked: false }
-        if (tokens.refresh !== undefined) await openid.tokenRevocation(as, tokens.refresh, { token_type_hint: 'refresh_token' })
-        await openid.tokenRevocation(as, tokens.access, { token_type_hint: 'access_token' })
-        return { revoked: true }
+        return { revoked: await giveBack(await client(), tokens) }
       } catch (cause) {
         failed('taking back a token', cause)
         return { revoked: false }
       }
     },
+    left: (who) => held(who).leave(),
   }
 }

@@ -1,0 +1,39 @@
+import type * as openid from 'openid-client'
+import type { JsonObject } from '../../model.ts'
+
+/** Somebody's tokens for a server. */
+export interface Tokens {
+  readonly access: string
+  readonly refresh?: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number
+  readonly scope?: string
+  readonly issuer: string
+  /** The server's own URL in the configuration: for no other are they used. */
+  readonly url: string
+  readonly since: number
+}
+
+const day = 24 * 60 * 60_000
+/** Connections that nobody used for so long are forgotten, ... */
+export const keptFor = 90 * day
+/** ... and so soon where their person's account has ended. Providers end accounts also when a sign-in of theirs is over, so not at once. */
+export const leftFor = 7 * day
+export const isTimeToTouch = (expiresAt: number, now: number): boolean => expiresAt < now + keptFor - day
+
+export const writeTokens = ({ access, refresh, expiresAt, scope, issuer, url, since }: Tokens): JsonObject => ({
+  access, issuer, url, since, ...(refresh === undefined ? {} : { refresh }), ...(expiresAt === undefined ? {} : { expires_at: expiresAt }), ...(scope === undefined ? {} : { scope }),
+})
+export const readTokens = ({ access, refresh, expires_at: expiresAt, scope, issuer, url, since }: JsonObject): Tokens | undefined =>
+  typeof access !== 'string' ? undefined : {
+    access, issuer: String(issuer), url: String(url), since: Number(since),
+    ...(typeof refresh === 'string' ? { refresh } : {}), ...(typeof expiresAt === 'number' ? { expiresAt } : {}), ...(typeof scope === 'string' ? { scope } : {}),
+  }
+
+/** What a token endpoint gave, as it is kept. */
+export const tokensOf = (granted: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since'> & { readonly refresh?: string }, now: number): Tokens => ({
+  access: granted.access_token, issuer: about.issuer, url: about.url, since: about.since,
+  ...(granted.refresh_token === undefined ? (about.refresh === undefined ? {} : { refresh: about.refresh }) : { refresh: granted.refresh_token }),
+  ...(granted.expires_in === undefined ? {} : { expiresAt: now + granted.expires_in * 1000 }),
+  ...(granted.scope === undefined ? {} : { scope: granted.scope }),
+})
