@@ -1,7 +1,8 @@
-import type { Actor, ApprovalId, Clock } from '../model.ts'
+import type { AccountId } from '../account.ts'
+import type { Actor, ApprovalId, Clock, Person, Principal } from '../model.ts'
 import type { Answer, ApprovalRow, ApprovalStore } from './approval-store.ts'
 import { isOwnRequest, isPerson, isSamePerson, principalOf } from './person.ts'
-import { answerable, areAllMet } from './quorum.ts'
+import { answerable, areAllMet, standing } from './quorum.ts'
 
 export type AnswerRefusal =
   | 'not_found'
@@ -18,8 +19,12 @@ export type AnswerOutcome =
   | { readonly ok: true; readonly approval: ApprovalRow }
   | { readonly ok: false; readonly code: AnswerRefusal; readonly message: string }
 
+interface Given {
+  readonly verdict: 'approve' | 'deny'
+  readonly reason: string
+}
 export interface Answering {
-  answer(id: ApprovalId, reviewer: Actor, given: { readonly verdict: 'approve' | 'deny'; readonly reason: string }): Promise<AnswerOutcome>
+  answer(id: ApprovalId, reviewer: Actor, given: Given): Promise<AnswerOutcome>
 }
 
 const messages: Readonly<Record<AnswerRefusal, string>> = {
@@ -38,39 +43,55 @@ const attempts = 20
 
 const refuse = (code: AnswerRefusal, message = messages[code]): AnswerOutcome => ({ ok: false, code, message })
 
+export type AccountOf = (who: Pick<Principal, 'issuer' | 'subject'>) => Promise<AccountId | undefined>
+
 interface Parts {
   readonly store: ApprovalStore
   readonly now: Clock
   readonly get: (id: ApprovalId) => Promise<ApprovalRow | undefined>
   readonly redactText: (text: string) => string
   readonly tell: (row: ApprovalRow) => void
+  readonly accountOf: AccountOf
 }
 
 /** Who may answer, and what an answer does. */
-export function createAnswering({ store, now, get, redactText, tell }: Parts): Answering {
+export function createAnswering({ store, now, get, redactText, tell, accountOf }: Parts): Answering {
+  /** Of reviewers whose account has ended since: they are asked anew if they come back. */
+  async function withdrawnFrom({ answers }: ApprovalRow, at: number): Promise<readonly Answer[]> {
+    const ended = await Promise.all(standing(answers).map(async (answer) => (answer.account === undefined || (await accountOf(answer.reviewer)) === answer.account ? [] : [answer])))
+    return ended.flat().map(({ account: _, ...answer }): Answer => ({ ...answer, verdict: 'withdrawn', reason: 'the account of this reviewer has ended', at }))
+  }
+
+  async function answersBy(reviewer: Person, row: ApprovalRow, { verdict, reason }: Given, at: number): Promise<readonly Answer[] | AnswerRefusal> {
+    const principal = principalOf(reviewer)
+    const mine = answerable(row.requirements, reviewer.groups)
+    const withdrawn = await withdrawnFrom(row, at)
+    // Who has approved may still refuse while others have not answered; never approve twice.
+    const before = standing([...row.answers, ...withdrawn])
+    const hasAnswered = (index: number) => before.some((each) => each.index === index && isSamePerson(each.reviewer, principal))
+    const places = verdict === 'deny' ? mine : mine.filter((index) => !hasAnswered(index))
+    if (places.length === 0) return 'already_answered'
+    const account = await accountOf(principal)
+    const own = places.map((index): Answer => ({ requirement: row.requirements[index]!.rule, index, verdict, reviewer: principal, ...(account === undefined ? {} : { account }), reason, at }))
+    return [...withdrawn, ...own]
+  }
+
   return {
-    async answer(id, reviewer, { verdict, reason }) {
-      const said = reason.trim()
+    async answer(id, reviewer, given) {
+      const said = given.reason.trim()
       if (said.length > longestReason) return refuse('reason_too_long')
       for (let attempt = 0; attempt < attempts; attempt++) {
         const row = await get(id)
         if (row === undefined) return refuse('not_found')
         if (!isPerson(reviewer)) return refuse('not_a_person')
-        const principal = principalOf(reviewer)
-        if (isOwnRequest(principal, row.requester)) return refuse('own_request')
-        const mine = answerable(row.requirements, reviewer.groups)
-        if (mine.length === 0) return refuse('not_a_reviewer')
-        if (row.state !== 'pending') return refuse('not_pending', `the approval is ${row.state}, no longer pending`)
-        if (verdict === 'deny' && said === '') return refuse('reason_required')
-        // Who has approved may still refuse while others have not answered; never approve twice.
-        const hasAnswered = (index: number) => row.answers.some((each) => each.index === index && isSamePerson(each.reviewer, principal))
-        const places = verdict === 'deny' ? mine : mine.filter((index) => !hasAnswered(index))
-        if (places.length === 0) return refuse('already_answered')
+        const refusal = refusalOf(row, reviewer)
+        if (refusal !== undefined) return refusal
+        if (given.verdict === 'deny' && said === '') return refuse('reason_required')
 
         const at = now()
-        const kept = redactText(said)
-        const answers = places.map((index): Answer => ({ requirement: row.requirements[index]!.rule, index, verdict, reviewer: principal, reason: kept, at }))
-        const next = verdict === 'deny' ? 'refused' : areAllMet(row.requirements, [...row.answers, ...answers]) ? 'granted' : 'pending'
+        const answers = await answersBy(reviewer, row, { ...given, reason: redactText(said) }, at)
+        if (typeof answers === 'string') return refuse(answers)
+        const next = given.verdict === 'deny' ? 'refused' : areAllMet(row.requirements, [...row.answers, ...answers]) ? 'granted' : 'pending'
         if (!(await store.addAnswers(id, answers, next, at, row.answers.length))) continue
         const approval = await get(id)
         if (approval === undefined) return refuse('not_found')
@@ -80,4 +101,10 @@ export function createAnswering({ store, now, get, redactText, tell }: Parts): A
       return refuse('busy')
     },
   }
+}
+
+function refusalOf(row: ApprovalRow, reviewer: Person): AnswerOutcome | undefined {
+  if (isOwnRequest(principalOf(reviewer), row.requester)) return refuse('own_request')
+  if (answerable(row.requirements, reviewer.groups).length === 0) return refuse('not_a_reviewer')
+  return row.state === 'pending' ? undefined : refuse('not_pending', `the approval is ${row.state}, no longer pending`)
 }

@@ -1,3 +1,4 @@
+import type { AccountId } from '../account.ts'
 import type { ApprovalId, Call, ExchangeId, KnownActor, MetRequirement, Principal, Reason, Requirement, SessionId } from '../model.ts'
 import type { Page } from '../record/record-store.ts'
 
@@ -8,8 +9,11 @@ export interface Answer {
   readonly requirement: string
   /** Its place in `requirements`: two of them may have the same rule. */
   readonly index: number
-  readonly verdict: 'approve' | 'deny'
+  /** `withdrawn` takes an earlier one back, because its reviewer's account has ended. */
+  readonly verdict: 'approve' | 'deny' | 'withdrawn'
   readonly reviewer: Principal
+  /** By which the reviewer was signed in here, where they were. */
+  readonly account?: AccountId
   readonly reason: string
   readonly at: number
 }

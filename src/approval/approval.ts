@@ -2,9 +2,9 @@ import type { Actor, ApprovalId, Clock, GrantedApproval, Ids, JsonObject, Logger
 import { createForwardClock } from '../forward-clock.ts'
 import type { ApprovalRow, ApprovalStore } from './approval-store.ts'
 import { createAnswering } from './answering.ts'
-import type { Answering } from './answering.ts'
+import type { AccountOf, Answering } from './answering.ts'
 import { createHolding, type Held, type HoldInput } from './holding.ts'
-import { isSameRequirement } from './quorum.ts'
+import { isSameRequirement, standing } from './quorum.ts'
 import { createSealedParams } from './sealed-params.ts'
 import { createTickets, type Tickets } from './tickets.ts'
 import { createUnheard } from './unheard.ts'
@@ -55,12 +55,15 @@ export interface ApprovalsOptions {
   /** Replaces what detectors find in a text before it is kept. */
   readonly redactText: (text: string) => string
   readonly logger: Logger
+  /** The account that somebody has here now, as far as they ever signed in. */
+  readonly accountOf?: AccountOf
   /** Told after a change is durable; what it throws changes nothing. */
   readonly onChange?: (row: ApprovalRow) => void
   readonly monotonic?: () => number
 }
 
 const sweepEvery = 1_000
+const noAccounts: AccountOf = async () => undefined
 
 export function createApprovals(options: ApprovalsOptions): Approvals {
   const { store, ids, redactText, logger } = options
@@ -116,7 +119,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     return expired.length
   }
 
-  const answering = createAnswering({ store, now, get, redactText, tell })
+  const answering = createAnswering({ store, now, get, redactText, tell, accountOf: options.accountOf ?? noAccounts })
   const sweeper = setInterval(() => {
     // Expiry holds without it, see `view`: a store that cannot be written now only delays the erasing.
     sweep().catch(() => undefined)
@@ -156,6 +159,6 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
 function grantOf(row: ApprovalRow): GrantedApproval {
   const own = row.requirements.map(({ rule, reviewers, quorum }) => ({ rule, reviewers, quorum }))
   const carried = row.carried.filter((met) => !own.some((each) => isSameRequirement(each, met)))
-  const approvers = row.answers.filter(({ verdict }) => verdict === 'approve').map(({ reviewer }) => reviewer.email ?? reviewer.subject)
+  const approvers = standing(row.answers).map(({ reviewer }) => reviewer.email ?? reviewer.subject)
   return { id: row.id, met: [...own, ...carried], risk: row.risk, granted_by: [...new Set(approvers)], at: new Date(row.decided_at ?? row.created_at).toISOString() }
 }

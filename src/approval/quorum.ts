@@ -7,11 +7,15 @@ export function answerable(requirements: readonly Requirement[], groups: readonl
   return requirements.flatMap(({ reviewers }, index) => (reviewers.some((group) => groups.includes(group)) ? [index] : []))
 }
 
+/** Approvals that were not taken back. */
+export const standing = (answers: readonly Answer[]): readonly Answer[] =>
+  answers.filter((one, at) => one.verdict === 'approve' && !answers.slice(at + 1).some((later) => later.verdict === 'withdrawn' && later.index === one.index && later.reviewer.issuer === one.reviewer.issuer && later.reviewer.subject === one.reviewer.subject))
+
 /** A requirement is met when as many different people as its quorum approved it: one person counts once, whatever they sign in with. */
 export function isMet(requirement: Requirement, index: number, answers: readonly Answer[]): boolean {
   const people: Answer[] = []
-  for (const answer of answers) {
-    if (answer.verdict !== 'approve' || answer.index !== index) continue
+  for (const answer of standing(answers)) {
+    if (answer.index !== index) continue
     if (!people.some((one) => isSamePerson(one.reviewer, answer.reviewer))) people.push(answer)
   }
   return people.length >= Math.max(1, requirement.quorum)

@@ -53,8 +53,10 @@ const remaining = (approval: ApprovalView): string => {
   if (seconds <= 0) return 'over'
   return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
 }
+type Answers = ApprovalView['requirements'][number]['answers']
+const countOf = (answers: Answers, wanted: Answers[number]['verdict']): number => answers.filter(({ verdict }) => verdict === wanted).length
 const given = ({ requirements }: ApprovalView): string =>
-  requirements.map(({ quorum, answers }) => `${answers.filter(({ verdict }) => verdict === 'approve').length}/${quorum}`).join(' ')
+  requirements.map(({ quorum, answers }) => `${countOf(answers, 'approve') - countOf(answers, 'withdrawn')}/${quorum}`).join(' ')
 
 async function list({ state, all, limit, json }: ListArguments, context: CommandContext): Promise<void> {
   const { output, env } = context

@@ -64,7 +64,7 @@ export async function openParts(options: PartsOptions, opened: AsyncDisposableSt
   const shadow = settings.policy.shadow === undefined ? undefined : createShadow({ detectors: detectors.names, clean, clock, count: metrics.watchShadow() })
   opened.defer(() => shadow?.close())
   const recorder = createRecording({ store: store.records, engine, detectors, clock, logger })
-  const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, onChange: ({ id }) => member?.approvalChanged(id) })
+  const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, accountOf: async (who) => people.login?.accounts.idOf(who), onChange: ({ id }) => member?.approvalChanged(id) })
   opened.defer(() => approvals.close())
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
   const upstreams = createUpstreams({

@@ -26,6 +26,8 @@ export interface OwnAccounts extends Accounts {
   list(): Promise<readonly AccountState[]>
   /** The account of somebody as their provider knows them. */
   find(who: Subject): Promise<Account | undefined>
+  /** The account that somebody has, whether or not it is good at the moment. */
+  idOf(who: Subject): Promise<AccountId | undefined>
   /** What a server may be given in exchange for somebody's identity. */
   tokensOf(who: Subject): Promise<ProviderTokens | undefined>
   /** Told of what changed, with whom it is about. Returns how to stop being told. */
@@ -91,6 +93,7 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
       const { id } = await subjects.find(who)
       return id === undefined ? undefined : get(id)
     },
+    idOf: async (who) => (await subjects.find(who)).id,
     // Who lapsed may come back as they were.
     watch: (changed) => watchers.add(({ id, what }) => void (what !== 'lapsed' && changed(id))),
     follow: watchers.add,

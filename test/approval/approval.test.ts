@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createApprovals } from '../../src/approval/approval.ts'
 import type { Approvals, HoldInput } from '../../src/approval/approval.ts'
 import type { ApprovalRow } from '../../src/approval/approval-store.ts'
+import type { AccountId } from '../../src/account.ts'
 import type { Actor, Requirement } from '../../src/model.ts'
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -302,4 +303,33 @@ test('a listener that throws changes nothing', async () => {
     },
   })
   expect(await approve(await held())).toMatchObject({ ok: true, approval: { state: 'granted' } })
+})
+
+describe('a reviewer\'s account', () => {
+  const two: Requirement = { ...bulk, quorum: 2 }
+  const accounts = new Map<string, AccountId>()
+  beforeEach(() => {
+    accounts.clear()
+    approvals.close()
+    approvals = open({ accountOf: async ({ subject }) => accounts.get(subject) })
+  })
+
+  test('that has ended, or is another one by now, takes its yes away', async () => {
+    accounts.set('bob', 'acc_1')
+    const row = await held({ decision: needing([two]) })
+    await approve(row)
+    accounts.set('bob', 'acc_2')
+    expect(await approve(row, reviewer('ann'))).toMatchObject({ ok: true, approval: { state: 'pending' } })
+    expect(await approve(row, reviewer('ann'))).toMatchObject({ ok: false, code: 'already_answered' })
+    expect(await approve(row)).toMatchObject({ ok: true, approval: { state: 'granted' } })
+    expect(approvals.grantOf((await approvals.get(row.id))!).granted_by.toSorted()).toEqual(['ann', 'bob'])
+  })
+
+  test('that nobody knows here, and one that still stands, change nothing', async () => {
+    accounts.set('bob', 'acc_1')
+    const row = await held({ decision: needing([{ ...bulk, quorum: 3 }]) })
+    await approve(row)
+    await approve(row, reviewer('carl'))
+    expect(await approve(row, reviewer('ann'))).toMatchObject({ ok: true, approval: { state: 'granted' } })
+  })
 })

@@ -6,7 +6,7 @@ const approvalState = z.enum(['pending', 'granted', 'refused', 'expired', 'withd
 export const approvalQuery = z.strictObject({ state: approvalState.optional(), cursor, limit })
 
 export const answer = z.object({
-  verdict: z.enum(['approve', 'deny']),
+  verdict: z.enum(['approve', 'deny', 'withdrawn']).describe('`withdrawn` takes an earlier approval back: the account of its reviewer has ended'),
   reviewer: z.object({ issuer: z.string(), subject: z.string(), email: z.string().optional() }),
   reason: z.string(),
   at: time,
