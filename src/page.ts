@@ -43,10 +43,11 @@ const style = `:root{color-scheme:light dark;--back:#f6f7f9;--card:#fff;--ink:#1
 *{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 main{max-width:34rem;margin:0 auto;padding:2rem 1rem}.card{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.5rem;overflow-wrap:anywhere}
 h1{font-size:1.4rem;line-height:1.25;margin:0 0 1rem}h2{font-size:1.05rem;margin:1.5rem 0 .5rem}p{margin:.5rem 0}.dim{color:var(--dim);font-size:.9rem}.bad{color:var(--bad)}
-.acts{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}.stack{display:grid;gap:.75rem;margin:1rem 0 0;padding:0;list-style:none}
+.acts{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}.stack{display:grid;gap:.75rem;margin:1rem 0 0;padding:0;list-style:none}.stack button,.stack .button{width:100%}form+p{margin-top:1rem}
 a{color:var(--act)}button,.button{display:inline-block;font:inherit;font-weight:600;text-align:center;text-decoration:none;min-height:2.75rem;padding:.55rem 1.1rem;border:1px solid var(--act);border-radius:.5rem;background:var(--act);color:var(--on);cursor:pointer}
 button.quiet,.button.quiet{background:transparent;color:var(--act)}input{font:inherit;width:100%;min-height:2.75rem;padding:.5rem;border:1px solid var(--line);border-radius:.5rem;background:var(--card);color:var(--ink)}
-:focus-visible{outline:3px solid var(--act);outline-offset:2px}dl{display:grid;grid-template-columns:auto 1fr;gap:.35rem 1rem;margin:1rem 0}dt{color:var(--dim)}dd{margin:0}code{font-family:ui-monospace,monospace;font-size:.95em}`
+:focus-visible{outline:3px solid var(--act);outline-offset:2px}dl{display:grid;grid-template-columns:auto 1fr;gap:.35rem 1rem;margin:1rem 0}dt{color:var(--dim)}dd{margin:0}code{font-family:ui-monospace,monospace;font-size:.95em}
+@media(max-width:30rem){main{padding:1rem .75rem}.card{padding:1.25rem}dl{display:block}dd{margin-bottom:.75rem}}`
 const styleHash = hash('sha256', style, 'base64')
 
 /** A page that works without scripts; it takes nothing from elsewhere, and nobody can frame it. */

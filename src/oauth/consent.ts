@@ -6,6 +6,7 @@ import type { Kept } from '../kept.ts'
 import type { html as Template, MadePage, Page } from '../page.ts'
 import type { Clock, Logger } from '../model.ts'
 import { groupOfAccount } from './adapter.ts'
+import { createTelling, nameOf, titleOf } from './asked.ts'
 import { begunIn, pageOf } from './begun.ts'
 import { paths } from './provider.ts'
 import { isLocal, placeOf } from './redirects.ts'
@@ -137,22 +138,18 @@ export function createConsent(parts: ConsentParts): Router {
     return Array.isArray(before) && asked.scopes.every((scope) => before.includes(scope))
   }
 
-  function ask({ client, redirect, resource, scopes, page }: Asked, { account: { actor }, csrf }: SignedIn): Page {
-    // What cannot be seen could turn the rest of the line around.
-    const name = (client.clientName ?? client.clientId).replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, '')
-    const what = resource.upstream === undefined ? html`the <strong>gateway itself</strong>` : html`the MCP server <strong>${resource.upstream}</strong>`
+  const telling = createTelling(parts.pages, parts.describeScope)
+  function ask(asked: Asked, who: SignedIn): Page {
+    const { client, redirect, resource, page } = asked
     return {
-      title: `Let ${name.slice(0, 80)} act for you?`,
+      title: titleOf(client),
       leadsTo: [leadOf(redirect)],
-      body: html`<p>A program that calls itself <strong>${name}</strong> wants to use ${what} in your name.</p>
-<dl><dt>Signed in as</dt><dd>${actor.email ?? actor.subject} <span class="dim">(${actor.provider})</span></dd>
-<dt>You are sent back to</dt><dd><strong>${placeOf(redirect)}</strong></dd>
-<dt>It may</dt><dd>${scopes.map((scope) => html`<div>${parts.describeScope(scope)} <code>${scope}</code></div>`)}</dd>
-<dt>Client</dt><dd><code>${client.clientId}</code></dd></dl>
+      body: html`<p>A program that calls itself <strong>${nameOf(client)}</strong> wants to use ${telling.what(resource)} in your name.</p>
+${telling.details(asked, who, html`<dt>You are sent back to</dt><dd><strong>${placeOf(redirect)}</strong></dd>`)}
 ${parts.isConfigured(client.clientId) ? undefined : html`<p class="dim">Nobody here has checked this program: the name is its own.</p>`}
 ${isLocal(redirect) ? html`<p class="bad">Go on only if you have just started this yourself, in a program on this computer. Any program on it could be asking.</p>` : undefined}
-<form method="post" action="${page}"><input type="hidden" name="csrf" value="${csrf}">
-<div class="acts"><button name="answer" value="allow">Allow</button><button class="quiet" name="answer" value="deny">Do not allow</button></div></form>
+<form method="post" action="${page}"><input type="hidden" name="csrf" value="${who.csrf}">
+${telling.answers}</form>
 <p class="dim"><a href="${browsers.loginPath(page, { maxAge: 0 })}">Sign in as somebody else</a></p>`,
     }
   }

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { startBrowser, type RealBrowser } from '../support/browser.ts'
+import { post } from '../support/gateway.ts'
 import { authorizationUrl, pkce, redeem, registered, startWorld, type World } from './world.ts'
 
 let world: World
@@ -11,7 +12,7 @@ let back: string
 const came: URLSearchParams[] = []
 
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({ identity: { clients: [{ client_id: 'terminal', name: 'The terminal', grants: ['device_code'] }] } })
   client = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://client')
     if (url.pathname === '/callback') came.push(url.searchParams)
@@ -51,6 +52,48 @@ test('somebody lets a program in, by the keyboard and without scripts, and comes
   await page.getByRole('button', { name: 'Do not allow' }).click()
   await page.getByText('back at the client').waitFor()
   expect(came.at(-1)?.get('error')).toBe('access_denied')
+})
+
+test('somebody types in the code of a device, sees what it asks for, and the device goes on', async () => {
+  const begin = async () => (await (await fetch(`${world.url}/oauth/device/authorization`, { method: 'POST', body: new URLSearchParams({ client_id: 'terminal', resource: `${world.url}/mcp/crm` }) })).json()) as Readonly<Record<'device_code' | 'user_code' | 'verification_uri' | 'verification_uri_complete', string>>
+  const poll = async (code: string) => (await (await fetch(`${world.url}/oauth/token`, { method: 'POST', body: new URLSearchParams({ client_id: 'terminal', device_code: code, grant_type: 'urn:ietf:params:oauth:grant-type:device_code' }) })).json()) as Readonly<Record<string, string>>
+  const page = await browser.context.newPage()
+  const device = await begin()
+  await page.goto(device.verification_uri)
+  await page.getByLabel('The code that your device shows').fill('BCDF-GHJK')
+  await page.keyboard.press('Enter')
+  await page.getByRole('alert').waitFor()
+  await shoot(page, 'device-wrong')
+  await page.getByLabel('The code that your device shows').fill(device.user_code.toLowerCase().replace('-', ' '))
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Let The terminal act for you?' }).waitFor()
+  expect(await page.locator('dl').innerText()).toContain(device.user_code)
+  await shoot(page, 'device')
+  await page.getByRole('button', { name: 'Allow', exact: true }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Done' }).waitFor()
+  const { access_token: token = '' } = await poll(device.device_code)
+  expect((await post(world.gateway.mcp('crm'), token, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'terminal', version: '1' } } })).status).toBe(200)
+
+  const other = await begin()
+  await page.goto(other.verification_uri_complete)
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByRole('button', { name: 'Do not allow' }).click()
+  await page.getByRole('heading', { name: 'Not allowed' }).waitFor()
+  expect((await poll(other.device_code))['error']).toBe('access_denied')
+})
+
+test('the pages that ask are read on a phone without scrolling sideways', async () => {
+  const id = await registered(world.url, { client_name: 'An editor with a name that is rather longer than most', redirect_uris: [back] })
+  const page = await browser.context.newPage()
+  await page.setViewportSize({ width: 320, height: 640 })
+  for (const url of [authorizationUrl(world.url, id, pkce(), { redirect_uri: back }), `${world.url}/oauth/device`, `${world.url}/login`, `${world.url}/logout`]) {
+    await page.goto(url)
+    // Without scripts of its own the page still has sizes.
+    const [card, body] = await Promise.all([page.locator('.card').boundingBox(), page.locator('dl, form, ul').first().boundingBox()])
+    expect(Math.max((card?.x ?? 0) + (card?.width ?? 0), (body?.x ?? 0) + (body?.width ?? 0))).toBeLessThanOrEqual(320)
+    expect(body?.width).toBeGreaterThan(200)
+  }
 })
 
 test('a page that belongs to nobody says so', async () => {

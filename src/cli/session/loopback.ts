@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { html, makePage } from '../../page.ts'
 
 export interface Listening {
   readonly redirectUri: string
@@ -9,9 +10,10 @@ export interface Listening {
   close(): void
 }
 
-const page = (title: string, text: string): string => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
-<body style="font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark"><h1>${title}</h1><p>${text}</p>`
-const headers = { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'", 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', connection: 'close' }
+function answer(response: ServerResponse, status: number, title: string, message: string, sent?: () => void): void {
+  const { headers, text } = makePage({ title, body: html`<p>${message}</p>` })
+  response.writeHead(status, { ...headers, connection: 'close' }).end(text, sent)
+}
 
 /** RFC 8252 section 7.3: a port of the system's choice, on the loopback address itself, for one answer. */
 export async function listenOnce(state: string): Promise<Listening> {
@@ -24,11 +26,10 @@ export async function listenOnce(state: string): Promise<Listening> {
     const url = URL.parse(path, origin)
     // Any page in a browser can send anything here: what was not asked for ends nothing.
     if (method !== 'GET' || `http://${host}` !== origin || url?.origin !== origin || url.pathname !== '/callback' || url.searchParams.get('state') !== state) {
-      response.writeHead(404, headers).end(page('Nothing is here', 'This address waits for the end of a sign-in that was begun in a terminal.'))
-      return
+      return answer(response, 404, 'Nothing is here', 'This address waits for the end of a sign-in that was begun in a terminal.')
     }
-    const isRefused = url.searchParams.has('error')
-    response.writeHead(200, headers).end(isRefused ? page('Not signed in', 'Nothing was allowed. You can close this window.') : page('Go back to your terminal', 'You can close this window.'), () => resolve(url))
+    const [title, message] = url.searchParams.has('error') ? ['Not signed in', 'Nothing was allowed. You can close this window.'] : ['Go back to your terminal', 'You can close this window.']
+    answer(response, 200, title, message, () => resolve(url))
   })
   return {
     redirectUri: `${origin}/callback`,

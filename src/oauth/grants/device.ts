@@ -5,6 +5,7 @@ import type { Browsers, SignedIn } from '../../account.ts'
 import type { Kept } from '../../kept.ts'
 import type { Page } from '../../page.ts'
 import type { Clock, Logger } from '../../model.ts'
+import { createTelling, nameOf, titleOf } from '../asked.ts'
 import type { Pages } from '../consent.ts'
 import { paths } from '../provider.ts'
 import { createRate } from '../registration.ts'
@@ -95,24 +96,23 @@ export function createDevicePages(parts: DeviceParts): Router {
     await Object.assign(code, own).save()
   }
 
-  const signedInAs = ({ account: { actor } }: SignedIn) => html`${actor.email ?? actor.subject} <span class="dim">(${actor.provider})</span>`
+  const telling = createTelling(parts.pages, parts.describeScope)
 
   const enter = (who: SignedIn, code: string, problem?: string): Page => ({
     title: 'Connect a device',
     body: html`${problem === undefined ? undefined : html`<p class="bad" role="alert">${problem}</p>`}
 <form method="post" action="${devicePath}"><input type="hidden" name="csrf" value="${who.csrf}">
 <p><label for="code">The code that your device shows</label></p><input id="code" name="user_code" value="${code === '' ? '' : shown(code)}" required maxlength="16" autocomplete="off" autocapitalize="characters" spellcheck="false">
-<div class="acts"><button>Continue</button></div></form><p class="dim">Signed in as ${signedInAs(who)}</p>`,
+<div class="acts"><button>Continue</button></div></form><p class="dim">Signed in as ${telling.signedInAs(who)}</p>`,
   })
 
-  const confirm = ({ code, client, resource, scopes }: Asked, who: SignedIn): Page => ({
-    title: `Let ${client.clientName ?? client.clientId} act for you?`,
-    body: html`<p><strong>${client.clientName ?? client.clientId}</strong> wants to use ${resource.upstream === undefined ? html`the <strong>gateway itself</strong>` : html`the MCP server <strong>${resource.upstream}</strong>`} in your name, from another device.</p>
-<dl><dt>Signed in as</dt><dd>${signedInAs(who)}</dd><dt>Code</dt><dd><strong>${shown(code.userCode)}</strong></dd>
-<dt>It may</dt><dd>${scopes.map((scope) => html`<div>${parts.describeScope(scope)} <code>${scope}</code></div>`)}</dd><dt>Client</dt><dd><code>${client.clientId}</code></dd></dl>
+  const confirm = (asked: Asked, who: SignedIn): Page => ({
+    title: titleOf(asked.client),
+    body: html`<p><strong>${nameOf(asked.client)}</strong> wants to use ${telling.what(asked.resource)} in your name, from another device.</p>
+${telling.details(asked, who, html`<dt>Code</dt><dd><strong>${shown(asked.code.userCode)}</strong></dd>`)}
 <p class="bad">Go on only if you have just started this yourself and the device in front of you shows this code. If somebody sent you the code, or a link to this page, do not.</p>
-<form method="post" action="${devicePath}"><input type="hidden" name="csrf" value="${who.csrf}"><input type="hidden" name="user_code" value="${code.userCode}">
-<div class="acts"><button name="answer" value="allow">Allow</button><button class="quiet" name="answer" value="deny">Do not allow</button></div></form>`,
+<form method="post" action="${devicePath}"><input type="hidden" name="csrf" value="${who.csrf}"><input type="hidden" name="user_code" value="${asked.code.userCode}">
+${telling.answers}</form>`,
   })
   return router
 }
