@@ -47,6 +47,8 @@ declare module 'oidc-provider' {
     readonly gty?: string
     readonly scopes: ReadonlySet<string>
     readonly resourceServer?: object
+    /** Claims that are set by the gateway: who acts for whoever it is about. */
+    readonly acting?: object
     /** Seconds. */
     readonly expiration: number
     save(): Promise<string>
@@ -92,6 +94,9 @@ declare module 'oidc-provider' {
       readonly error: string
       readonly status: number
       readonly error_description?: string
+    }
+    class InvalidRequest extends OIDCProviderError {
+      constructor(description?: string)
     }
     class InvalidTarget extends OIDCProviderError {
       constructor(description?: string)

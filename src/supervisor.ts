@@ -23,6 +23,7 @@ import { createPolicySource, createShadowSource } from './policy-source.ts'
 import { createReports } from './reports.ts'
 import { preparations } from './store/index.ts'
 import { createFront } from './workers/front.ts'
+import { createPeek } from './workers/peek.ts'
 import { createPool } from './workers/pool.ts'
 
 /** A gateway of several processes: this one listens, builds policies and keeps the others running; they serve. */
@@ -93,7 +94,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   })
   own.watchBundle(() => ageOf(pipeline, clock))
   own.watchSource(() => pipeline.status())
-  const front = createFront({ pass: pool.pass, mostWaiting: settings.limits.connections })
+  const front = createFront({ peek: createPeek({ publicUrl: settings.public_url, issuers: settings.identity.issuers }), pass: pool.pass, mostWaiting: settings.limits.connections })
   const metricsServer = settings.metrics === undefined ? undefined : createMetricsServer(metrics)
 
   let shadowing: ShadowRunner | undefined

@@ -57,6 +57,9 @@ const trustedAssertions: Check = ({ identity }) => {
   return [...unknown, ...idle]
 }
 
+const knownActors: Check = ({ identity }) =>
+  (identity?.clients ?? []).flatMap(({ actors }, client) => actors.flatMap((name, index) => (identity?.issuers.some(issuer => issuer.name === name && issuer.kind !== 'person') === true ? [] : [{ steps: ['identity', 'clients', client, 'actors', index], found: 'the name of nobody who can', expected: 'the name of an issuer of programs (kind service or agent)' }])))
+
 const providersTogether: Check = ({ identity, public_url }) =>
   identity === undefined ? [] : findProviderProblems({ providers: identity.providers, issuers: identity.issuers, publicUrl: public_url })
 
@@ -100,7 +103,7 @@ const enoughToShare: Check = ({ workers, limits }) =>
     limits[name] < workers ? [{ steps: ['limits', name], found: `less than the ${workers} workers that share it`, expected: 'at least one for each worker' }] : [])
 
 const checks: readonly Check[] = [
-  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, trustedAssertions, providersTogether, groupsOfOthers, someUpstream, confidentialCredentials, peopleSignIn, tlsNeedsHttps, ownMetricsPort, enoughToShare,
+  plainListening, portZero, someIssuer, distinctIssuers, ownName, distinctClients, clientsNeedPeople, trustedAssertions, knownActors, providersTogether, groupsOfOthers, someUpstream, confidentialCredentials, peopleSignIn, tlsNeedsHttps, ownMetricsPort, enoughToShare,
 ]
 
 /** What must not be run with. */

@@ -12,16 +12,19 @@ import { html, makePage } from '../page.ts'
 import type { Clock, Logger, Principal } from '../model.ts'
 import { commandClient } from '../oauth/command-client.ts'
 import type { Vouching } from '../oauth/grants/id-jag.ts'
+import type { VerifyWorkload } from '../oauth/grants/token-exchange.ts'
 import { openOAuth } from '../oauth/oauth.ts'
 import type { Outbound, OutboundFetch } from '../outbound/outbound.ts'
 import { scopesOf } from '../upstream/scopes.ts'
 import type { Sessions } from '../proxy/sessions.ts'
+import { placeOf } from '../workers/owner.ts'
 
 export interface PeopleParts {
   readonly settings: Settings
   readonly secrets: Secrets
   readonly store: KeptStore
   readonly outbound: Outbound
+  readonly workload: VerifyWorkload
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -36,7 +39,7 @@ export interface People {
 
 const sweepEvery = 60_000
 
-export async function openPeople({ settings, secrets, store, outbound, clock, logger }: PeopleParts): Promise<People> {
+export async function openPeople({ settings, secrets, store, outbound, workload, clock, logger }: PeopleParts): Promise<People> {
   const { public_url: publicUrl, identity } = settings
   const peopleSignIn = identity.providers.length > 0
   if (!peopleSignIn && identity.clients.length === 0) return { routes: [], close: () => undefined }
@@ -51,6 +54,7 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
   })
   const { accounts, browsers } = login
   const oauth = await openOAuth({
+    workload, placeOf,
     vouching: { signs: signsOf(identity, keysFor), find: accounts.find },
     publicUrl, kept, accounts, browsers, clock, logger, pages: { html, make: makePage },
     upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),
@@ -58,6 +62,7 @@ export async function openPeople({ settings, secrets, store, outbound, clock, lo
       const path = `identity.clients.${index}.client_secret`
       return {
         ...client,
+        actors: client.actors.flatMap((name) => identity.issuers.filter((issuer) => issuer.name === name).map(({ issuer }) => issuer)),
         ...(secrets.has(path) ? { client_secret: secrets.get(path) } : {}),
         ...(client.jwks !== undefined && 'file' in client.jwks ? { keys: keySet.parse(JSON.parse(await readFile(client.jwks.file, 'utf8'))) } : {}),
       }

@@ -6,7 +6,7 @@ import { createKeySource } from './keys.ts'
 import { ownIssuer } from './own.ts'
 import { lacking, reason, refuse, type AuthRefusal, type Reason } from './refusal.ts'
 import type { IssuerSettings } from './settings.ts'
-import { createTokenVerifier, type TrustedIssuer } from './tokens.ts'
+import { createTokenVerifier, type TrustedIssuer, type VerifiedToken } from './tokens.ts'
 
 export interface IdentityOptions {
   readonly issuers: readonly IssuerSettings[]
@@ -41,6 +41,8 @@ export interface Identity {
   resolve(input: ResolveInput): Promise<Resolved>
   /** Why a token with these scopes is not enough for what wants those. */
   lacking(input: Pick<ResolveInput, 'audience'> & { readonly has: readonly string[]; readonly wanted: readonly string[] }): AuthRefusal | undefined
+  /** Who a token of a configured issuer speaks for that is shown to the gateway itself, as an authorization server. */
+  workload(token: string): Promise<{ readonly ok: true; readonly actor: KnownActor; readonly expires_at: number } | { readonly ok: false; readonly message: string }>
   /** RFC 9728 section 2. */
   protectedResourceMetadata(upstream: string): JsonObject
   /** Fetches every issuer's keys; for `doctor`. */
@@ -65,6 +67,12 @@ export const createIdentity = (options: IdentityOptions): Identity => {
   const metadataUrl = (audience: string): string | undefined =>
     audience.startsWith(resources) ? `${publicUrl}/.well-known/oauth-protected-resource/mcp/${audience.slice(resources.length)}` : undefined
 
+  /** RFC 8707 section 2: a token for one resource is worth nothing at another. */
+  const notFor = ({ issuer, audiences }: Pick<VerifiedToken, 'issuer' | 'audiences'>, audience: string): Reason | undefined => {
+    const wanted = withoutSlash(issuer.audience ?? audience)
+    return audiences.some(one => withoutSlash(one) === wanted) ? undefined : reason('audience_mismatch', `the token is not meant for ${wanted}`)
+  }
+
   return {
     async resolve({ rawHeaders, audience, url }) {
       const no = (why: Reason): Resolved => ({ ok: false, refusal: refuse(why, { realm: publicUrl, metadata: metadataUrl(audience), scope: scopeOf(audience) }) })
@@ -72,11 +80,17 @@ export const createIdentity = (options: IdentityOptions): Identity => {
       if (!bearer.ok) return no(bearer.reason)
       const verified = await verifier.verify(bearer.token)
       if (!verified.ok) return no(verified.reason)
-      const { actor, issuer, audiences, scopes, expiresAt, hash } = verified.token
-      // RFC 8707 section 2: a token for one resource is worth nothing at another.
-      const wanted = withoutSlash(issuer.audience ?? audience)
-      if (!audiences.some(one => withoutSlash(one) === wanted)) return no(reason('audience_mismatch', `the token is not meant for ${wanted}`))
+      const elsewhere = notFor(verified.token, audience)
+      if (elsewhere !== undefined) return no(elsewhere)
+      const { actor, scopes, expiresAt, hash } = verified.token
       return { ok: true, actor, token: { expires_at: clock() + expiresAt - now(), hash, scopes } }
+    },
+    async workload(token) {
+      const verified = await verifier.verify(token)
+      if (!verified.ok) return { ok: false, message: verified.reason.message }
+      const elsewhere = notFor(verified.token, publicUrl)
+      if (elsewhere !== undefined) return { ok: false, message: elsewhere.message }
+      return { ok: true, actor: verified.token.actor, expires_at: clock() + verified.token.expiresAt - now() }
     },
     lacking({ audience, has, wanted }) {
       if (wanted.every(scope => has.includes(scope))) return undefined

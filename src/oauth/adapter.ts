@@ -53,7 +53,7 @@ export function createAdapters(options: AdapterOptions): (model: string) => Adap
 const forgetful: Adapter = { upsert: async () => undefined, find: async () => undefined, consume: async () => undefined, destroy: async () => undefined, revokeByGrantId: async () => undefined }
 
 const ended = 'oauth:ended'
-/** Whether a token that stands on no grant was given back. */
+/** Whether a token was given back. */
 export const hasEnded = async (kept: Kept, token: string): Promise<boolean> => (await kept.get(ended, token)) !== undefined
 
 const createTokenAdapter = (model: string, { kept, clock, brought, ended: told, tokensLive }: AdapterOptions): Adapter => ({
@@ -63,8 +63,6 @@ const createTokenAdapter = (model: string, { kept, clock, brought, ended: told, 
     return found?.['kind'] === model ? found : undefined
   },
   async destroy(id) {
-    // What stands on a grant ends with it.
-    if (model !== 'ClientCredentials') return
     await kept.put(ended, id, {}, { expiresAt: clock() + tokensLive + unnoticedFor })
     told()
   },

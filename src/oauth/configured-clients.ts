@@ -1,16 +1,17 @@
 import type { JSONWebKeySet } from 'jose'
 import type { ServiceAccount } from '../model.ts'
 import { jwtBearer } from './grants/id-jag.ts'
+import { tokenExchange } from './grants/token-exchange.ts'
 import type { ClientGrant, ClientSettings } from './settings.ts'
 
-/** A client as it stands in the configuration, with what it shows. */
-export type ConfiguredClient = Pick<ClientSettings, 'client_id' | 'name' | 'redirect_uris'> & Partial<Pick<ClientSettings, 'grants' | 'groups' | 'jwks'>> & { readonly client_secret?: string; readonly keys?: JSONWebKeySet }
+/** A client as it stands in the configuration, with what it shows; `actors` are issuers. */
+export type ConfiguredClient = Pick<ClientSettings, 'client_id' | 'name' | 'redirect_uris'> & Partial<Pick<ClientSettings, 'grants' | 'groups' | 'jwks' | 'may_act_for' | 'actors'>> & { readonly client_secret?: string; readonly keys?: JSONWebKeySet }
 
 export const grantsOf = ({ grants = ['authorization_code'] }: Pick<ConfiguredClient, 'grants'>): readonly ClientGrant[] => grants
 
 export const isConfidentialClient = (client: ConfiguredClient | undefined): boolean => client?.client_secret !== undefined || client?.jwks !== undefined
 
-const longNames: Readonly<Partial<Record<ClientGrant, string>>> = { device_code: 'urn:ietf:params:oauth:grant-type:device_code', id_jag: jwtBearer }
+const longNames: Readonly<Partial<Record<ClientGrant, string>>> = { device_code: 'urn:ietf:params:oauth:grant-type:device_code', id_jag: jwtBearer, token_exchange: tokenExchange }
 
 /** In the words of RFC 7591. */
 export function clientMetadata(client: ConfiguredClient): Record<string, unknown> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Router } from 'express'
 import type Provider from 'oidc-provider'
-import type { Accounts, Browsers, OwnTokens } from '../account.ts'
+import type { AccountId, Accounts, Browsers, OwnTokens } from '../account.ts'
 import type { Kept } from '../kept.ts'
 import type { Clock, Fetch, Logger } from '../model.ts'
 import { createAdapters, groupOfAccount, kindOf, ofGrants } from './adapter.ts'
@@ -10,8 +10,9 @@ import { createRegisteredClients } from './clients.ts'
 import { clientMetadata } from './configured-clients.ts'
 import { createConsent, type Pages } from './consent.ts'
 import { createDevicePages } from './grants/device.ts'
+import type { Subject, VerifyWorkload } from './grants/token-exchange.ts'
 import { openSigningKeys, type Ring, type SigningKeys } from './keys.ts'
-import { createOwnTokens } from './own-tokens.ts'
+import { createOwnTokens, createVerify } from './own-tokens.ts'
 import { createProvider, type ProviderParts } from './provider.ts'
 import { createResources } from './resources.ts'
 import { createOAuthRouter } from './routes.ts'
@@ -27,6 +28,8 @@ export interface OAuthParts {
   readonly kept: Kept
   readonly accounts: Accounts
   readonly vouching: ProviderParts['vouching']
+  readonly workload: VerifyWorkload
+  readonly placeOf: ProviderParts['placeOf']
   readonly browsers: Browsers
   readonly pages: Pages
   readonly fetch: Fetch
@@ -58,7 +61,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const scopes = new Map([...upstreams.values()].flatMap(({ more }) => Object.entries(more)))
   const resources = createResources(publicUrl, new Map([...upstreams].map(([name, { more }]) => [name, { more: Object.keys(more) }])))
   const clients = createRegisteredClients({ kept, clock, most: registration.most })
-  const brought = createBroughtTokens({ issuer: publicUrl, keys: () => keys })
+  const verify = createVerify({ issuer: publicUrl, keys: () => keys, clock })
+  const brought = createBroughtTokens({ verify, own: () => own })
+  const subjectOf = async (token: string): Promise<Subject | undefined> => {
+    const claims = await verify(token)
+    const actor = claims === undefined ? undefined : await own.actor(claims)
+    if (claims === undefined || actor === undefined || actor.kind === 'service') return undefined
+    const person = (await accounts.get(claims['sub'] as AccountId))?.actor // what is no service's names an account
+    return person === undefined ? undefined : { claims, person }
+  }
   const configured = new Map(parts.clients.map((client) => [client.client_id, clientMetadata(client)]))
   const adapters = createAdapters({ kept, clock, clients, configured, tokensLive: tokens.access, ended: changed, brought: brought.find })
 
@@ -67,6 +78,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     changed()
     provider = createProvider({
       ...parts, ring, adapters, resources,
+      exchange: { subjectOf, workload: parts.workload },
       showError(context, { error, error_description: description }) {
         const { html, make } = parts.pages
         const reference = randomBytes(6).toString('hex')
@@ -81,6 +93,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     })
   }
   const keys: SigningKeys = await openSigningKeys({ kept, clock, logger, every: tokens.rotate, tokensLive: tokens.access, onChange: build })
+  const own = createOwnTokens({ issuer: publicUrl, clients: parts.clients, kept, accounts, keys, generation: () => generation })
   const describeScope = (scope: string): string => scopes.get(scope) ?? (scope === 'api' ? 'use the gateway\'s own API as you' : 'call its tools, read its resources and use its prompts, as far as the policy lets you')
   const device = createDevicePages({ provider: () => provider, browsers: parts.browsers, resources, describeScope, pages: parts.pages, kept, clock, logger })
   const consent = createConsent({
@@ -97,7 +110,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
 
   return {
     router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, device, clock }),
-    own: createOwnTokens({ issuer: publicUrl, clients: parts.clients, kept, accounts, keys, generation: () => generation }),
+    own,
     tick: keys.renew,
     close: forget,
   }

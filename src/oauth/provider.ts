@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import Provider, { errors, interactionPolicy, type OidcClient, type OidcContext, type OidcToken } from 'oidc-provider'
 import type { AccountId, Accounts, Browsers } from '../account.ts'
 import type { Kept } from '../kept.ts'
-import type { Clock, Fetch } from '../model.ts'
+import type { Clock, Fetch, Logger, Principal } from '../model.ts'
 import type { Adapter } from './adapter.ts'
 import { consentPath, pageOf } from './begun.ts'
 import { describe } from './clients.ts'
@@ -10,6 +10,7 @@ import { isConfidentialClient, type ConfiguredClient } from './configured-client
 import { algorithm, type Ring } from './keys.ts'
 import { addClientCredentials } from './grants/client-credentials.ts'
 import { addIdJag, jwtBearer, type Vouching } from './grants/id-jag.ts'
+import { addTokenExchange, type TokenExchangeParts } from './grants/token-exchange.ts'
 import { createRate } from './registration.ts'
 import type { Resource, Resources } from './resources.ts'
 import type { RegistrationSettings, TokenSettings } from './settings.ts'
@@ -30,6 +31,10 @@ export interface ProviderParts {
   readonly fault: (error: unknown) => void
   readonly vouching: Vouching
   readonly kept: Kept
+  readonly logger: Logger
+  readonly exchange: Pick<TokenExchangeParts, 'subjectOf' | 'workload'>
+  /** Where whatever is somebody's belongs, of the processes that serve. */
+  readonly placeOf: (who: Pick<Principal, 'issuer' | 'subject'>) => number
   readonly assertionRefused: (client: string, why: string) => void
   /** A client got tokens. */
   readonly used: (client: string) => void
@@ -90,8 +95,10 @@ export function createProvider(parts: ProviderParts): Provider {
     clientBasedCORS: () => true,
     formats: {
       customizers: {
-        jwt: (_context: OidcContext, { grantId }: OidcToken, token: { readonly payload: Record<string, unknown> }) => {
+        jwt: async (_context: OidcContext, { grantId, accountId, acting }: OidcToken, token: { readonly payload: Record<string, unknown> }) => {
           if (grantId !== undefined) token.payload['grant_id'] = grantId
+          const person = accountId === undefined || acting !== undefined ? undefined : (await parts.accounts.get(accountId as AccountId))?.actor
+          Object.assign(token.payload, acting, person === undefined ? {} : { place: parts.placeOf(person) })
         },
       },
     },
@@ -130,6 +137,7 @@ export function createProvider(parts: ProviderParts): Provider {
   const describe = (resource: Resource) => describeResource(undefined, resource, tokens)
   addClientCredentials(provider, { resources, describe })
   addIdJag(provider, { issuer: publicUrl, vouching: parts.vouching, resources, describe, kept: parts.kept, clock: parts.clock, refused: parts.assertionRefused })
+  addTokenExchange(provider, { ...parts.exchange, clients: configured, resources, describe, longest: tokens.access, clock: parts.clock, logger: parts.logger })
   provider.on('error', (error: unknown) => parts.fault(error))
   provider.on('server_error', (_context: OidcContext, error: unknown) => parts.fault(error))
   provider.on('grant.success', ({ oidc }: OidcContext) => parts.used(oidc.client.clientId))

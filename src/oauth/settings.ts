@@ -7,7 +7,7 @@ import { isRedirectable } from './redirects.ts'
 const redirect = z.string({ error: 'a redirect URI' }).refine(isRedirectable, { error: 'an https URL, an http URL on loopback, or one of an app (com.example.app:/callback), without fragment' })
 
 /** What a client may come for. The protocol has longer names for some. */
-const grants = ['authorization_code', 'device_code', 'id_jag', 'client_credentials'] as const
+const grants = ['authorization_code', 'device_code', 'id_jag', 'client_credentials', 'token_exchange'] as const
 export type ClientGrant = (typeof grants)[number]
 
 // Whoever is in between could hand out keys.
@@ -21,7 +21,7 @@ export const clientSettings = z.strictObject({
     .meta({ description: 'The `client_id` it brings.' }),
   name: text('a name that people know').meta({ description: 'What people who are asked for their consent are told.' }),
   grants: z.array(z.enum(grants, { error: `one of ${grants.join(', ')}` }), { error: 'a list of grants' }).min(1, { error: 'at least one grant' }).readonly().default(['authorization_code'])
-    .meta({ description: 'How it gets tokens: `authorization_code` for people in a browser, `device_code` for people who type a code that it shows into a browser elsewhere, `id_jag` for people for whom a provider of `identity.id_jag` vouches, `client_credentials` for itself, as a service.' }),
+    .meta({ description: 'How it gets tokens: `authorization_code` for people in a browser, `device_code` for people who type a code that it shows into a browser elsewhere, `id_jag` for people for whom a provider of `identity.id_jag` vouches, `client_credentials` for itself, as a service, `token_exchange` as an agent for a person whose token it has.' }),
   redirect_uris: z.array(redirect, { error: 'a list of redirect URIs' }).max(20, { error: 'at most 20 redirect URIs' }).readonly().default([])
     .meta({ description: 'Where people are sent back to, compared character by character; on loopback any port. Needed for `authorization_code`.' }),
   client_secret_from: secret().optional().meta({ description: 'Its secret. Without one, and without `jwks`, it is a public client, such as a program on somebody\'s machine.' }),
@@ -31,13 +31,21 @@ export const clientSettings = z.strictObject({
   ], { error: 'one of { file: PATH }, { url: URL }' }).optional().meta({ description: 'Its public keys, in place of a secret: it signs what it shows (`private_key_jwt`, RFC 7523).' }),
   groups: z.array(group(), { error: 'a list of group names' }).readonly().default([])
     .meta({ description: 'The groups in which policies see it as a service.' }),
+  may_act_for: z.strictObject({
+    groups: z.array(group().refine((value) => value !== '*', { error: 'the names of the groups; there is no "all"' }), { error: 'a list of group names' }).min(1, { error: 'at least one group' }).readonly()
+      .meta({ description: 'It may act for whoever is in one of these groups, by the names under which policies see them.' }),
+  }).optional().meta({ description: 'The people for whom it may act by `token_exchange`.' }),
+  actors: z.array(name('the name of an issuer'), { error: 'a list of names of issuers' }).readonly().default([])
+    .meta({ description: 'Issuers of `identity.issuers` whose programs it may have act in its place, by a token of theirs.' }),
 }).superRefine((client, context) => {
   const wrong = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], input: client[path as keyof typeof client], message })
   const has = (grant: ClientGrant): boolean => client.grants.includes(grant)
   if (has('authorization_code') !== client.redirect_uris.length > 0) wrong('redirect_uris', has('authorization_code') ? 'at least one redirect URI' : 'none without the grant authorization_code')
   if (client.client_secret_from !== undefined && client.jwks !== undefined) wrong('jwks', 'either client_secret_from or jwks')
-  if ((has('client_credentials') || has('id_jag')) && client.client_secret_from === undefined && client.jwks === undefined) wrong('client_secret_from', 'a secret, or jwks: it must show who it is')
+  if ((has('client_credentials') || has('id_jag') || has('token_exchange')) && client.client_secret_from === undefined && client.jwks === undefined) wrong('client_secret_from', 'a secret, or jwks: it must show who it is')
   if (client.groups.length > 0 && !has('client_credentials')) wrong('groups', 'none without the grant client_credentials: people bring their own')
+  if (has('token_exchange') !== (client.may_act_for !== undefined)) wrong('may_act_for', has('token_exchange') ? 'the groups of the people for whom it may act: { groups: [ … ] }' : 'nobody without the grant token_exchange')
+  if (client.actors.length > 0 && !has('token_exchange')) wrong('actors', 'none without the grant token_exchange')
 })
 
 export const tokenSettings = z.strictObject({

@@ -1,9 +1,10 @@
 import net, { type Server, type Socket } from 'node:net'
-import { peek, type Claimed } from './peek.ts'
+import type { Peek } from './peek.ts'
 
 export interface FrontOptions {
-  /** Takes a connection with what was read of it. */
-  readonly pass: (socket: Socket, head: Buffer, claimed: Claimed | 'nobody') => void
+  readonly peek: Peek
+  /** Takes a connection with what was read of it, and the place of whom it claims to be from. */
+  readonly pass: (socket: Socket, head: Buffer, claimed: number | 'nobody') => void
   readonly mostWaiting: number
   /** Milliseconds until the first head must have come. */
   readonly headWithin?: number
@@ -12,7 +13,7 @@ export interface FrontOptions {
 const tooSlow = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n'
 
 /** The port of the gateway where several processes serve: accepts, reads the head of the first request, and hands the connection on. */
-export function createFront({ pass, mostWaiting, headWithin = 10_000 }: FrontOptions): { readonly server: Server; close(): void } {
+export function createFront({ peek, pass, mostWaiting, headWithin = 10_000 }: FrontOptions): { readonly server: Server; close(): void } {
   const waiting = new Set<Socket>()
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     // Those who only connect must not take all the room.

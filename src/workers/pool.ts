@@ -5,8 +5,7 @@ import type { Snapshot } from '../metrics.ts'
 import type { ApprovalId, Logger } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { createLine, textOf, type Answers, type Line } from './line.ts'
-import { ownerOf } from './owner.ts'
-import type { Claimed } from './peek.ts'
+import { ownerAt } from './owner.ts'
 import type { OfSupervisor, OfWorker, Order } from './words.ts'
 
 export interface PoolOptions {
@@ -32,7 +31,8 @@ export interface Pool {
   shadows(): Promise<readonly ShadowReport[]>
   /** Lets the workers serve. */
   open(): Promise<void>
-  pass(socket: Socket, head: Buffer, claimed: Claimed | 'nobody'): void
+  /** To the worker of the place that is claimed. */
+  pass(socket: Socket, head: Buffer, claimed: number | 'nobody'): void
   ready(): number
   missing(): Promise<readonly string[]>
   snapshots(): Promise<readonly Snapshot[]>
@@ -166,8 +166,8 @@ export function createPool({ order, fork, answers, logger, onRestart, onGone }: 
   }
 
   /** Its owner's, if that serves; else anybody's: who is not the owner hands the request over, or says that the owner is away. */
-  function chosen(claimed: Claimed | 'nobody'): Worker | undefined {
-    const owner = claimed === 'nobody' ? undefined : workers[ownerOf(claimed.issuer, claimed.subject, order.count)]
+  function chosen(claimed: number | 'nobody'): Worker | undefined {
+    const owner = claimed === 'nobody' ? undefined : workers[ownerAt(claimed, order.count)]
     if (owner?.isReady === true) return owner
     const all = serving()
     return all[next++ % Math.max(1, all.length)]

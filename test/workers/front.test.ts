@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { createFront } from '../../src/workers/front.ts'
+import { createPeek } from '../../src/workers/peek.ts'
 
 async function start(options: Partial<Parameters<typeof createFront>[0]> = {}) {
   const passed = Promise.withResolvers<{ head: string; claimed: unknown }>()
   const front = createFront({
+    peek: createPeek({ publicUrl: 'https://gateway.example', issuers: [] }),
     pass: (socket, head, claimed) => {
       passed.resolve({ head: head.toString(), claimed })
       socket.destroy()
