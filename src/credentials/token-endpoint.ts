@@ -30,8 +30,8 @@ const usualLife = 300
 const ofPerson = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied', 'invalid_target'])
 
 async function authOf(settings: Settings, value: string): Promise<openid.ClientAuth> {
-  if (settings.private_key_from === undefined) return settings.client_secret_by === 'post' ? openid.ClientSecretPost(value) : openid.ClientSecretBasic(value)
-  return privateKeyAuth(value, { id: settings.key_id })
+  if (settings.private_key_from === undefined) return settings.client_secret_method === 'post' ? openid.ClientSecretPost(value) : openid.ClientSecretBasic(value)
+  return privateKeyAuth(value, { id: settings.private_key_id })
 }
 
 /** What the authorization server said, without anything that could be a token. */

@@ -17,9 +17,9 @@ const authorizationServer = {
   token_url: serverUrl('the URL of the token endpoint').optional().meta({ description: 'Its token endpoint, in place of `issuer`.' }),
   client_id: text().meta({ description: 'The client that the gateway is there.' }),
   client_secret_from: secret().optional().meta({ description: 'The secret of that client.' }),
-  client_secret_by: z.enum(['basic', 'post'], { error: 'basic or post' }).default('basic').meta({ description: 'How the secret is sent: `basic` in a header, `post` in the form.' }),
+  client_secret_method: z.enum(['basic', 'post'], { error: 'basic or post' }).default('basic').meta({ description: 'How the secret is sent: `basic` in a header, `post` in the form.' }),
   private_key_from: secret().optional().meta({ description: 'In place of a secret: the private key, as PEM without a passphrase, by which the gateway proves that it is that client (private_key_jwt, RFC 7523).' }),
-  key_id: text().optional().meta({ description: 'The name that key has there.' }),
+  private_key_id: text().optional().meta({ description: 'The name that key has there.' }),
 } as const
 const target = {
   scope: scope.optional().meta({ description: 'The scopes that are asked for.' }),
@@ -33,13 +33,13 @@ interface Asked {
   readonly token_url?: string | undefined
   readonly client_secret_from?: unknown
   readonly private_key_from?: unknown
-  readonly key_id?: string | undefined
+  readonly private_key_id?: string | undefined
 }
-const oneOfEach = ({ issuer, token_url, client_secret_from, private_key_from, key_id }: Asked, context: z.RefinementCtx): void => {
+const oneOfEach = ({ issuer, token_url, client_secret_from, private_key_from, private_key_id }: Asked, context: z.RefinementCtx): void => {
   const wrong = (step: string, message: string) => context.addIssue({ code: 'custom', path: [step], input: undefined, message })
   if ((issuer === undefined) === (token_url === undefined)) wrong(issuer === undefined ? 'issuer' : 'token_url', 'either issuer or token_url')
   if ((client_secret_from === undefined) === (private_key_from === undefined)) wrong(client_secret_from === undefined ? 'client_secret_from' : 'private_key_from', 'either client_secret_from or private_key_from')
-  if (key_id !== undefined && private_key_from === undefined) wrong('key_id', 'a name only for a private_key_from')
+  if (private_key_id !== undefined && private_key_from === undefined) wrong('private_key_id', 'a name only for a private_key_from')
 }
 
 export const credentialSettings = z.discriminatedUnion('kind', [

@@ -48,7 +48,7 @@ beforeAll(async () => {
     logger, idp, identity: { issuers: [{ name: 'corp', issuer: idp.issuer, algorithms: ['RS256'] }, { name: 'machines', issuer: 'https://machines.example', kind: 'service', trusted_groups: ['audit'], jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }] }, env: { AS_SECRET: secret, AS_KEY: key },
     upstreams: {
       own: of({ kind: 'client_credentials', ...as, scope: 'crm.read' }),
-      keyed: of({ kind: 'client_credentials', issuer: new URL(keyed.url).origin, client_id: 'keyed', private_key_from: { env: 'AS_KEY' }, key_id: 'k1' }),
+      keyed: of({ kind: 'client_credentials', issuer: new URL(keyed.url).origin, client_id: 'keyed', private_key_from: { env: 'AS_KEY' }, private_key_id: 'k1' }),
       exchange: of({ kind: 'token_exchange', ...as }),
       behalf: of({ kind: 'on_behalf_of', ...as, scope: 'crm.read' }),
     },

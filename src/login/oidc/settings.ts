@@ -28,7 +28,7 @@ export const oidcSettings = z.strictObject({
   issuer: issuer.meta({ description: 'Its issuer, compared character by character; everything else is discovered there.' }),
   client_id: text('the id under which the gateway is registered there').meta({ description: 'The id under which the gateway is registered there.' }),
   client_secret_from: secret().optional().meta({ description: 'The secret of that client.' }),
-  client_secret_method: z.enum(['basic', 'post'], { error: 'basic or post' }).optional().meta({ description: 'How the secret is shown: in a header or in the body. Default: as the preset says, else `basic`.' }),
+  client_secret_method: z.enum(['basic', 'post'], { error: 'basic or post' }).optional().meta({ description: 'How the secret is sent: `basic` in a header, `post` in the form. Default: as the preset says, else `basic`.' }),
   private_key_from: secret().optional().meta({ description: 'In place of a secret: the key, as PEM without a passphrase, with which the gateway signs who it is (`private_key_jwt`).' }),
   private_key_algorithm: z.enum(clientAlgorithms, { error: `one of ${clientAlgorithms.join(', ')}` }).optional().meta({ description: 'How that key signs. Default: `ES256`, `EdDSA` or `RS256`, by its kind.' }),
   private_key_id: text('the id of the key').optional().meta({ description: 'The id (`kid`) under which the provider knows that key.' }),
