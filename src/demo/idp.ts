@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import Provider, { errors, type OidcClient, type OidcContext } from 'oidc-provider'
 import { createMemory } from './memory.ts'
-import { personaHeaders, personaPage } from './persona-page.ts'
+import { personaPage } from './persona-page.ts'
 import { gatewayClient, peopleClient, type Persona, personaGrant, personas } from './personas.ts'
 
 export interface Idp {
@@ -93,7 +93,10 @@ const signIn = (own: readonly Persona[]) => ({
 async function askWho(provider: Provider, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const own = personas.filter(({ issuer }) => issuer === 'people')
   await provider.interactionDetails(request, response) // of this browser, or it throws
-  if (request.method !== 'POST') return void response.writeHead(200, personaHeaders).end(personaPage(own))
+  if (request.method !== 'POST') {
+    const { headers, text } = personaPage(own)
+    return void response.writeHead(200, headers).end(text)
+  }
   let text = ''
   for await (const part of request) if ((text += String(part)).length > 1024) break
   const persona = own.find(({ name }) => name === new URLSearchParams(text).get('persona'))
