@@ -8,6 +8,7 @@ import { failingDisk } from './failing-disk.ts'
 import { failingEvaluator } from './evaluator.ts'
 import { underFloods } from './floods.ts'
 import { gracefulStop } from './graceful-stop.ts'
+import { loginStorm } from './login-storm.ts'
 import { isolated, judged, same } from './messages.ts'
 import { order } from './order.ts'
 import { pendingApprovals } from './pending-approvals.ts'
@@ -37,5 +38,6 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   P28: gracefulStop,
   P29: bootMatrix,
   P32: clockSteps,
+  L12: loginStorm,
   L13: underFloods,
 }

@@ -45,7 +45,13 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
   if (!peopleSignIn && identity.clients.length === 0) return { routes: [], close: () => undefined }
   const kept = createKept(store, secrets.storeKey(), clock)
   const fetchFor = (configured: readonly string[]) => outbound.fetchFor({ purpose: 'sign_in', configured })
-  const keysFor = ({ name, issuer }: { readonly name: string; readonly issuer: string }): KeySource => createKeySource(issuerSettings.parse({ name, issuer }), { clock, fetch: fetchFor([issuer]), logger })
+  // Whatever an issuer signs is verified by one set of its keys, fetched once for all.
+  const keySources = new Map<string, KeySource>()
+  const keysFor = ({ name, issuer }: { readonly name: string; readonly issuer: string }): KeySource => {
+    const known = keySources.get(issuer) ?? createKeySource(issuerSettings.parse({ name, issuer }), { clock, fetch: fetchFor([issuer]), logger })
+    keySources.set(issuer, known)
+    return known
+  }
   const login = createLogin({
     settings: identity,
     publicUrl, kept, clock, logger, fetchFor, issuers: identity.issuers,

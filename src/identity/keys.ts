@@ -27,6 +27,7 @@ export interface KeySource {
 
 interface KeyRing {
   readonly pick: ReturnType<typeof createLocalJWKSet>
+  readonly ids: ReadonlySet<unknown>
   readonly fetchedAt: number
   readonly refreshAt: number
   readonly expiresAt: number
@@ -42,6 +43,8 @@ const usable = (body: unknown): readonly JWK[] => {
 }
 
 const pickKeys = async (ring: KeyRing, header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<readonly CryptoKey[]> => {
+  // What anybody can send by the thousand is answered without an error and its stack.
+  if (typeof header.kid === 'string' && !ring.ids.has(header.kid)) return []
   try {
     return [await ring.pick(header, token)]
   } catch (error) {
@@ -83,7 +86,7 @@ export const createKeySource = (issuer: IssuerSettings, deps: { readonly clock: 
       if (keys.length === 0) throw new Error('a key set without a usable key')
       const now = clock()
       const age = Math.min(Math.max(maxAge === undefined ? usualAge : maxAge * second, shortestAge), longestAge)
-      ring = { pick: createLocalJWKSet({ keys: [...keys] }), fetchedAt: now, refreshAt: now + Math.max(age / 2, shortestAge), expiresAt: now + age }
+      ring = { pick: createLocalJWKSet({ keys: [...keys] }), ids: new Set(keys.map(({ kid }) => kid)), fetchedAt: now, refreshAt: now + Math.max(age / 2, shortestAge), expiresAt: now + age }
       const content = JSON.stringify(keys)
       if (content !== last) generation += 1
       last = content
