@@ -102,3 +102,28 @@ export function createKept(store: KeptStore, storeKey: Uint8Array, clock: Clock)
     },
   }
 }
+
+/** What anybody can have written, without a name: of a kind at most so many by each process. The oldest make room, so that nobody is kept out. */
+export function createFew(kept: Pick<Kept, 'put' | 'drop'>, { kind, most, clock }: { readonly kind: string; readonly most: number; readonly clock: Clock }) {
+  /** When they expire by themselves, the oldest first. */
+  const alive = new Map<string, number>()
+
+  function oneTooMany(): string | undefined {
+    for (const [key, expiresAt] of alive) {
+      if (expiresAt > clock() && alive.size <= most) return undefined
+      alive.delete(key)
+      if (expiresAt > clock()) return key
+    }
+    return undefined
+  }
+  return {
+    async put(key: string, value: JsonObject, options: KeepOptions & { readonly expiresAt: number }): Promise<void> {
+      alive.delete(key)
+      alive.set(key, options.expiresAt)
+      const oldest = oneTooMany()
+      if (oldest !== undefined) await kept.drop(kind, oldest)
+      await kept.put(kind, key, value, options)
+    },
+  }
+}
+export type Few = ReturnType<typeof createFew>

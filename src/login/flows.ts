@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Kept } from '../kept.ts'
+import { createFew, type Kept } from '../kept.ts'
 import type { Clock, JsonObject } from '../model.ts'
 import { cookieOf, createCookies, type CookieNames } from './cookies.ts'
 import type { Want } from './provider.ts'
@@ -21,11 +21,14 @@ const kind = 'login:flow'
 const lifetime = 10 * 60_000
 /** Beginnings within a second, in each process: nobody has proved anything yet, and each is written down. */
 const mostAtOnce = 200
+/** Under way, begun in each process: whoever floods this shortens the time that others have, to a hundred seconds at worst. */
+const mostUnderWay = 20_000
 
 const newId = (): string => randomBytes(32).toString('base64url')
 
-export function createFlows({ kept, cookies, clock }: { readonly kept: Kept; readonly cookies: CookieNames; readonly clock: Clock }) {
+export function createFlows({ kept, cookies, clock, most = mostUnderWay }: { readonly kept: Kept; readonly cookies: CookieNames; readonly clock: Clock; readonly most?: number }) {
   const { set } = createCookies(cookies)
+  const few = createFew(kept, { kind, most, clock })
   let second = 0
   let begun = 0
 
@@ -41,7 +44,7 @@ export function createFlows({ kept, cookies, clock }: { readonly kept: Kept; rea
     async begin(id: string, { provider, keep, want, returnTo }: Flow, request: Pick<IncomingMessage, 'rawHeaders'>): Promise<string> {
       const browser = cookieOf(request.rawHeaders, cookies.flow) ?? newId()
       const row = { provider, keep, returnTo: localPath(returnTo), browser, ...(want.acr === undefined ? {} : { acr: want.acr }), ...(want.maxAge === undefined ? {} : { maxAge: want.maxAge }) }
-      await kept.put(kind, id, row, { expiresAt: clock() + lifetime })
+      await few.put(id, row, { expiresAt: clock() + lifetime })
       return set(cookies.flow, browser, lifetime / 1000)
     },
     /** Once, for the provider that it is with, in the browser that began it. An answer that is somebody else's uses nothing up. */

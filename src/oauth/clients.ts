@@ -1,4 +1,5 @@
-import type { Kept } from '../kept.ts'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Kept, KeptValue } from '../kept.ts'
 import type { Clock, Json, JsonObject } from '../model.ts'
 import { isLocal, isRedirectable } from './redirects.ts'
 
@@ -53,6 +54,8 @@ export interface RegisteredClients {
   used(id: string): Promise<void>
   /** False where there is no room for another one. */
   makeRoom(): Promise<boolean>
+  /** What is kept meanwhile was registered from that address. */
+  from<T>(address: string, act: () => T): T
 }
 
 const kind = 'oauth:Client'
@@ -60,10 +63,25 @@ const everyone = 'all'
 const unusedFor = 24 * 60 * 60_000
 const usedFor = 90 * 24 * 60 * 60_000
 
+/** An IPv6 host has as many addresses as it likes within its network. */
+const networkOf = (address: string): string => (address.includes(':') && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address.replace('::ffff:', ''))
+
+/** Of the address that has most that nobody used, the oldest: whoever registers thousands makes room for all others first. */
+function nextToGo(all: readonly KeptValue[]): string | undefined {
+  const unused = all.filter(({ value }) => value['used'] !== true)
+  const counts = new Map<unknown, number>()
+  for (const { value: { from } } of unused) counts.set(from, (counts.get(from) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  const oldest = unused.filter(({ value: { from } }) => counts.get(from) === most).sort((a, b) => Number(a.value['made']) - Number(b.value['made']))[0]
+  return oldest === undefined ? undefined : String(oldest.value['id'])
+}
+
 /** Clients that registered themselves: bounded in number, and forgotten when nobody uses them. */
 export function createRegisteredClients({ kept, clock, most }: { readonly kept: Kept; readonly clock: Clock; readonly most: number }): RegisteredClients {
+  const registrant = new AsyncLocalStorage<string>()
   return {
-    keep: (id, metadata) => kept.put(kind, id, { id, metadata, used: false, made: clock() }, { expiresAt: clock() + unusedFor, groups: [everyone] }),
+    from: (address, act) => registrant.run(networkOf(address), act),
+    keep: (id, metadata) => kept.put(kind, id, { id, metadata, used: false, made: clock(), from: registrant.getStore() ?? '' }, { expiresAt: clock() + unusedFor, groups: [everyone] }),
     async find(id) {
       const metadata = (await kept.get(kind, id))?.value['metadata']
       return typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata) ? { ...metadata } : undefined
@@ -80,8 +98,8 @@ export function createRegisteredClients({ kept, clock, most }: { readonly kept: 
     async makeRoom() {
       const all = await kept.list(kind, everyone)
       if (all.length < most) return true
-      const oldest = all.filter(({ value }) => value['used'] !== true).sort((a, b) => Number(a.value['made']) - Number(b.value['made']))[0]?.value['id']
-      return typeof oldest === 'string' && (await kept.drop(kind, oldest))
+      const next = nextToGo(all)
+      return next !== undefined && (await kept.drop(kind, next))
     },
   }
 }

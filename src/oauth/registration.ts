@@ -23,7 +23,7 @@ const refuse = (response: Response, status: number, error: string, description: 
 
 /** RFC 7591, for anybody: so it is bounded in rate, number, size and in what is asked for. `pass` gets what may be registered. */
 export function createRegistration({ clients, perMinute, clock, pass }: {
-  readonly clients: Pick<RegisteredClients, 'makeRoom'>
+  readonly clients: Pick<RegisteredClients, 'makeRoom' | 'from'>
   readonly perMinute: number
   readonly clock: Clock
   readonly pass: (metadata: JsonObject) => RequestHandler
@@ -44,7 +44,7 @@ export function createRegistration({ clients, perMinute, clock, pass }: {
       response.set('Retry-After', '3600')
       return refuse(response, 503, 'temporarily_unavailable', 'there are as many registered clients as there may be, and all are in use')
     }
-    return pass(metadata)(request, response, next)
+    return clients.from(request.socket.remoteAddress ?? '', () => pass(metadata)(request, response, next))
   }
   return [within, express.json({ limit: '16kb' }), register]
 }

@@ -21,7 +21,7 @@ export interface OAuthRouterParts {
   readonly publicUrl: string
   readonly provider: () => Provider
   readonly resources: Resources
-  readonly clients: Pick<RegisteredClients, 'makeRoom'>
+  readonly clients: Pick<RegisteredClients, 'makeRoom' | 'from'>
   readonly registration: RegistrationSettings
   readonly brought: ReturnType<typeof createBroughtTokens>
   readonly consent: Router

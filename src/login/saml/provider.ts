@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Kept } from '../../kept.ts'
+import { createFew, type Kept } from '../../kept.ts'
 import type { Clock, Fetch, JsonObject, Logger } from '../../model.ts'
 import type { Naming } from '../person.ts'
 import type { EndAccounts, Finished, SignInProvider, Verified, Want } from '../provider.ts'
@@ -40,6 +40,8 @@ interface Request {
 export type Consumed = { readonly ok: true; readonly url: string } | Refused
 
 const requestsFor = 10 * 60_000
+/** As many as there are sign-ins under way. */
+const mostRequests = 20_000
 const answersFor = 2 * 60_000
 const logoutsFor = 10 * 60_000
 
@@ -55,6 +57,7 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
   const source = createIdpSource(settings, { fetch, clock, logger })
   const preset = presetOf(settings)
   const inTurn = createTurns()
+  const requests = createFew(kept, { kind: 'saml:request', most: mostRequests, clock })
 
   /** Of itself the gateway vouches for its services: nobody else may be that. */
   const idpNow = async (): Promise<Idp | undefined> => {
@@ -66,7 +69,7 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
     const id = newId()
     const first = request.first ?? id
     const { want, flow, forced } = request
-    await kept.put('saml:request', id, { provider: name, flow, first, forced, want: { ...want } }, { expiresAt: clock() + requestsFor })
+    await requests.put(id, { provider: name, flow, first, forced, want: { ...want } }, { expiresAt: clock() + requestsFor })
     const contexts = want.acr === undefined ? (settings.authn_context ?? []) : [want.acr]
     return { first, url: await requestUrl(own, idp, settings, { id, relay: flow, force: forced, contexts }) }
   }
