@@ -196,6 +196,8 @@ describe('refused is', () => {
     ['an assertion to nothing', 'saml_unsolicited', { saying: { subjectInResponseTo: undefined } }],
     ['an assertion to another request', 'saml_unsolicited', { saying: { subjectInResponseTo: newId() } }],
     ['a transient name', 'saml_subject', { saying: { format: 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient' } }],
+    ['a name of another form than was asked for', 'saml_subject', { saying: { format: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress' } }],
+    ['a name of no form', 'saml_subject', { saying: { format: undefined } }],
     ['a name with what nobody sees', 'saml_subject', { saying: { nameId: 'sam-4711\u200b' } }],
     ['a name with blanks around it', 'saml_subject', { saying: { nameId: ' sam-4711' } }],
     ['a name of another provider', 'saml_subject', { saying: { qualifiers: ' NameQualifier="https://other.example/idp"' } }],

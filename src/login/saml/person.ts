@@ -21,7 +21,7 @@ const single = (said: Said, name: string): string | undefined | Refused => {
 
 const isName = (text: string): boolean => text.length <= 1024 && text.trim() === text && !/[\p{Cc}\p{Cf}]/u.test(text)
 
-const subjectOf = (said: Said, attribute: string | undefined): string | Refused => {
+const subjectOf = (said: Said, attribute: string | undefined, wanted: SamlPreset['nameId']): string | Refused => {
   if (attribute !== undefined) {
     const given = single(said, attribute)
     if (typeof given === 'object') return given
@@ -30,13 +30,15 @@ const subjectOf = (said: Said, attribute: string | undefined): string | Refused 
   if (said.subject === undefined) return refused('saml_subject', 'no NameID; have the provider send one, or name the attribute by which people are known (attributes.subject)')
   // Another one each time: policies, approvals and records would meet a new person at every sign-in.
   if (said.subject.format === nameIdFormats.transient) return refused('saml_subject', 'a transient NameID; have the provider send a persistent one, or name the attribute by which people are known (attributes.subject)')
-  return said.subject.nameId
+  // The same text may be somebody else in another form (SAML core 8.3), and the form is no part of who somebody is here.
+  const isAsked = (wanted !== 'persistent' && wanted !== 'email') || said.subject.format === nameIdFormats[wanted]
+  return isAsked ? said.subject.nameId : refused('saml_subject', `a NameID of the format ${said.subject.format.slice(0, 200)}, where ${wanted} was asked for; have the provider send that, or say by name_id what it sends`)
 }
 
 /** Who the assertion is about, as policies see them. */
 export function readPerson(said: Said, issuer: string, settings: Given, naming: Naming): { readonly ok: true; readonly person: Person } | Refused {
   const names = presetOf(settings)
-  const subject = subjectOf(said, settings.attributes.subject)
+  const subject = subjectOf(said, settings.attributes.subject, names.nameId)
   if (typeof subject === 'object') return subject
   const email = single(said, names.email)
   if (typeof email === 'object') return email

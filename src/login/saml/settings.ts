@@ -37,7 +37,7 @@ export const samlSettings = z.strictObject({
     signed: z.enum(['either', 'response', 'assertion'], { error: 'either, response or assertion' }).default('either')
       .meta({ description: 'What must be signed: the whole response, the assertion in it, or one of the two. Whatever bears a signature must bear a good one.' }),
   }).prefault({}),
-  name_id: z.enum(nameIds, { error: `one of ${nameIds.join(', ')}` }).optional().meta({ description: 'The form of name that is asked for; `any` leaves it to the provider. Default: `persistent`, or as the preset says. A transient one is refused unless `attributes.subject` is given.' }),
+  name_id: z.enum(nameIds, { error: `one of ${nameIds.join(', ')}` }).optional().meta({ description: 'The form of name that is asked for. Where it is `persistent` or `email`, a name of another form is refused; `unspecified` and `any` leave it to the provider, which must then not give two people the same name in two forms. Default: `persistent`, or as the preset says. A transient one is refused unless `attributes.subject` is given.' }),
   attributes: z.strictObject({
     groups: attribute().optional().meta({ description: 'The attribute that lists the groups. Default: `groups`, or as the preset says. Where it is absent, the groups are unknown.' }),
     email: attribute().optional().meta({ description: 'The attribute with the mail address. Default: `email`, or as the preset says.' }),
