@@ -13,6 +13,8 @@ export interface Sessions {
   /** The session of the stateless era: one per principal, upstream and client name. */
   modern(input: OpenInput): ClientSession
   end(session: ClientSession): Promise<void>
+  /** A stream on which nobody has greeted yet ends like a session of its caller. What is given back is told when somebody has, or it is gone. */
+  expect(stream: Ungreeted): () => void
   count(): number
   all(): readonly ClientSession[]
   /** Ends what a caller has here who may not go on: no event reaches them any more, and what was not sent is not sent. */
@@ -26,6 +28,11 @@ export interface Sessions {
   /** Ends sessions that were idle for too long. */
   sweep(): Promise<void>
   close(): Promise<void>
+}
+export interface Ungreeted {
+  readonly actor: KnownActor
+  readonly finish: () => void
+  readonly cut: () => void
 }
 export interface OpenInput {
   readonly actor: KnownActor
@@ -57,6 +64,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
   const legacy = new Map<string, ClientSession>()
   const modern = new Map<string, ClientSession>()
   const perPrincipal = new Map<string, number>()
+  const ungreeted = new Set<Ungreeted>()
   const outboxes = createOutboxes(rooms.clock)
   const countOf = (principal: string) => perPrincipal.get(principal) ?? 0
 
@@ -125,16 +133,22 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
       return session
     },
     end,
+    expect(stream) {
+      ungreeted.add(stream)
+      return () => void ungreeted.delete(stream)
+    },
     count: () => legacy.size + modern.size,
     all: () => [...legacy.values(), ...modern.values()],
     isBusy: () => [...legacy.values(), ...modern.values()].some(isWaiting),
     endStreams() {
+      for (const { finish } of ungreeted) finish()
       for (const session of [...legacy.values(), ...modern.values()]) {
         session.listening?.finish()
         endWaits(session, isPaused)
       }
     },
     async revoke(who) {
+      for (const { actor, cut } of ungreeted) if (speaksFor(actor, who)) cut()
       await Promise.all([...legacy.values(), ...modern.values()].filter(({ actor }) => speaksFor(actor, who)).map(async (session) => {
         // A call that its server has goes on to its record; what comes of it reaches nobody.
         for (const { answered, request, channel } of session.pending.values()) {

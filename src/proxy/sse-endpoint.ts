@@ -41,6 +41,8 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
   const heard = new WeakSet<ClientSession>()
   /** Whether the newest token that was shown for a stream is good. */
   const shown = new WeakMap<SseConnection, Caller['isGood']>()
+  /** Told when its client has greeted. */
+  const greeted = new WeakMap<SseConnection, () => void>()
 
   return async (request, response, name, key) => {
     try {
@@ -80,12 +82,19 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     shown.set(connection, isGood)
     watchToken(async () => (await shown.get(connection)?.()) ?? false, connection.listening.finish, response)
     connection.lastFor(expiresAt - rooms.clock())
+    awaitGreeting(connection, actor)
     response.once('close', () => {
       connections.delete(key)
+      greeted.get(connection)?.()
       void leave(connection).catch((cause: unknown) => replies.logFault(cause))
     })
     base.stream()
     response.write(parts.sse.writeEvent({ event: 'endpoint', data: `/mcp/${upstream.name}/sse/${key}` }))
+  }
+
+  function awaitGreeting(connection: SseConnection, actor: Caller['actor']): void {
+    const { finish, cut, left } = connection.listening
+    if (!left.aborted) greeted.set(connection, sessions.expect({ actor, finish, cut }))
   }
 
   /** Without its stream a session can say nothing more; calls that were sent run on to their record, those that wait are let go. */
@@ -141,6 +150,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     const session = sessions.openLegacy({ actor, upstream, revision: door.revision, client: clientOf(first.body['clientInfo']) })
     session.listening = connection.listening
     connection.session = session
+    greeted.get(connection)?.()
     return session
   }
 
@@ -171,6 +181,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     else if (greeted && session.greeting === undefined) {
       connection.session = undefined
       session.listening = undefined
+      awaitGreeting(connection, session.actor)
       await sessions.end(session)
     }
   }
