@@ -9,7 +9,7 @@ const colours: { readonly [kind in EventView['decision']['kind']]: Colour } = { 
 const longestWait = 3_000
 const shortBody = 14
 
-export const nameOf = (actor: SessionView['actor']): string => (actor.kind === 'nobody' ? 'nobody' : (actor.email ?? actor.subject))
+export const nameOf = (actor: SessionView['actor']): string => (actor.kind === 'nobody' ? 'nobody' : [actor, ...(actor.acting_for ?? [])].map(({ email, subject }) => email ?? subject).join(' for '))
 export const timeOf = (at: string): string => at.slice(11, 23)
 /** What a message is about, in a few words. */
 export const aboutOf = (event: EventView): string =>

@@ -21,6 +21,8 @@ export const person = z.object({
   groups: z.array(z.string()).readonly(),
   groups_known: z.boolean(),
   email: z.string().optional(),
+  acting_for: z.array(z.object({ issuer: z.string(), subject: z.string(), email: z.string().optional() })).readonly().optional()
+    .describe('on whose behalf: who comes next first, and the person behind all of them last'),
 })
 export type PersonView = z.infer<typeof person>
 
