@@ -24,6 +24,7 @@ const second = { ...corp, name: 'partner', issuer: 'https://partner.example' }
 const people = (name: string, providers: readonly Content[], at: string, says: RegExp, more: Content = {}): Row =>
   row(name, { identity: { providers }, ...more }, at, says, { env: { CORP: 'a secret' } })
 const service = { grants: ['client_credentials'], client_secret_from: { env: 'CORP' } }
+const acting = { grants: ['token_exchange'], client_secret_from: { env: 'CORP' }, may_act_for: { groups: ['support'] } }
 const client = (name: string, change: Content, at: string, says: RegExp): Row =>
   row(name, { identity: { providers: [corp], clients: [{ client_id: 'job', name: 'A job', ...change }] } }, `identity.clients[0].${at}`, says, { env: { CORP: 'a secret' } })
 const git = (name: string, change: Content, at: string, says: RegExp, more: Pick<Row, 'env'> = {}): Row =>
@@ -70,6 +71,13 @@ export const rows: readonly Row[] = [
   row('devices where nobody can sign in', { identity: { issuers: [{ name: 'ci', issuer: 'https://issuer.example' }], clients: [{ client_id: 'tv', name: 'A screen', grants: ['device_code'] }] } }, 'identity.providers', /nowhere to/),
   client('a client for whose people nobody vouches', { grants: ['id_jag'], client_secret_from: { env: 'CORP' } }, 'grants', /identity.id_jag/),
   client('a client that people are said to be behind, and that shows nothing', { grants: ['id_jag'] }, 'client_secret_from', /show who it is/),
+  client('a client that acts for nobody in particular', { grants: ['token_exchange'], client_secret_from: { env: 'CORP' } }, 'may_act_for', /groups of the people/),
+  client('a client that acts for everybody', { ...acting, may_act_for: { groups: ['*'] } }, 'may_act_for.groups[0]', /no "all"/),
+  client('a client that acts for an empty list', { ...acting, may_act_for: { groups: [] } }, 'may_act_for.groups', /at least one/),
+  client('a client that acts for people and shows nothing', { ...acting, client_secret_from: undefined }, 'client_secret_from', /show who it is/),
+  client('people for whom nobody acts', { ...service, may_act_for: { groups: ['support'] } }, 'may_act_for', /nobody without/),
+  client('programs that nobody brings', { ...service, actors: ['ci'] }, 'actors', /none without/),
+  client('programs of somebody who is not there', { ...acting, actors: ['elsewhere'] }, 'actors[0]', /issuer of programs/),
   people('assertions of somebody who is not there', [corp], 'identity.id_jag[0]', /a provider of the kind oidc/, { identity: { providers: [corp], id_jag: ['partner'] } }),
   client('a grant that nobody knows', { grants: ['password'] }, 'grants[0]', /one of/),
   row('fewer sessions than workers', { workers: 4, limits: { sessions: 3 } }, 'limits.sessions', /each worker/),
