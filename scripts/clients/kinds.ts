@@ -33,6 +33,7 @@ export async function findKinds(directory: string, isWanted: (name: string) => b
     ['TypeScript SDK 2, auto', async () => ({ version: v2 ?? '', open: openSdkV2('auto') })],
     ['Inspector --cli', async () => ({ version: inspector ?? '', open: openInspector })],
     ['mcp-remote', () => remote(directory, say)],
+    ['sallyport connect', async () => ({ version: '', open: openConnect(directory) })],
     ['Python mcp 1', () => python('mcp1', 'mcp==1.30.0', directory, say)],
     ['Python mcp 2', () => python('mcp2', 'mcp==2.3.0', directory, say)],
     ['Python fastmcp', () => python('fastmcp', 'fastmcp==4.1.2', directory, say)],
@@ -61,6 +62,13 @@ async function overTransport(transport: Transport, options: { readonly patient: 
 const openWithProgress: OpenClient = (url, token) =>
   // The SDK's own transport has optional members that its interface spells without `undefined`.
   overTransport(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers: { authorization: `Bearer ${token}` } } }) as StreamableHTTPClientTransport & Transport, { patient: true })
+
+/** The bridge before a client that speaks only stdio. */
+const openConnect = (directory: string): OpenClient => (url, token) =>
+  overTransport(new StdioClientTransport({
+    command: process.execPath, args: ['--no-warnings', join(here, '../../src/cli/main.ts'), 'connect', new URL(url).pathname.split('/').at(-1) ?? '', '--url', new URL(url).origin],
+    stderr: 'ignore', env: { HOME: directory, PATH: process.env['PATH'] ?? '', SALLYPORT_TOKEN: token },
+  }), { patient: true })
 
 async function remote(directory: string, say: (line: string) => void): Promise<Omit<Kind, 'name'>> {
   const version = '0.15.1'

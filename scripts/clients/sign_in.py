@@ -1,4 +1,4 @@
-"""A Python client that is given the address of a server alone. It prints the address its person is sent to, reads the one they come back to, and lists."""
+"""A Python client that is given the address of a server alone. It prints the address its person is sent to, reads the one they come back to, lists, and lists again when it is told."""
 
 import asyncio
 import json
@@ -44,7 +44,21 @@ async def come_back():
         return query["code"], query.get("state")
 
 
+async def list_whenever_told(list_tools):
+    while True:
+        listed = await list_tools()
+        print(json.dumps({"tools": [tool.name for tool in getattr(listed, "tools", listed)]}), flush=True)
+        if not await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+            return
+
+
 async def main(kind, url):
+    if kind == "fastmcp":
+        # It opens a browser and listens by itself.
+        from fastmcp import Client
+
+        async with Client(url, auth="oauth") as client:
+            return await list_whenever_told(client.list_tools)
     metadata = OAuthClientMetadata(client_name="Python", redirect_uris=[REDIRECT], grant_types=["authorization_code", "refresh_token"], response_types=["code"])
     auth = OAuthClientProvider(server_url=url, client_metadata=metadata, storage=Storage(), redirect_handler=send, callback_handler=come_back)
     if kind == "mcp1":
@@ -53,15 +67,14 @@ async def main(kind, url):
 
         async with streamablehttp_client(url, auth=auth) as (read, write, _), ClientSession(read, write) as session:
             await session.initialize()
-            listed = await session.list_tools()
+            await list_whenever_told(session.list_tools)
     else:
         import httpx2
         from mcp import Client
         from mcp.client.streamable_http import streamable_http_client
 
         async with httpx2.AsyncClient(auth=auth) as http, Client(streamable_http_client(url, http_client=http)) as client:
-            listed = await client.list_tools()
-    print(json.dumps({"tools": [tool.name for tool in listed.tools]}), flush=True)
+            await list_whenever_told(client.list_tools)
 
 
 asyncio.run(main(*sys.argv[1:]))
