@@ -19,6 +19,7 @@ const log = (message: string, fields?: object) => void lines.push(`${message} ${
 
 beforeAll(async () => {
   tokens = await startTokenServer()
+  tokens.tellsExpiry = false
   server = await startProtectedServer(tokens)
   liar = await startProtectedServer(tokens)
   liar.metadata = { resource: server.url, authorization_servers: [tokens.issuer] }

@@ -34,6 +34,8 @@ export interface TokenServer {
   resource: string | undefined
   /** Who says yes at its pages; `undefined` says no. */
   person: string | undefined
+  /** Whether it says until when the secret of a client that registers is good; many do not. */
+  tellsExpiry: boolean
   /** Set: the token endpoint answers so, whatever is asked. */
   broken: { readonly status: number; readonly body: unknown } | undefined
   /** Who a token speaks for, and for what; undefined where it is not good (any more). */
@@ -89,7 +91,7 @@ export async function startTokenServer({ clients = [], subjects = () => undefine
   const http = createServer()
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  const made: Omit<TokenServer, 'accept' | 'revoke' | 'close'> = { issuer, asked: [], paths: [], ttl: 3600, resource: undefined, person: 'sam-at-the-server', broken: undefined }
+  const made: Omit<TokenServer, 'accept' | 'revoke' | 'close'> = { issuer, asked: [], paths: [], ttl: 3600, resource: undefined, person: 'sam-at-the-server', broken: undefined, tellsExpiry: true }
   const describe = (resource: string) => ({ scope: 'crm.read offline_access', audience: resource, accessTokenFormat: 'opaque', accessTokenTTL: made.ttl })
   const provider = new Provider(issuer, {
     clients, jwks: { keys: [{ ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), kid: 'own', alg: 'RS256', use: 'sig' }] }, adapter: inMemory(), cookies: { keys: [randomBytes(32).toString('hex')] }, scopes: ['openid', 'offline_access', 'crm.read'],
@@ -134,6 +136,10 @@ export async function startTokenServer({ clients = [], subjects = () => undefine
       return void response.writeHead(made.broken.status, { 'content-type': 'application/json' }).end(JSON.stringify(made.broken.body))
     }
     return void serve(request, response)
+  })
+  provider.use(async (context, next) => {
+    await next()
+    if (context.path === '/reg' && !made.tellsExpiry) delete (context.body as { client_secret_expires_at?: number }).client_secret_expires_at
   })
   const note = ({ oidc: { body }, req }: Noted) => {
     made.asked.push({ grant: body?.['grant_type'] ?? '', params: new URLSearchParams(body), authorization: req.headers.authorization })

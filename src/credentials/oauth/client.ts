@@ -2,7 +2,8 @@ import * as openid from 'openid-client'
 import type { LiveSecret } from '../../config/secrets-live.ts'
 import type { Kept } from '../../kept.ts'
 import type { Clock, Fetch } from '../../model.ts'
-import { clientOf, discover, requestsBy } from '../../openid.ts'
+import { clientOf, discover } from '../../openid.ts'
+import { register } from './register.ts'
 import { findServer, NotConnectable, type ProtectedServer } from './server.ts'
 
 export interface Known {
@@ -55,15 +56,12 @@ export function createOAuthClient(options: ClientOptions): () => Promise<Known> 
     if (before !== undefined) return withAuth(metadata, String(before.value['client_id']), before.value['client_secret'] as string | undefined)
     if (metadata.registration_endpoint === undefined) throw new NotConnectable('the authorization server lets no client register itself: credentials.client_id must name one')
     const methods = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
-    const made = await openid.dynamicClientRegistration(new URL(issuer), {
+    const { id, secret: value, until } = await register(metadata.registration_endpoint, {
       client_name: 'Sallyport', redirect_uris: [options.redirectUri], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], application_type: 'web',
       token_endpoint_auth_method: ['client_secret_basic', 'client_secret_post', 'none'].find((method) => methods.includes(method)) ?? 'client_secret_basic',
-    }, openid.None(), { algorithm: 'oauth2', ...requestsBy(fetch, new URL(issuer)) }).catch((cause: unknown) => {
-      throw cause instanceof openid.ResponseBodyError ? new NotConnectable('the authorization server does not let the gateway register itself: credentials.client_id must name a client', { cause }) : cause
-    })
-    const { client_id: id, client_secret: value, client_secret_expires_at: until } = made.clientMetadata()
-    const isKept = await kept.add('upstream:client', key, { client_id: id, ...(typeof value === 'string' ? { client_secret: value } : {}) }, typeof until === 'number' && until > 0 ? { expiresAt: until * 1000 - 60_000 } : {})
-    return isKept ? withAuth(metadata, id, value as string | undefined) : registered(issuer)
+    }, fetch)
+    const isKept = await kept.add('upstream:client', key, { client_id: id, ...(value === undefined ? {} : { client_secret: value }) }, until === undefined ? {} : { expiresAt: until - 60_000 })
+    return isKept ? withAuth(metadata, id, value) : registered(issuer)
   }
 
   return () => {
