@@ -1,5 +1,5 @@
 // Sallyport beside a bare proxy and no proxy at all, in one run:
-//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--server sdk|plain] [--workers N] [--profile FILE]
+//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--server sdk|plain] [--workers N] [--people] [--profile FILE]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     server: { type: 'string', default: 'sdk' },
     workers: { type: 'string', default: '1' },
+    people: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
 })
@@ -33,7 +34,7 @@ const plan: Plan = {
   sessions: values.sessions?.map(Number) ?? [1, 16, 64],
   rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : Number(values.rounds),
   // Engines compile what runs often, by number of calls: who serves fewer of them in a second has to run longer.
-  heatUp: values.quick ? { direct: 100, bare: 200, sallyport: 2500 } : { direct: 300, bare: 500, sallyport: 6000 },
+  heatUp: values.quick ? { direct: 100, bare: 200, sallyport: 2500, people: 500 } : { direct: 300, bare: 500, sallyport: 6000, people: 1000 },
   warmUp: values.quick ? 150 : 300,
   duration: values.quick ? 400 : 1300,
 }
@@ -50,7 +51,7 @@ try {
 
 async function measure(): Promise<void> {
   const commit = measureCommits(directory, values.quick ? 200 : 1000)
-  const targets = await startTargets(directory, values.server === 'plain' ? 'plain' : 'sdk', Number(values.workers))
+  const targets = await startTargets(directory, { server: values.server === 'plain' ? 'plain' : 'sdk', workers: Number(values.workers), people: values.people })
   const load = await start('the load generator', [fileURLToPath(new URL('load.ts', import.meta.url))], /(ready)/, { cwd: directory })
   try {
     const profiler = values.profile === undefined ? undefined : await inspect(targets.sallyport)

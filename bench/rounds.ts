@@ -113,7 +113,7 @@ async function measureCell({ one, sessions, target, round, plan, upstream, load 
 function runsOf(cell: readonly Sample[]): readonly Run[] {
   const ratio = (target: TargetName, to: TargetName) =>
     median(cell.filter((sample) => sample.target === target).map(({ round, rps }) => rps / (cell.find((other) => other.target === to && other.round === round)?.rps ?? NaN)))
-  return targetNames.map((target) => {
+  return targetNames.filter((target) => cell.some((sample) => sample.target === target)).map((target) => {
     const own = cell.filter((sample) => sample.target === target)
     const latencies = own.flatMap((sample) => sample.latencies)
     const calls = sum(own.map((sample) => sample.calls))

@@ -5,11 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { stringify } from 'yaml'
 import { ownerOf } from '../src/workers/owner.ts'
+import { registered, sam, signInBy } from '../test/oauth/world.ts'
 import { freePort } from '../test/support/free-port.ts'
+import { startShapedIssuer, type ShapedIssuer } from '../test/support/shaped-issuer.ts'
 import type { LoadTarget } from './load.ts'
 import { start, type Running } from './processes.ts'
 
-export const targetNames = ['direct', 'bare', 'sallyport'] as const
+/** `people` is the gateway of `sallyport`, used by people who signed in at it. */
+export const targetNames = ['direct', 'bare', 'sallyport', 'people'] as const
 export type TargetName = (typeof targetNames)[number]
 export interface Target {
   readonly name: TargetName
@@ -26,16 +29,25 @@ export interface Targets {
 
 const at = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
+export interface TargetsOptions {
+  readonly server: 'sdk' | 'plain'
+  readonly workers: number
+  /** Whether people sign in at the gateway too. */
+  readonly people: boolean
+}
+
 /** The upstream, the bare proxy and the gateway, each a process of its own, with keys, token and store in `directory`. */
-export async function startTargets(directory: string, server: 'sdk' | 'plain', workers: number): Promise<Targets> {
-  const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production' }
+export async function startTargets(directory: string, { server, workers, people }: TargetsOptions): Promise<Targets> {
+  const idp = people ? await startShapedIssuer({ ...sam }) : undefined
+  const env: NodeJS.ProcessEnv = { ...(idp === undefined ? {} : { IDP_SECRET: idp.client.secret }), PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production' }
   const node = { cwd: directory, env }
   const upstream = await start('the upstream', [at(`upstream-${server}.ts`)], /^port (\d+)$/, node)
   const url = `http://127.0.0.1:${upstream.said}/mcp`
   const bare = await start('the bare proxy', [at('bare.ts'), url], /^port (\d+)$/, node)
   const port = await freePort()
-  const tokens = await writeConfiguration(directory, port, url, workers)
+  const tokens = await writeConfiguration(directory, port, url, workers, idp)
   const sallyport = await start('sallyport', ['--inspect-port=0', at('../src/cli/main.ts'), 'start', '--config', join(directory, 'sallyport.yaml')], /(listens at .*)$/, node)
+  const signedIn = idp === undefined ? [] : await signIn(idp, port, workers)
   const plain = (own: number): LoadTarget => ({ port: own, path: '/mcp', tokens: ['none'], masks: false })
   return {
     upstream, sallyport,
@@ -43,15 +55,17 @@ export async function startTargets(directory: string, server: 'sdk' | 'plain', w
       { name: 'direct', load: plain(Number(upstream.said)), process: undefined },
       { name: 'bare', load: plain(Number(bare.said)), process: bare },
       { name: 'sallyport', load: { port, path: '/mcp/crm', tokens, masks: true }, process: sallyport },
+      ...(idp === undefined ? [] : [{ name: 'people', load: { port, path: '/mcp/crm', tokens: signedIn, masks: true }, process: sallyport } as const]),
     ],
     async stop() {
       for (const one of [sallyport, bare, upstream]) await one.stop()
+      await idp?.close()
     },
   }
 }
 
 /** A gateway as anybody would configure it, with the shipped example policies; answers the tokens of its callers: as many as there are workers, each on another. */
-async function writeConfiguration(directory: string, port: number, upstream: string, workers: number): Promise<readonly string[]> {
+async function writeConfiguration(directory: string, port: number, upstream: string, workers: number, idp: ShapedIssuer | undefined): Promise<readonly string[]> {
   const keys = await generateKeyPair('ES256', { extractable: true })
   const url = `http://127.0.0.1:${port}`
   const issuer = 'https://people.example'
@@ -64,7 +78,10 @@ async function writeConfiguration(directory: string, port: number, upstream: str
     workers,
     store: { kind: 'sqlite', path: 'sallyport.db', key_from: { file: 'store.key' } },
     policy: { source: { kind: 'directory', path: at('../rego') } },
-    identity: { issuers: [{ name: 'people', issuer, kind: 'person', trusted_groups: ['support'], jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }] },
+    identity: {
+      issuers: [{ name: 'people', issuer, kind: 'person', trusted_groups: ['support'], jwks: { file: 'jwks.json' }, algorithms: ['ES256'] }],
+      ...(idp === undefined ? {} : { providers: [{ name: 'corp', kind: 'oidc', issuer: idp.issuer, client_id: idp.client.id, client_secret_from: { env: 'IDP_SECRET' } }], tokens: { access: '1h' } }),
+    },
     limits: { sessions_per_person: 2000 },
     upstreams: { crm: { url: upstream, credentials: { kind: 'bearer', token_from: { file: 'store.key' } }, labels: { tier: 'bench' } } },
   }))
@@ -74,6 +91,18 @@ async function writeConfiguration(directory: string, port: number, upstream: str
       .setIssuer(issuer).setSubject(subject).setAudience(`${url}/mcp/crm`).setIssuedAt().setExpirationTime('1h')
       .sign(keys.privateKey)
   return Promise.all(Array.from({ length: workers }, (_, worker) => tokenOf(subjectOn(worker, issuer, workers))))
+}
+
+/** Tokens of the gateway's own, as clients get them for people who say yes. */
+async function signIn(idp: ShapedIssuer, port: number, workers: number): Promise<readonly string[]> {
+  const url = `http://127.0.0.1:${port}`
+  const client = await registered(url)
+  const tokens: string[] = []
+  for (let worker = 0; worker < workers; worker += 1) {
+    idp.shape.claims = { ...sam, sub: subjectOn(worker, idp.issuer, workers) }
+    tokens.push((await signInBy(url, client)).access_token)
+  }
+  return tokens
 }
 
 function subjectOn(worker: number, issuer: string, workers: number): string {
