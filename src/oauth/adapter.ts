@@ -1,6 +1,6 @@
 import { errors } from 'oidc-provider'
-import type { Kept, KeptValue } from '../kept.ts'
-import type { Clock } from '../model.ts'
+import { createFew, type Few, type Kept, type KeptValue } from '../kept.ts'
+import type { Clock, JsonObject } from '../model.ts'
 import type { RegisteredClients } from './clients.ts'
 
 /** What the library keeps its things in: one for each of its models. */
@@ -36,16 +36,24 @@ export interface AdapterOptions {
   readonly tokensLive: number
   /** Access tokens are signed, not kept: one that was brought to be revoked or asked about. */
   readonly brought: (id: string) => Record<string, unknown> | undefined
+  /** Requests under way, begun in each process. */
+  readonly mostUnderWay?: number
 }
+
+/** What anybody may begin, before it is known who they are. */
+const forAnybody = ['Interaction', 'DeviceCode'] as const
+const usualMostUnderWay = 20_000
 
 /** Everything lives sealed in the store, where the values that clients hold are only keys. */
 export function createAdapters(options: AdapterOptions): (model: string) => Adapter {
+  const { kept, clock, mostUnderWay: most = usualMostUnderWay } = options
+  const few = new Map<string, Few>(forAnybody.map((model) => [model, createFew(kept, { kind: kindOf(model), most, clock })]))
   return (model) => {
     if (model === 'Session') return forgetful
     if (model === 'AccessToken' || model === 'ClientCredentials') return createTokenAdapter(model, options)
     if (model === 'ReplayDetection') return createReplayAdapter(options)
     if (model === 'Client') return createClientAdapter(options)
-    return createModelAdapter(model, options)
+    return createModelAdapter(model, options, few.get(model))
   }
 }
 
@@ -87,13 +95,15 @@ export async function endGrant(kept: Kept, grant: string): Promise<void> {
 const groupOfUserCode = (code: string): string => `user code ${code}`
 const shownAs = ({ value, takenAt }: KeptValue): Record<string, unknown> => (takenAt === undefined ? { ...value } : { ...value, consumed: Math.floor(takenAt / 1000) })
 
-function createModelAdapter(model: string, { kept, clock, ended }: AdapterOptions): Adapter {
+function createModelAdapter(model: string, { kept, clock, ended }: AdapterOptions, few: Few | undefined): Adapter {
   const kind = kindOf(model)
   return {
     async upsert(id, payload, seconds) {
       const { grantId, accountId, userCode } = payload
       const groups = [...(typeof userCode === 'string' ? [groupOfUserCode(userCode)] : []), ...(typeof grantId === 'string' ? [groupOfGrant(grantId)] : []), ...(typeof accountId === 'string' ? [groupOfAccount(accountId)] : [])]
-      await kept.put(kind, id, JSON.parse(JSON.stringify(payload)), { groups, ...(seconds === undefined ? {} : { expiresAt: clock() + seconds * 1000 }) })
+      const value = JSON.parse(JSON.stringify(payload)) as JsonObject
+      if (few !== undefined && seconds !== undefined) await few.put(id, value, { groups, expiresAt: clock() + seconds * 1000 })
+      else await kept.put(kind, id, value, { groups, ...(seconds === undefined ? {} : { expiresAt: clock() + seconds * 1000 }) })
     },
     async find(id) {
       const found = await kept.get(kind, id)
