@@ -64,6 +64,8 @@ export const createIdentity = (options: IdentityOptions): Identity => {
   const resources = `${publicUrl}/mcp/`
   const scopeOf = (audience: string): string | undefined => (own.length > 0 && audience.startsWith(resources) ? `mcp:${audience.slice(resources.length)}` : undefined)
 
+  // A client tries to sign its person in at whatever is listed; who signs tokens of programs alone would turn them away.
+  const signingIn = [...own, ...trusted.filter(({ settings }) => settings.kind === 'person')].map(({ settings }) => settings.issuer)
   const metadataUrl = (audience: string): string | undefined =>
     audience.startsWith(resources) ? `${publicUrl}/.well-known/oauth-protected-resource/mcp/${audience.slice(resources.length)}` : undefined
 
@@ -100,7 +102,7 @@ export const createIdentity = (options: IdentityOptions): Identity => {
     },
     protectedResourceMetadata: upstream => ({
       resource: `${resources}${upstream}`,
-      authorization_servers: [...own, ...trusted].map(({ settings }) => settings.issuer),
+      ...(signingIn.length === 0 ? {} : { authorization_servers: signingIn }),
       ...(own.length === 0 ? {} : { scopes_supported: [`mcp:${upstream}`, ...(options.scopesOf?.(upstream) ?? [])] }),
       bearer_methods_supported: ['header'],
     }),

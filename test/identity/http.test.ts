@@ -9,7 +9,7 @@ import { createRig, settingsFor } from './issuer.ts'
 let server: Server
 let port: number
 beforeAll(async () => {
-  const { identity } = createRig(settingsFor('https://issuer.example'))
+  const { identity } = createRig(settingsFor('https://issuer.example', { kind: 'person' }))
   const app = express()
   const mayPass = createHostGuard({ hosts: ['gateway.example', '127.0.0.1:8080'], origins: ['https://gateway.example'] })
   app.use((request, response, next) => {

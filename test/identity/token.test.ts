@@ -165,6 +165,9 @@ describe('a request brings one bearer token, in its header, or none', () => {
   })
 })
 
-test('the metadata names the resource and who gives tokens for it', () => {
-  expect(rig.identity.protectedResourceMetadata('crm')).toEqual({ resource: crm, authorization_servers: [issuer.url], bearer_methods_supported: ['header'] })
+test('the metadata names the resource, and who signs people in for it: nobody tries that at the issuer of a program\'s tokens', () => {
+  const metadata = { resource: crm, bearer_methods_supported: ['header'] }
+  expect(rig.identity.protectedResourceMetadata('crm')).toEqual(metadata)
+  const { identity } = createRig(settingsFor(issuer.url), settingsFor('https://agents.example', { name: 'agents', kind: 'agent' }), settingsFor('https://people.example', { name: 'people', kind: 'person' }))
+  expect(identity.protectedResourceMetadata('crm')).toEqual({ ...metadata, authorization_servers: ['https://people.example'] })
 })
