@@ -29,7 +29,7 @@ beforeAll(async () => {
   })
   gateway = await startGateway({
     rego: { 'policies/open/open.rego': allowAll }, upstreams: { crm: { url: upstream.url } },
-    settings: { identity: { refresh: '1s', providers: [{ name: 'corp', kind: 'oidc', preset: 'keycloak', issuer: `${keycloak.url}/realms/corp`, client_id: 'sallyport', client_secret_from: { env: 'KEYCLOAK_SECRET' } }] } },
+    settings: { identity: { refresh: '1s', clients: [{ client_id: 'terminal', name: 'The terminal', grants: ['device_code'] }], providers: [{ name: 'corp', kind: 'oidc', preset: 'keycloak', issuer: `${keycloak.url}/realms/corp`, client_id: 'sallyport', client_secret_from: { env: 'KEYCLOAK_SECRET' } }] } },
     env: { KEYCLOAK_SECRET: secret },
   })
   realm = await keycloak.realm({
@@ -90,14 +90,26 @@ test('a wrong password lets nobody in, the right one does, and signing out there
   expect((await browser.visit(`${gateway.url}/login`)).url).toContain(keycloak.url)
 })
 
-test('in Chromium: in and out, here and at Keycloak', async () => {
+test('in Chromium: in by way of a device, and out, here and at Keycloak', async () => {
   const browser = await startBrowser()
   try {
     const page = await browser.context.newPage()
-    await page.goto(`${gateway.url}/login`)
+    const asDevice = async (path: string, form: Readonly<Record<string, string>>) => (await (await fetch(`${gateway.url}/oauth/${path}`, { method: 'POST', body: new URLSearchParams({ client_id: 'terminal', ...form }) })).json()) as Readonly<Record<string, string>>
+    const device = await asDevice('device/authorization', { resource: gateway.mcp('crm') })
+    await page.goto(device['verification_uri_complete'] ?? '')
     await page.getByLabel('Username').fill('ada')
     await page.getByLabel('Password', { exact: true }).fill('correct horse')
     await page.getByRole('button', { name: 'Sign In' }).click()
+    // The code came along; the person still says yes.
+    expect(await page.getByLabel('The code that your device shows').inputValue()).toBe(device['user_code'])
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByText('ada@example.com').waitFor()
+    await page.getByRole('button', { name: 'Allow', exact: true }).click()
+    await page.getByRole('heading', { name: 'Done' }).waitFor()
+    const { access_token: token = '' } = await asDevice('token', { device_code: device['device_code'] ?? '', grant_type: 'urn:ietf:params:oauth:grant-type:device_code' })
+    expect((await post(gateway.mcp('crm'), token, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'terminal', version: '1' } } })).status).toBe(200)
+
+    await page.goto(`${gateway.url}/login`)
     await page.getByRole('heading', { name: 'You are signed in' }).waitFor()
     await page.getByText('ada@example.com').waitFor()
     const [session] = (await browser.context.cookies(gateway.url)).filter(({ name }) => name === 'sallyport')
