@@ -21,6 +21,9 @@ beforeAll(async () => {
   tokens = await startTokenServer()
   tokens.tellsExpiry = false
   server = await startProtectedServer(tokens)
+  server.hasNoStreams = true
+  // More than its challenge asks for, and so more than is asked of people.
+  server.metadata = { ...(server.metadata as object), scopes_supported: ['crm.read', 'crm.admin'] }
   liar = await startProtectedServer(tokens)
   liar.metadata = { resource: server.url, authorization_servers: [tokens.issuer] }
   world = await startWorld({

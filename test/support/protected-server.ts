@@ -11,6 +11,8 @@ export interface ProtectedServer {
   readonly shown: string[]
   /** In place of its own metadata (RFC 9728). */
   metadata: unknown
+  /** Whether it has no answer to GET, and so no challenge. */
+  hasNoStreams: boolean
   /** Where its challenge says that they are. */
   metadataAt: string
   close(): Promise<void>
@@ -22,7 +24,7 @@ export async function startProtectedServer(tokens: TokenServer): Promise<Protect
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const url = `${origin}/mcp`
-  const made = { url, shown: [] as string[], metadata: { resource: url, authorization_servers: [tokens.issuer], scopes_supported: ['crm.read'], bearer_methods_supported: ['header'] } as unknown, metadataAt: `${origin}/.well-known/oauth-protected-resource/mcp` }
+  const made = { url, shown: [] as string[], metadata: { resource: url, authorization_servers: [tokens.issuer], scopes_supported: ['crm.read'], bearer_methods_supported: ['header'] } as unknown, metadataAt: `${origin}/.well-known/oauth-protected-resource/mcp`, hasNoStreams: false }
   let current = ''
   const handler = createMcpHandler(() => {
     const mcp = new McpServer({ name: 'protected', version: '1.0.0' })
@@ -35,6 +37,7 @@ export async function startProtectedServer(tokens: TokenServer): Promise<Protect
   server.on('request', async (request, response) => {
     if (request.url === '/.well-known/oauth-protected-resource/mcp') return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(made.metadata))
     if (request.url !== '/mcp') return void response.writeHead(404).end()
+    if (request.method === 'GET' && made.hasNoStreams) return void response.writeHead(405).end()
     const { authorization } = request.headers
     if (authorization !== undefined) made.shown.push(authorization)
     const found = await tokens.accept(authorization?.replace(/^Bearer /, '') ?? '')

@@ -30,12 +30,21 @@ const isOf = (resource: string, url: string): boolean => {
   return own.pathname === path || own.pathname.startsWith(`${path}/`)
 }
 
-/** Asks the server itself: its challenge (RFC 9728 section 5.1), then the usual places. */
+/** Its challenge (RFC 9728 section 5.1). Where only messages are challenged an empty one is sent, which says nothing to anybody. */
+async function challengeOf(url: string, fetch: Fetch): Promise<string> {
+  const accept = 'application/json, text/event-stream'
+  for (const ask of [{ method: 'GET', headers: { accept: 'text/event-stream' } }, { method: 'POST', headers: { accept, 'content-type': 'application/json' }, body: '' }]) {
+    const asked = await fetch(url, { ...ask, redirect: 'manual' })
+    await asked.body?.cancel()
+    if (asked.status === 401) return asked.headers.get('www-authenticate') ?? ''
+  }
+  return ''
+}
+
+/** Asks the server itself, then the usual places. */
 export async function findServer(url: string, settings: { readonly issuer?: string | undefined; readonly scope?: string | undefined }, fetch: Fetch): Promise<ProtectedServer> {
   const { origin, pathname } = new URL(url)
-  const asked = await fetch(url, { method: 'GET', redirect: 'manual', headers: { accept: 'text/event-stream' } })
-  await asked.body?.cancel()
-  const challenge = asked.status === 401 ? (asked.headers.get('www-authenticate') ?? '') : ''
+  const challenge = await challengeOf(url, fetch)
   // What the server is asked with may be a certificate: that is for the server's own origin alone.
   const named = URL.parse(parameter(challenge, 'resource_metadata') ?? '')
   const told = named?.origin === origin ? named.href : undefined
