@@ -27,8 +27,6 @@ import { createRooms } from './rooms.ts'
 import type { Surroundings } from './surroundings.ts'
 import { connectRoutes, followConnections } from './upstreams.ts'
 
-export { detectorsOf } from './detectors.ts'
-
 export interface CoreOptions extends Pick<PartsOptions, 'settings' | 'secrets' | 'logger'> {
   readonly clock?: Clock
   readonly ids?: Ids
