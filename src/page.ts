@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Response } from 'express'
 
 /** Markup that `html` made: whatever else was put in is in it as text. */
 export class Html {
@@ -66,4 +67,9 @@ export function makePage({ title, body, leadsTo = [] }: Page): MadePage {
     },
     text: `${document}${style}${html`</style></head><body><main><div class="card"><h1>${title}</h1>${body}</div></main></body></html>`}\n`,
   }
+}
+
+export const sendPage = (response: Response, status: number, page: Page): void => {
+  const { headers, text } = makePage(page)
+  response.status(status).set(headers).send(text)
 }

@@ -8,7 +8,6 @@ import { createKeySource, type KeySource } from '../identity/keys.ts'
 import { issuerSettings, keySet } from '../identity/settings.ts'
 import { createKept, type KeptStore } from '../kept.ts'
 import { createLogin, type Login } from '../login/login.ts'
-import { html, makePage } from '../page.ts'
 import type { Clock, Logger, Principal } from '../model.ts'
 import { commandClient } from '../oauth/command-client.ts'
 import type { Vouching } from '../oauth/grants/id-jag.ts'
@@ -62,7 +61,7 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
   const oauth = await openOAuth({
     workload, placeOf,
     vouching: { signs: signsOf(identity, keysFor), find: accounts.find },
-    publicUrl, kept, accounts, browsers, clock, logger, pages: { html, make: makePage },
+    publicUrl, kept, accounts, browsers, clock, logger,
     upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),
     clients: [commandClient, ...(await Promise.all(identity.clients.map(async (client, index) => {
       const path = `identity.clients.${index}.client_secret`

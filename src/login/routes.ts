@@ -5,7 +5,7 @@ import type { Clock, Logger } from '../model.ts'
 import type { OwnAccounts } from './accounts.ts'
 import type { BrowserSession, OwnBrowsers } from './browsers.ts'
 import type { Flows } from './flows.ts'
-import { makePage, type Page } from '../page.ts'
+import { sendPage } from '../page.ts'
 import { accountPage, chooserPage, leavePage, leftPage, refusedPage } from './pages.ts'
 import type { SignInProvider, Want } from './provider.ts'
 import { defaultPath, localPath } from './return-path.ts'
@@ -40,11 +40,6 @@ function readAsked(query: URLSearchParams): Asked {
 /** Whether a session is as strong as is asked for; the clock of the provider may be off. */
 const satisfies = ({ acr, at }: SignedIn, want: Want, now: number): boolean =>
   (want.acr === undefined || want.acr === acr) && (want.maxAge === undefined || now - at <= want.maxAge * 1000)
-
-export const sendPage = (response: Response, status: number, page: Page): void => {
-  const { headers, text } = makePage(page)
-  response.status(status).set(headers).send(text)
-}
 
 /** `/login` and `/logout`: where people come in by a browser, and leave. */
 export function createLoginRoutes(parts: RouteParts): Router {

@@ -1,6 +1,5 @@
 import type { SignedIn } from '../account.ts'
-import type { Html } from '../page.ts'
-import type { Pages } from './consent.ts'
+import { html, type Html } from '../page.ts'
 import type { Resource } from './resources.ts'
 
 export interface AskedAbout {
@@ -14,7 +13,7 @@ export const nameOf = ({ clientName, clientId }: AskedAbout['client']): string =
 export const titleOf = (client: AskedAbout['client']): string => `Let ${nameOf(client).slice(0, 80)} act for you?`
 
 /** What both pages that ask have to say: who asks for what, of whom. */
-export function createTelling({ html }: Pages, describeScope: (scope: string) => string) {
+export function createTelling(describeScope: (scope: string) => string) {
   const signedInAs = ({ account: { actor } }: SignedIn): Html => html`${actor.email ?? actor.subject} <span class="dim">(${actor.provider})</span>`
   return {
     signedInAs,

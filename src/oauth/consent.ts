@@ -3,7 +3,7 @@ import type Provider from 'oidc-provider'
 import { errors, type OidcClient, type OidcInteraction } from 'oidc-provider'
 import type { Browsers, SignedIn } from '../account.ts'
 import type { Kept } from '../kept.ts'
-import type { html as Template, MadePage, Page } from '../page.ts'
+import { html, sendPage, type Page } from '../page.ts'
 import type { Clock, Logger } from '../model.ts'
 import { groupOfAccount } from './adapter.ts'
 import { createTelling, nameOf, titleOf } from './asked.ts'
@@ -12,10 +12,6 @@ import { paths } from './provider.ts'
 import { isLocal, placeOf } from './redirects.ts'
 import type { Resource, Resources } from './resources.ts'
 
-export interface Pages {
-  readonly html: typeof Template
-  readonly make: (page: Page) => MadePage
-}
 export interface ConsentParts {
   readonly provider: () => Provider
   readonly browsers: Browsers
@@ -23,7 +19,6 @@ export interface ConsentParts {
   /** Whether a client is one that somebody configured. */
   readonly isConfigured: (client: string) => boolean
   readonly describeScope: (scope: string) => string
-  readonly pages: Pages
   readonly kept: Kept
   readonly clock: Clock
   readonly logger: Logger
@@ -45,13 +40,9 @@ const rememberedFor = 90 * 24 * 60 * 60_000
 
 /** The page between signing in and the client: nobody's name is lent to a program without their being asked. */
 export function createConsent(parts: ConsentParts): Router {
-  const { pages: { html, make }, browsers, kept, clock, logger } = parts
+  const { browsers, kept, clock, logger } = parts
   const router = Router({ caseSensitive: true, strict: true })
   const path = `${paths.consent}/:uid`
-  const show = (response: Response, status: number, page: Page): void => {
-    const { headers, text } = make(page)
-    response.status(status).set(headers).send(text)
-  }
 
   const read = async (request: Request, response: Response): Promise<Asked | undefined> => {
     try {
@@ -70,7 +61,7 @@ export function createConsent(parts: ConsentParts): Router {
       throw error
     }
   }
-  const expired = (response: Response) => show(response, 400, {
+  const expired = (response: Response) => sendPage(response, 400, {
     title: 'This sign-in has expired',
     body: html`<p>It was begun in another browser, too long ago, or it has been finished already.</p><p>Go back to the program that sent you here and connect again.</p>`,
   })
@@ -82,7 +73,7 @@ export function createConsent(parts: ConsentParts): Router {
     if (current !== undefined && current.at >= wantedAfter) return current
     const hasTried = request.query['again'] !== undefined
     if (current !== undefined && hasTried) {
-      show(response, 403, { title: 'You must sign in anew', body: html`<p>The program wants you to prove who you are once more, and your identity provider did not say that you did.</p>` })
+      sendPage(response, 403, { title: 'You must sign in anew', body: html`<p>The program wants you to prove who you are once more, and your identity provider did not say that you did.</p>` })
       return undefined
     }
     const maxAge = wantedAfter === 0 ? {} : { maxAge: Math.max(0, Math.floor((clock() - wantedAfter) / 1000)) }
@@ -97,7 +88,7 @@ export function createConsent(parts: ConsentParts): Router {
     if (who === undefined) return
     const mustAsk = String(asked.interaction.params['prompt'] ?? '').split(' ').includes('consent')
     if (!mustAsk && (await isRemembered(asked, who))) return finish(response, asked, await consent(asked, who))
-    show(response, 200, ask(asked, who))
+    sendPage(response, 200, ask(asked, who))
   })
 
   router.post(path, express.urlencoded({ extended: false, limit: '4kb' }), async (request, response) => {
@@ -106,7 +97,7 @@ export function createConsent(parts: ConsentParts): Router {
     const who = await signedIn(request, response, asked)
     if (who === undefined) return
     const form = (request.body ?? {}) as Readonly<Record<string, unknown>>
-    if (!browsers.mayPost(who, form['csrf'])) return show(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. Go back to the program that sent you here and connect again.</p>` })
+    if (!browsers.mayPost(who, form['csrf'])) return sendPage(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. Go back to the program that sent you here and connect again.</p>` })
     if (form['answer'] !== 'allow') return finish(response, asked, { error: 'access_denied', error_description: 'the person said no' })
     const result = await consent(asked, who)
     if (mayRemember(asked)) await kept.put('oauth:consent', consentKey(asked, who), { scopes: [...asked.scopes] }, { expiresAt: clock() + rememberedFor, groups: [groupOfAccount(who.account.id)] })
@@ -138,7 +129,7 @@ export function createConsent(parts: ConsentParts): Router {
     return Array.isArray(before) && asked.scopes.every((scope) => before.includes(scope))
   }
 
-  const telling = createTelling(parts.pages, parts.describeScope)
+  const telling = createTelling(parts.describeScope)
   function ask(asked: Asked, who: SignedIn): Page {
     const { client, redirect, resource, page } = asked
     return {

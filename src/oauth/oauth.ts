@@ -4,11 +4,12 @@ import type Provider from 'oidc-provider'
 import type { AccountId, Accounts, Browsers, OwnTokens } from '../account.ts'
 import type { Kept } from '../kept.ts'
 import type { Clock, Fetch, Logger } from '../model.ts'
+import { html, makePage } from '../page.ts'
 import { createAdapters, groupOfAccount, kindOf, ofGrants } from './adapter.ts'
 import { createBroughtTokens } from './brought-tokens.ts'
 import { createRegisteredClients } from './clients.ts'
 import { clientMetadata } from './configured-clients.ts'
-import { createConsent, type Pages } from './consent.ts'
+import { createConsent } from './consent.ts'
 import { createDevicePages } from './grants/device.ts'
 import type { Subject, VerifyWorkload } from './grants/token-exchange.ts'
 import { openSigningKeys, type Ring, type SigningKeys } from './keys.ts'
@@ -31,7 +32,6 @@ export interface OAuthParts {
   readonly workload: VerifyWorkload
   readonly placeOf: ProviderParts['placeOf']
   readonly browsers: Browsers
-  readonly pages: Pages
   readonly fetch: Fetch
   readonly clock: Clock
   readonly logger: Logger
@@ -80,10 +80,9 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
       ...parts, ring, adapters, resources,
       exchange: { subjectOf, workload: parts.workload },
       showError(context, { error, error_description: description }) {
-        const { html, make } = parts.pages
         const reference = randomBytes(6).toString('hex')
         logger.warn('a client was refused', { error, description, client: (context.oidc.params as Partial<typeof context.oidc.params> | undefined)?.['client_id'], reference })
-        const page = make({ title: 'This cannot go on', body: html`<p>${inWords[error ?? ''] ?? description ?? 'The program asked for something that cannot be done here.'}</p><p>Go back to the program that sent you here. If it happens again, tell whoever runs the gateway: <code>${error}</code>, reference <code>${reference}</code>.</p>` })
+        const page = makePage({ title: 'This cannot go on', body: html`<p>${inWords[error ?? ''] ?? description ?? 'The program asked for something that cannot be done here.'}</p><p>Go back to the program that sent you here. If it happens again, tell whoever runs the gateway: <code>${error}</code>, reference <code>${reference}</code>.</p>` })
         context.res.setHeaders(new Map(Object.entries(page.headers)))
         context.body = page.text
       },
@@ -95,9 +94,9 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const keys: SigningKeys = await openSigningKeys({ kept, clock, logger, every: tokens.rotate, tokensLive: tokens.access, onChange: build })
   const own = createOwnTokens({ issuer: publicUrl, clients: parts.clients, kept, accounts, keys, generation: () => generation })
   const describeScope = (scope: string): string => scopes.get(scope) ?? (scope === 'api' ? 'use the gateway\'s own API as you' : 'call its tools, read its resources and use its prompts, as far as the policy lets you')
-  const device = createDevicePages({ provider: () => provider, browsers: parts.browsers, resources, describeScope, pages: parts.pages, kept, clock, logger })
+  const device = createDevicePages({ provider: () => provider, browsers: parts.browsers, resources, describeScope, kept, clock, logger })
   const consent = createConsent({
-    provider: () => provider, browsers: parts.browsers, resources, kept, clock, logger, pages: parts.pages,
+    provider: () => provider, browsers: parts.browsers, resources, kept, clock, logger,
     isConfigured: (client) => parts.clients.some(({ client_id }) => client_id === client),
     describeScope,
   })

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import express, { Router, type Request, type Response } from 'express'
 import type { Browsers, SignedIn } from '../../account.ts'
 import type { Logger } from '../../model.ts'
-import { html, makePage, type Html, type Page } from '../../page.ts'
+import { html, sendPage, type Html, type Page } from '../../page.ts'
 import type { Connectable, Connections } from './connections.ts'
 
 export interface ConnectRoutesParts {
@@ -22,10 +22,7 @@ const beginKey = ({ csrf }: SignedIn, upstream: string): string => createHash('s
 /** Where people connect the gateway to their own accounts at servers, see that they did, and take it back. */
 export function createConnectRoutes({ connections, browsers, logger }: ConnectRoutesParts): Router {
   const router = Router({ caseSensitive: true, strict: true })
-  const show = (response: Response, page: Page, status = 200) => {
-    const { headers, text } = makePage(page)
-    response.status(status).set(headers).send(text)
-  }
+  const show = (response: Response, page: Page, status = 200) => sendPage(response, status, page)
   const back = html`<p class="dim"><a href="/connect">All servers</a></p>`
   const say = (response: Response, status: number, title: string, message: string, more: Html = back) => show(response, { title, body: html`<p>${message}</p>${more}` }, status)
 

@@ -3,10 +3,9 @@ import type Provider from 'oidc-provider'
 import type { OidcClient, OidcDeviceCode } from 'oidc-provider'
 import type { Browsers, SignedIn } from '../../account.ts'
 import type { Kept } from '../../kept.ts'
-import type { Page } from '../../page.ts'
+import { html, sendPage, type Page } from '../../page.ts'
 import type { Clock, Logger } from '../../model.ts'
 import { createTelling, nameOf, titleOf } from '../asked.ts'
-import type { Pages } from '../consent.ts'
 import { paths } from '../provider.ts'
 import { createRate } from '../registration.ts'
 import type { Resource, Resources } from '../resources.ts'
@@ -16,7 +15,6 @@ export interface DeviceParts {
   readonly browsers: Browsers
   readonly resources: Resources
   readonly describeScope: (scope: string) => string
-  readonly pages: Pages
   readonly kept: Kept
   readonly clock: Clock
   readonly logger: Logger
@@ -40,40 +38,36 @@ const shown = (code: string): string => `${code.slice(0, 4)}-${code.slice(4)}`
 
 /** The page where somebody types in what a device shows (RFC 8628 section 3.3). The library's own stands on sessions that are not kept. */
 export function createDevicePages(parts: DeviceParts): Router {
-  const { pages: { html, make }, browsers, kept, clock, logger } = parts
+  const { browsers, kept, clock, logger } = parts
   const router = Router({ caseSensitive: true, strict: true })
   const mayTry = createRate(wrongPerMinute, clock)
-  const show = (response: Response, status: number, page: Page): void => {
-    const { headers, text } = make(page)
-    response.status(status).set(headers).send(text)
-  }
 
   router.get(devicePath, async (request, response) => {
     const code = normal(request.query['user_code'])
     const who = await browsers.current(request)
     if (who === undefined) return response.redirect(303, browsers.loginPath(code === '' ? devicePath : `${devicePath}?user_code=${code}`))
-    show(response, 200, enter(who, code))
+    sendPage(response, 200, enter(who, code))
   })
 
   router.post(devicePath, express.urlencoded({ extended: false, limit: '4kb' }), async (request: Request, response: Response) => {
     const who = await browsers.current(request)
     if (who === undefined) return response.redirect(303, browsers.loginPath(devicePath))
     const form = (request.body ?? {}) as Readonly<Record<string, unknown>>
-    if (!browsers.mayPost(who, form['csrf'])) return show(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. <a href="${devicePath}">Begin again.</a></p>` })
-    if (!mayTry(who.account.id)) return show(response.set('Retry-After', '60'), 429, { title: 'Too many codes', body: html`<p>Wait a minute, then type in the code that your device shows.</p>` })
+    if (!browsers.mayPost(who, form['csrf'])) return sendPage(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. <a href="${devicePath}">Begin again.</a></p>` })
+    if (!mayTry(who.account.id)) return sendPage(response.set('Retry-After', '60'), 429, { title: 'Too many codes', body: html`<p>Wait a minute, then type in the code that your device shows.</p>` })
     const asked = await find(normal(form['user_code']))
-    if (asked === undefined) return show(response, 400, enter(who, '', 'No device waits for that code. It may have expired, or have been used: have the device show a new one.'))
+    if (asked === undefined) return sendPage(response, 400, enter(who, '', 'No device waits for that code. It may have expired, or have been used: have the device show a new one.'))
     mayTry(who.account.id, -1)
-    if (form['answer'] !== 'allow' && form['answer'] !== 'deny') return show(response, 200, confirm(asked, who))
+    if (form['answer'] !== 'allow' && form['answer'] !== 'deny') return sendPage(response, 200, confirm(asked, who))
     // Of two answers the first counts, whoever gives them.
-    if (!(await kept.add('oauth:device', asked.code.jti, {}, { expiresAt: clock() + answeredFor }))) return show(response, 400, enter(who, '', 'That code has been used.'))
+    if (!(await kept.add('oauth:device', asked.code.jti, {}, { expiresAt: clock() + answeredFor }))) return sendPage(response, 400, enter(who, '', 'That code has been used.'))
     if (form['answer'] === 'deny') {
       await Object.assign(asked.code, { error: 'access_denied', errorDescription: 'the person said no' }).save()
-      return show(response, 200, { title: 'Not allowed', body: html`<p>The device got nothing. You can close this page.</p>` })
+      return sendPage(response, 200, { title: 'Not allowed', body: html`<p>The device got nothing. You can close this page.</p>` })
     }
     await allow(asked, who)
     logger.info('a client was let in by a device', { client: asked.client.clientId, account: who.account.id, resource: asked.resource.uri, scopes: asked.scopes })
-    show(response, 200, { title: 'Done', body: html`<p>Go back to your device: it goes on by itself. You can close this page.</p>` })
+    sendPage(response, 200, { title: 'Done', body: html`<p>Go back to your device: it goes on by itself. You can close this page.</p>` })
   })
 
   async function find(userCode: string): Promise<Asked | undefined> {
@@ -96,7 +90,7 @@ export function createDevicePages(parts: DeviceParts): Router {
     await Object.assign(code, own).save()
   }
 
-  const telling = createTelling(parts.pages, parts.describeScope)
+  const telling = createTelling(parts.describeScope)
 
   const enter = (who: SignedIn, code: string, problem?: string): Page => ({
     title: 'Connect a device',
