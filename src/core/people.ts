@@ -7,12 +7,12 @@ import type { Secrets } from '../config/secrets.ts'
 import { createKeySource, type KeySource } from '../identity/keys.ts'
 import { issuerSettings, keySet } from '../identity/settings.ts'
 import { createKept, type KeptStore } from '../kept.ts'
-import { createLogin, type Login } from '../login/login.ts'
-import type { Clock, Logger, Principal } from '../model.ts'
+import type { Login } from '../login/login.ts'
+import type { Clock, Logger, Person, Principal } from '../model.ts'
+import { renewedFor } from '../oauth/acting.ts'
 import { commandClient } from '../oauth/command-client.ts'
 import type { Vouching } from '../oauth/grants/id-jag.ts'
 import type { VerifyWorkload } from '../oauth/grants/token-exchange.ts'
-import { openOAuth } from '../oauth/oauth.ts'
 import type { Outbound, OutboundFetch } from '../outbound/outbound.ts'
 import { scopesOf } from '../upstream/scopes.ts'
 import type { Sessions } from '../proxy/sessions.ts'
@@ -42,6 +42,8 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
   const { public_url: publicUrl, identity } = settings
   const peopleSignIn = identity.providers.length > 0
   if (!peopleSignIn && identity.clients.length === 0) return { routes: [], close: () => undefined }
+  // Their libraries are a quarter of all that a gateway loads: only for those who use them.
+  const [{ createLogin }, { openOAuth }] = await Promise.all([import('../login/login.ts'), import('../oauth/oauth.ts')])
   const kept = createKept(store, secrets.storeKey(), clock)
   const fetchFor = (configured: readonly string[]) => outbound.fetchFor({ purpose: 'sign_in', configured })
   // Whatever an issuer signs is verified by one set of its keys, fetched once for all.
@@ -122,8 +124,11 @@ export function followPeople({ accounts, start }: Login, sessions: Pick<Sessions
     if (who.acting_for !== undefined) yield* behind(who.acting_for)
   }
   start(() => sessions.all().flatMap(({ actor }) => [...behind(actor)]))
+  const renew = (person: Person): void => {
+    for (const actor of [person, ...sessions.all().flatMap((session) => renewedFor(person, session.actor) ?? [])]) sessions.renew(actor)
+  }
   return accounts.follow((change) => {
-    const work = change.what === 'changed' ? accounts.get(change.id).then((account) => account && sessions.renew(account.actor)) : sessions.revoke(change)
+    const work = change.what === 'changed' ? accounts.get(change.id).then((account) => account && renew(account.actor)) : sessions.revoke(change)
     work.catch((cause: unknown) => logger.error('what somebody had running could not be ended', { account: change.id, cause: String(cause) }))
   })
 }

@@ -1,5 +1,5 @@
 import { isSubject, ownClaim } from '../claims.ts'
-import type { Agent, Json, JsonObject, Person, Principal } from '../model.ts'
+import type { Agent, Json, JsonObject, KnownActor, Person, Principal } from '../model.ts'
 import { grantsOf, type ConfiguredClient } from './configured-clients.ts'
 
 /** One who acts, outside in with whoever acted before (RFC 8693 section 4.1). */
@@ -41,10 +41,24 @@ export function mayAct(client: ConfiguredClient | undefined, { iss }: Act, { gro
 
 /** How policies see whoever acts: as somebody of the gateway's own, for it alone says so; in the groups of the person, as they are now. */
 export function agentOf(person: Person, [current, ...before]: readonly [Act, ...Act[]], { issuer, client }: { readonly issuer: string; readonly client: string }): Agent {
-  const behind: Principal = { issuer: person.issuer, subject: person.subject, ...(person.email === undefined ? {} : { email: person.email }) }
-  const acting_for = before.reduceRight<Principal>((next, act) => ({ issuer: act.iss ?? issuer, subject: act.sub, acting_for: next }), behind)
+  const acting_for = before.reduceRight<Principal>((next, act) => ({ issuer: act.iss ?? issuer, subject: act.sub, acting_for: next }), principalOf(person))
   const claims = { client_id: client, act: writeActs([current, ...before]) ?? {} }
   // No subject of the gateway's has a `#`: the name of a workload is nobody else's here.
   const subject = current.iss === undefined ? current.sub : `${current.iss}#${current.sub}`
   return { kind: 'agent', subject, issuer, provider: 'gateway', groups: person.groups, groups_known: person.groups_known, claims, acting_for }
+}
+
+const principalOf = ({ issuer, subject, email }: Person): Principal => ({ issuer, subject, ...(email === undefined ? {} : { email }) })
+
+/** Who acts for a person by a token of the gateway, as they are to be seen now; undefined for everybody else. */
+export function renewedFor(person: Person, actor: KnownActor): Agent | undefined {
+  const renew = (next: Principal): Principal | undefined => {
+    if (next.acting_for === undefined) return next.issuer === person.issuer && next.subject === person.subject ? principalOf(person) : undefined
+    const acting_for = renew(next.acting_for)
+    return acting_for === undefined ? undefined : { ...next, acting_for }
+  }
+  // What other issuers say of groups is theirs to say anew.
+  if (actor.kind !== 'agent' || actor.provider !== 'gateway' || actor.acting_for === undefined) return undefined
+  const acting_for = renew(actor.acting_for)
+  return acting_for === undefined ? undefined : { ...actor, groups: person.groups, groups_known: person.groups_known, acting_for }
 }

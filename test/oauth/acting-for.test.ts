@@ -9,6 +9,24 @@ import { registered, sam, signInBy, tokenRequest, type Tokens } from './world.ts
 const hello = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'agent', version: '1' } } }
 const did = (tool: string) => ({ content: [{ text: `did ${tool}` }] })
 
+/** How serious what somebody is told is, as it comes. */
+function levelsOf(stream: Response): { readonly levels: readonly unknown[] } {
+  const levels: unknown[] = []
+  void (async () => {
+    let text = ''
+    for await (const chunk of stream.body ?? []) {
+      text += Buffer.from(chunk as Uint8Array).toString()
+      const events = text.split('\n\n')
+      text = events.pop() ?? ''
+      for (const event of events) {
+        const data = /^data: ?(\{.*)$/m.exec(event)?.[1]
+        if (data !== undefined) levels.push((JSON.parse(data) as { params?: { level?: unknown } }).params?.level)
+      }
+    }
+  })().catch(() => undefined)
+  return { levels }
+}
+
 describe('whoever acts for somebody', () => {
   let world: ActingWorld
   let url: string
@@ -74,6 +92,28 @@ describe('whoever acts for somebody', () => {
     for (const token of [sams, namesake]) expect(await api(token, `approvals/${id}/approve`, { reason: 'mine' })).toMatchObject({ status: 403, body: { code: 'own_request' } })
     expect((await api(other, `approvals/${id}/approve`, { reason: 'known' })).status).toBe(200)
     expect((await held).result).toMatchObject(did('delete_one'))
+  })
+
+  test('is told what its person may be told, by the groups they have by now', async () => {
+    const { access_token: own } = await signInBy(url, editor, { resource: `${url}/mcp/wiki`, scope: 'mcp:wiki' })
+    const agent = await acting(await acting(own), 'helper')
+    const { session = '' } = await connect(`${url}/mcp/wiki`, agent, '2025-11-25')
+    const stream = await fetch(`${url}/mcp/wiki`, { headers: { authorization: `Bearer ${agent}`, accept: 'text/event-stream', 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' } })
+    const heard = levelsOf(stream)
+    await until(async () => {
+      world.say('info')
+      return heard.levels.length > 0
+    })
+    const errors = () => heard.levels.filter((level) => level === 'error').length
+    world.say('error')
+    await until(() => errors() === 1)
+    world.idp.shape.claims = { ...sam, groups: ['support', 'oncall', 'blocked'] }
+    await createPersonBrowser().visit(`${url}/login/corp?return=/login`)
+    world.say('info')
+    world.say('error')
+    await until(() => errors() === 2)
+    expect(heard.levels.slice(heard.levels.indexOf('error'))).toEqual(['error', 'error'])
+    await stream.body?.cancel().catch(() => undefined)
   })
 
   test('gives back what it has, and nothing of what the person gave others', async () => {

@@ -1,4 +1,6 @@
+import type { ServerResponse } from 'node:http'
 import { startShapedIssuer, type ShapedIssuer } from '../support/shaped-issuer.ts'
+import { json, startStubServer } from '../support/stub-server.ts'
 import { sam, startWorld, tokenRequest, type World } from './world.ts'
 
 /** Everything that policies see of whoever acts for somebody; whom they let, they let for both. */
@@ -40,6 +42,12 @@ deny contains {"code": "people_only"} if {
 	input.message.call.name == "delete_all"
 }
 
+deny contains {"code": "blocked"} if {
+	"blocked" in input.actor.groups
+	input.message.method == "notifications/message"
+	input.message.body.level == "info"
+}
+
 require_approval contains {"code": "asked", "reviewers": ["oncall"]} if {
 	input.actor.kind == "agent"
 	input.message.call.name == "delete_one"
@@ -49,6 +57,8 @@ export const word = 'a-secret-of-the-agents-0123456789'
 export interface ActingWorld extends World {
   readonly ci: ShapedIssuer
   readonly stranger: ShapedIssuer
+  /** Has the server `wiki` say something to whoever listens. */
+  say(level: 'info' | 'error'): void
   exchange(form: Readonly<Record<string, string | undefined>>, client?: string): Promise<Response>
   /** What a program of `ci` has. */
   workload(claims?: Readonly<Record<string, unknown>>, issuer?: ShapedIssuer): Promise<string>
@@ -57,6 +67,13 @@ const types = { access: 'urn:ietf:params:oauth:token-type:access_token', jwt: 'u
 
 export async function startActingWorld(settings: Readonly<Record<string, unknown>> = {}): Promise<ActingWorld> {
   const [idp, ci, stranger] = await Promise.all([startShapedIssuer({ ...sam }), startShapedIssuer({}), startShapedIssuer({})])
+  let listener: ServerResponse | undefined
+  const wiki = await startStubServer((request, response) => {
+    if (request.method === 'GET') return void (listener = response.writeHead(200, { 'content-type': 'text/event-stream' })).flushHeaders()
+    const { id, method } = request.body === '' ? {} : JSON.parse(request.body)
+    if (id === undefined) return void response.writeHead(202).end()
+    json(response, { jsonrpc: '2.0', id, result: method === 'initialize' ? { protocolVersion: '2025-11-25', capabilities: { logging: {} }, serverInfo: { name: 'wiki', version: '1' } } : {} })
+  })
   const shared = { client_secret_from: { env: 'WORD' } }
   const acts = { ...shared, grants: ['token_exchange'], may_act_for: { groups: ['support'] } }
   const world = await startWorld({
@@ -82,11 +99,12 @@ export async function startActingWorld(settings: Readonly<Record<string, unknown
         { client_id: 'terminal', name: 'The terminal', grants: ['device_code'] },
       ],
     },
-    upstreamSettings: { crm: { scopes: { write: { tools: ['delete_*'] }, more: { tools: ['more_*'] } } } },
+    upstreamSettings: { crm: { scopes: { write: { tools: ['delete_*'] }, more: { tools: ['more_*'] } } }, wiki: { url: wiki.url } },
     env: { WORD: word },
   })
   return {
     ...world, ci, stranger,
+    say: (level) => void listener?.write(`data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level, data: level } })}\n\n`),
     exchange(form, client = 'assistant') {
       const typed: Readonly<Record<string, string | undefined>> = { subject_token_type: types.access, ...(form['actor_token'] === undefined ? {} : { actor_token_type: types.jwt }), ...form }
       const given = Object.entries(typed).filter((each): each is [string, string] => each[1] !== undefined)
@@ -95,6 +113,7 @@ export async function startActingWorld(settings: Readonly<Record<string, unknown
     workload: (claims = {}, issuer = ci) => issuer.sign({ sub: 'repo:acme/app', repository: 'acme/app', aud: world.url, exp: Math.floor(Date.now() / 1000) + 120, ...claims }),
     async close() {
       await world.close()
+      await wiki.close()
       for (const issuer of [idp, ci, stranger]) await issuer.close()
     },
   }
