@@ -91,7 +91,7 @@ const mostActs = 200
 
 const showFound = ({ stage, file, row, col, code, message, remedy }: Found) => ({ stage, file: file ?? null, row: row ?? null, col: col ?? null, code, message, remedy: remedy ?? null })
 
-export const showPolicy = ({ active, last_run, rolled_back, source, shadow, decision_logs }: PolicyStatus): PolicyView => ({
+const showPolicy = ({ active, last_run, rolled_back, source, shadow, decision_logs }: PolicyStatus): PolicyView => ({
   active:
     active === undefined
       ? null

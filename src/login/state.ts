@@ -27,7 +27,7 @@ export interface Bounds {
 }
 
 /** Somebody is not waited for on the provider's account before that. */
-export const patience = 30_000
+const patience = 30_000
 
 export const isDue = ({ renewal, checked_at }: AccountState, { refresh }: Bounds, now: number): boolean => renewal !== undefined && now >= checked_at + refresh
 export const mustAsk = (state: AccountState, bounds: Bounds, now: number): boolean => isDue(state, bounds, now) && now >= state.checked_at + bounds.refresh + patience

@@ -15,7 +15,7 @@ export interface Adapter {
 }
 
 export const kindOf = (model: string): string => `oauth:${model}`
-export const groupOfGrant = (id: string): string => `grant ${id}`
+const groupOfGrant = (id: string): string => `grant ${id}`
 export const groupOfAccount = (id: string): string => `account ${id}`
 /** What ends together. */
 export const ofGrants = ['AuthorizationCode', 'RefreshToken', 'DeviceCode', 'Grant'] as const
@@ -86,7 +86,7 @@ const createReplayAdapter = ({ kept, clock }: AdapterOptions): Adapter => ({
 })
 
 /** Drops a grant and whatever was given out on it. */
-export async function endGrant(kept: Kept, grant: string): Promise<void> {
+async function endGrant(kept: Kept, grant: string): Promise<void> {
   // The grant first: nothing is given out on what is gone.
   await kept.drop(kindOf('Grant'), grant)
   for (const model of ofGrants) await kept.dropGroup(kindOf(model), groupOfGrant(grant))

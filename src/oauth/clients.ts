@@ -4,7 +4,7 @@ import type { Clock, Json, JsonObject } from '../model.ts'
 import { isLocal, isRedirectable } from './redirects.ts'
 
 /** What clients may do that nobody configured: sign people in. */
-export const selfMadeGrants = ['authorization_code', 'refresh_token'] as const
+const selfMadeGrants = ['authorization_code', 'refresh_token'] as const
 const knownText = ['client_name', 'client_uri', 'tos_uri', 'policy_uri', 'jwks_uri'] as const
 const longestText = 512
 const mostRedirects = 20

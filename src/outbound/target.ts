@@ -16,7 +16,7 @@ export interface Target {
 const firstUnprivileged = 1024
 
 /** The host of a URL as it is spelt there after parsing: every number is an address in its usual form by then (WHATWG URL section 3.5). */
-export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '')
+const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '')
 
 const parse = (text: string | URL): URL => {
   const url = URL.parse(String(text))

@@ -14,7 +14,7 @@ export const scopeSettings = z.record(
 
 export type ScopeSettings = { readonly [name: string]: { readonly tools: readonly string[]; readonly description?: string | undefined } }
 
-export const firstScope = (upstream: string): string => `mcp:${upstream}`
+const firstScope = (upstream: string): string => `mcp:${upstream}`
 const fullName = (upstream: string, scope: string): string => `${firstScope(upstream)}:${scope}`
 
 /** The scopes of an upstream with what each lets a client do. */

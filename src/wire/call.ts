@@ -3,7 +3,6 @@ import type { Call, JsonObject } from '../model.ts'
 import { own } from './envelope.ts'
 
 export { keepListed, listOf, privateCaching } from './list.ts'
-export type { Listed } from './list.ts'
 
 export type NamedCall = Pick<Call, 'kind' | 'name' | 'arguments' | 'template'>
 export type ReadCall =

@@ -7,9 +7,6 @@ export const PROTOCOL_VERSION = `${PREFIX}protocolVersion`
 export const CLIENT_CAPABILITIES = `${PREFIX}clientCapabilities`
 export const CLIENT_INFO = `${PREFIX}clientInfo`
 const SUBSCRIPTION_ID = `${PREFIX}subscriptionId`
-const RELATED_TASK = `${PREFIX}related-task`
-
-type Body = 'params' | 'result' | 'error'
 
 export function withId(envelope: JsonObject, id: RequestId): JsonObject {
   return replace(envelope, 'id', id)
@@ -31,29 +28,12 @@ export function withSubscriptionId(envelope: JsonObject, id: RequestId): JsonObj
   return withMeta(envelope, 'result' in envelope ? 'result' : 'params', SUBSCRIPTION_ID, id)
 }
 
-export function withBody(envelope: JsonObject, body: JsonObject): JsonObject {
-  const name: Body = 'result' in envelope ? 'result' : 'error' in envelope ? 'error' : 'params'
-  return replace(envelope, name, body)
-}
-
 export function progressTokenOf(body: JsonObject): RequestId | undefined {
   return idMember(metaOf(body), 'progressToken')
 }
 
-/** The member of `_meta` that MCP itself defines under this name. */
-export function mcpMeta(body: JsonObject, name: string): Json | undefined {
-  return own(metaOf(body), `${PREFIX}${name}`)
-}
-
 export function subscriptionIdOf(body: JsonObject): RequestId | undefined {
   return idMember(metaOf(body), SUBSCRIPTION_ID)
-}
-
-/** The id of the task that a message belongs to. */
-export function relatedTaskOf(body: JsonObject): string | undefined {
-  const task = own(metaOf(body), RELATED_TASK)
-  const id = isObject(task) ? own(task, 'taskId') : undefined
-  return typeof id === 'string' ? id : undefined
 }
 
 export function metaOf(body: JsonObject): JsonObject {

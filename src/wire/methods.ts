@@ -6,7 +6,7 @@ import { methods as rev20251125 } from './2025-11-25/methods.ts'
 import { methods as rev20260728 } from './2026-07-28/methods.ts'
 import type { MethodFacts, RevisionMethods } from './facts.ts'
 
-export type { Listing, MethodFacts } from './facts.ts'
+export type { MethodFacts } from './facts.ts'
 
 interface RevisionRow {
   readonly era: Era

@@ -5,11 +5,6 @@ import { isId, isInteger } from './id.ts'
 import { inputRequestsFault, inputResponsesFault } from './inputs.ts'
 import { listFault, subscriptionFault } from './list.ts'
 
-export { isId } from './id.ts'
-export {
-  mcpMeta, metaOf, progressTokenOf, relatedTaskOf, subscriptionIdOf, withBody, withId, withProgressToken, withRequestId, withSubscriptionId,
-} from './envelope.ts'
-
 export type RpcMessage =
   | { readonly kind: 'request'; readonly id: RequestId; readonly method: string; readonly envelope: JsonObject; readonly body: JsonObject }
   | { readonly kind: 'notification'; readonly method: string; readonly envelope: JsonObject; readonly body: JsonObject }

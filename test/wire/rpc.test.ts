@@ -1,9 +1,8 @@
 import { idKey, type Json, type JsonObject } from '../../src/model.ts'
 import { rpcError } from '../../src/wire/answer.ts'
 import { callOf } from '../../src/wire/call.ts'
-import {
-  mcpMeta, progressTokenOf, readRpc, relatedTaskOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId,
-} from '../../src/wire/rpc.ts'
+import { progressTokenOf, subscriptionIdOf, withId, withProgressToken, withRequestId, withSubscriptionId } from '../../src/wire/envelope.ts'
+import { readRpc } from '../../src/wire/rpc.ts'
 
 const raw = (source: string): Json => JSON.rawJSON(source) as Json
 const request = (changed: { readonly [name: string]: Json | undefined } = {}): JsonObject =>
@@ -138,12 +137,10 @@ describe('envelopes', () => {
   })
 
   test('tell what _meta says', () => {
-    const body: JsonObject = {
-      _meta: { progressToken: 3, [`${meta}subscriptionId`]: 's', [`${meta}related-task`]: { taskId: 't' }, [`${meta}protocolVersion`]: '2026-07-28' },
-    }
-    expect([progressTokenOf(body), subscriptionIdOf(body), relatedTaskOf(body), mcpMeta(body, 'protocolVersion')]).toEqual([3, 's', 't', '2026-07-28'])
-    for (const other of [{}, { _meta: 1 }, { _meta: { [`${meta}related-task`]: { taskId: 1 }, progressToken: {} } }] as JsonObject[]) {
-      expect([progressTokenOf(other), subscriptionIdOf(other), relatedTaskOf(other), mcpMeta(other, 'constructor')]).toEqual([undefined, undefined, undefined, undefined])
+    const body: JsonObject = { _meta: { progressToken: 3, [`${meta}subscriptionId`]: 's' } }
+    expect([progressTokenOf(body), subscriptionIdOf(body)]).toEqual([3, 's'])
+    for (const other of [{}, { _meta: 1 }, { _meta: { [`${meta}subscriptionId`]: true, progressToken: {} } }] as JsonObject[]) {
+      expect([progressTokenOf(other), subscriptionIdOf(other)]).toEqual([undefined, undefined])
     }
   })
 

@@ -37,7 +37,7 @@ const asked = {
   request: named('The method.').optional().meta({ description: 'Any other request of the client.' }),
   server_request: named('The method.').optional().meta({ description: 'A request of the server.' }),
 }
-export const questions = Object.keys(asked) as readonly (keyof typeof asked)[]
+const questions = Object.keys(asked) as readonly (keyof typeof asked)[]
 
 const caseShape = z.strictObject({
   name: named('What holds.'),

@@ -87,4 +87,3 @@ export const createGoingBack = ({ custody, build, activate }: GoingBackOptions) 
     },
   }
 }
-export type GoingBack = ReturnType<typeof createGoingBack>

@@ -8,7 +8,7 @@ import type { LogState } from './log-state.ts'
 const fetching: ReadonlySet<string> = new Set(['fetch', 'read'])
 
 /** What is active, in the form of OPA's status reports (https://www.openpolicyagent.org/docs/management-status). */
-export const statusReport = ({ active, last_run }: PipelineStatus, labels: Labels, lastRead: string | undefined, logs?: LogState) => {
+const statusReport = ({ active, last_run }: PipelineStatus, labels: Labels, lastRead: string | undefined, logs?: LogState) => {
   const problems = last_run?.problems ?? []
   return {
     labels,

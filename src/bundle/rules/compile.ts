@@ -13,7 +13,7 @@ const usesOf = ({ tools, prompts, resources }: Pick<AllowRule, 'tools' | 'prompt
 })
 
 /** The steps of an argument: its name, or those of a JSON Pointer (RFC 6901). */
-export const stepsOf = (name: string): readonly string[] =>
+const stepsOf = (name: string): readonly string[] =>
   name.startsWith('/') ? name.slice(1).split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')) : [name]
 
 const testsOf = ({ is, is_not, contains, matches, not_matches, ...bounds }: WrittenTest): Tests => ({

@@ -24,7 +24,7 @@ const valueAt = (content: unknown, steps: Steps): unknown =>
   steps.reduce<unknown>((value, step) => (typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? (value as Record<PropertyKey, unknown>)[step] : undefined), content)
 
 /** `deny[1].arguments.limit`. */
-export const shownPath = (steps: Steps): string => steps.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('').replace(/^\./, '')
+const shownPath = (steps: Steps): string => steps.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('').replace(/^\./, '')
 
 /** The names that a schema knows at a place, over all its variants. */
 const keysAt = (schema: z.core.$ZodType, [step, ...rest]: Steps): readonly string[] => {

@@ -59,7 +59,7 @@ export const detector = (): Option => new Option('--detector <name>', 'a detecto
 export const json = (): Option => new Option('--json', 'print JSON')
 
 const standardDirectory = 'rego'
-export const placeOf = ({ dir: path, bundle: file }: Common): Place =>
+const placeOf = ({ dir: path, bundle: file }: Common): Place =>
   file === undefined ? { kind: 'directory', path: path ?? standardDirectory } : { kind: 'bundle', path: file }
 /** Rules need no policies beside them. */
 const readCommon = (options: Common): Promise<Read> => {

@@ -43,7 +43,7 @@ function shadowLines({ bundle, same, different, dropped, failed, transitions, ex
 }
 
 /** Whether the gateway judges by what its source says, or by what somebody chose. */
-export const isFine = ({ active, last_run, rolled_back, source }: PolicyView): boolean =>
+const isFine = ({ active, last_run, rolled_back, source }: PolicyView): boolean =>
   active !== null && (source === null || source.state === 'current') && (rolled_back !== null || last_run === null || last_run.error === null)
 
 export const addStatus: AddCommand = (policy, { output, exit, env }) => {

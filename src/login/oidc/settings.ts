@@ -12,7 +12,7 @@ const issuer = url('the issuer as it stands in its tokens: an https URL without 
 const claim = () => text('the name of a claim, or names joined by dots')
 const scope = z.string({ error: 'a scope' }).regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, { error: 'a scope: visible ASCII without blanks, quotes and backslashes' })
 
-export const trustedGroups = () => z.union([z.literal('all'), z.array(group(), { error: '`all`, or a list of group names' }).readonly()], { error: '`all`, or a list of group names' })
+const trustedGroups = () => z.union([z.literal('all'), z.array(group(), { error: '`all`, or a list of group names' }).readonly()], { error: '`all`, or a list of group names' })
 
 /** What OIDC and SAML providers have in common. */
 export const common = {
