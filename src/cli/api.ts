@@ -1,5 +1,6 @@
 import { parseExactJson } from '../exact-json.ts'
 import { exitCode, type ExitCode } from './output.ts'
+import { isBearerToken } from './session/places.ts'
 import type { SignIns, Token } from './session/sign-ins.ts'
 
 /** What the gateway answered; where it did not do what was asked, a sentence for the terminal and the exit code that fits. */
@@ -92,7 +93,7 @@ async function findCaller(env: Environment, signIns: () => Promise<SignIns>): Pr
   if (address !== '' && root === undefined) return wrong('SALLYPORT_URL is not an http or https URL without user and password')
   if (given !== '') {
     if (root === undefined) return wrong('SALLYPORT_URL is not set: it names the gateway, such as https://gateway.example')
-    if (!/^[A-Za-z0-9._~+/-]+=*$/.test(given)) return wrong('SALLYPORT_TOKEN is not a bearer token')
+    if (!isBearerToken(given)) return wrong('SALLYPORT_TOKEN is not a bearer token')
     return { ok: true, caller: { root, token: async () => ({ ok: true, token: given }) } }
   }
   const kept = await signIns()

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import type { CommandContext, Register } from './main.ts'
 import { exitCode, printable } from './output.ts'
+import { isBearerToken } from './session/places.ts'
 
-const largestMessage = 64 * 1024 * 1024
 /** Whoever closes our stdin waits a moment before it ends us by force. */
 const endWithin = 1_000
 
@@ -22,32 +22,34 @@ async function connect(upstream: string, url: string | undefined, context: Comma
     exit(code)
   }
   if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(upstream)) return refuse(exitCode.misuse, `${upstream} is not the name of a server`)
-  const [{ openSignIns, serverOf }, { createBearer }, { createDoor }, { createBridge }, { readLines }] =
-    await Promise.all([import('./session/sign-ins.ts'), import('./bridge/bearer.ts'), import('./bridge/door.ts'), import('./bridge/bridge.ts'), import('./bridge/lines.ts')])
+  const token = env['SALLYPORT_TOKEN'] ?? ''
+  if (token !== '' && !isBearerToken(token)) return refuse(exitCode.misuse, 'SALLYPORT_TOKEN is not a bearer token')
+  const [{ openSignIns, serverOf }, { createBearer }, { createDoor }, { createBridge }, { readLines }, { createHidden }, { largestMessage }] =
+    await Promise.all([import('./session/sign-ins.ts'), import('./bridge/bearer.ts'), import('./bridge/door.ts'), import('./bridge/bridge.ts'), import('./bridge/lines.ts'), import('./bridge/hidden.ts'), import('./bridge/session.ts')])
   const signIns = openSignIns(env)
   const found = await signIns.gateway(url ?? env['SALLYPORT_URL'])
   if (!found.ok) return refuse(found.exit, found.message)
   const resource = serverOf(found.gateway, upstream)
 
   const { stdin, stdout } = process
-  stdout.on('error', () => stdin.destroy()) // nobody reads any more
-  const write = async (line: string): Promise<void> => {
-    if (!stdout.write(line)) await once(stdout, 'drain')
-  }
-  const tell = (text: string) => output.note(printable(text))
-  const bearer = createBearer({ signIns, gateway: found.gateway, resource, given: env['SALLYPORT_TOKEN'] ?? '', tell })
-  const bridge = createBridge({ door: createDoor(resource, bearer), write, note: tell })
   let within = endWithin
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      within = 0
-      stdin.destroy()
-    })
+  const leave = () => {
+    within = 0
+    stdin.destroy()
   }
+  stdout.on('error', leave) // nobody reads any more
+  const hidden = createHidden()
+  const write = async (line: string): Promise<void> => {
+    if (!stdout.write(hidden.hide(line))) await once(stdout, 'drain')
+  }
+  const tell = (text: string) => output.note(printable(hidden.hide(text)))
+  const bearer = createBearer({ signIns, gateway: found.gateway, resource, given: token, tell, hidden })
+  const bridge = createBridge({ door: createDoor(resource, bearer), write, note: tell })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, leave)
   try {
     for await (const line of readLines(stdin, largestMessage)) await bridge.hear(line)
   } catch (fault) {
-    if (!stdin.destroyed) output.note(printable(`sallyport connect: ${fault instanceof Error ? fault.message : String(fault)}`))
+    if (within > 0) refuse(exitCode.failed, fault instanceof Error ? fault.message : String(fault))
   }
   await bridge.end(within)
   process.exit() // a sign-in that nobody will finish would keep it alive

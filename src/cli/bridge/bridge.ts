@@ -2,9 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Response } from 'undici'
 import type { Json } from '../../model.ts'
 import { NotLetIn, type Door } from './door.ts'
+import { learnFor } from './learn.ts'
 import { asLine } from './lines.ts'
 import { claimOf, learnSchemas, mirrorHeaders, readMessages, type Heard, type Peeked } from './message.ts'
-import { findAnswer, greeted, headersOf, isStream, readEvents, type Session } from './session.ts'
+import { findAnswer, greeted, headersOf, isStream, readEvents, readText, type Session } from './session.ts'
 
 export interface BridgeParts {
   readonly door: Door
@@ -37,6 +38,7 @@ const lost = -33003
 const parseError = -32700
 const usualPause = 1_000
 const longestPause = 30_000
+const shortestPause = 50
 const mostResumes = 8
 const mostQueued = 100
 
@@ -79,10 +81,15 @@ export function createBridge({ door, write, note }: BridgeParts): Bridge {
   }
 
   async function post(heard: Heard, signal: AbortSignal): Promise<Response> {
-    const send = () => door.send({ method: 'POST', headers: headersFor(heard), body: heard.bytes, signal, mayAsk: true })
+    const sendOne = (one: Heard) => door.send({ method: 'POST', headers: headersFor(one), body: one.bytes, signal, mayAsk: true })
+    const send = () => sendOne(heard)
     const before = session?.id
     const isOfSession = before !== undefined && heard.messages[0]?.method !== 'initialize' && heard.messages.every((one) => claimOf(one) === undefined)
     const response = await send()
+    if (await learnFor(heard, response, sendOne, schemas)) {
+      await response.body?.cancel()
+      return send()
+    }
     if (response.status !== 404 || !isOfSession) return response
     await response.body?.cancel()
     greetingAgain ??= greetAgain(before).finally(() => void (greetingAgain = undefined))
@@ -105,7 +112,7 @@ export function createBridge({ door, write, note }: BridgeParts): Bridge {
   async function follow(open: Open, response: Response): Promise<void> {
     for await (const { id, data, retry } of readEvents(response)) {
       if (id !== undefined) open.lastEvent = id
-      if (retry !== undefined) open.retry = Math.min(retry, longestPause)
+      if (retry !== undefined) open.retry = Math.min(Math.max(retry, shortestPause), longestPause)
       const messages = data === '' ? undefined : readMessages(data)
       if (messages !== undefined) await pass(data, messages, open, response)
     }
@@ -113,7 +120,7 @@ export function createBridge({ door, write, note }: BridgeParts): Bridge {
 
   async function deliver(open: Open, response: Response): Promise<void> {
     if (isStream(response)) return follow(open, response)
-    const text = await response.text()
+    const text = await readText(response)
     if (text === '' && response.ok) return
     const messages = readMessages(text)
     const isRpc = messages?.every(({ value }) => value['jsonrpc'] === '2.0') === true

@@ -31,12 +31,22 @@ export interface TokenStore {
   lockOf(gateway: string, what: string): string
 }
 
+/** Whoever can write there could put what is theirs in the place of what is yours. */
+async function mustBeOwn(place: string): Promise<void> {
+  const own = process.getuid?.()
+  if (own === undefined) return
+  const about = await stat(place).catch(() => undefined)
+  if (about === undefined || ((about.uid === own || about.uid === 0) && (about.mode & 0o022) === 0)) return
+  throw new Error(`${place} can be written by others: somebody may have put other tokens there. Erase it and run \`sallyport login\``)
+}
+
 async function readContent(path: string): Promise<Content | undefined> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
   if (text === undefined) return undefined
+  await mustBeOwn(dirname(path))
   if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0) throw new Error(`${path} can be read by others: somebody may have your tokens. Erase it and run \`sallyport login\``)
   const read = content.safeParse(await Promise.resolve(text).then(JSON.parse).catch(() => undefined))
   if (!read.success) throw new Error(`${path} cannot be read: erase it and run \`sallyport login\``)
@@ -47,6 +57,7 @@ async function readContent(path: string): Promise<Content | undefined> {
 async function writeContent(path: string, value: Content): Promise<void> {
   const next = `${path}.${randomBytes(6).toString('hex')}`
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await mustBeOwn(dirname(path))
   try {
     const file = await open(next, 'wx', 0o600)
     try {

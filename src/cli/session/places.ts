@@ -26,3 +26,6 @@ export function readAddress(text: string, from: string): Address {
   if (!isConfidential(url)) return { ok: false, message: `${from} is neither https nor this machine: whoever is in between could read the tokens` }
   return { ok: true, gateway: `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '')}` }
 }
+
+/** RFC 6750 section 2.1: anything else makes no header, and what refuses to make one would quote it. */
+export const isBearerToken = (text: string): boolean => /^[A-Za-z0-9._~+/-]+=*$/.test(text)

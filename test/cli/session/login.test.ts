@@ -73,6 +73,9 @@ describe('sallyport login', () => {
     expect((statSync(join(file, '..')).mode & 0o777).toString(8)).toBe('700')
     chmodSync(file, 0o644)
     expect(await me.run(['sessions', 'list'], { SALLYPORT_URL: world.url })).toMatchObject({ code: 3, err: expect.stringContaining('can be read by others') })
+    chmodSync(file, 0o600)
+    chmodSync(join(file, '..'), 0o777)
+    expect(await me.run(['sessions', 'list'], { SALLYPORT_URL: world.url })).toMatchObject({ code: 3, err: expect.stringContaining('can be written by others') })
   })
 
   test('a person who says no is not signed in', async () => {
