@@ -14,7 +14,7 @@ const insecureIfOwn = (url: URL): { readonly execute?: ((client: openid.Configur
   isLoopback(url.hostname) && url.protocol === 'http:' ? { execute: [openid.allowInsecureRequests] } : {}
 
 /** How everything that the library asks there goes out: one exchange, never redirected. */
-export const requestsBy = (fetch: Fetch, server: URL) => ({
+const requestsBy = (fetch: Fetch, server: URL) => ({
   [openid.customFetch]: ((url, { body, method, headers, signal }) =>
     fetch(url, { method, headers, redirect: 'manual', ...(body === undefined || body === null ? {} : { body: body as string }), ...(signal === undefined ? {} : { signal }) })) satisfies openid.CustomFetch,
   timeout: within,
@@ -57,4 +57,13 @@ const algorithmOf = (pem: string): string => {
 export async function privateKeyAuth(pem: string, { id, algorithm = algorithmOf(pem) }: { readonly id?: string | undefined; readonly algorithm?: string | undefined }): Promise<openid.ClientAuth> {
   const key = await importPKCS8(createPrivateKey(pem).export({ type: 'pkcs8', format: 'pem' }) as string, algorithm) // PEM is a text
   return openid.PrivateKeyJwt(id === undefined ? key : { key, kid: id })
+}
+
+/**
+ * RFC 6749 section 2.3.1: id and secret are form-encoded, which leaves `-`, `_` and `.` as they are. The library writes those as `%2D` and so on:
+ * the same to whoever decodes, and another client to the many that do not.
+ */
+export const basicAuth = (secret: string): openid.ClientAuth => (_server, { client_id: id }, _body, headers) => {
+  const [user, password] = [id, secret].map((part) => new URLSearchParams({ '': part }).toString().slice(1))
+  headers.set('authorization', `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
 }

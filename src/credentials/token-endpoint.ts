@@ -1,6 +1,6 @@
 import * as openid from 'openid-client'
 import { GatewayError } from '../errors.ts'
-import { clientOf, discover, privateKeyAuth } from '../openid.ts'
+import { basicAuth, clientOf, discover, privateKeyAuth } from '../openid.ts'
 import type { CredentialSettings } from '../upstream/credential-settings.ts'
 import type { Token } from './held-token.ts'
 import type { CredentialParts } from './parts.ts'
@@ -30,7 +30,7 @@ const usualLife = 300
 const ofPerson = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied', 'invalid_target'])
 
 async function authOf(settings: Settings, value: string): Promise<openid.ClientAuth> {
-  if (settings.private_key_from === undefined) return settings.client_secret_method === 'post' ? openid.ClientSecretPost(value) : openid.ClientSecretBasic(value)
+  if (settings.private_key_from === undefined) return settings.client_secret_method === 'post' ? openid.ClientSecretPost(value) : basicAuth(value)
   return privateKeyAuth(value, { id: settings.private_key_id })
 }
 

@@ -2,7 +2,7 @@ import * as openid from 'openid-client'
 import type { LiveSecret } from '../../config/secrets-live.ts'
 import type { Kept } from '../../kept.ts'
 import type { Clock, Fetch } from '../../model.ts'
-import { clientOf, discover } from '../../openid.ts'
+import { basicAuth, clientOf, discover } from '../../openid.ts'
 import { register } from './register.ts'
 import { findServer, NotConnectable, type ProtectedServer } from './server.ts'
 
@@ -42,7 +42,7 @@ export function createOAuthClient(options: ClientOptions): () => Promise<Known> 
   const authFor = (metadata: openid.ServerMetadata, value: string | undefined): openid.ClientAuth => {
     if (value === undefined) return openid.None()
     const methods = metadata.token_endpoint_auth_methods_supported
-    return methods === undefined || methods.includes('client_secret_basic') ? openid.ClientSecretBasic(value) : openid.ClientSecretPost(value)
+    return methods === undefined || methods.includes('client_secret_basic') ? basicAuth(value) : openid.ClientSecretPost(value)
   }
   const withAuth = (metadata: openid.ServerMetadata, id: string, value: string | undefined): openid.Configuration => clientOf(metadata, id, authFor(metadata, value), fetch)
   const metadataOf = async (issuer: string) => (await discover(issuer, 'unregistered', openid.None(), fetch, ['oauth2', 'oidc'])).serverMetadata()

@@ -1,6 +1,6 @@
 import * as openid from 'openid-client'
 import type { Clock, Fetch } from '../../model.ts'
-import { discover, privateKeyAuth } from '../../openid.ts'
+import { basicAuth, discover, privateKeyAuth } from '../../openid.ts'
 import { plain, presets, type Preset } from './presets.ts'
 import type { OidcSettings } from './settings.ts'
 
@@ -14,7 +14,7 @@ const againAfter = 5_000
 export const presetOf = ({ preset }: OidcSettings): Preset => (preset === undefined ? plain : presets[preset])
 
 async function authOf(settings: OidcSettings, secret: ClientSecret): Promise<openid.ClientAuth> {
-  if ('secret' in secret) return (settings.client_secret_method ?? presetOf(settings).secret_method) === 'basic' ? openid.ClientSecretBasic(secret.secret) : openid.ClientSecretPost(secret.secret)
+  if ('secret' in secret) return (settings.client_secret_method ?? presetOf(settings).secret_method) === 'basic' ? basicAuth(secret.secret) : openid.ClientSecretPost(secret.secret)
   return privateKeyAuth(secret.privateKey, { id: settings.private_key_id, algorithm: settings.private_key_algorithm })
 }
 
