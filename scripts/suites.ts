@@ -45,7 +45,8 @@ async function runJest(args: readonly string[]): Promise<Report | undefined> {
   }
 }
 
-export async function runSuites(args: readonly string[]): Promise<SuitesRun> {
+/** Nothing is alone before `others` have ended. */
+export async function runSuites(args: readonly string[], others?: Promise<unknown>): Promise<SuitesRun> {
   const first = await runJest(args)
   if (first === undefined) return { ok: false, passed: 0, failed: 1, skipped: 0, passedAlone: {} }
   const { numPassedTests: passed, numPendingTests: skipped } = first
@@ -54,6 +55,7 @@ export async function runSuites(args: readonly string[]): Promise<SuitesRun> {
   const asTheyAre = { ok: failed === 0, passed, failed, skipped, passedAlone: {} }
   if (failedSuites.length === 0 || failedSuites.length > mostAgain) return asTheyAre
 
+  await others
   process.stdout.write(`\nalone, once more: ${failedSuites.map(({ name }) => relative(root, name)).join(', ')}\n`)
   const again = await runJest([...args, '--maxWorkers=1', '--runTestsByPath', ...failedSuites.map(({ name }) => name)])
   if (again === undefined || !again.success || again.testResults.length !== failedSuites.length) return asTheyAre
@@ -71,7 +73,7 @@ export function tellPassedAlone(passedAlone: SuitesRun['passedAlone']): string {
   if (names.length === 0) return ''
   const lines = names.flatMap((name) => [`!! ${name}`, ...(passedAlone[name] ?? []).map((test) => `!!     ${test}`)])
   const bar = '!'.repeat(100)
-  return ['', bar, `!! Failed beside other suites, and passed alone: ${names.length === 1 ? 'one suite' : `${names.length} suites`}. Each is a fault of its test, or of what it tests.`, ...lines, bar, ''].join('\n')
+  return ['', bar, `!! Failed beside others, and passed alone. Each is a fault of its test, or of what it tests.`, ...lines, bar, ''].join('\n')
 }
 
 if (import.meta.main) {

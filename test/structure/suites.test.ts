@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { longest } from '../support/longest-first.ts'
 import { storeDirectory } from '../support/scratch.ts'
 
 // The command that runs the suites, on suites of which some fail.
@@ -50,4 +51,8 @@ test('where more than three failed none is tried again', async () => {
 
 test('a run without a failure says nothing of the kind', async () => {
   expect(await runSuites({ steady: 0 })).toEqual({ code: 0, runs: { steady: 1 }, loud: [], counts: '2 passed, 0 failed, 0 skipped' })
+})
+
+test('what is known to take long is there', () => {
+  expect(longest.filter((path) => !existsSync(fileURLToPath(new URL(`../../${path}`, import.meta.url))))).toEqual([])
 })
