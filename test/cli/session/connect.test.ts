@@ -175,6 +175,16 @@ describe('sallyport connect', () => {
     expect(await ended).toBe(0)
   })
 
+  test('2026-07-28: a call whose arguments are wanted in headers goes through before anything was listed, and as it is written', async () => {
+    const { child, heard, say, answer, ended } = startLines()
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {}, progressToken: 7 }
+    say(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"test_x_mcp_header","arguments":{"region":"Zürich"},"_meta":${JSON.stringify(meta)}}}`)
+    expect(await answer('1')).toContain('region Zürich')
+    expect(heard.filter((line) => !line.includes('"method"'))).toHaveLength(1)
+    child.stdin.end()
+    expect(await ended).toBe(0)
+  })
+
   test('Inspector', async () => {
     const set = Object.entries({ ...env() }).flatMap(([name, value]) => ['-e', `${name}=${value}`])
     const out = await new Promise<string>((resolve) => execFile(process.execPath, [inspector, '--cli', ...set, process.execPath, ...args, '--method', 'tools/list'], { timeout: 120_000, env: { ...process.env, HOME: me.home } }, (_error, stdout, stderr) => resolve(`${stdout}${stderr}`)))
