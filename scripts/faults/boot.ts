@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { inParallel } from '../../test/campaigns/client.ts'
 import { createPlace, good, writeConfiguration, type Content } from '../../test/config/configuration.ts'
 import { rows, type Row } from '../../test/config/weak-rows.ts'
@@ -34,13 +35,18 @@ async function boot({ content, files, env = {} }: Pick<Row, 'content' | 'files' 
     over = true
     return code ?? signal ?? 'gone'
   })
-  let listened = false
-  while (!over && !listened) listened = await answers(port)
+  const listens = () => told.includes('"ok":true')
+  let answered = false
+  while (!over && !listens()) {
+    answered ||= await answers(port)
+    await wait(10)
+  }
   child.kill('SIGTERM')
   const code = await ended
   clearTimeout(late)
   rmSync(directory, { recursive: true, force: true })
-  return { code, told, listened: listened || told.includes('"ok":true') }
+  // Whatever else answers there may have come meanwhile, and is still there.
+  return { code, told, listened: listens() || (answered && !(await answers(port))) }
 }
 
 const answers = (port: number): Promise<boolean> =>
@@ -50,7 +56,7 @@ const answers = (port: number): Promise<boolean> =>
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', () => setTimeout(resolve, 10, false))
+    socket.once('error', () => resolve(false))
   })
 
 /** What is only found once the parts are put together. */
@@ -70,7 +76,7 @@ export const bootMatrix: Campaign = {
     // Pairs too: what one section lacks must not hide what another does.
     const pairs = rows.flatMap((one, at): Row[] => {
       const other = rows[(at * 7 + 3) % rows.length]
-      return other === undefined || Object.keys(one.content).some((key) => JSON.stringify(one.content[key]) !== JSON.stringify(good()[key]) && JSON.stringify(other.content[key]) !== JSON.stringify(good()[key])) ? [] : [joined(one, other)]
+      return other === undefined || lacks(one, other) || Object.keys(one.content).some((key) => JSON.stringify(one.content[key]) !== JSON.stringify(good()[key]) && JSON.stringify(other.content[key]) !== JSON.stringify(good()[key])) ? [] : [joined(one, other)]
     })
     const all = [...rows.map((row) => ({ ...row, paths: [row.path] })), ...pairs.map((row) => ({ ...row, paths: row.path.split('\n') })), ...later.map((row) => ({ ...row, paths: [] }))]
     await inParallel(all.length, Math.min(2, availableParallelism()), async (at) => {
@@ -87,6 +93,9 @@ export const bootMatrix: Campaign = {
     return tally.report()
   },
 }
+
+/** What the one says nothing of, the other does. */
+const lacks = (one: Row, other: Row): boolean => Object.keys(good()).some((key) => !(key in one.content) && JSON.stringify(other.content[key]) !== JSON.stringify(good()[key]))
 
 const joined = (one: Row, other: Row): Row => {
   const changed = Object.fromEntries(Object.entries(other.content).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(good()[key])))
