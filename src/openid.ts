@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto'
 import { importPKCS8 } from 'jose'
 import * as openid from 'openid-client'
 import { isLoopback } from './loopback.ts'
-import type { Fetch } from './model.ts'
+import type { Clock, Fetch } from './model.ts'
 
 // The gateway as the client of somebody else's authorization server.
 
@@ -66,4 +66,47 @@ export async function privateKeyAuth(pem: string, { id, algorithm = algorithmOf(
 export const basicAuth = (secret: string): openid.ClientAuth => (_server, { client_id: id }, _body, headers) => {
   const [user, password] = [id, secret].map((part) => new URLSearchParams({ '': part }).toString().slice(1))
   headers.set('authorization', `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
+}
+
+/** What somebody else's server says of itself, and this gateway's place there, is looked for again after that. */
+const goodFor = 60 * 60_000
+
+export interface KeepFoundOptions<T> {
+  readonly find: () => Promise<T>
+  readonly clock: Clock
+  /** Milliseconds for which what failed is not tried again. */
+  readonly againAfter: number
+  /** Counts what the gateway shows there: what was found with another is not used. */
+  readonly version?: () => number
+  /** Where it cannot be found now, what was found before serves: an address that has moved fails where it is used. */
+  readonly mayBeOld?: boolean
+}
+
+/** Looked for when it is first needed, once for all who need it. */
+export function keepFound<T>({ find, clock, againAfter, version = () => 0, mayBeOld = false }: KeepFoundOptions<T>): () => Promise<T> {
+  let known: { readonly value: T; readonly at: number; readonly version: number } | undefined
+  let failed: { readonly why: unknown; readonly at: number; readonly version: number } | undefined
+  let running: { readonly value: Promise<T>; readonly version: number } | undefined
+  const orOld = (why: unknown): T => {
+    if (mayBeOld && known !== undefined) return known.value
+    throw why
+  }
+  const look = (own: number): Promise<T> => find().then((value) => {
+    known = { value, at: clock(), version: own }
+    failed = undefined
+    return value
+  }, (why: unknown) => {
+    failed = { why, at: clock(), version: own }
+    return orOld(why)
+  })
+
+  return async () => {
+    const own = version()
+    if (known?.version === own && Math.abs(clock() - known.at) < goodFor) return known.value
+    if (running?.version === own) return running.value
+    if (failed?.version === own && Math.abs(clock() - failed.at) < againAfter) return orOld(failed.why)
+    const looking = { value: look(own).finally(() => (running = running === looking ? undefined : running)), version: own }
+    running = looking
+    return looking.value
+  }
 }

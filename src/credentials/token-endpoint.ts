@@ -1,6 +1,6 @@
 import * as openid from 'openid-client'
 import { GatewayError } from '../errors.ts'
-import { basicAuth, clientOf, discover, privateKeyAuth } from '../openid.ts'
+import { basicAuth, clientOf, discover, keepFound, privateKeyAuth } from '../openid.ts'
 import type { CredentialSettings } from '../upstream/credential-settings.ts'
 import type { Token } from './held-token.ts'
 import type { CredentialParts } from './parts.ts'
@@ -25,7 +25,6 @@ export interface TokenEndpoint {
   secrets(): readonly string[]
 }
 
-const goodFor = 60 * 60_000
 const usualLife = 300
 const ofPerson = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied', 'invalid_target'])
 
@@ -43,7 +42,6 @@ export const whyNot = (cause: unknown): string => {
 
 export function createTokenEndpoint(settings: Settings, { upstream, secret: secretOf, fetch, clock, tell }: CredentialParts): TokenEndpoint {
   const secret = secretOf(settings.private_key_from === undefined ? 'client_secret' : 'private_key')
-  let known: { readonly client: Promise<openid.Configuration>; readonly version: number; readonly at: number } | undefined
   let guard: { readonly version: number; readonly secrets: readonly string[] } | undefined
 
   const create = async (): Promise<openid.Configuration> => {
@@ -53,13 +51,8 @@ export function createTokenEndpoint(settings: Settings, { upstream, secret: secr
     const at = tokenUrl ?? '' // the settings name one of both
     return clientOf({ issuer: new URL(at).origin, token_endpoint: at }, id, auth, fetch)
   }
-  const clientNow = (): Promise<openid.Configuration> => {
-    if (known !== undefined && known.version === secret.version() && Math.abs(clock() - known.at) < goodFor) return known.client
-    const made = { client: create(), version: secret.version(), at: clock() }
-    made.client.catch(() => (known = known === made ? undefined : known))
-    known = made
-    return made.client
-  }
+  // What failed is not asked for again at once by whoever holds the token.
+  const clientNow = keepFound({ find: create, clock, againAfter: 0, version: secret.version })
   const once = async (grant: (client: openid.Configuration) => Promise<Granted>): Promise<Token> => {
     const granted = await grant(await clientNow())
     return { value: granted.access_token, expiresAt: clock() + (granted.expires_in ?? usualLife) * 1000 }

@@ -2,7 +2,7 @@ import * as openid from 'openid-client'
 import type { LiveSecret } from '../../config/secrets-live.ts'
 import type { Kept } from '../../kept.ts'
 import type { Clock, Fetch } from '../../model.ts'
-import { basicAuth, clientOf, discover } from '../../openid.ts'
+import { basicAuth, clientOf, discover, keepFound } from '../../openid.ts'
 import { register } from './register.ts'
 import { findServer, NotConnectable, type ProtectedServer } from './server.ts'
 
@@ -23,14 +23,11 @@ export interface ClientOptions {
   readonly clock: Clock
 }
 
-const goodFor = 60 * 60_000
 const againAfter = 2_000
 
 /** The gateway as the client of a server's authorization server: found and, where it has to be, registered when it is first needed. */
 export function createOAuthClient(options: ClientOptions): () => Promise<Known> {
   const { url, settings, secret, fetch, kept, clock } = options
-  let known: { readonly value: Promise<Known>; readonly at: number; readonly version: number } | undefined
-  let failed: { readonly why: unknown; readonly at: number } | undefined
 
   const find = async (): Promise<Known> => {
     const server = await findServer(url, settings, options.fetchServer)
@@ -64,16 +61,5 @@ export function createOAuthClient(options: ClientOptions): () => Promise<Known> 
     return isKept ? withAuth(metadata, id, value) : registered(issuer)
   }
 
-  return () => {
-    const version = secret?.version() ?? 0
-    if (known !== undefined && known.version === version && Math.abs(clock() - known.at) < goodFor) return known.value
-    if (failed !== undefined && performance.now() - failed.at < againAfter) return Promise.reject(failed.why)
-    const made = { value: find(), at: clock(), version }
-    known = made
-    made.value.then(() => (failed = undefined), (why: unknown) => {
-      failed = { why, at: performance.now() }
-      if (known === made) known = undefined
-    })
-    return made.value
-  }
+  return keepFound({ find, clock, againAfter, version: () => secret?.version() ?? 0 })
 }

@@ -1,14 +1,12 @@
 import * as openid from 'openid-client'
 import type { Clock, Fetch } from '../../model.ts'
-import { basicAuth, discover, privateKeyAuth } from '../../openid.ts'
+import { basicAuth, discover, keepFound, privateKeyAuth } from '../../openid.ts'
 import { plain, presets, type Preset } from './presets.ts'
 import type { OidcSettings } from './settings.ts'
 
 /** The client's own secret, or its key. */
 export type ClientSecret = { readonly secret: string } | { readonly privateKey: string }
 
-/** What a provider says of itself is asked for again after that. */
-const goodFor = 60 * 60_000
 const againAfter = 5_000
 
 export const presetOf = ({ preset }: OidcSettings): Preset => (preset === undefined ? plain : presets[preset])
@@ -20,25 +18,6 @@ async function authOf(settings: OidcSettings, secret: ClientSecret): Promise<ope
 
 /** The gateway as a client of one provider: discovered when first needed, one discovery at a time. */
 export function createClient(settings: OidcSettings, deps: { readonly secret: () => ClientSecret; readonly fetch: Fetch; readonly clock: Clock }): () => Promise<openid.Configuration> {
-  const { fetch, clock } = deps
-  let known: { readonly client: openid.Configuration; readonly at: number } | undefined
-  let running: Promise<openid.Configuration> | undefined
-  let failed: { readonly why: unknown; readonly at: number } | undefined
-  const find = async () => discover(settings.issuer, settings.client_id, await authOf(settings, deps.secret()), fetch, ['oidc'])
-
-  return async () => {
-    if (known !== undefined && Math.abs(clock() - known.at) < goodFor) return known.client
-    if (running === undefined && failed !== undefined && Math.abs(clock() - failed.at) < againAfter) throw failed.why
-    running ??= find().then((client) => {
-      known = { client, at: clock() }
-      failed = undefined
-      return client
-    }, (why: unknown) => {
-      failed = { why, at: clock() }
-      // It was right an hour ago: an address that has moved fails where it is used.
-      if (known !== undefined) return known.client
-      throw why
-    }).finally(() => (running = undefined))
-    return running
-  }
+  const find = async () => discover(settings.issuer, settings.client_id, await authOf(settings, deps.secret()), deps.fetch, ['oidc'])
+  return keepFound({ find, clock: deps.clock, againAfter, mayBeOld: true })
 }
