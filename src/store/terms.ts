@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Actor, Decision } from '../model.ts'
+import type { Actor, Decision, Principal } from '../model.ts'
 import type { SessionFilter } from '../record/record-store.ts'
 
 const longest = 200
@@ -16,8 +16,12 @@ export const decisionTerm = (kind: Decision['kind']): string => term('decision',
 /** The terms that are known when a session begins; calls and decisions join as events come. */
 export function openingTerms(actor: Actor, upstream: string): string[] {
   if (actor.kind === 'nobody') return [term('upstream', upstream)]
-  const terms = new Set([actorTerm(actor.subject), term('upstream', upstream)])
-  if (actor.email !== undefined) terms.add(actorTerm(actor.email))
+  const terms = new Set([term('upstream', upstream)])
+  // What was done on somebody's behalf is found by their name too.
+  for (let each: Principal | undefined = actor; each !== undefined; each = each.acting_for) {
+    terms.add(actorTerm(each.subject))
+    if (each.email !== undefined) terms.add(actorTerm(each.email))
+  }
   for (const group of actor.groups) terms.add(term('group', group))
   return [...terms]
 }

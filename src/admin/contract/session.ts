@@ -5,7 +5,7 @@ import { cursor, decisionKind, json, limit, page, person, reason, time } from '.
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
 
 export const sessionQuery = z.strictObject({
-  actor: z.string().max(512).optional().describe('subject or e-mail'),
+  actor: z.string().max(512).optional().describe('subject or e-mail, of whoever acts or of somebody they act for'),
   group: z.string().max(512).optional(),
   upstream: z.string().max(512).optional(),
   call: z.string().max(2048).optional().describe('name of a tool, prompt or resource'),
