@@ -160,7 +160,7 @@ test.each<[string, Answer, string]>([
   }, 'timeout'],
 ])('a server that answers with %s is told of', async (_, how, code) => {
   answer = how
-  const read = await sourceOf({ token: async () => 's3cret', within: code === 'timeout' ? 300 : 30_000 }).read()
+  const read = await sourceOf({ token: async () => 's3cret', within: code === 'timeout' ? 2_500 : 30_000 }).read()
   expect(codes(read)).toEqual([code])
   expect(JSON.stringify(read)).not.toContain('s3cret')
   expect(asked.map(({ url: path }) => path)).toEqual(['/bundles/b.tar.gz'])

@@ -81,7 +81,7 @@ test('what one process disconnected, another does not use for longer than a mome
   await present(other.held)
   expect(await one.held.forget()).toMatchObject({ url: server.url })
   await expect((async () => {
-    for (const end = performance.now() + 10_000; performance.now() < end; ) await present(other.held)
+    for (const end = performance.now() + 60_000; performance.now() < end; ) await present(other.held)
   })()).rejects.toThrow('not_connected')
 })
 
