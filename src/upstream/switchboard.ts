@@ -45,7 +45,8 @@ export interface Switchboard {
 interface Waiting {
   readonly queue: Queue<Arrival>
   readonly tokens: ReadonlySet<Json>
-  readonly silence: NodeJS.Timeout
+  /** It was heard of, or is over: silence is no longer looked out for. */
+  readonly endWatch: () => void
   readonly touch: () => void
 }
 
@@ -59,7 +60,7 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
 
   const push = (queue: Queue<Arrival>, data: Uint8Array) => queue.push({ data }, data.length, flow)
   const release = (id: RequestId) => {
-    clearTimeout(waiting.get(id)?.silence)
+    waiting.get(id)?.endWatch()
     waiting.get(id)?.touch()
     waiting.delete(id)
   }
@@ -84,7 +85,7 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
         return release(id)
       }
       const owned = token === undefined ? undefined : [...waiting.values()].find(({ tokens }) => tokens.has(token))
-      if (owned !== undefined) clearTimeout(owned.silence)
+      owned?.endWatch()
       const reader = owned ?? (unasked === undefined ? [...waiting.values()].at(-1) : undefined)
       reader?.touch()
       const queue = reader?.queue ?? unasked
@@ -98,12 +99,19 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
         release(id)
         finish()
       }
-      const silence = setTimeout(() => {
-        // A server that is held back by a slow reader is not silent.
+      let isWatched = true
+      // What came while this process stood still is read first. A server that is held back by a slow reader is not silent.
+      const look = () => setImmediate(() => {
+        if (!isWatched) return
         if (!queue.isEmpty) silence.refresh()
         else end(() => queue.fail(new GatewayError('upstream_timeout', { detail: 'nothing came for a request' })))
-      }, answerTimeout).unref()
-      waiting.set(id, { queue, silence, touch, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
+      })
+      const silence = setTimeout(look, answerTimeout).unref()
+      const endWatch = () => {
+        isWatched = false
+        clearTimeout(silence)
+      }
+      waiting.set(id, { queue, endWatch, touch, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
       if (signal.aborted) end(queue.close)
       else signal.addEventListener('abort', () => end(queue.close), { once: true })
       return { items: queue.items, touched, fail: (error) => end(() => queue.fail(error)) }
