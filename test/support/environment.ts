@@ -2,6 +2,10 @@ import { rmSync } from 'node:fs'
 import { TestEnvironment } from 'jest-environment-node'
 import { keepOpa, type KeptOpa } from './kept-opa.ts'
 
+// All is closed when a process of Jest's comes to its end. To take its many contexts and modules apart after that takes longer than the half
+// second in which Jest takes it for stuck.
+if (process.send !== undefined) process.once('exit', () => process.exit())
+
 type Arguments = ConstructorParameters<typeof TestEnvironment>
 
 /** One for all suites that a process of Jest's runs. */
