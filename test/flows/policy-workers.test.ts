@@ -1,9 +1,7 @@
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { gunzipSync } from 'node:zlib'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { readMessages } from '../support/events.ts'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
+import { startLogReceiver, type LogReceiver } from '../support/log-receiver.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 // Several processes: each tells its own sessions and judges its own held calls by another policy; what all of them decide is reported once.
@@ -17,29 +15,28 @@ allow if input.actor.kind != "nobody"
 
 require_approval contains {"code": "asked", "reviewers": ["oncall"]} if input.message.call.name == "change"
 ${more}`
-const logged: { readonly decision_id: string; readonly requested_by: string; readonly bundles: { readonly sallyport: { readonly revision: string } }; readonly erased?: readonly string[] }[] = []
-let server: http.Server
+interface Logged {
+  readonly decision_id: string
+  readonly requested_by: string
+  readonly bundles: { readonly sallyport: { readonly revision: string } }
+  readonly erased?: readonly string[]
+}
+let logs: LogReceiver<Logged>
 let stub: StubServer
 let gateway: TestGateway
 
 beforeAll(async () => {
-  server = http.createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-    logged.push(...JSON.parse(gunzipSync(Buffer.concat(chunks)).toString()))
-    response.writeHead(200).end()
-  })
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  logs = await startLogReceiver()
   stub = await startStubServer(mcpAnswers({ 'tools/list': () => ({ tools: [{ name: 'change', inputSchema: { type: 'object' } }] }) }))
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy() },
-    settings: { workers: 2, logging: { level: 'error' }, policy: { source: { kind: 'directory', path: 'rego' }, decision_logs: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } } },
+    settings: { workers: 2, logging: { level: 'error' }, policy: { source: { kind: 'directory', path: 'rego' }, decision_logs: { url: logs.url } } },
   })
 })
 afterAll(async () => {
   await gateway?.close()
   await stub?.close()
-  await new Promise((done) => server?.close(done))
+  await logs?.close()
 })
 
 test('sessions of every worker hear of another policy, and their held calls are judged by it', async () => {
@@ -65,10 +62,10 @@ test('sessions of every worker hear of another policy, and their held calls are 
 })
 
 test('what the workers decide is reported once, by whichever decided it', async () => {
-  while (subjects.some((subject) => !logged.some(({ requested_by }) => requested_by === `people:${subject}`))) await new Promise((resolve) => setTimeout(resolve, 20))
-  expect(new Set(logged.map(({ decision_id }) => decision_id)).size).toBe(logged.length)
+  for (const subject of subjects) await logs.arrived(({ requested_by }) => requested_by === `people:${subject}`)
+  expect(new Set(logs.logged.map(({ decision_id }) => decision_id)).size).toBe(logs.logged.length)
   const { digest } = gateway.gateway.pipeline.status().active ?? {}
-  const ofAnother = () => logged.filter(({ bundles }) => bundles.sallyport.revision === digest)
-  while (ofAnother().length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
-  expect(ofAnother().filter(({ erased = [] }) => !erased.includes('/input/actor/groups'))).toEqual([])
+  const isOfAnother = ({ bundles }: Logged) => bundles.sallyport.revision === digest
+  await logs.arrived(isOfAnother)
+  expect(logs.logged.filter(isOfAnother).filter(({ erased = [] }) => !erased.includes('/input/actor/groups'))).toEqual([])
 })

@@ -1,10 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { until } from '../support/conditions.ts'
 import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
+import { startLogReceiver, type LogReceiver } from '../support/log-receiver.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 // What a source says in `package system.log` about the decisions that a running gateway sends elsewhere: what is left out, what happens where that
@@ -60,48 +58,32 @@ mask contains "/input/never" if {
 }
 `
 const who = { subject: 'sam', groups: ['ops'], email: 'sam@corp.example', claims: { department: 'care' } }
-const logged: Logged[] = []
-const arrivals = new EventTarget()
-let server: http.Server
+let logs: LogReceiver<Logged>
 let stub: StubServer
 let gateway: TestGateway
 let client: PlainClient
 
 beforeAll(async () => {
-  server = http.createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-    logged.push(...JSON.parse(gunzipSync(Buffer.concat(chunks)).toString()))
-    response.writeHead(200).end()
-    arrivals.dispatchEvent(new Event('arrived'))
-  })
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  logs = await startLogReceiver()
   stub = await startStubServer(mcpAnswers({
     'tools/list': () => ({ tools: [{ name: 'query', inputSchema: { type: 'object' } }] }),
     'tools/call': () => ({ content: [{ type: 'text', text: 'done' }] }),
   }))
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy, 'system/log/log.rego': rules },
-    settings: { policy: { source: { kind: 'directory', path: 'rego' }, decision_logs: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } } },
+    settings: { policy: { source: { kind: 'directory', path: 'rego' }, decision_logs: { url: logs.url } } },
   })
   client = await connect(gateway.mcp('stub'), await gateway.token(who, 'stub'), '2025-11-25')
 })
 afterAll(async () => {
   await gateway?.close()
   await stub?.close()
-  await new Promise((done) => server?.close(done))
+  await logs?.close()
 })
 
 const call = (args: object) => client.request('tools/call', { name: 'query', arguments: args })
-const arrived = async (holds: (each: Logged) => boolean): Promise<Logged> => {
-  for (;;) {
-    const found = logged.find(holds)
-    if (found !== undefined) return found
-    await new Promise((next) => arrivals.addEventListener('arrived', next, { once: true }))
-  }
-}
-const holding = (...texts: readonly string[]) => logged.filter((each) => texts.some((text) => JSON.stringify(each).includes(text))).map(({ decision_id }) => decision_id)
-const marked = (mark: string) => arrived(({ input }) => input?.message.call?.arguments['mark'] === mark)
+const holding = (...texts: readonly string[]) => logs.logged.filter((each) => texts.some((text) => JSON.stringify(each).includes(text))).map(({ decision_id }) => decision_id)
+const marked = (mark: string) => logs.arrived(({ input }) => input?.message.call?.arguments['mark'] === mark)
 /** Of a call that was denied, by the id that its caller was told. */
 const denied = async (args: object): Promise<string> => ((await call(args)).result as { _meta: { 'sallyport/decision': { decision_id: string } } })._meta['sallyport/decision'].decision_id
 const status = async () => {
@@ -136,10 +118,10 @@ test('where it cannot be told, nothing is sent in the clear, and the rest goes o
   await call({ mark: 'after' })
   await marked('after')
   for (const boom of ['mask', 'path']) {
-    const event = await arrived(({ decision_id }) => decision_id.startsWith(`${ids[boom]}/`))
+    const event = await logs.arrived(({ decision_id }) => decision_id.startsWith(`${ids[boom]}/`))
     expect(event).toEqual({ labels: expect.anything(), decision_id: expect.anything(), bundles: expect.anything(), path: 'sallyport/decision', requested_by: 'people:sam', timestamp: expect.anything(), erased: ['/input', '/result'] })
   }
-  expect(logged.filter(({ decision_id }) => decision_id.startsWith(`${ids['drop']}/`))).toEqual([])
+  expect(logs.logged.filter(({ decision_id }) => decision_id.startsWith(`${ids['drop']}/`))).toEqual([])
   expect(holding('secret-')).toEqual([])
   await until(async () => (await status()).withheld === 1)
   const told = await status()
@@ -159,7 +141,7 @@ test('rules of another bundle hold from the first decision that it makes', async
   traffic.on = false
   await running
   await marked(`t${traffic.sent}`)
-  const calls = logged.filter(({ input }) => input?.message.method === 'tools/call')
+  const calls = logs.logged.filter(({ input }) => input?.message.method === 'tools/call')
   const isClear = (event: Logged): boolean => JSON.stringify(event).includes('secret-later')
   expect(calls.filter((event) => event.bundles.sallyport.revision === changed && isClear(event))).toEqual([])
   expect(calls.filter((event) => event.bundles.sallyport.revision === changed).length).toBeGreaterThan(10)
@@ -184,7 +166,7 @@ test('where it cannot be told how far the upload was, a start says so with what 
   const whole = readFileSync(file, 'utf8')
   const start = () => startGateway({
     upstreams: { stub: { url: stub.url } }, rego: {}, directory: gateway.directory,
-    settings: { policy: { source: { kind: 'directory', path: 'rego' }, decision_logs: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } } },
+    settings: { policy: { source: { kind: 'directory', path: 'rego' }, decision_logs: { url: logs.url } } },
   })
   for (const damaged of ['', 'no JSON', '{"cursor": 3, "from": 0}', '{"cursor": "bm9uZQ", "from": 0}']) {
     writeFileSync(file, damaged)

@@ -1,22 +1,13 @@
 import { connect } from '../support/gateway.ts'
 import { createPersonBrowser, type PersonBrowser, type Visit } from '../support/person-browser.ts'
-import { refresh, registered, sam, startWorld, tokenRequest, type Tokens, type World } from './world.ts'
+import { refresh, registered, sam, samOnly, startWorld, tokenRequest, type Tokens, type World } from './world.ts'
 
-const policy = `package policies.people
-
-allow if {
-	input.actor.kind == "person"
-	input.actor.provider == "corp"
-	input.actor.subject == "sam"
-	"support" in input.actor.groups
-}
-`
 let world: World
 let url: string
 
 beforeAll(async () => {
   world = await startWorld({
-    rego: { 'policies/people/people.rego': policy },
+    rego: { 'policies/people/people.rego': samOnly },
     identity: {
       clients: [
         { client_id: 'terminal', name: 'The terminal', grants: ['device_code'] },

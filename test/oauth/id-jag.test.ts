@@ -3,17 +3,8 @@ import { Client, CrossAppAccessProvider, StreamableHTTPClientTransport } from '@
 import { connect } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { startShapedIssuer, type ShapedIssuer } from '../support/shaped-issuer.ts'
-import { registered, sam, signInBy, startWorld, tokenRequest, type World } from './world.ts'
+import { registered, sam, samOnly, signInBy, startWorld, tokenRequest, type World } from './world.ts'
 
-const policy = `package policies.people
-
-allow if {
-	input.actor.kind == "person"
-	input.actor.provider == "corp"
-	input.actor.subject == "sam"
-	"support" in input.actor.groups
-}
-`
 const secret = 'a-secret-of-the-desktop-client'
 let world: World
 let other: ShapedIssuer
@@ -22,7 +13,7 @@ let url: string
 beforeAll(async () => {
   other = await startShapedIssuer({ ...sam })
   world = await startWorld({
-    rego: { 'policies/people/people.rego': policy },
+    rego: { 'policies/people/people.rego': samOnly },
     identity: {
       id_jag: ['corp'],
       clients: [
