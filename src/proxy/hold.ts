@@ -48,7 +48,7 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
     if (before !== undefined && before.id !== held.id) await rooms.approvals.end(before.id, 'void')
     before = held
     const row = await waitFor(held, judgedBy, patience, pending, rooms)
-    if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return takeBack(row, rooms)
+    if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return takeBack(row, pending, about, rooms)
     // It was another of the caller's calls, the same as this one, that was taken back with it.
     if (row.state === 'withdrawn') continue
     if (row.state === 'pending' && rooms.policy.active() !== judgedBy) {
@@ -136,9 +136,11 @@ function tickProgress(token: Json, row: ApprovalRow, patience: Patience, pending
   return setInterval(tick, 10_000).unref()
 }
 
-// A caller takes a call back by `notifications/cancelled`; one of the newer era closes its stream (MCP 2026-07-28 basic/patterns/cancellation).
-async function takeBack(row: ApprovalRow, rooms: Judge): Promise<Held> {
-  if (row.state === 'pending') await rooms.approvals.takeBack(row.id)
+// A client of the newest era that closes its stream has cancelled its call (MCP 2026-07-28 basic/patterns/cancellation), and so has one whose patience
+// or connection ended: made again, the same call finds the approval. Only who says that the call is taken back does not want it any more.
+async function takeBack(row: ApprovalRow, pending: Pending, about: About, rooms: Judge): Promise<Held> {
+  const hasLeft = about.session.era === 'modern' && pending.channel.left.aborted
+  if (row.state === 'pending' && !hasLeft) await rooms.approvals.takeBack(row.id)
   return { kind: 'withdrawn' }
 }
 

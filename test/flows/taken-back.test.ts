@@ -3,7 +3,7 @@ import { messagesIn } from '../support/events.ts'
 import { answerOf, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
-// Held calls of the newest revision that their clients take back (MCP 2026-07-28 basic/patterns/cancellation).
+// Held calls of the newest revision whose clients leave, or take them back (MCP 2026-07-28 basic/patterns/cancellation).
 
 const policy = `package policies.test
 
@@ -70,32 +70,46 @@ const recordedOf = async (subject: string): Promise<readonly string[]> => {
   return items.filter(({ method }) => method === 'tools/call').map(({ kind, outcome, decision }) => `${kind} ${outcome} ${decision.reasons[0]?.code}`)
 }
 
-test('who closes the stream has taken the call back: reviewers are not asked any more, and nothing runs', async () => {
+const cancel = (secret: string, requestId: number) => post(gateway.mcp('stub'), secret, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'notifications/cancelled' })
+
+test('who closes the stream has cancelled; nothing runs, and the approval is there for the same call, made again', async () => {
   const secret = await token('max')
   const { asked, leave } = begin(secret, 6)
   const id = await held(6)
   expect((await asked).headers.get('content-type')).toBe('text/event-stream')
   leave()
+  await until(async () => (await recordedOf('max')).includes('result dropped cancelled'))
+  expect(await recordedOf('max')).toEqual(['request held change', 'result dropped cancelled'])
+  expect(await approve(6)).toMatchObject({ id, state: 'granted' })
+  expect(calls(6)).toBe(0)
+  expect(await answerOf(await begin(secret, 6).asked)).toMatchObject({ result: { content: [{ text: 'changed {"to":6}' }] } })
+  expect(await stateOf(id)).toBe('executed')
+  expect(calls(6)).toBe(1)
+})
+
+test('who says so has taken the call back: reviewers are not asked any more', async () => {
+  const secret = await token('mo')
+  const { asked } = begin(secret, 7)
+  const id = await held(7)
+  await asked
+  expect((await cancel(secret, 7)).status).toBe(202)
   await until(async () => (await stateOf(id)) === 'withdrawn')
   expect(await isPending(id)).toBe(false)
-  expect(await recordedOf('max')).toEqual(['request held change', 'result dropped cancelled'])
   expect((await api<{ status: number }>(`approvals/${id}/approve`, { reason: 'too late' })).status).toBe(409)
-  expect(calls(6)).toBe(0)
   // The same call, made again, is another call.
-  const again = begin(secret, 6)
-  const other = await held(6)
-  expect(other).not.toBe(id)
-  await approve(6)
-  expect((await messagesIn(await again.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":6}' }] } })
-  expect(calls(6)).toBe(1)
+  const again = begin(secret, 7)
+  expect(await held(7)).not.toBe(id)
+  await approve(7)
+  expect((await messagesIn(await again.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":7}' }] } })
+  expect(calls(7)).toBe(1)
 })
 
 test('a call that another one of the same caller waits with is not taken back from it', async () => {
   const secret = await token('mia')
-  const [one, other] = [begin(secret, 9), begin(secret, 9)]
+  const [one, other] = [begin(secret, 9, 1), begin(secret, 9, 2)]
   const id = await held(9)
   await Promise.all([one.asked, other.asked])
-  one.leave()
+  expect((await cancel(secret, 1)).status).toBe(202)
   await until(async () => (await recordedOf('mia')).includes('result dropped cancelled'))
   expect(await isPending(id)).toBe(true)
   await approve(9)
@@ -118,17 +132,16 @@ test('where one call was taken back for good, reviewers are asked anew for the o
   expect(calls(10)).toBe(1)
 })
 
-test('a cancellation that is said takes the call back as well, and only where it can mean one call', async () => {
+test('a cancellation that could mean two calls cancels neither', async () => {
   const secret = await token('mel')
-  const cancel = (requestId: number) => post(gateway.mcp('stub'), secret, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'notifications/cancelled' })
   // Ids are one client process's own, and several may share a session.
   const both = [begin(secret, 11, 5), begin(secret, 12, 5)]
   const ids = [await held(11), await held(12)]
-  expect((await cancel(5)).status).toBe(202)
+  expect((await cancel(secret, 5)).status).toBe(202)
   expect(await Promise.all(ids.map(stateOf))).toEqual(['pending', 'pending'])
   both[0]?.leave()
-  await until(async () => (await stateOf(ids[0] ?? '')) === 'withdrawn')
-  expect((await cancel(5)).status).toBe(202)
+  await until(async () => (await recordedOf('mel')).includes('result dropped cancelled'))
+  expect((await cancel(secret, 5)).status).toBe(202)
   expect(await messagesIn((await both[1]?.asked) as Response)).toEqual([])
-  expect(await stateOf(ids[1] ?? '')).toBe('withdrawn')
+  expect(await Promise.all(ids.map(stateOf))).toEqual(['pending', 'withdrawn'])
 })
