@@ -12,10 +12,14 @@ export interface Silence {
 export function watchSilence({ request, abort }: Pending, limit: number): Silence | undefined {
   if (request.method === 'subscriptions/listen') return undefined
   let waits = true
-  const timer = setTimeout(() => {
+  let isOver = false
+  // What came while this process stood still is read first.
+  const look = () => setImmediate(() => {
+    if (isOver) return
     if (waits) abort.abort(new GatewayError('upstream_timeout', { detail: 'the server sent no message for too long' }))
     else timer.refresh()
-  }, limit).unref()
+  })
+  const timer = setTimeout(look, limit).unref()
   return {
     heard() {
       waits = false
@@ -24,7 +28,10 @@ export function watchSilence({ request, abort }: Pending, limit: number): Silenc
       waits = true
       timer.refresh()
     },
-    end: () => clearTimeout(timer),
+    end() {
+      isOver = true
+      clearTimeout(timer)
+    },
   }
 }
 
