@@ -87,6 +87,9 @@ export interface Principal {
   readonly email?: string
   readonly acting_for?: Principal
 }
+/** Whoever acts, then each on whose behalf the one before does. */
+export const chainOf = (who: Principal): readonly Principal[] => [who, ...(who.acting_for === undefined ? [] : chainOf(who.acting_for))]
+
 interface Identified {
   readonly subject: string
   readonly issuer: string

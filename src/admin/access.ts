@@ -1,4 +1,4 @@
-import type { Actor, KnownActor, Principal, Role } from '../model.ts'
+import { chainOf, type Actor, type KnownActor, type Role } from '../model.ts'
 import type { PersonView } from './contract/shapes.ts'
 import type { Operation } from './contract/index.ts'
 
@@ -19,10 +19,6 @@ export const showActor = (actor: Actor): PersonView => (actor.kind === 'nobody' 
   groups: actor.groups,
   groups_known: actor.groups_known,
   ...(actor.email === undefined ? {} : { email: actor.email }),
-  ...(actor.acting_for === undefined ? {} : { acting_for: [...behind(actor.acting_for)] }),
+  ...(actor.acting_for === undefined ? {} : { acting_for: chainOf(actor.acting_for).map(({ acting_for: _, ...who }) => who) }),
 })
-function* behind({ acting_for: next, ...who }: Principal): Generator<Omit<Principal, 'acting_for'>> {
-  yield who
-  if (next !== undefined) yield* behind(next)
-}
 const showNobody: PersonView = { kind: 'nobody', subject: '', issuer: '', provider: '', groups: [], groups_known: true }

@@ -1,11 +1,4 @@
-import type { Actor, KnownActor, Principal } from '../model.ts'
-
-/** An actor and everybody it acts for. */
-function chainOf(actor: Principal): Principal[] {
-  const chain: Principal[] = []
-  for (let each: Principal | undefined = actor; each !== undefined; each = each.acting_for) chain.push(each)
-  return chain
-}
+import { chainOf, type Actor, type KnownActor, type Principal } from '../model.ts'
 
 const mail = (principal: Principal): string | undefined => principal.email?.trim().toLowerCase() || undefined
 

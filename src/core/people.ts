@@ -8,7 +8,7 @@ import { createKeySource, type KeySource } from '../identity/keys.ts'
 import { issuerSettings, keySet } from '../identity/settings.ts'
 import { createKept, type KeptStore } from '../kept.ts'
 import type { Login } from '../login/login.ts'
-import type { Clock, Logger, Person, Principal } from '../model.ts'
+import { chainOf, type Clock, type Logger, type Person } from '../model.ts'
 import { renewedFor } from '../oauth/acting.ts'
 import { commandClient } from '../oauth/command-client.ts'
 import type { Vouching } from '../oauth/grants/id-jag.ts'
@@ -119,11 +119,7 @@ function fetchAbout(outbound: Outbound, configured: readonly string[]): Outbound
 
 /** Whoever may not go on loses what runs here; whoever is asked about is whoever has something running. Returns how to stop. */
 export function followPeople({ accounts, start }: Login, sessions: Pick<Sessions, 'all' | 'revoke' | 'renew'>, logger: Logger): () => void {
-  function* behind(who: Principal): Generator<Principal> {
-    yield who
-    if (who.acting_for !== undefined) yield* behind(who.acting_for)
-  }
-  start(() => sessions.all().flatMap(({ actor }) => [...behind(actor)]))
+  start(() => sessions.all().flatMap(({ actor }) => chainOf(actor)))
   const renew = (person: Person): void => {
     for (const actor of [person, ...sessions.all().flatMap((session) => renewedFor(person, session.actor) ?? [])]) sessions.renew(actor)
   }

@@ -1,4 +1,4 @@
-import { idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Principal, type Request, type Revision, type SessionId } from '../model.ts'
+import { chainOf, idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Principal, type Request, type Revision, type SessionId } from '../model.ts'
 import type { ListName } from '../wire/changes.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel, ClientChannel } from './channel.ts'
@@ -109,14 +109,12 @@ export interface ClientSession {
 
 export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
 
-const chainOf = ({ issuer, subject, acting_for }: Principal): readonly string[] => [issuer, subject, ...(acting_for === undefined ? [] : chainOf(acting_for))]
-
 /** One issuer may call a program and a person alike (RFC 9068 section 5), and one agent acts for many: those are different callers. */
-export const callerOf = (actor: KnownActor): string => JSON.stringify([actor.kind, ...chainOf(actor)])
+export const callerOf = (actor: KnownActor): string => JSON.stringify([actor.kind, ...chainOf(actor).flatMap(({ issuer, subject }) => [issuer, subject])])
 
 /** Whether an actor is somebody, or works on their behalf. */
-export const speaksFor = ({ issuer, subject, acting_for }: Principal, who: Pick<Principal, 'issuer' | 'subject'>): boolean =>
-  (issuer === who.issuer && subject === who.subject) || (acting_for !== undefined && speaksFor(acting_for, who))
+export const speaksFor = (actor: Principal, who: Pick<Principal, 'issuer' | 'subject'>): boolean =>
+  chainOf(actor).some(({ issuer, subject }) => issuer === who.issuer && subject === who.subject)
 
 export const counterKeyOf = (principal: string, upstream: string): string => `${principal} ${upstream}`
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Actor, Decision, Principal } from '../model.ts'
+import { chainOf, type Actor, type Decision } from '../model.ts'
 import type { SessionFilter } from '../record/record-store.ts'
 
 const longest = 200
@@ -18,9 +18,9 @@ export function openingTerms(actor: Actor, upstream: string): string[] {
   if (actor.kind === 'nobody') return [term('upstream', upstream)]
   const terms = new Set([term('upstream', upstream)])
   // What was done on somebody's behalf is found by their name too.
-  for (let each: Principal | undefined = actor; each !== undefined; each = each.acting_for) {
-    terms.add(actorTerm(each.subject))
-    if (each.email !== undefined) terms.add(actorTerm(each.email))
+  for (const { subject, email } of chainOf(actor)) {
+    terms.add(actorTerm(subject))
+    if (email !== undefined) terms.add(actorTerm(email))
   }
   for (const group of actor.groups) terms.add(term('group', group))
   return [...terms]
