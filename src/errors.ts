@@ -26,7 +26,7 @@ export type ErrorCode = keyof typeof errorTable
 export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly detail: string | undefined
-  /** By this name the libraries look for it that answer faults themselves. */
+  /** Express and oidc-provider read the status of a fault by this name. */
   readonly statusCode: number
 
   constructor(code: ErrorCode, options: { cause?: unknown; detail?: string } = {}) {

@@ -103,9 +103,9 @@ export function createKept(store: KeptStore, storeKey: Uint8Array, clock: Clock)
   }
 }
 
-/** What anybody can have written, without a name: of a kind at most so many by each process. The oldest make room, so that nobody is kept out. */
-export function createFew(kept: Pick<Kept, 'put' | 'drop'>, { kind, most, clock }: { readonly kind: string; readonly most: number; readonly clock: Clock }) {
-  /** When they expire by themselves, the oldest first. */
+/** For what anybody can have written without saying who they are: each process keeps at most so many of a kind. The oldest make room, so that nobody is kept out. */
+export function createBounded(kept: Pick<Kept, 'put' | 'drop'>, { kind, most, clock }: { readonly kind: string; readonly most: number; readonly clock: Clock }) {
+  /** When each expires by itself, the oldest first. */
   const alive = new Map<string, number>()
 
   function oneTooMany(): string | undefined {
@@ -126,4 +126,4 @@ export function createFew(kept: Pick<Kept, 'put' | 'drop'>, { kind, most, clock 
     },
   }
 }
-export type Few = ReturnType<typeof createFew>
+export type Bounded = ReturnType<typeof createBounded>

@@ -6,8 +6,8 @@ import type { Clock, Fetch } from './model.ts'
 
 // The gateway as the client of somebody else's authorization server.
 
-/** Seconds for one exchange. */
-export const within = 10
+/** What one exchange may take. */
+export const exchangeSeconds = 10
 
 /** Plain http is for loopback only, as the settings have it. */
 const insecureIfOwn = (url: URL): { readonly execute?: ((client: openid.Configuration) => void)[] } =>
@@ -17,7 +17,7 @@ const insecureIfOwn = (url: URL): { readonly execute?: ((client: openid.Configur
 const requestsBy = (fetch: Fetch, server: URL) => ({
   [openid.customFetch]: ((url, { body, method, headers, signal }) =>
     fetch(url, { method, headers, redirect: 'manual', ...(body === undefined || body === null ? {} : { body: body as string }), ...(signal === undefined ? {} : { signal }) })) satisfies openid.CustomFetch,
-  timeout: within,
+  timeout: exchangeSeconds,
   ...insecureIfOwn(server),
 })
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { createFew, type Kept } from '../kept.ts'
+import { createBounded, type Kept } from '../kept.ts'
 import type { Clock, JsonObject } from '../model.ts'
 import { cookieOf, createCookies, type CookieNames } from './cookies.ts'
 import type { Want } from './provider.ts'
@@ -28,7 +28,7 @@ const newId = (): string => randomBytes(32).toString('base64url')
 
 export function createFlows({ kept, cookies, clock, most = mostUnderWay }: { readonly kept: Kept; readonly cookies: CookieNames; readonly clock: Clock; readonly most?: number }) {
   const { set } = createCookies(cookies)
-  const few = createFew(kept, { kind, most, clock })
+  const bounded = createBounded(kept, { kind, most, clock })
   let second = 0
   let begun = 0
 
@@ -44,7 +44,7 @@ export function createFlows({ kept, cookies, clock, most = mostUnderWay }: { rea
     async begin(id: string, { provider, keep, want, returnTo }: Flow, request: Pick<IncomingMessage, 'rawHeaders'>): Promise<string> {
       const browser = cookieOf(request.rawHeaders, cookies.flow) ?? newId()
       const row = { provider, keep, returnTo: localPath(returnTo), browser, ...(want.acr === undefined ? {} : { acr: want.acr }), ...(want.maxAge === undefined ? {} : { maxAge: want.maxAge }) }
-      await few.put(id, row, { expiresAt: clock() + lifetime })
+      await bounded.put(id, row, { expiresAt: clock() + lifetime })
       return set(cookies.flow, browser, lifetime / 1000)
     },
     /** Once, for the provider that it is with, in the browser that began it. An answer that is somebody else's uses nothing up. */

@@ -1,5 +1,5 @@
 import { errors } from 'oidc-provider'
-import { createFew, type Few, type Kept, type KeptValue } from '../kept.ts'
+import { createBounded, type Bounded, type Kept, type KeptValue } from '../kept.ts'
 import type { Clock, JsonObject } from '../model.ts'
 import type { RegisteredClients } from './clients.ts'
 
@@ -47,13 +47,13 @@ const usualMostUnderWay = 20_000
 /** Everything lives sealed in the store, where the values that clients hold are only keys. */
 export function createAdapters(options: AdapterOptions): (model: string) => Adapter {
   const { kept, clock, mostUnderWay: most = usualMostUnderWay } = options
-  const few = new Map<string, Few>(forAnybody.map((model) => [model, createFew(kept, { kind: kindOf(model), most, clock })]))
+  const bounded = new Map<string, Bounded>(forAnybody.map((model) => [model, createBounded(kept, { kind: kindOf(model), most, clock })]))
   return (model) => {
     if (model === 'Session') return forgetful
     if (model === 'AccessToken' || model === 'ClientCredentials') return createTokenAdapter(model, options)
     if (model === 'ReplayDetection') return createReplayAdapter(options)
     if (model === 'Client') return createClientAdapter(options)
-    return createModelAdapter(model, options, few.get(model))
+    return createModelAdapter(model, options, bounded.get(model))
   }
 }
 
@@ -95,14 +95,14 @@ async function endGrant(kept: Kept, grant: string): Promise<void> {
 const groupOfUserCode = (code: string): string => `user code ${code}`
 const shownAs = ({ value, takenAt }: KeptValue): Record<string, unknown> => (takenAt === undefined ? { ...value } : { ...value, consumed: Math.floor(takenAt / 1000) })
 
-function createModelAdapter(model: string, { kept, clock, ended }: AdapterOptions, few: Few | undefined): Adapter {
+function createModelAdapter(model: string, { kept, clock, ended }: AdapterOptions, bounded: Bounded | undefined): Adapter {
   const kind = kindOf(model)
   return {
     async upsert(id, payload, seconds) {
       const { grantId, accountId, userCode } = payload
       const groups = [...(typeof userCode === 'string' ? [groupOfUserCode(userCode)] : []), ...(typeof grantId === 'string' ? [groupOfGrant(grantId)] : []), ...(typeof accountId === 'string' ? [groupOfAccount(accountId)] : [])]
       const value = JSON.parse(JSON.stringify(payload)) as JsonObject
-      if (few !== undefined && seconds !== undefined) await few.put(id, value, { groups, expiresAt: clock() + seconds * 1000 })
+      if (bounded !== undefined && seconds !== undefined) await bounded.put(id, value, { groups, expiresAt: clock() + seconds * 1000 })
       else await kept.put(kind, id, value, { groups, ...(seconds === undefined ? {} : { expiresAt: clock() + seconds * 1000 }) })
     },
     async find(id) {

@@ -33,7 +33,7 @@ export interface ProviderParts {
   readonly kept: Kept
   readonly logger: Logger
   readonly exchange: Pick<TokenExchangeParts, 'subjectOf' | 'workload'>
-  /** Where whatever is somebody's belongs, of the processes that serve. */
+  /** For the claim `place`: which of several processes serves a person. */
   readonly placeOf: (who: Pick<Principal, 'issuer' | 'subject'>) => number
   readonly assertionRefused: (client: string, why: string) => void
   /** A client got tokens. */

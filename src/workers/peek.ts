@@ -26,7 +26,7 @@ export function createPeek({ publicUrl, issuers }: PeekOptions): Peek {
       const claims = JSON.parse(text) as JsonObject
       const { iss: issuer, place, act } = claims as { readonly iss?: unknown; readonly place?: unknown; readonly act?: { readonly iss?: unknown; readonly sub?: unknown } }
       if (typeof issuer !== 'string') return 'nobody'
-      // A token of the gateway names an account; who that is, and so where they belong, only the provider's name of them says.
+      // A token of the gateway names an account, and only the provider's name for its person tells where they belong: so it says the place itself.
       if (issuer === publicUrl && act === undefined && isPlace(place)) return place
       // Who acts for somebody is the caller (RFC 8693 section 4.1), under a foreign issuer by a name of its own.
       const subject = act?.sub === undefined ? claimAt(claims, subjectClaims.get(issuer) ?? 'sub') : act.iss === undefined || act.iss === issuer ? act.sub : `${String(act.iss)}#${String(act.sub)}`

@@ -18,7 +18,7 @@ export function createBearer({ signIns, gateway, resource, given, tell, hidden }
     const refuse = async (): Promise<string> => {
       throw new NotLetIn(`the gateway did not accept SALLYPORT_TOKEN for ${resource}`)
     }
-    return { token: async (refused) => (refused === undefined ? hidden.note(given) : refuse()), anew: refuse }
+    return { token: async (refused) => (refused === undefined ? hidden.remember(given) : refuse()), anew: refuse }
   }
   /** What somebody was asked for last, and what came of it. */
   let last = { token: '', scope: '' }
@@ -28,12 +28,12 @@ export function createBearer({ signIns, gateway, resource, given, tell, hidden }
     const done = await signIns.signIn({ gateway, resource, scope: scope === '' ? undefined : scope, unlessNewerThan: refused, tell })
     if (!done.ok) throw new NotLetIn(done.message)
     last = { token: done.token, scope }
-    return hidden.note(done.token)
+    return hidden.remember(done.token)
   }
   return {
     async token(refused, mayAsk) {
       const held = await signIns.token(gateway, resource, refused)
-      if (held.ok) return hidden.note(held.token)
+      if (held.ok) return hidden.remember(held.token)
       if (held.isSignedOut !== true) throw new Error(held.message)
       if (!mayAsk) throw new NotLetIn(held.message)
       return ask(refused ?? '')

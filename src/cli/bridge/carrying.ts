@@ -6,8 +6,8 @@ import { NotLetIn, type Door } from './door.ts'
 import type { Greetings } from './greetings.ts'
 import { learnFor } from './learn.ts'
 import { claimOf, mirrorHeaders, type Heard } from './message.ts'
-import { headersOf, isStream } from './session.ts'
-import { asked, ignore, say } from './words.ts'
+import { headersOf, isStream, postHeaders } from './session.ts'
+import { ignore, say } from './words.ts'
 
 export interface CarryingParts {
   readonly door: Door
@@ -28,8 +28,8 @@ function createPosting({ door, greetings, schemas }: CarryingParts): (heard: Hea
     const [first] = messages
     const session = greetings.current()
     const claim = first === undefined || messages.length > 1 ? undefined : claimOf(first)
-    if (first !== undefined && claim !== undefined && first.method !== 'initialize') return { ...asked, ...mirrorHeaders(first, claim, schemas) }
-    return { ...asked, ...(session === undefined || first?.method === 'initialize' ? {} : headersOf(session)) }
+    if (first !== undefined && claim !== undefined && first.method !== 'initialize') return { ...postHeaders, ...mirrorHeaders(first, claim, schemas) }
+    return { ...postHeaders, ...(session === undefined || first?.method === 'initialize' ? {} : headersOf(session)) }
   }
   return async (heard, signal) => {
     const sendOne = (one: Heard) => door.send({ method: 'POST', headers: headersFor(one), body: one.bytes, signal, mayAsk: true })

@@ -2,8 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Response } from 'undici'
 import type { Door } from './door.ts'
 import { readMessages, type Heard, type Peeked } from './message.ts'
-import { findAnswer, greeted, headersOf, isStream, readEvents, type Session } from './session.ts'
-import { asked, ignore, longestPause, say, usualPause } from './words.ts'
+import { findAnswer, greeted, headersOf, isStream, postHeaders, readEvents, type Session } from './session.ts'
+import { ignore, longestPause, say, usualPause } from './words.ts'
 
 export interface GreetingsParts {
   readonly door: Door
@@ -20,7 +20,7 @@ export function createGreetings({ door, hear, note, ending }: GreetingsParts) {
   let greetingAgain: Promise<void> | undefined
   let standing = new AbortController()
 
-  const post = (bytes: Buffer, of?: Session): Promise<Response> => door.send({ method: 'POST', headers: { ...asked, ...(of === undefined ? {} : headersOf(of)) }, body: bytes, signal: ending, mayAsk: false })
+  const post = (bytes: Buffer, of?: Session): Promise<Response> => door.send({ method: 'POST', headers: { ...postHeaders, ...(of === undefined ? {} : headersOf(of)) }, body: bytes, signal: ending, mayAsk: false })
 
   /** The gateway has forgotten the session, as after a restart: the client's own greeting is said again, and it notices nothing. */
   async function greetAgain(from: string | undefined): Promise<void> {

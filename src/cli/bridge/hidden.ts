@@ -2,14 +2,15 @@ const most = 8
 
 /** Tokens that went out. Whoever sends one back, or quotes it in an error, does not get it into a client's context or a log. */
 export interface Hidden {
-  note(token: string): string
+  /** Answers with the token itself. */
+  remember(token: string): string
   hide(text: string): string
 }
 
 export function createHidden(): Hidden {
   let tokens: readonly string[] = []
   return {
-    note(token) {
+    remember(token) {
       if (!tokens.includes(token)) tokens = [token, ...tokens].slice(0, most)
       return token
     },

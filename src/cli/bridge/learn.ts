@@ -6,7 +6,7 @@ import { findAnswer, readText } from './session.ts'
 
 const headerMismatch = -32020
 const mostPages = 100
-const own = '"sallyport-connect"'
+const listId = '"sallyport-connect"'
 
 /**
  * A call of a tool that its client never listed has no `Mcp-Param-*`, and is refused before anything is done with it (MCP 2026-07-28
@@ -22,7 +22,7 @@ export async function learnFor(heard: Heard, refused: Response, send: (list: Hea
   const before = JSON.stringify(schemas.get(name))
   let cursor: Json | undefined
   for (let page = 0; page < mostPages; page += 1) {
-    const list = await findAnswer(await send(listOf(call, cursor)), own)
+    const list = await findAnswer(await send(listOf(call, cursor)), listId)
     if (list === undefined) return false
     learnSchemas(list, schemas)
     if (JSON.stringify(schemas.get(name)) !== before) return true
@@ -35,6 +35,6 @@ export async function learnFor(heard: Heard, refused: Response, send: (list: Hea
 
 function listOf({ params }: Peeked, cursor: Json | undefined): Heard {
   const { progressToken: _, ...meta } = isObject(params['_meta']) ? params['_meta'] : {}
-  const text = JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(own), method: 'tools/list', params: { ...(cursor === undefined ? {} : { cursor }), _meta: meta } })
+  const text = JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(listId), method: 'tools/list', params: { ...(cursor === undefined ? {} : { cursor }), _meta: meta } })
   return { bytes: Buffer.from(text), messages: readMessages(text) ?? [] }
 }

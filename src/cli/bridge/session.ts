@@ -3,6 +3,8 @@ import { createSseReader, type SseEvent } from '../../wire/sse.ts'
 import { isObject } from '../../exact-json.ts'
 import { readMessages, type Heard, type Peeked } from './message.ts'
 
+/** What every POST of a message carries. */
+export const postHeaders = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 /** Of one message, however it comes. */
 export const largestMessage = 64 * 1024 * 1024
 

@@ -1,4 +1,3 @@
-export const asked = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 export const usualPause = 1_000
 export const longestPause = 30_000
 export const shortestPause = 50

@@ -3,7 +3,7 @@ import * as openid from 'openid-client'
 import { GatewayError } from '../../errors.ts'
 import type { Kept } from '../../kept.ts'
 import type { Clock, KnownActor, Logger } from '../../model.ts'
-import { within } from '../../openid.ts'
+import { exchangeSeconds } from '../../openid.ts'
 import type { Credential, Need, Presented } from '../../upstream/credential.ts'
 import { whyNot } from '../token-endpoint.ts'
 import type { Known } from './client.ts'
@@ -46,7 +46,7 @@ const kind = 'upstream:token'
 const rereadAfter = 1_000
 const early = 30_000
 /** One exchange with the authorization server is made under the lock, and what comes of it is kept. */
-const lockFor = 2 * within * 1000
+const lockFor = 2 * exchangeSeconds * 1000
 const forceAgain = 2_000
 const mostFormer = 3
 
@@ -128,7 +128,7 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
   const need: Need = { code: 'not_connected', message: `${upstream} is called with your own account there, which this gateway is not connected to: open ${options.publicUrl}/connect/${upstream} in a browser, then make the call again`, link: `${options.publicUrl}/connect/${upstream}` }
   const presentedOf = ({ tokens, version }: Connected): Presented => ({ headers: { authorization: `Bearer ${tokens.access}` }, renew: () => renew(version) })
   const isGood = ({ expiresAt }: Tokens, margin: number) => expiresAt === undefined || clock() < expiresAt - margin
-  const withTokens = (row: Row | undefined): (Connected) | undefined => (row?.tokens === undefined ? undefined : { ...row, tokens: row.tokens })
+  const withTokens = (row: Row | undefined): Connected | undefined => (row?.tokens === undefined ? undefined : { ...row, tokens: row.tokens })
 
   /** That it is used is written about once a day. */
   const touched = async (row: Connected | undefined): Promise<Connected | undefined> => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createFew, type Kept } from '../../kept.ts'
+import { createBounded, type Kept } from '../../kept.ts'
 import type { Clock, Fetch, JsonObject, Logger } from '../../model.ts'
 import type { Naming } from '../person.ts'
 import type { EndAccounts, Finished, SignInProvider, Verified, Want } from '../provider.ts'
@@ -57,7 +57,7 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
   const source = createIdpSource(settings, { fetch, clock, logger })
   const preset = presetOf(settings)
   const inTurn = createTurns()
-  const requests = createFew(kept, { kind: 'saml:request', most: mostRequests, clock })
+  const requests = createBounded(kept, { kind: 'saml:request', most: mostRequests, clock })
 
   /** Of itself the gateway vouches for its services: nobody else may be that. */
   const idpNow = async (): Promise<Idp | undefined> => {
