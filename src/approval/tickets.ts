@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { ApprovalId, Clock, Principal } from '../model.ts'
+import type { ApprovalId, Clock } from '../model.ts'
 import { createSealing } from '../sealing.ts'
 
 /** What a client is given to bring back. Nobody else can read it, change it or make one. */
@@ -12,7 +12,9 @@ export type Ticket =
   | { readonly kind: 'task'; readonly approval: ApprovalId; readonly created: number; readonly expires: number }
 
 /** Whose ticket it is, and for what: it opens for nobody else and for nothing else. */
-export interface Holder extends Pick<Principal, 'issuer' | 'subject'> {
+export interface Holder {
+  /** Who acts, of what kind they are, and for whom: one agent acts for many. */
+  readonly caller: string
   readonly upstream: string
   readonly method: string
 }
@@ -31,7 +33,7 @@ export function createTickets(key: Uint8Array, now: Clock): Tickets {
   const sealing = createSealing(key, { seal: 'ticket', digest: 'ticket digest' })
   // Gateways may stand in a row, and each must know its own tickets from the next one's.
   const prefix = `sp${createHmac('sha256', key).update('sallyport ticket name 1').digest('hex').slice(0, 10)}_`
-  const about = ({ issuer, subject, upstream, method }: Holder) => [issuer, subject, upstream, method]
+  const about = ({ caller, upstream, method }: Holder) => [caller, upstream, method]
 
   return {
     write: (ticket, holder, expires) => prefix + Buffer.from(sealing.seal(JSON.stringify([expires, ticket]), about(holder))).toString('base64url'),

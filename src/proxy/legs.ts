@@ -3,7 +3,7 @@ import type { Holder } from '../approval/tickets.ts'
 import type { ErrorAnswer, GrantedApproval, JsonObject, KnownActor, Request, Result } from '../model.ts'
 import type { Judge } from './evaluate.ts'
 import { withEnvelope, type Claim } from './pipeline.ts'
-import type { ClientSession, Pending } from './session.ts'
+import { callerOf, type ClientSession, type Pending } from './session.ts'
 
 /** What a request brings back of an earlier answer (MCP 2026-07-28 basic/patterns/mrtr). */
 export interface Earlier {
@@ -23,7 +23,7 @@ export type LegReading = { readonly request: Request; readonly earlier: Earlier 
 const legLifetime = 3_600_000
 const nothing: Earlier = {}
 
-export const holderOf = ({ issuer, subject }: KnownActor, session: ClientSession, method: string): Holder => ({ issuer, subject, upstream: session.upstream.name, method })
+export const holderOf = (actor: KnownActor, session: ClientSession, method: string): Holder => ({ caller: callerOf(actor), upstream: session.upstream.name, method })
 
 /** A request's own state is taken off it, and what the server gave is put back; any other request is left as it is. */
 export async function takeLeg(request: Request, actor: KnownActor, session: ClientSession, rooms: Judge): Promise<LegReading> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createTickets, type Holder, type Ticket } from '../../src/approval/tickets.ts'
 
 const key = randomBytes(32)
-const holder: Holder = { issuer: 'https://id.example', subject: 'sam', upstream: 'crm', method: 'tools/call' }
+const holder: Holder = { caller: 'sam', upstream: 'crm', method: 'tools/call' }
 const ticket: Ticket = { kind: 'leg', approval: 'apr_1', digest: 'ff', leg: 2, definition: null, state: 'the server\'s own' }
 let now = 1000
 const tickets = createTickets(key, () => now)

@@ -41,8 +41,8 @@ const approve = async (verdict: 'approve' | 'deny' = 'approve') => {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
-const firstLeg = async (to: number) => {
-  const ask = async (state: object) => (await client.request('tools/call', { name: 'change', arguments: { to }, ...state })).result as { requestState: string; resultType: string; inputRequests?: object }
+const firstLeg = async (to: number, by = client) => {
+  const ask = async (state: object) => (await by.request('tools/call', { name: 'change', arguments: { to }, ...state })).result as { requestState: string; resultType: string; inputRequests?: object }
   const asked = ask({})
   await approve()
   let leg = await asked
@@ -80,6 +80,18 @@ test('a state that is changed, or comes back with another call, from another cal
   expect(refused.map(({ error }) => error)).toEqual(refused.map(() => ({ code: -32602, message: expect.stringContaining('requestState') })))
   expect(stub.received.length).toBe(before)
   expect((await client.request('tools/call', { name: 'change', arguments: { to: 2 }, requestState, ...answers })).result).toMatchObject({ content: [{ text: 'changed' }] })
+})
+
+test('a state of one who acts for somebody is not theirs when they act for another, nor a program\'s that of a person called alike', async () => {
+  const by = async (claims: Readonly<Record<string, unknown>>, subject = 'sam') => connect(gateway.mcp('stub'), await gateway.token({ subject, groups: [], claims }, 'stub'), '2026-07-28', { elicitation: {} })
+  const bot = { act: { sub: 'bot' } }
+  for (const [to, own, other] of [[6, await by(bot), await by(bot, 'eve')], [7, client, await by({ client_id: 'sam' })]] as const) {
+    const { requestState } = await firstLeg(to, own)
+    const [leg, before] = [{ name: 'change', arguments: { to }, requestState, ...answers }, calls().length]
+    expect((await other.request('tools/call', leg)).error).toEqual({ code: -32602, message: expect.stringContaining('requestState') })
+    expect(calls().length).toBe(before)
+    expect((await own.request('tools/call', leg)).result).toMatchObject({ content: [{ text: 'changed' }] })
+  }
 })
 
 test('a state outlives the gateway that gave it, and is still good once only', async () => {

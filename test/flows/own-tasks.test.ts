@@ -120,6 +120,17 @@ test('a task is nobody else\'s, and an id that was changed is unknown', async ()
   await about('cancel', task.taskId)
 })
 
+test('a task of one who acts for somebody is not theirs when they act for another', async () => {
+  const bot = async (subject: string) => connect(gateway.mcp('stub'), await gateway.token({ subject, groups: [], claims: { act: { sub: 'bot' } } }, 'stub'), '2026-07-28', tasksExtension)
+  const [forSam, forEve] = [await bot('sam'), await bot('eve')]
+  const task = (await forSam.request('tools/call', { name: 'change', arguments: { to: 14 } })).result as unknown as Task
+  for (const method of ['get', 'update', 'cancel'] as const) {
+    expect((await about(method, task.taskId, { inputResponses: {} }, forEve)).error).toEqual({ code: -32602, message: 'Task not found' })
+  }
+  expect((await about('get', task.taskId, {}, forSam)).result).toMatchObject({ status: 'working' })
+  await about('cancel', task.taskId, {}, forSam)
+})
+
 test('what the server asks on the way is asked of the client by way of the task, under keys of their own', async () => {
   const task = await call('asks', { to: 5 })
   await answer(task)
