@@ -4,17 +4,16 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { Door, Post } from '../wire/door.ts'
 import type { HeadReading } from '../wire/head.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
-import type { RpcMessage } from '../wire/rpc.ts'
 import { readBody } from './body.ts'
-import { handleNotification, handleReply, handleRequest, type Mirrored } from './calls.ts'
 import { createChannel } from './channel.ts'
 import type { Caller, EndpointParts } from './endpoint.ts'
 import { countBytes } from './relay.ts'
-import { clientOf, createReplies, recordUnasked, toolsCalled, type Meant } from './replies.ts'
+import { clientOf, createReplies, toolsCalled, type Meant } from './replies.ts'
 import { callerOf, type ClientSession } from './session.ts'
 import { endWaits } from './sessions.ts'
+import { createSseConnection, type SseConnection } from './sse-connection.ts'
+import { createSseMessages } from './sse-messages.ts'
 import { watchToken } from './token-watch.ts'
-import { createSseConnection, hearUnasked, type SseConnection } from './sse-connection.ts'
 
 export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'rejections' | 'lacking' | 'isClosing' | 'isElsewhere'> {
   readonly door: {
@@ -24,9 +23,6 @@ export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'session
   readonly limits: { readonly request: number; readonly depth: number; readonly sessions: number; readonly sessions_per_person: number }
   readonly sse: { readonly writeEvent: (event: { event?: string; data?: string; retry?: number }) => string; readonly comment: string }
 }
-
-// The newer era's headers; its messages are not taken here.
-const unmirrored: Mirrored = { check: () => undefined, remake: () => ({}) }
 
 const noStream: WireRefusal = { status: 404, rpc: { id: null, code: -32001, message: 'Session not found: open the stream again' } }
 
@@ -38,11 +34,11 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
   const { rooms, sessions } = parts
   const replies = createReplies(rooms, parts.rejections)
   const connections = new Map<string, SseConnection>()
-  const heard = new WeakSet<ClientSession>()
   /** Whether the newest token that was shown for a stream is good. */
   const shown = new WeakMap<SseConnection, Caller['isGood']>()
-  /** Told when its client has greeted. */
-  const greeted = new WeakMap<SseConnection, () => void>()
+  /** Called when its client has greeted, or has left. */
+  const stopExpecting = new WeakMap<SseConnection, () => void>()
+  const pass = createSseMessages({ rooms, sessions, replies, awaitGreeting })
 
   return async (request, response, name, key) => {
     try {
@@ -85,7 +81,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     awaitGreeting(connection, actor)
     response.once('close', () => {
       connections.delete(key)
-      greeted.get(connection)?.()
+      stopExpecting.get(connection)?.()
       void leave(connection).catch((cause: unknown) => replies.logFault(cause))
     })
     base.stream()
@@ -94,7 +90,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
 
   function awaitGreeting(connection: SseConnection, actor: Caller['actor']): void {
     const { finish, cut, left } = connection.listening
-    if (!left.aborted) greeted.set(connection, sessions.expect({ actor, finish, cut }))
+    if (!left.aborted) stopExpecting.set(connection, sessions.expect({ actor, finish, cut }))
   }
 
   /** Without its stream a session can say nothing more; calls that were sent run on to their record, those that wait are let go. */
@@ -150,45 +146,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     const session = sessions.openLegacy({ actor, upstream, revision: door.revision, client: clientOf(first.body['clientInfo']) })
     session.listening = connection.listening
     connection.session = session
-    greeted.get(connection)?.()
+    stopExpecting.get(connection)?.()
     return session
-  }
-
-  async function pass(messages: readonly RpcMessage[], connection: SseConnection, session: ClientSession, actor: Caller['actor'], response: ServerResponse): Promise<void> {
-    const from = { session, actor }
-    const { channel } = connection
-    let unasked = false
-    for (const message of messages) {
-      if (message.kind === 'request') {
-        const work = handleRequest(message, from, channel, unmirrored, rooms)
-          .catch((cause: unknown) => replies.answerFault(cause, message.id, channel))
-          .then(() => afterRequest(message.method === 'initialize', connection, session))
-        connection.during(work.catch((cause: unknown) => replies.logFault(cause)))
-      } else if (message.kind === 'notification') {
-        await handleNotification(message, from, rooms)
-        if (message.method === 'notifications/initialized') hearOnce(connection, session)
-      } else if (!(await handleReply(message, from, rooms))) {
-        unasked = true
-        await recordUnasked(message, from, rooms)
-      }
-    }
-    response.writeHead(unasked ? 400 : 202).end()
-  }
-
-  /** Where the server took no greeting there is no session yet; where it forgot the session there is none any more. */
-  async function afterRequest(greeted: boolean, connection: SseConnection, session: ClientSession): Promise<void> {
-    if (session.closed) connection.listening.finish()
-    else if (greeted && session.greeting === undefined) {
-      connection.session = undefined
-      session.listening = undefined
-      awaitGreeting(connection, session.actor)
-      await sessions.end(session)
-    }
-  }
-
-  function hearOnce(connection: SseConnection, session: ClientSession): void {
-    if (heard.has(session) || session.greeting?.initialized === undefined) return
-    heard.add(session)
-    void hearUnasked(session, connection, rooms).catch((cause: unknown) => replies.logFault(cause))
   }
 }
