@@ -1,5 +1,5 @@
 import type { ApprovalView } from '../../src/admin/contract/approval.ts'
-import { connect } from '../support/gateway.ts'
+import { askApi, connect } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { until } from '../support/conditions.ts'
 import { registered, sam, signInBy, startWorld, type World } from '../oauth/world.ts'
@@ -32,7 +32,7 @@ async function signIn(subject: string, groups: readonly string[], resource: stri
 }
 const review = (subject: string) => signIn(subject, ['oncall'], `${world.url}/api/v1`)
 const ask = async (token: string, path: string, body?: object): Promise<Response> =>
-  fetch(`${world.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }) })
+  askApi(world.url, token, path, body)
 const approve = async ({ token }: { readonly token: string }, id: string) => (await (await ask(token, `approvals/${id}/approve`, { reason: 'fine' })).json()) as ApprovalView
 
 test('the yes of a reviewer whose account has ended does not count for the next; who comes back may say it anew', async () => {

@@ -1,4 +1,4 @@
-import { allowAll, post, startGateway } from '../support/gateway.ts'
+import { allowAll, greetingOf, post, startGateway } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { mcpAnswers, startStubServer } from '../support/stub-server.ts'
 import { keyFetches, startStormIssuers, storm, stormIdentity } from './login-storm.ts'
@@ -10,8 +10,8 @@ test('L12: everybody signs in while tokens of unknown keys come in, and the keys
   const gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll }, settings: { identity: stormIdentity(issuers, { env: 'SECRET' }) }, env: { SECRET: issuers.corp.client.secret } })
   try {
     const mcp = gateway.mcp('stub')
-    const ping = async () => (await post(mcp, await issuers.ci.sign({ sub: 'job', aud: mcp }), { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'job', version: '1' } } })).status
-    expect(await ping()).toBe(200)
+    const greet = async () => (await post(mcp, await issuers.ci.sign({ sub: 'job', aud: mcp }), greetingOf('job'))).status
+    expect(await greet()).toBe(200)
     expect((await createPersonBrowser().visit(`${gateway.url}/login`)).text).toContain('You are signed in')
     const fetched = () => [keyFetches(issuers.corp), keyFetches(issuers.ci)]
     expect(fetched()).toEqual([1, 1])
@@ -20,7 +20,7 @@ test('L12: everybody signs in while tokens of unknown keys come in, and the keys
     expect(shed).toBeLessThan(25)
     // Once more, because a key was not among them.
     expect(fetched()).toEqual([2, 2])
-    expect(await ping()).toBe(200)
+    expect(await greet()).toBe(200)
   } finally {
     await gateway.close()
     await stub.close()

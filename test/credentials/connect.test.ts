@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../support/conditions.ts'
-import { connect } from '../support/gateway.ts'
+import { connect, greetingOf } from '../support/gateway.ts'
 import { createPersonBrowser, type PersonBrowser } from '../support/person-browser.ts'
 import { startProtectedServer, type ProtectedServer } from '../support/protected-server.ts'
 import { startTokenServer, type TokenServer } from '../support/token-server.ts'
@@ -74,7 +74,7 @@ test('whoever is not connected is sent to the page, and the server hears nothing
   expect(textOf(refused)).toContain(`${world.url}/connect/crm`)
   const legacy = await fetch(`${world.url}/mcp/crm`, {
     method: 'POST', headers: { authorization: `Bearer ${who.token}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } } }),
+    body: JSON.stringify(greetingOf('x')),
   })
   expect(await legacy.json()).toMatchObject({ id: 1, error: { message: expect.stringContaining(`${world.url}/connect/crm`) } })
   expect(server.shown).toHaveLength(before)

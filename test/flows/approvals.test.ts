@@ -1,4 +1,4 @@
-import { connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const policy = `package policies.test
@@ -29,9 +29,7 @@ afterAll(async () => {
 const start = (hold: string) => startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold, hold_with_progress: '5m' } } })
 const api = async (who: string, groups: readonly string[], path: string, body?: unknown) => {
   const token = await gateway.token({ subject: who, groups }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, {
-    method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
+  const response = await askApi(gateway.url, token, path, body)
   return { status: response.status, body: (await response.json()) as { items: { id: string; state: string }[]; code?: string } }
 }
 const pending = async () => {

@@ -1,4 +1,4 @@
-import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { messagesIn, readMessages } from '../support/events.ts'
 import { events, json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -61,7 +61,7 @@ const sent = () => stub.messages().length
 test('every request of a batch has its own answer: allowed and masked, denied, unknown, held until it is approved', async () => {
   const api = async (path: string, body?: object) => {
     const token = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
-    return (await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })).json() as Promise<{ items: { id: string }[] }>
+    return (await askApi(gateway.url, token, path, body)).json() as Promise<{ items: { id: string }[] }>
   }
   const response = await client.send([call(1, 'open'), notice, call('1', 'closed'), call(2, 'hidden'), call(3, 'change'), { jsonrpc: '2.0', id: 4, method: 'x/y' }])
   expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])

@@ -1,4 +1,4 @@
-import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { startSseServer, type SseConnection, type SseServer } from '../support/sse-server.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -47,7 +47,7 @@ afterAll(async () => {
 
 const api = async (path: string, body?: object) => {
   const own = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${own}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const response = await askApi(gateway.url, own, path, body)
   return (await response.json()) as { state?: string; items?: { id: string }[]; active?: { digest: string } }
 }
 const pending = async (): Promise<string> => {

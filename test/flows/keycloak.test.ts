@@ -1,5 +1,5 @@
 import { registered, signInBy } from '../oauth/world.ts'
-import { allowAll, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { allowAll, connect, greetingOf, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { readEvents } from '../support/events.ts'
 import { startKeycloak, type Keycloak, type Realm } from '../support/keycloak.ts'
 import { startBrowser } from '../support/browser.ts'
@@ -107,7 +107,7 @@ test('in Chromium: in by way of a device, and out, here and at Keycloak', async 
     await page.getByRole('button', { name: 'Allow', exact: true }).click()
     await page.getByRole('heading', { name: 'Done' }).waitFor()
     const { access_token: token = '' } = await asDevice('token', { device_code: device['device_code'] ?? '', grant_type: 'urn:ietf:params:oauth:grant-type:device_code' })
-    expect((await post(gateway.mcp('crm'), token, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'terminal', version: '1' } } })).status).toBe(200)
+    expect((await post(gateway.mcp('crm'), token, greetingOf('terminal'))).status).toBe(200)
 
     await page.goto(`${gateway.url}/login`)
     await page.getByRole('heading', { name: 'You are signed in' }).waitFor()

@@ -2,7 +2,7 @@ import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@mo
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { messagesIn, readEvents } from '../support/events.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -44,7 +44,7 @@ interface Held {
 }
 const api = async <T>(path: string, body?: object): Promise<T> => {
   const token = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const response = await askApi(gateway.url, token, path, body)
   return (await response.json()) as T
 }
 const held = async (to: number): Promise<string> => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { storedFiles } from '../support/stored-files.ts'
 import { json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -51,7 +51,7 @@ const call = (name: string, args: object) => ({ jsonrpc: '2.0', id: 1, method: '
 const headers = (name: string, extra: Record<string, string> = {}) => ({ 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name, ...extra })
 const api = async (path: string, body?: object) => {
   const own = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${own}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const response = await askApi(gateway.url, own, path, body)
   return response.text()
 }
 const filesWith = (text: string) => storedFiles(gateway.directory).filter(({ bytes }) => bytes.includes(text)).map(({ name }) => name)

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 // Held calls of clients that take tasks (https://github.com/modelcontextprotocol/ext-tasks).
@@ -53,7 +53,7 @@ const open = async (subject: string, capabilities: object = tasksExtension) => c
 const calls = () => stub.messages().filter(({ method }) => method === 'tools/call')
 const api = async (path: string, body?: object) => {
   const token = await gateway.token({ subject: 'rita', groups: ['oncall', 'audit'] }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const response = await askApi(gateway.url, token, path, body)
   return (await response.json()) as { state: string; id: string; items: { id: string }[] }
 }
 interface Task extends Record<string, unknown> {

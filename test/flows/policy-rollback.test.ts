@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { unpackBundle } from '../../src/bundle/trust/bundle-file.ts'
 import { until } from '../support/conditions.ts'
-import { connect, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
+import { askApi, connect, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const policyFor = (word: string): string => `package policies.words
@@ -34,10 +34,7 @@ afterAll(() => stub.close())
 const api = (gateway: TestGateway, who: Who) => {
   const ask = async (path: string, body?: unknown): Promise<{ status: number; body: never }> => {
     const token = await gateway.token(who, 'api')
-    const response = await fetch(`${gateway.url}/api/v1/policy${path}`, {
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-    })
+    const response = await askApi(gateway.url, token, `policy${path}`, body)
     return { status: response.status, body: (await response.json()) as never }
   }
   return {

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import { createAuthority, type Authority } from '../support/certificates.ts'
-import { answerOf, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { answerOf, askApi, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { rolesFile } from '../support/gateway-files.ts'
 import { startSseServer, type SseServer } from '../support/sse-server.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -65,7 +65,7 @@ const activate = async (more: string, edit?: number) => {
 }
 const api = async (path: string, body?: object, groups = ['oncall']) => {
   const own = await gateway.token({ subject: `reviewer-${groups.join()}`, groups }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${own}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const response = await askApi(gateway.url, own, path, body)
   return (await response.json()) as { state?: string; items?: { id: string }[] }
 }
 const pending = async (not?: string, groups?: string[]): Promise<string> => {

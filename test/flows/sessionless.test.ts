@@ -1,4 +1,4 @@
-import { allowAll, answerOf, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { allowAll, answerOf, connect, greetingOf, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const tools = () => ({ tools: [{ name: 'echo', inputSchema: { type: 'object' } }] })
@@ -78,7 +78,7 @@ test('an address that is no MCP endpoint stays a 404 for who greets it, so that 
   const other = await startGateway({ upstreams: { elsewhere: { url: elsewhere.url } }, rego: { 'policies/open/open.rego': allowAll } })
   try {
     const token = await other.token({ subject: 'sam', groups: [] }, 'elsewhere')
-    const greeting = await post(other.mcp('elsewhere'), token, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'n', version: '1' } } })
+    const greeting = await post(other.mcp('elsewhere'), token, greetingOf('n'))
     expect(greeting.status).toBe(404)
     expect((await answerOf(greeting)).id).toBe(1)
   } finally {

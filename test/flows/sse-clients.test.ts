@@ -1,6 +1,6 @@
 import http from 'node:http'
 import { join } from 'node:path'
-import { connect, modernMeta, startGateway, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, modernMeta, startGateway, type TestGateway } from '../support/gateway.ts'
 import { openSse, openStream } from '../support/sse-client.ts'
 import { startSseServer, type SseServer } from '../support/sse-server.ts'
 import { events, json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -86,7 +86,7 @@ const call = (name: string, extra: object = {}) => ({ name, arguments: {}, ...ex
 
 const api = async (path: string, body?: unknown) => {
   const token = await gateway.token({ subject: 'ada', groups: ['audit', 'oncall'] }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const response = await askApi(gateway.url, token, path, body)
   return (await response.json()) as { items: Record<string, unknown>[] }
 }
 const sessionOf = async (subject: string) => (await api(`sessions?actor=${subject}`)).items[0]

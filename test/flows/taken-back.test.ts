@@ -1,6 +1,6 @@
 import { until } from '../support/conditions.ts'
 import { messagesIn } from '../support/events.ts'
-import { answerOf, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
+import { answerOf, askApi, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 // Held calls of the newest revision whose clients leave, or take them back (MCP 2026-07-28 basic/patterns/cancellation).
@@ -40,7 +40,7 @@ interface Held {
 }
 const api = async <T>(path: string, body?: object): Promise<T> => {
   const token = await gateway.token({ subject: 'rita', groups: ['oncall', 'audit'] }, 'api')
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const response = await askApi(gateway.url, token, path, body)
   return (await response.json()) as T
 }
 const held = (to: number): Promise<string> => until(async () => (await api<{ items: Held[] }>('approvals?state=pending')).items.find(({ call }) => call.arguments.to === to)?.id)

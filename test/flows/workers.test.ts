@@ -5,7 +5,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { ownerOf } from '../../src/workers/owner.ts'
-import { connect, modernMeta, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
+import { askApi, connect, modernMeta, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
 import { until as becomes } from '../support/conditions.ts'
 
@@ -104,7 +104,7 @@ interface Told {
   readonly active: { readonly digest: string }
 }
 const api = async (who: Who, path: string, body?: object) => {
-  const response = await fetch(`${gateway.url}/api/v1/${path}`, { ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }), headers: { authorization: `Bearer ${await tokenOf(who, 'api')}`, 'content-type': 'application/json' } })
+  const response = await askApi(gateway.url, await tokenOf(who, 'api'), path, body)
   return { status: response.status, body: (await response.json()) as Told }
 }
 /** Asks until it is so. */

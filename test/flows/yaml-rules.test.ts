@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
+import { askApi, connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const rules = `
@@ -101,7 +101,7 @@ test('a call that needs an approval waits for it', async () => {
   const asked = client.request('tools/call', { name: 'export', arguments: {}, _meta: { progressToken: 'p' } })
   const api = async (path: string, body?: object): Promise<Record<string, unknown>> => {
     const token = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
-    const response = await fetch(`${gateway.url}/api/v1/approvals${path}`, { ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }), headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } })
+    const response = await askApi(gateway.url, token, `approvals${path}`, body)
     return (await response.json()) as Record<string, unknown>
   }
   let waiting: { id: string } | undefined

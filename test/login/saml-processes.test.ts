@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { until } from '../support/conditions.ts'
 import { writeGatewayFiles, type GatewayFiles } from '../support/gateway-files.ts'
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts'
-import { allowAll, post } from '../support/gateway.ts'
+import { allowAll, greetingOf, post } from '../support/gateway.ts'
 import { createPersonBrowser, type PersonBrowser } from '../support/person-browser.ts'
 import { startSamlIdp, type SamlIdp } from '../support/saml-idp.ts'
 import { newId } from '../support/saml-response.ts'
@@ -82,7 +82,7 @@ test('whom the provider signs out is out at every process, with all programs', a
     const { browser } = await begun(nameId).then(async (one) => (await finish(one), one))
     people.push({ nameId, browser, token: (await signInBy(files.url, client, { browser })).access_token })
   }
-  const knows = async (token: string) => (await post(files.mcp('crm'), token, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'plain', version: '1' } } }, inTurn)).status
+  const knows = async (token: string) => (await post(files.mcp('crm'), token, greetingOf('plain'), inTurn)).status
   expect(await Promise.all(people.map(({ token }) => knows(token)))).toEqual([200, 200, 200, 200])
   const [last, ...gone] = people.toReversed()
   for (const { nameId } of gone) expect((await createPersonBrowser(inTurn).visit(idp.logoutRequestUrl(`${files.url}/saml/corp/slo`, { nameId }))).status).toBe(200)

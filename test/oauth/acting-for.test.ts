@@ -1,12 +1,12 @@
 import { request } from 'node:http'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { until } from '../support/conditions.ts'
-import { connect, post } from '../support/gateway.ts'
+import { askApi, connect, greetingOf, post } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { asClient, startActingWorld, tokenOf, type ActingWorld } from './acting-world.ts'
 import { registered, sam, signInBy, tokenRequest, type Tokens } from './world.ts'
 
-const hello = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'agent', version: '1' } } }
+const hello = greetingOf('agent')
 const did = (tool: string) => ({ content: [{ text: `did ${tool}` }] })
 
 /** How serious what somebody is told is, as it comes. */
@@ -47,7 +47,7 @@ describe('whoever acts for somebody', () => {
   const call = async (token: string, tool: string) => (await connect(`${url}/mcp/crm`, token, '2025-11-25')).request('tools/call', { name: tool, arguments: {} })
   const statusWith = async (token: string): Promise<number> => (await post(`${url}/mcp/crm`, token, hello)).status
   const api = async (token: string, path: string, body?: object) => {
-    const response = await fetch(`${url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    const response = await askApi(url, token, path, body)
     return { status: response.status, body: (await response.json()) as { readonly items: readonly { readonly id: string; readonly actor: object; readonly requester: object }[]; readonly code?: string } }
   }
   const giveBack = (token: string, client: string) => fetch(`${url}/oauth/revoke`, { method: 'POST', headers: asClient(client), body: new URLSearchParams({ token }) })

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { startBrowser, type RealBrowser } from '../support/browser.ts'
-import { post } from '../support/gateway.ts'
+import { greetingOf, post } from '../support/gateway.ts'
 import { authorizationUrl, pkce, redeem, registered, startWorld, type World } from './world.ts'
 
 let world: World
@@ -73,7 +73,7 @@ test('somebody types in the code of a device, sees what it asks for, and the dev
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Done' }).waitFor()
   const { access_token: token = '' } = await poll(device.device_code)
-  expect((await post(world.gateway.mcp('crm'), token, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'terminal', version: '1' } } })).status).toBe(200)
+  expect((await post(world.gateway.mcp('crm'), token, greetingOf('terminal'))).status).toBe(200)
 
   const other = await begin()
   await page.goto(other.verification_uri_complete)

@@ -5,7 +5,7 @@ import { createAuthority, type Authority } from '../support/certificates.ts'
 import { until } from '../support/conditions.ts'
 import { writeGatewayFiles, type GatewayFiles } from '../support/gateway-files.ts'
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts'
-import { allowAll, post } from '../support/gateway.ts'
+import { allowAll, greetingOf, post } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { startShapedIssuer, type ShapedIssuer } from '../support/shaped-issuer.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -68,7 +68,7 @@ afterAll(async () => {
 })
 
 const statusWith = async (token: string): Promise<number> =>
-  (await post(files.mcp('crm'), token, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'plain', version: '1' } } }, { connection: 'close' })).status
+  (await post(files.mcp('crm'), token, greetingOf('plain'), { connection: 'close' })).status
 const many = <T>(count: number, work: () => Promise<T>): Promise<readonly T[]> => Promise.all(Array.from({ length: count }, work))
 
 describe('a client that a document describes', () => {

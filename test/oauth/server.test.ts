@@ -1,5 +1,5 @@
 import { decodeProtectedHeader } from 'jose'
-import { connect, post } from '../support/gateway.ts'
+import { connect, greetingOf, post } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { basic, errorOf, startPeopleWorld } from './people-world.ts'
 import { agree, authorizationUrl, pkce, redeem, redirect, refresh, register, registered, sam, signInBy, untilBack, type Tokens } from './world.ts'
@@ -28,14 +28,14 @@ beforeAll(async () => {
   cut = stream.text().then(() => performance.now() - since)
 })
 
-const list = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'plain', version: '1' } } }
-const statusWith = async (token: string, upstream = 'crm'): Promise<number> => (await post(`${url}/mcp/${upstream}`, token, list)).status
+const hello = greetingOf('plain')
+const statusWith = async (token: string, upstream = 'crm'): Promise<number> => (await post(`${url}/mcp/${upstream}`, token, hello)).status
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 const codeFor = async (own = pkce(), more: Readonly<Record<string, string | undefined>> = {}): Promise<string> => (await agree(authorizationUrl(url, client, own, more))).searchParams.get('code') ?? ''
 
 describe('what a client finds out', () => {
   test('a request without a token is told where to ask for one, and for what', async () => {
-    const response = await post(`${url}/mcp/crm`, undefined, list)
+    const response = await post(`${url}/mcp/crm`, undefined, hello)
     expect(response.status).toBe(401)
     expect(response.headers.get('www-authenticate')).toBe(`Bearer resource_metadata="${url}/.well-known/oauth-protected-resource/mcp/crm", scope="mcp:crm"`)
     expect(await (await fetch(`${url}/.well-known/oauth-protected-resource/mcp/crm`)).json()).toEqual({

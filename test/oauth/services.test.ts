@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Client, ClientCredentialsProvider, PrivateKeyJwtProvider, StreamableHTTPClientTransport, type OAuthClientProvider } from '@modelcontextprotocol/client'
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose'
-import { connect, post } from '../support/gateway.ts'
+import { connect, greetingOf, post } from '../support/gateway.ts'
 import { storeDirectory } from '../support/scratch.ts'
 import { registered, startWorld, tokenRequest, type World } from './world.ts'
 
@@ -75,7 +75,7 @@ const tokenOf = async (response: Promise<Response>): Promise<string> => {
 }
 const errorOf = async (response: Response): Promise<readonly unknown[]> => [response.status, ((await response.json()) as { error?: unknown }).error]
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
-const hello = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'job', version: '1' } } }
+const hello = greetingOf('job')
 const statusWith = async (token: string, upstream = 'crm'): Promise<number> => (await post(`${url}/mcp/${upstream}`, token, hello)).status
 
 interface Assertion {

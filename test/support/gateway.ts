@@ -58,6 +58,13 @@ export async function post(url: string, token: string | undefined, body: unknown
   })
 }
 
+/** How a client of a legacy revision begins. */
+export const greetingOf = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name, version: '1' } } })
+
+/** Asks the admin API of a gateway; with a body, by POST. */
+export const askApi = (gateway: string, token: string, path: string, body?: unknown): Promise<Response> =>
+  fetch(`${gateway}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }) })
+
 /** The JSON-RPC answer of a response, as JSON or as the last event of its stream. */
 export async function answerOf(response: Response): Promise<{ result?: Record<string, unknown>; error?: { code: number; message: string; data?: unknown }; id?: unknown }> {
   const text = await response.text()
