@@ -1,5 +1,6 @@
 import type { Actor, Exchange, SessionId } from '../model.ts'
 import type { Rooms } from './rooms.ts'
+import { callerOf } from './session.ts'
 
 /** A request that was turned away before anybody judged it. Nothing of what it said is kept: nobody has looked at it. */
 export interface Rejection {
@@ -49,7 +50,7 @@ export function createRejections({ record, enforce, policy, ids, clock, logger }
   let spent = 0
 
   function doorOf({ upstream, actor = nobody }: Rejection): SessionId {
-    const key = JSON.stringify([upstream, actor.kind === 'nobody' ? null : [actor.issuer, actor.subject]])
+    const key = JSON.stringify([upstream, actor.kind === 'nobody' ? null : callerOf(actor)])
     const known = doors.get(key)
     const door = known ?? { id: ids.session(), lastUsed: 0 }
     door.lastUsed = clock()
@@ -108,7 +109,7 @@ export function createRejections({ record, enforce, policy, ids, clock, logger }
     tell(rejection) {
       const { upstream, from, actor, status, code } = rejection
       const isFull = kinds.size >= mostKinds
-      const key = JSON.stringify(isFull ? [upstream] : [upstream, from, actor === undefined || actor.kind === 'nobody' ? null : [actor.issuer, actor.subject], status, code])
+      const key = JSON.stringify(isFull ? [upstream] : [upstream, from, actor === undefined || actor.kind === 'nobody' ? null : callerOf(actor), status, code])
       const known = kinds.get(key)
       if (known !== undefined) {
         known.times += 1

@@ -66,6 +66,17 @@ test.each(malformed)('%s: one record, by whom it was sent, and the server hears 
   expect(found).toEqual([{ status, times: 1, from: '127.0.0.1', code: 'malformed' }])
 })
 
+test('what one sends who acts for several people is on record with the person for whom it was sent', async () => {
+  for (const subject of ['principal one', 'principal two']) {
+    const agent = await gateway.token({ subject, groups: [], claims: { act: { sub: 'a bot of several' } } }, 'stub')
+    expect((await post(gateway.mcp('stub'), agent, malformed[0]![2])).status).toBe(400)
+  }
+  const api = await gateway.token({ subject: 'ada', groups: ['audit'] }, 'api')
+  const behind = async () => ((await (await fetch(`${gateway.url}/api/v1/sessions?actor=a%20bot%20of%20several`, { headers: { authorization: `Bearer ${api}` } })).json()) as { items: { actor: { acting_for: { subject: string }[] } }[] }).items.flatMap(({ actor }) => actor.acting_for.map(({ subject }) => subject))
+  await until(async () => (await behind()).length > 1)
+  expect((await behind()).sort()).toEqual(['principal one', 'principal two'])
+})
+
 test('an argument that differs from its header is on record in the caller\'s own session', async () => {
   const token = await gateway.token({ subject: 'mirror', groups: [] }, 'stub')
   const body = { ...ping, method: 'tools/call', params: { name: 't', arguments: { region: 'west' }, _meta: modernMeta } }
