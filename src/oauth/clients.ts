@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Kept, KeptValue } from '../kept.ts'
 import type { Clock, Json, JsonObject } from '../model.ts'
+import { networkOf } from './rates.ts'
 import { isLocal, isRedirectable } from './redirects.ts'
 
 /** What clients may do that nobody configured: sign people in. */
@@ -62,9 +63,6 @@ const kind = 'oauth:Client'
 const everyone = 'all'
 const unusedFor = 24 * 60 * 60_000
 const usedFor = 90 * 24 * 60 * 60_000
-
-/** An IPv6 host has as many addresses as it likes within its network. */
-const networkOf = (address: string): string => (address.includes(':') && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address.replace('::ffff:', ''))
 
 /** Of the address that has most that nobody used, the oldest: whoever registers thousands makes room for all others first. */
 function nextToGo(all: readonly KeptValue[]): string | undefined {

@@ -1,21 +1,7 @@
 import express, { type RequestHandler, type Response } from 'express'
 import type { Clock, JsonObject } from '../model.ts'
 import { describe, type RegisteredClients } from './clients.ts'
-
-const mostAddresses = 10_000
-
-/** How often something may be done from one address within a minute; -1 takes one back. */
-export function createRate(most: number, clock: Clock): (from: string, counts?: 1 | -1) => boolean {
-  let counts = new Map<string, number>()
-  let minute = 0
-  return (from, add = 1) => {
-    const now = Math.floor(clock() / 60_000)
-    if (now !== minute || counts.size > mostAddresses) [counts, minute] = [new Map(), now]
-    const count = (counts.get(from) ?? 0) + add
-    counts.set(from, count)
-    return count <= most
-  }
-}
+import { createAddressRate } from './rates.ts'
 
 const refuse = (response: Response, status: number, error: string, description: string): void => {
   response.status(status).set('Cache-Control', 'no-store').json({ error, error_description: description })
@@ -28,9 +14,9 @@ export function createRegistration({ clients, perMinute, clock, pass }: {
   readonly clock: Clock
   readonly pass: (metadata: JsonObject) => RequestHandler
 }): readonly RequestHandler[] {
-  const mayGo = createRate(perMinute, clock)
+  const mayGo = createAddressRate(perMinute, clock)
   const within: RequestHandler = (request, response, next) => {
-    if (mayGo(request.socket.remoteAddress ?? '')) return next()
+    if (mayGo(request.socket.remoteAddress)) return next()
     response.set('Retry-After', '60')
     refuse(response, 429, 'temporarily_unavailable', 'too many registrations from this address; try again in a minute')
   }

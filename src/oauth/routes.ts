@@ -4,7 +4,8 @@ import type Provider from 'oidc-provider'
 import type { JsonObject } from '../model.ts'
 import type { RegisteredClients } from './clients.ts'
 import { discoveryPaths, paths } from './provider.ts'
-import { createRate, createRegistration } from './registration.ts'
+import { createAddressRate } from './rates.ts'
+import { createRegistration } from './registration.ts'
 import { completed, type Resources } from './resources.ts'
 import type { Clock } from '../model.ts'
 import type { RegistrationSettings } from './settings.ts'
@@ -48,16 +49,16 @@ export function createOAuthRouter({ publicUrl, provider, resources, clients, reg
     next()
   })
   for (const path of discoveryPaths) router.get(path, pass)
-  const mayBegin = createRate(beginsPerMinute, clock)
+  const mayBegin = createAddressRate(beginsPerMinute, clock)
   router.get(paths.authorization, (request, response, next) => {
     // Each leaves what it asks in the store for half an hour, whoever asks.
     if (request.url.length > longestRequest) return void response.status(414).type('text/plain').send('This sign-in asks in too many words. Tell whoever runs the program that sent you here.\n')
-    if (mayBegin(request.socket.remoteAddress ?? '')) return pass(request, response, next)
+    if (mayBegin(request.socket.remoteAddress)) return pass(request, response, next)
     response.status(429).set('Retry-After', '60').type('text/plain').send('Too many sign-ins from this address. Try again in a minute.\n')
   })
-  const mayBeginDevice = createRate(registration.per_minute, clock)
+  const mayBeginDevice = createAddressRate(registration.per_minute, clock)
   router.post(paths.device_authorization, (request, response, next) => {
-    if (mayBeginDevice(request.socket.remoteAddress ?? '')) return pass(request, response, next)
+    if (mayBeginDevice(request.socket.remoteAddress)) return pass(request, response, next)
     response.status(429).set({ 'Retry-After': '60', 'Cache-Control': 'no-store' }).json({ error: 'temporarily_unavailable', error_description: 'too many devices from this address; try again in a minute' })
   })
   router.get([`${paths.authorization}/:uid`, paths.jwks], pass)

@@ -7,7 +7,7 @@ import { html, sendPage, type Page } from '../../page.ts'
 import type { Clock, Logger } from '../../model.ts'
 import { createTelling, nameOf, titleOf } from '../asked.ts'
 import { paths } from '../provider.ts'
-import { createRate } from '../registration.ts'
+import { createRate } from '../rates.ts'
 import type { Resource, Resources } from '../resources.ts'
 
 export interface DeviceParts {
