@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { errorTable, GatewayError } from './errors.ts'
 import type { Logger } from './model.ts'
-import { html, makePage } from './page.ts'
+import { html, sendPage, type Page } from './page.ts'
 
 export interface AppParts {
   readonly mayPass: (request: IncomingMessage, response: ServerResponse) => boolean
@@ -89,22 +89,27 @@ const cutStalled = (response: ServerResponse, patience: number): void => {
 
 const retryAfter = '2'
 
+/** What a library calls a fault of the client's is taken for one; nothing else is. */
+function statusOf(error: unknown): number {
+  if (error instanceof GatewayError) return error.statusCode
+  const given: unknown = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
+  return typeof given === 'number' && given < 500 ? given : 500
+}
+
+const faultPage = (status: number, reference: string): Page => ({
+  title: status === 503 ? 'Not at the moment' : 'Something went wrong here',
+  body: html`<p role="alert">${status === 503 ? 'The gateway has too much to do. Wait a few seconds, then load this page again.' : 'What you asked for could not be done.'}</p><p class="dim">If it goes on like this, tell whoever runs the gateway this reference: <code>${reference}</code></p>`,
+})
+
 /** Whoever is in front of a browser reads a page; programs read a problem. What may be better in a moment says so. */
 const answerFault = (logger: Logger): ErrorRequestHandler => (error: unknown, request, response, next) => {
   if (response.headersSent) return next(error)
-  const isOurs = error instanceof GatewayError
-  const given: unknown = isOurs ? error.statusCode : typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
-  const status = typeof given === 'number' && (isOurs || given < 500) ? given : 500
-  const isPage = status >= 500 && request.accepts(['json', 'html']) === 'html'
-  const reference = isPage ? randomBytes(6).toString('hex') : undefined
+  const status = statusOf(error)
+  const reference = status >= 500 && request.accepts(['json', 'html']) === 'html' ? randomBytes(6).toString('hex') : undefined
   if (status === 500) logger.error('a request failed', { error: error instanceof Error ? error.stack : String(error), reference })
-  else if (isOurs) logger.warn('a request could not be served', { code: error.code, detail: error.detail, reference })
+  else if (error instanceof GatewayError) logger.warn('a request could not be served', { code: error.code, detail: error.detail, reference })
   if (status === 503) response.set('Retry-After', retryAfter)
-  const title = isOurs ? error.message : status === 500 ? errorTable.internal.public : 'the request cannot be read'
-  if (!isPage) return void response.status(status).type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title, status }))
-  const { headers, text } = makePage({
-    title: status === 503 ? 'Not at the moment' : 'Something went wrong here',
-    body: html`<p role="alert">${status === 503 ? 'The gateway has too much to do. Wait a few seconds, then load this page again.' : 'What you asked for could not be done.'}</p><p class="dim">If it goes on like this, tell whoever runs the gateway this reference: <code>${reference}</code></p>`,
-  })
-  response.status(status).set(headers).send(text)
+  if (reference !== undefined) return sendPage(response, status, faultPage(status, reference))
+  const title = error instanceof GatewayError ? error.message : status === 500 ? errorTable.internal.public : 'the request cannot be read'
+  response.status(status).type('application/problem+json').send(JSON.stringify({ type: 'about:blank', title, status }))
 }

@@ -36,7 +36,7 @@ export const wordOf = (text: unknown): string => (typeof text === 'string' && /^
 export function createAnswers({ settings, callback, keys, clock }: AnswersParts): Answers {
   const expected = { issuer: settings.issuer, audience: settings.client_id, algorithms: settings.algorithms, clock }
   return {
-    async redeem(config: openid.Configuration, query: URLSearchParams, keep: JsonObject, want: Want): Promise<Tokens | Finished> {
+    async redeem(config, query, keep, want) {
       try {
         return await openid.authorizationCodeGrant(config, new URL(`${callback}?${query}`), {
           expectedState: String(keep['state']), expectedNonce: String(keep['nonce']), pkceCodeVerifier: String(keep['verifier']), idTokenExpected: true,
@@ -51,7 +51,7 @@ export function createAnswers({ settings, callback, keys, clock }: AnswersParts)
       }
     },
 
-    async claimsOf(config: openid.Configuration, tokens: Tokens, known: JsonObject): Promise<Opened> {
+    async claimsOf(config, tokens, known) {
       const opened: Opened = tokens.id_token === undefined ? { ok: true, claims: known } : await openSigned(tokens.id_token, keys, { ...expected, required: ['sub', 'exp', 'iat'] })
       if (!opened.ok || !settings.userinfo) return opened
       const said = await openid.fetchUserInfo(config, tokens.access_token, String(ownClaim(opened.claims, 'sub')))
