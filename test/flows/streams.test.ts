@@ -73,7 +73,7 @@ test('events are passed on while the server still works, each judged and masked'
   expect(seen).toHaveLength(4)
   expect(seen[0]).toMatchObject({ params: { progressToken: 'mine', progress: 1, message: 'card [MASKED]' } })
   expect(seen[3]).toMatchObject({ id: 5, result: { content: [{ text: 'card [MASKED]' }] } })
-  expect(JSON.stringify(seen)).not.toContain('4111')
+  expect(JSON.stringify(seen)).not.toMatch(/4111 ?1111/)
 })
 
 test('what a server asks of the client is judged, and so is the reply', async () => {

