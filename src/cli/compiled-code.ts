@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, statSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -10,16 +10,28 @@ import { join } from 'node:path'
  */
 export function keepCompiledCode(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): void {
   if (env['NODE_COMPILE_CACHE'] !== undefined || env['NODE_DISABLE_COMPILE_CACHE'] !== undefined) return
-  const directory = join(cachesOf(env, platform), 'sallyport', 'compiled')
+  const caches = cachesOf(env, platform)
+  const own = join(caches, 'sallyport')
+  const directory = join(own, 'compiled')
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const { uid, mode } = statSync(directory)
-    if (platform !== 'win32' && (uid !== process.getuid?.() || (mode & 0o022) !== 0)) return
+    if (platform !== 'win32' && !([own, directory].every(isOwn) && keepsNames(caches))) return
   } catch {
     return // it starts as well without
   }
   env['NODE_COMPILE_CACHE'] = directory
   enableCompileCache(directory)
+}
+
+/** Nobody else can put anything there, nor lead elsewhere by a link. */
+function isOwn(directory: string): boolean {
+  const about = lstatSync(directory)
+  return about.isDirectory() && about.uid === process.getuid?.() && (about.mode & 0o022) === 0
+}
+/** Nobody else can put another directory in the place of one that is there: workers find it by its name later. */
+function keepsNames(directory: string): boolean {
+  const { uid, mode } = statSync(directory)
+  return (uid === process.getuid?.() || uid === 0) && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0)
 }
 
 function cachesOf(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,6 +39,25 @@ test('a directory that others can write to is not used', async () => {
   chmodSync(directory, 0o777)
   expect(await run({ XDG_CACHE_HOME: caches })).toBe(1)
   expect(readdirSync(directory)).toEqual([])
+})
+
+test.each([
+  ['the directory around it', () => join(caches, 'sallyport')],
+  ['where the caches are', () => caches],
+])('whoever could put another in its place: %s', async (_, open) => {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  chmodSync(open(), 0o777)
+  expect(await run({ XDG_CACHE_HOME: caches })).toBe(1)
+  expect(readdirSync(directory)).toEqual([])
+})
+
+test('what a link leads to is not used', async () => {
+  const elsewhere = join(place, 'elsewhere')
+  mkdirSync(elsewhere, { mode: 0o700 })
+  mkdirSync(join(caches, 'sallyport'), { recursive: true, mode: 0o700 })
+  symlinkSync(elsewhere, directory)
+  expect(await run({ XDG_CACHE_HOME: caches })).toBe(1)
+  expect(readdirSync(elsewhere)).toEqual([])
 })
 
 test('where nothing can be kept, it starts all the same', async () => {
