@@ -120,10 +120,8 @@ export async function startActingWorld(settings: Readonly<Record<string, unknown
 }
 
 export const asClient = (id: string): Readonly<Record<string, string>> => ({ authorization: `Basic ${Buffer.from(`${id}:${word}`).toString('base64')}` })
-export const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 export async function tokenOf(response: Promise<Response>): Promise<string> {
   const answer = (await (await response).json()) as { access_token?: string }
   if (answer.access_token === undefined) throw new Error(`no token: ${JSON.stringify(answer)}`)
   return answer.access_token
 }
-export const errorOf = async (response: Response): Promise<readonly unknown[]> => [response.status, ((await response.json()) as { error?: unknown }).error]

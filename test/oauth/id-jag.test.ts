@@ -3,7 +3,7 @@ import { Client, CrossAppAccessProvider, StreamableHTTPClientTransport } from '@
 import { connect } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { startShapedIssuer, type ShapedIssuer } from '../support/shaped-issuer.ts'
-import { registered, sam, samOnly, signInBy, startWorld, tokenRequest, type World } from './world.ts'
+import { errorOf, registered, sam, samOnly, signInBy, startWorld, tokenRequest, type World } from './world.ts'
 
 const secret = 'a-secret-of-the-desktop-client'
 let world: World
@@ -38,7 +38,6 @@ const assertion = (claims: Readonly<Record<string, unknown>> = {}, header: Reado
   issuer.sign({ sub: 'sam', aud: url, client_id: 'desktop', resource: `${url}/mcp/crm`, jti: randomUUID(), iat: now(), exp: now() + 300, ...claims }, header)
 const show = async (signed: string | Promise<string>, form: Readonly<Record<string, string>> = {}, client = 'desktop'): Promise<Response> =>
   tokenRequest(url, { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: await signed, ...form }, { authorization: `Basic ${Buffer.from(`${client}:${secret}`).toString('base64')}` })
-const errorOf = async (response: Response): Promise<readonly unknown[]> => [response.status, ((await response.json()) as { error?: unknown }).error]
 
 test('a client comes for somebody for whom the company\'s provider vouches', async () => {
   const answer = (await (await show(assertion({ scope: 'mcp:crm:write everything' }))).json()) as { access_token: string }

@@ -27,5 +27,3 @@ export async function startPeopleWorld(): Promise<World & { readonly client: str
   })
   return { ...world, client: await registered(world.url) }
 }
-
-export const errorOf = async (response: Response): Promise<unknown> => ((await response.json()) as { error?: unknown }).error

@@ -6,7 +6,7 @@ import { Client, ClientCredentialsProvider, PrivateKeyJwtProvider, StreamableHTT
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose'
 import { connect, greetingOf, post } from '../support/gateway.ts'
 import { storeDirectory } from '../support/scratch.ts'
-import { registered, startWorld, tokenRequest, type World } from './world.ts'
+import { claimsOf, errorOf, registered, startWorld, tokenRequest, type World } from './world.ts'
 
 // What policies see of a service is all of this; `claims` hold no secret and nothing that changes.
 const policy = `package policies.jobs
@@ -73,8 +73,6 @@ const tokenOf = async (response: Promise<Response>): Promise<string> => {
   if (answer.access_token === undefined) throw new Error(`no token: ${JSON.stringify(answer)}`)
   return answer.access_token
 }
-const errorOf = async (response: Response): Promise<readonly unknown[]> => [response.status, ((await response.json()) as { error?: unknown }).error]
-const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 const hello = greetingOf('job')
 const statusWith = async (token: string, upstream = 'crm'): Promise<number> => (await post(`${url}/mcp/${upstream}`, token, hello)).status
 

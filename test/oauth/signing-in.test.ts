@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../support/free-port.ts'
 import { post } from '../support/gateway.ts'
 import { createPersonBrowser } from '../support/person-browser.ts'
-import { errorOf, startPeopleWorld, webRedirect } from './people-world.ts'
+import { startPeopleWorld, webRedirect } from './people-world.ts'
 import { openV1, openV2, signingIn, type Open } from './sdk.ts'
-import { agree, authorizationUrl, pkce, redirect, register, registered, sentBack, signInBy, tokenRequest, untilBack, type Tokens } from './world.ts'
+import { agree, authorizationUrl, errorOf, pkce, redirect, register, registered, sentBack, signInBy, tokenRequest, untilBack, type Tokens } from './world.ts'
 
 const conformance = fileURLToPath(new URL('../../node_modules/conformance-0.2/dist/index.js', import.meta.url))
 let world: Awaited<ReturnType<typeof startPeopleWorld>>
@@ -168,7 +168,7 @@ describe('clients that make themselves known', () => {
     const { verifier, challenge } = pkce()
     const code = (await agree(authorizationUrl(url, own.client_id, { challenge }))).searchParams.get('code') ?? ''
     const form = { grant_type: 'authorization_code', client_id: own.client_id, code, code_verifier: verifier, redirect_uri: redirect }
-    expect(await errorOf(await tokenRequest(url, form))).toBe('invalid_client')
+    expect(await errorOf(await tokenRequest(url, form))).toEqual([401, 'invalid_client'])
     expect((await tokenRequest(url, { ...form, client_secret: own.client_secret })).status).toBe(200)
   })
 
@@ -189,7 +189,7 @@ describe('clients that make themselves known', () => {
     ['an unknown way to show who it is', { token_endpoint_auth_method: 'tls_client_auth' }, 'invalid_client_metadata'],
   ])('%s is refused', async (_, metadata, error) => {
     const response = await register(url, metadata as object)
-    expect([response.status, await errorOf(response)]).toEqual([400, error])
+    expect(await errorOf(response)).toEqual([400, error])
   })
 
   test('are bounded in size and in rate', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createPersonBrowser } from '../support/person-browser.ts'
-import { asClient, claimsOf, errorOf, startActingWorld, tokenOf, type ActingWorld } from './acting-world.ts'
-import { registered, signInBy, tokenRequest } from './world.ts'
+import { asClient, startActingWorld, tokenOf, type ActingWorld } from './acting-world.ts'
+import { claimsOf, errorOf, registered, signInBy, tokenRequest } from './world.ts'
 
 const invalid = [400, 'invalid_request']
 let world: ActingWorld

@@ -88,6 +88,9 @@ export interface Tokens {
 }
 export const tokenRequest = (url: string, form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
   fetch(`${url}/oauth/token`, { method: 'POST', headers, body: new URLSearchParams(form) })
+/** How a client is refused. */
+export const errorOf = async (response: Response): Promise<readonly unknown[]> => [response.status, ((await response.json()) as { error?: unknown }).error]
+export const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 export const redeem = (url: string, client: string, code: string, verifier: string, more: Readonly<Record<string, string>> = {}): Promise<Response> =>
   tokenRequest(url, { grant_type: 'authorization_code', client_id: client, code, code_verifier: verifier, redirect_uri: redirect, ...more })
 export const refresh = (url: string, client: string, token: string, more: Readonly<Record<string, string>> = {}): Promise<Response> =>
