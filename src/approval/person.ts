@@ -14,14 +14,12 @@ export function isOwnRequest(reviewer: Principal, requester: Principal): boolean
   return chainOf(reviewer).some((one) => chainOf(requester).some((other) => isSamePerson(one, other)))
 }
 
-/**
- * The same principal on behalf of the same others: only such callers share an approval. One issuer may call a program and a person
- * alike (RFC 9068 section 5).
- */
-export function isSameCaller(a: Principal & Pick<KnownActor, 'kind'>, b: Principal & Pick<KnownActor, 'kind'>): boolean {
-  const print = (actor: Principal) => JSON.stringify(chainOf(actor).map(({ issuer, subject }) => [issuer, subject]))
-  return a.kind === b.kind && print(a) === print(b)
-}
+/** A caller: who acts, of what kind they are, for one issuer may call a program and a person alike (RFC 9068 section 5), and on whose behalf. */
+type Caller = Principal & Pick<KnownActor, 'kind'>
+export const callerKey = (actor: Caller): string => JSON.stringify([actor.kind, ...chainOf(actor).map(({ issuer, subject }) => [issuer, subject])])
+
+/** Only such callers share an approval. */
+export const isSameCaller = (a: Caller, b: Caller): boolean => callerKey(a) === callerKey(b)
 
 export const principalOf = ({ issuer, subject, email, acting_for }: KnownActor): Principal => ({
   issuer,

@@ -1,9 +1,10 @@
-import type { ApprovalId, Principal } from '../model.ts'
+import type { ApprovalId } from '../model.ts'
 import type { ApprovalRow } from './approval-store.ts'
+import { callerKey } from './person.ts'
 
 /** One call of one caller. */
 export type CallKey = string
-export const callKey = (digest: string, { issuer, subject }: Pick<Principal, 'issuer' | 'subject'>): CallKey => JSON.stringify([digest, issuer, subject])
+export const callKey = (digest: string, requester: Parameters<typeof callerKey>[0]): CallKey => JSON.stringify([digest, callerKey(requester)])
 
 export interface Unheard {
   opened(row: ApprovalRow): void

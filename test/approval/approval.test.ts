@@ -121,6 +121,14 @@ test.each(other)('another %s wants an approval of its own', async (_, more) => {
   expect(await approvals.hold(call(more))).toMatchObject({ fresh: true, approval: { state: 'pending' } })
 })
 
+test('what an agent has not heard of a refusal for one person is not lost by what it asks for another', async () => {
+  const acting = (subject: string): Partial<HoldInput> => ({ requester: { ...person('agent'), acting_for: { issuer: 'i', subject } } })
+  const refused = await held(acting('sam'))
+  await deny(refused)
+  await held(acting('eve'))
+  expect(await approvals.hold(call(acting('sam')))).toMatchObject({ fresh: false, approval: { id: refused.id, state: 'refused' } })
+})
+
 test('sealed params taken from another approval, or changed in the store, do not open', async () => {
   const mine = await held()
   const theirs = await held({ requester: person('mallory') })
