@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { startBrowser, type RealBrowser } from '../support/browser.ts'
 import { greetingOf, post } from '../support/gateway.ts'
-import { authorizationUrl, pkce, redeem, registered, startWorld, type World } from './world.ts'
+import { begunDevice, pollDevice } from './terminal.ts'
+import { authorizationUrl, errorOf, pkce, redeem, registered, startWorld, type World } from './world.ts'
 
 let world: World
 let browser: RealBrowser
@@ -55,8 +56,7 @@ test('somebody lets a program in, by the keyboard and without scripts, and comes
 })
 
 test('somebody types in the code of a device, sees what it asks for, and the device goes on', async () => {
-  const begin = async () => (await (await fetch(`${world.url}/oauth/device/authorization`, { method: 'POST', body: new URLSearchParams({ client_id: 'terminal', resource: `${world.url}/mcp/crm` }) })).json()) as Readonly<Record<'device_code' | 'user_code' | 'verification_uri' | 'verification_uri_complete', string>>
-  const poll = async (code: string) => (await (await fetch(`${world.url}/oauth/token`, { method: 'POST', body: new URLSearchParams({ client_id: 'terminal', device_code: code, grant_type: 'urn:ietf:params:oauth:grant-type:device_code' }) })).json()) as Readonly<Record<string, string>>
+  const begin = () => begunDevice(world.url)
   const page = await browser.context.newPage()
   const device = await begin()
   await page.goto(device.verification_uri)
@@ -72,7 +72,7 @@ test('somebody types in the code of a device, sees what it asks for, and the dev
   await page.getByRole('button', { name: 'Allow', exact: true }).focus()
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Done' }).waitFor()
-  const { access_token: token = '' } = await poll(device.device_code)
+  const { access_token: token = '' } = (await (await pollDevice(world.url, device.device_code)).json()) as Readonly<Record<string, string>>
   expect((await post(world.gateway.mcp('crm'), token, greetingOf('terminal'))).status).toBe(200)
 
   const other = await begin()
@@ -80,7 +80,7 @@ test('somebody types in the code of a device, sees what it asks for, and the dev
   await page.getByRole('button', { name: 'Continue' }).click()
   await page.getByRole('button', { name: 'Do not allow' }).click()
   await page.getByRole('heading', { name: 'Not allowed' }).waitFor()
-  expect((await poll(other.device_code))['error']).toBe('access_denied')
+  expect(await errorOf(await pollDevice(world.url, other.device_code))).toEqual([400, 'access_denied'])
 })
 
 test('the pages that ask are read on a phone without scrolling sideways', async () => {

@@ -1,6 +1,7 @@
 import { connect } from '../support/gateway.ts'
 import { createPersonBrowser, type PersonBrowser, type Visit } from '../support/person-browser.ts'
-import { errorOf, refresh, registered, sam, samOnly, startWorld, tokenRequest, type Tokens, type World } from './world.ts'
+import { beginDevice, begunDevice, pollDevice } from './terminal.ts'
+import { errorOf, refresh, registered, sam, samOnly, startWorld, type Tokens, type World } from './world.ts'
 
 let world: World
 let url: string
@@ -22,17 +23,9 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-interface Begun {
-  readonly device_code: string
-  readonly user_code: string
-  readonly verification_uri: string
-  readonly verification_uri_complete: string
-  readonly expires_in: number
-}
-const begin = (form: Readonly<Record<string, string>> = {}): Promise<Response> =>
-  fetch(`${url}/oauth/device/authorization`, { method: 'POST', body: new URLSearchParams({ client_id: 'terminal', resource: `${url}/mcp/crm`, ...form }) })
-const begun = async (form: Readonly<Record<string, string>> = {}): Promise<Begun> => (await (await begin(form)).json()) as Begun
-const poll = (code: string, client = 'terminal'): Promise<Response> => tokenRequest(url, { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: code, client_id: client })
+const begin = (form?: Readonly<Record<string, string>>) => beginDevice(url, form)
+const begun = (form?: Readonly<Record<string, string>>) => begunDevice(url, form)
+const poll = (code: string, client?: string) => pollDevice(url, code, client)
 const enter = async (browser: PersonBrowser, code: string): Promise<Visit> => browser.submit(await browser.visit(`${url}/oauth/device`), { user_code: code })
 const answer = async (browser: PersonBrowser, code: string, word: 'allow' | 'deny'): Promise<Visit> => browser.submit(await enter(browser, code), { answer: word }, 'name="answer"')
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createPersonBrowser } from '../support/person-browser.ts'
 import { asClient, startActingWorld, tokenOf, type ActingWorld } from './acting-world.ts'
+import { begunDevice, pollDevice } from './terminal.ts'
 import { claimsOf, errorOf, registered, signInBy, tokenRequest } from './world.ts'
 
 const invalid = [400, 'invalid_request']
@@ -67,11 +68,11 @@ describe('a person\'s token is one however it came about', () => {
   })
 
   test('by a device', async () => {
-    const begun = (await (await fetch(`${url}/oauth/device/authorization`, { method: 'POST', body: new URLSearchParams({ client_id: 'terminal', resource: `${url}/mcp/wiki` }) })).json()) as { device_code: string; verification_uri_complete: string }
+    const begun = await begunDevice(url, { resource: `${url}/mcp/wiki` })
     const browser = createPersonBrowser()
     const page = await browser.submit(await browser.visit(begun.verification_uri_complete))
     await browser.submit(page, { answer: 'allow' }, 'name="answer"')
-    const own = await tokenOf(tokenRequest(url, { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: begun.device_code, client_id: 'terminal' }))
+    const own = await tokenOf(pollDevice(url, begun.device_code))
     expect(claimsOf(await tokenOf(ask({ subject_token: own })))).toMatchObject({ act: { sub: 'assistant' }, aud: `${url}/mcp/wiki` })
   })
 })
