@@ -119,6 +119,8 @@ export interface Nobody {
 }
 export type Actor = Person | ServiceAccount | Agent | Nobody
 export type KnownActor = Exclude<Actor, Nobody>
+/** One issuer may call a program and a person alike (RFC 9068 section 5), and one agent acts for many: those are different callers. */
+export const callerOf = (actor: Pick<KnownActor, 'kind'> & Principal): string => JSON.stringify([actor.kind, ...chainOf(actor).flatMap(({ issuer, subject }) => [issuer, subject])])
 /** What somebody is in the admin API; policies say who. */
 export type Role = 'viewer' | 'reviewer' | 'auditor' | 'operator'
 

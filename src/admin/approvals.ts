@@ -1,7 +1,7 @@
 import type { Approvals } from '../approval/approval.ts'
 import type { AnswerRefusal } from '../approval/answering.ts'
 import type { Answer, ApprovalRow } from '../approval/approval-store.ts'
-import type { ApprovalId } from '../model.ts'
+import { callerOf, type ApprovalId } from '../model.ts'
 import { type Caller, showActor } from './access.ts'
 import type { ApprovalView } from './contract/approval.ts'
 import { type Asked, type Handles, toTime } from './handle.ts'
@@ -16,8 +16,7 @@ const isApprovalId = (id: string): id is ApprovalId => /^apr_[\w-]{1,128}$/.test
 const unknown = refuse(404, 'unknown_approval', 'no such approval')
 
 const seesAll = (caller: Caller) => caller.roles.includes('reviewer') || caller.roles.includes('auditor')
-const isOwn = (caller: Caller, row: ApprovalRow) =>
-  row.requester.issuer === caller.actor.issuer && row.requester.subject === caller.actor.subject
+const isOwn = (caller: Caller, row: ApprovalRow) => callerOf(row.requester) === callerOf(caller.actor)
 
 const showAnswer = (answer: Answer): ApprovalView['requirements'][number]['answers'][number] => ({
   verdict: answer.verdict,

@@ -1,4 +1,6 @@
-import { chainOf, type Actor, type KnownActor, type Principal } from '../model.ts'
+import { callerOf, chainOf, type Actor, type KnownActor, type Principal } from '../model.ts'
+
+type Caller = Principal & Pick<KnownActor, 'kind'>
 
 const mail = (principal: Principal): string | undefined => principal.email?.trim().toLowerCase() || undefined
 
@@ -14,12 +16,8 @@ export function isOwnRequest(reviewer: Principal, requester: Principal): boolean
   return chainOf(reviewer).some((one) => chainOf(requester).some((other) => isSamePerson(one, other)))
 }
 
-/** A caller: who acts, of what kind they are, for one issuer may call a program and a person alike (RFC 9068 section 5), and on whose behalf. */
-type Caller = Principal & Pick<KnownActor, 'kind'>
-export const callerKey = (actor: Caller): string => JSON.stringify([actor.kind, ...chainOf(actor).map(({ issuer, subject }) => [issuer, subject])])
-
 /** Only such callers share an approval. */
-export const isSameCaller = (a: Caller, b: Caller): boolean => callerKey(a) === callerKey(b)
+export const isSameCaller = (a: Caller, b: Caller): boolean => callerOf(a) === callerOf(b)
 
 export const principalOf = ({ issuer, subject, email, acting_for }: KnownActor): Principal => ({
   issuer,

@@ -1,10 +1,9 @@
-import type { ApprovalId } from '../model.ts'
+import { callerOf, type ApprovalId } from '../model.ts'
 import type { ApprovalRow } from './approval-store.ts'
-import { callerKey } from './person.ts'
 
 /** One call of one caller. */
 export type CallKey = string
-export const callKey = (digest: string, requester: Parameters<typeof callerKey>[0]): CallKey => JSON.stringify([digest, callerKey(requester)])
+export const callKey = (digest: string, requester: Parameters<typeof callerOf>[0]): CallKey => JSON.stringify([digest, callerOf(requester)])
 
 export interface Unheard {
   opened(row: ApprovalRow): void

@@ -1,9 +1,9 @@
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import type { Holder } from '../approval/tickets.ts'
-import type { ErrorAnswer, GrantedApproval, JsonObject, KnownActor, Request, Result } from '../model.ts'
+import { callerOf, type ErrorAnswer, type GrantedApproval, type JsonObject, type KnownActor, type Request, type Result } from '../model.ts'
 import type { Judge } from './evaluate.ts'
 import { withEnvelope, type Claim } from './pipeline.ts'
-import { callerOf, type ClientSession, type Pending } from './session.ts'
+import type { ClientSession, Pending } from './session.ts'
 
 /** What a request brings back of an earlier answer (MCP 2026-07-28 basic/patterns/mrtr). */
 export interface Earlier {

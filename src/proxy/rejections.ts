@@ -1,6 +1,5 @@
-import type { Actor, Exchange, SessionId } from '../model.ts'
+import { callerOf, type Actor, type Exchange, type SessionId } from '../model.ts'
 import type { Rooms } from './rooms.ts'
-import { callerOf } from './session.ts'
 
 /** A request that was turned away before anybody judged it. Nothing of what it said is kept: nobody has looked at it. */
 export interface Rejection {

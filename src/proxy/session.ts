@@ -109,9 +109,6 @@ export interface ClientSession {
 
 export const principalOf = (actor: KnownActor): string => JSON.stringify([actor.issuer, actor.subject])
 
-/** One issuer may call a program and a person alike (RFC 9068 section 5), and one agent acts for many: those are different callers. */
-export const callerOf = (actor: KnownActor): string => JSON.stringify([actor.kind, ...chainOf(actor).flatMap(({ issuer, subject }) => [issuer, subject])])
-
 /** Whether an actor is somebody, or works on their behalf. */
 export const speaksFor = (actor: Principal, who: Pick<Principal, 'issuer' | 'subject'>): boolean =>
   chainOf(actor).some(({ issuer, subject }) => issuer === who.issuer && subject === who.subject)

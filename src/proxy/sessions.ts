@@ -1,10 +1,10 @@
 import { errorTable, GatewayError } from '../errors.ts'
-import type { ClientName, KnownActor, Revision } from '../model.ts'
+import { callerOf, type ClientName, type KnownActor, type Revision } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
 import { createOutboxes } from './outbox.ts'
-import { callerOf, counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
+import { counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */

@@ -69,6 +69,14 @@ test('reviewers and auditors see all approvals, others their own and no trace of
   expect(hidden.body).toEqual(missing.body)
 })
 
+test('what was asked on behalf of somebody else, or by a person called alike, is no own approval', async () => {
+  const bot = people['bot']!
+  const mine = await world.hold(bot, 5000)
+  const others = [await world.hold({ ...bot, acting_for: { issuer: bot.issuer, subject: 'bob' } }, 5000), await world.hold(person('bot'), 5000)]
+  expect(approvalPage.parse((await world.get('bot', 'approvals').expect(200)).body).items.map(({ id }) => id)).toEqual([mine])
+  for (const id of others) await world.get('bot', `approvals/${id}`).expect(404)
+})
+
 test('the own approvals of somebody come although many of others lie before them', async () => {
   const mine = await world.hold(sam, 5000)
   for (let other = 0; other < 6; other++) await world.hold(person(`p${other}`), 5000)

@@ -16,6 +16,7 @@ export const people: { readonly [name: string]: KnownActor } = {
   ada: person('ada', { groups: ['audit'] }),
   vera: person('vera', { groups: ['looking'] }),
   overage: person('overage', { groups: ['oncall'], groups_known: false }),
+  bot: { ...person('bot'), kind: 'agent', acting_for: { issuer: 'https://id.example', subject: 'sam' } },
   robot: { ...person('robot', { groups: ['oncall'] }), kind: 'service' },
 }
 /** As a policy would give them. */
