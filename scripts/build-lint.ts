@@ -5,7 +5,7 @@ import { lintEntrypoints } from '../src/bundle/lint/lint.ts'
 import { createOpa } from '../src/bundle/opa.ts'
 
 const folder = new URL('../src/bundle/lint/', import.meta.url)
-export const readLintModules = (): Record<string, string> => {
+const readLintModules = (): Record<string, string> => {
   const names = readdirSync(new URL('rego/', folder)).filter((name) => name.endsWith('.rego') && !name.endsWith('_test.rego')).sort()
   return Object.fromEntries(names.map((name) => [name, readFileSync(new URL(`rego/${name}`, folder), 'utf8')]))
 }

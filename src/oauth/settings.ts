@@ -13,7 +13,7 @@ export type ClientGrant = (typeof grants)[number]
 // Whoever is in between could hand out keys.
 const keysUrl = url().refine((value) => URL.parse(value) === null || isConfidential(new URL(value)), { error: 'https, or a loopback address' })
 
-export const clientSettings = z.strictObject({
+const clientSettings = z.strictObject({
   client_id: z.string({ error: 'the id of a client' }).regex(/^[A-Za-z0-9._~-]{1,128}$/, { error: 'the id of a client: letters, digits and . _ ~ -, at most 128' })
     // RFC 6749 section 10 and RFC 9700 section 4.15: a client must not be taken for somebody's account.
     .refine((value) => !/^(?:acc|reg)_/.test(value), { error: 'an id that does not begin with acc_ or reg_, which the gateway gives out itself' })
@@ -48,14 +48,14 @@ export const clientSettings = z.strictObject({
   if (client.actors.length > 0 && !has('token_exchange')) wrong('actors', 'none without the grant token_exchange')
 })
 
-export const tokenSettings = z.strictObject({
+const tokenSettings = z.strictObject({
   access: duration('1m', '1h').prefault('10m').meta({ description: 'How long an access token is good.' }),
   refresh: duration('1h', '90d').prefault('14d').meta({ description: 'How long a client may be silent before its person signs in again. Each refresh token is good once.' }),
   grant: duration('1h', '365d').prefault('90d').meta({ description: 'After this time the person signs in again, however busy the client was.' }),
   rotate: duration('1h', '365d').prefault('30d').meta({ description: 'How often the signing key is replaced. The one before verifies until its tokens have expired.' }),
 })
 
-export const registrationSettings = z.strictObject({
+const registrationSettings = z.strictObject({
   dynamic: z.boolean({ error: 'true or false' }).default(true).meta({ description: 'Whether clients that nobody configured may register themselves (RFC 7591). They may only sign people in, who are asked each time.' }),
   metadata_documents: z.boolean({ error: 'true or false' }).default(true).meta({ description: 'Whether a client may be known by the https URL of a document about it (Client ID Metadata Documents).' }),
   most: whole(10, 10_000).default(2000).meta({ description: 'Registered clients in all. Those that were never used make room first, and are forgotten after a day.' }),

@@ -61,7 +61,7 @@ export function makeAssertion(saying: Saying): string {
   return `<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${saying.assertionId}" Version="2.0" IssueInstant="${at(0)}"><saml:Issuer>${saying.issuer}</saml:Issuer><saml:Subject><saml:NameID${attribute('Format', saying.format)}${saying.qualifiers}>${saying.nameId}</saml:NameID><saml:SubjectConfirmation Method="${saying.method}"><saml:SubjectConfirmationData${time('NotOnOrAfter', saying.subjectNotOnOrAfter)} Recipient="${saying.recipient}"${attribute('InResponseTo', saying.subjectInResponseTo)}/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="${at(saying.notBefore)}"${time('NotOnOrAfter', saying.notOnOrAfter)}>${audience}${saying.conditions}</saml:Conditions><saml:AuthnStatement AuthnInstant="${at(saying.authnInstant)}"${attribute('SessionIndex', saying.session)}${time('SessionNotOnOrAfter', saying.sessionEnds)}><saml:AuthnContext><saml:AuthnContextClassRef>${saying.context}</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>${attributes === '' ? '' : `<saml:AttributeStatement>${attributes}</saml:AttributeStatement>`}</saml:Assertion>`
 }
 
-export const wrapInResponse = (saying: Saying, inside: string): string =>
+const wrapInResponse = (saying: Saying, inside: string): string =>
   `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="${newId()}" Version="2.0" IssueInstant="${at(0)}"${attribute('Destination', saying.destination)}${attribute('InResponseTo', saying.inResponseTo)}>${saying.responseIssuer === undefined ? '' : `<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">${saying.responseIssuer}</saml:Issuer>`}<samlp:Status><samlp:StatusCode Value="${saying.status}"/></samlp:Status>${inside}</samlp:Response>`
 
 /** An enveloped signature over the one element of that name at the top, behind its issuer. */
@@ -74,7 +74,7 @@ export function signXml(xml: string, name: string, { with: { key, certificate },
   return signer.getSignedXml()
 }
 
-export const encryptXml = (xml: string, { certificate, cipher, transport }: NonNullable<Signing['encrypt']>): Promise<string> =>
+const encryptXml = (xml: string, { certificate, cipher, transport }: NonNullable<Signing['encrypt']>): Promise<string> =>
   new Promise((settle, fail) => {
     encrypt(xml, { rsa_pub: certificate, pem: certificate, encryptionAlgorithm: cipher as EncryptionAlgorithm, keyEncryptionAlgorithm: transport as KeyEncryptionAlgorithm, warnInsecureAlgorithm: false }, (error, made) => {
       if (error === null) settle(`<saml:EncryptedAssertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">${made}</saml:EncryptedAssertion>`)

@@ -16,7 +16,7 @@ export const gaps = (title: ReplayTitle, report: ReplayReport): readonly string[
   ...(report.not_kept > 0 ? [`${count(report.not_kept, 'decision')} not judged: what rules read was replaced in the record (${report.missing.slice(0, 5).map(({ name }) => name).join(', ')})`] : []),
   ...(report.no_bundle > 0 ? [`${count(report.no_bundle, 'decision')} not judged: their bundle is not there${title.missing_bundles.length > 0 ? ` (${title.missing_bundles.slice(0, 3).join(', ')})` : ''}`] : []),
 ]
-export const ruleTexts = (rules: readonly string[]): string => rules.join(', ')
+const ruleTexts = (rules: readonly string[]): string => rules.join(', ')
 export const about = ({ upstream, call, method, direction }: Example): string => `${upstream} ${call ?? method}${direction === 'to_client' ? ' (to the client)' : ''}`
 
 const list = (title: string, counted: readonly Counted[], output: Output): void => {
