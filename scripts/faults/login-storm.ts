@@ -40,6 +40,7 @@ interface Seen {
   readonly p50: number
   readonly p99: number
 }
+/** Which part of the load this machine has time for. */
 async function scaleOf(world: World): Promise<number> {
   const caller = await world.caller('w')
   const stop = new AbortController()
@@ -61,8 +62,8 @@ async function callsFor(world: World, tally: Tally, name: string, rate: number, 
   await load
   caller.close()
   tally.checked(caller.calls.length)
-  const odd = caller.calls.filter((call) => fateOf(call) !== 'answered')
-  if (odd.length > 0) tally.violation(`${name}: ${odd.length} of ${caller.calls.length} calls were not answered (${fateOf(odd[0] as NonNullable<(typeof odd)[0]>)})`)
+  const odd = caller.calls.map(fateOf).filter((fate) => fate !== 'answered')
+  if (odd.length > 0) tally.violation(`${name}: ${odd.length} of ${caller.calls.length} calls were not answered (${odd[0]})`)
   const times = caller.calls.map(({ took }) => took ?? Infinity).sort((a, b) => a - b)
   const at = (share: number) => times[Math.floor(times.length * share)] ?? NaN
   return { p50: at(0.5), p99: at(0.99) }

@@ -14,7 +14,7 @@ export interface Sessions {
   modern(input: OpenInput): ClientSession
   end(session: ClientSession): Promise<void>
   /** A stream on which nobody has greeted yet ends like a session of its caller. What is given back is told when somebody has, or it is gone. */
-  expect(stream: Ungreeted): () => void
+  expectGreeting(stream: Ungreeted): () => void
   count(): number
   all(): readonly ClientSession[]
   /** Ends what a caller has here who may not go on: no event reaches them any more, and what was not sent is not sent. */
@@ -133,7 +133,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
       return session
     },
     end,
-    expect(stream) {
+    expectGreeting(stream) {
       ungreeted.add(stream)
       return () => void ungreeted.delete(stream)
     },

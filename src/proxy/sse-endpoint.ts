@@ -91,7 +91,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
 
   function awaitGreeting(connection: SseConnection, actor: Caller['actor']): void {
     const { finish, cut, left } = connection.listening
-    if (!left.aborted) stopExpecting.set(connection, sessions.expect({ actor, finish, cut }))
+    if (!left.aborted) stopExpecting.set(connection, sessions.expectGreeting({ actor, finish, cut }))
   }
 
   /** Without its stream a session can say nothing more; calls that were sent run on to their record, those that wait are let go. */
