@@ -11,6 +11,7 @@ import type { Login } from '../login/login.ts'
 import { chainOf, type Clock, type Logger, type Person } from '../model.ts'
 import { renewedFor } from '../oauth/acting.ts'
 import { commandClient } from '../oauth/command-client.ts'
+import type { ConfiguredClient } from '../oauth/configured-clients.ts'
 import type { Vouching } from '../oauth/grants/id-jag.ts'
 import type { VerifyWorkload } from '../oauth/grants/token-exchange.ts'
 import type { Outbound, OutboundFetch } from '../outbound/outbound.ts'
@@ -65,15 +66,7 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
     vouching: { signs: signsOf(identity, keysFor), find: accounts.find },
     publicUrl, kept, accounts, browsers, clock, logger,
     upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),
-    clients: [commandClient, ...(await Promise.all(identity.clients.map(async (client, index) => {
-      const path = `identity.clients.${index}.client_secret`
-      return {
-        ...client,
-        actors: client.actors.flatMap((name) => identity.issuers.filter((issuer) => issuer.name === name).map(({ issuer }) => issuer)),
-        ...(secrets.has(path) ? { client_secret: secrets.get(path) } : {}),
-        ...(client.jwks !== undefined && 'file' in client.jwks ? { keys: keySet.parse(JSON.parse(await readFile(client.jwks.file, 'utf8'))) } : {}),
-      }
-    })))],
+    clients: [commandClient, ...(await clientsOf(identity, secrets))],
     tokens: identity.tokens,
     // Clients that nobody configured may only sign people in.
     registration: peopleSignIn ? identity.registration : { ...identity.registration, dynamic: false, metadata_documents: false },
@@ -95,6 +88,18 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
     },
   }
 }
+
+/** The clients of the configuration with what they show, and the issuers of their actors by address. */
+const clientsOf = ({ clients, issuers }: Settings['identity'], secrets: Secrets): Promise<readonly ConfiguredClient[]> =>
+  Promise.all(clients.map(async (client, index) => {
+    const path = `identity.clients.${index}.client_secret`
+    return {
+      ...client,
+      actors: issuers.filter(({ name }) => client.actors.includes(name)).map(({ issuer }) => issuer),
+      ...(secrets.has(path) ? { client_secret: secrets.get(path) } : {}),
+      ...(client.jwks !== undefined && 'file' in client.jwks ? { keys: keySet.parse(JSON.parse(await readFile(client.jwks.file, 'utf8'))) } : {}),
+    }
+  }))
 
 /** The providers whose assertions count, by issuer. */
 function signsOf({ providers, id_jag: names }: Settings['identity'], keysFor: (issuer: { readonly name: string; readonly issuer: string }) => KeySource): Vouching['signs'] {
