@@ -62,7 +62,7 @@ async function openCore(options: CoreOptions & PartsOptions, opened: AsyncDispos
   const parts = await openParts(options, opened)
   const { engine, shadow, metrics, logger, outbound, approvals, store, recorder, identity, upstreams, people, limits } = parts
   const rooms = roomsOf(parts, settings, clock, ids)
-  const sessions = createSessions(rooms, { all: limits.sessions, perPrincipal: limits.sessions_per_person })
+  const sessions = createSessions(rooms, { all: limits.sessions, perCaller: limits.sessions_per_person })
   if (people.login !== undefined) {
     opened.defer(followPeople(people.login, sessions, logger))
     opened.defer(followConnections(upstreams.connections, people.login, logger))

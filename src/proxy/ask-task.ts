@@ -108,7 +108,7 @@ async function findTask(asked: Request, from: From, mirrored: Mirrored, rooms: J
   const held = await heldRequest(asked, row.method, params ?? { name: row.call.name, arguments: row.call.arguments }, from, rooms)
   const other = rooms.tasks.get(id)
   if (other !== undefined) return other
-  const task = taskOf(id, row, held, created, expires, session.principal, rooms)
+  const task = taskOf(id, row, held, created, expires, session.caller, rooms)
   rooms.tasks.add(task)
   if (params === undefined) endedBefore(task, row, { session, actor, exchange: rooms.ids.exchange() }, rooms)
   // Whatever lets it pass now uses its approval up: it runs once, however often the gateway starts.

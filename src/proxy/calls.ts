@@ -51,7 +51,7 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
   let endTurn: EndTurn | undefined
   try {
     pending.paused = true
-    endTurn = await rooms.turns.take(session.principal, () => rooms.wire.print(request.envelope).length, pending.abort.signal)
+    endTurn = await rooms.turns.take(session.caller, () => rooms.wire.print(request.envelope).length, pending.abort.signal)
     if (endTurn === undefined) return await answerUnbegun(request, pending, about, rooms)
     pending.paused = false
     const passage = await passMessage(request, about, { closes: false, ...(earlier.claim === undefined ? {} : { claim: earlier.claim }) }, rooms)

@@ -15,7 +15,7 @@ export type TaskState =
 /** A held call whose client asked not to be kept waiting: it comes back and asks (io.modelcontextprotocol/tasks). */
 export interface OwnTask {
   readonly id: string
-  readonly principal: string
+  readonly caller: string
   readonly request: Request
   readonly approval: ApprovalId
   readonly created: number
@@ -32,7 +32,7 @@ export interface OwnTask {
 export interface OwnTasks {
   get(id: string): OwnTask | undefined
   /** False where this caller has as many unfinished ones as anybody may. */
-  hasRoom(principal: string): boolean
+  hasRoom(caller: string): boolean
   add(task: OwnTask): void
   forget(task: OwnTask): void
   change(task: OwnTask, state: TaskState): void
@@ -80,7 +80,7 @@ export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
 
   return {
     get: (id) => tasks.get(id),
-    hasRoom: (principal) => [...tasks.values()].filter((task) => task.principal === principal && !isFinished(task)).length < mostOpen,
+    hasRoom: (caller) => [...tasks.values()].filter((task) => task.caller === caller && !isFinished(task)).length < mostOpen,
     add(task) {
       tasks.set(task.id, task)
       makeRoom()

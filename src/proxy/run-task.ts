@@ -25,7 +25,7 @@ const mostEmptyRounds = 100
 export async function answerWithTask(request: Request, decision: NeedsApproval, pending: Pending, about: About, rooms: Judge): Promise<boolean> {
   const { session, actor } = about
   const mayBeTask = request.revision === '2026-07-28' && request.method === 'tools/call' && pending.waits === undefined && !pending.isTask
-  if (!mayBeTask || !rooms.wire.declaresTasks(request.body) || !rooms.tasks.hasRoom(session.principal)) return false
+  if (!mayBeTask || !rooms.wire.declaresTasks(request.body) || !rooms.tasks.hasRoom(session.caller)) return false
   const row = await holdNow(request, decision, about.approval, about, rooms)
   if (row.state !== 'pending') return false
   const task = createTask(row, rooms.wire.withoutTasks(request), about, rooms)
@@ -40,11 +40,11 @@ function createTask(row: ApprovalRow, request: Request, { actor, session }: Pick
   const created = rooms.clock()
   const expires = row.expires_at + keptFor
   const id = rooms.approvals.tickets.write({ kind: 'task', approval: row.id, created, expires }, holderOf(actor, session, 'tasks'), expires)
-  return taskOf(id, row, request, created, expires, session.principal, rooms)
+  return taskOf(id, row, request, created, expires, session.caller, rooms)
 }
 
-export const taskOf = (id: string, row: ApprovalRow, request: Request, created: number, expires: number, principal: string, rooms: Judge): OwnTask => ({
-  id, principal, request, approval: row.id, created, expires, cancel: new AbortController(), state: { kind: 'working' }, changed: created, rounds: 0, grant: rooms.approvals.grantOf(row),
+export const taskOf = (id: string, row: ApprovalRow, request: Request, created: number, expires: number, caller: string, rooms: Judge): OwnTask => ({
+  id, caller, request, approval: row.id, created, expires, cancel: new AbortController(), state: { kind: 'working' }, changed: created, rounds: 0, grant: rooms.approvals.grantOf(row),
 })
 
 /** What every answer about a task says of it. */

@@ -71,9 +71,7 @@ export interface ClientSession {
   readonly startedAt: string
   /** What its caller's acts at this server are counted under. */
   readonly counterKey: string
-  /** Issuer and subject, by which everything is bounded. */
-  readonly principal: string
-  /** A session serves nobody else. */
+  /** By whom everything is bounded: one agent acts for many, who must not take each other's room. A session serves nobody else. */
   readonly caller: string
   readonly era: Era
   readonly upstream: Upstream

@@ -57,27 +57,27 @@ const idleAfter = 1000
 
 export interface SessionLimits {
   readonly all: number
-  readonly perPrincipal: number
+  readonly perCaller: number
 }
 
 export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
   const legacy = new Map<string, ClientSession>()
   const modern = new Map<string, ClientSession>()
-  const perPrincipal = new Map<string, number>()
+  const perCaller = new Map<string, number>()
   const ungreeted = new Set<Ungreeted>()
   const outboxes = createOutboxes(rooms.clock)
-  const countOf = (principal: string) => perPrincipal.get(principal) ?? 0
+  const countOf = (caller: string) => perCaller.get(caller) ?? 0
 
   const open = ({ actor, upstream, revision, client }: OpenInput, transport: string | undefined): ClientSession => {
-    const principal = principalOf(actor)
-    if (countOf(principal) >= limits.perPrincipal && !endIdlest((session) => session.principal === principal)) throw new GatewayError('capacity', { detail: `${limits.perPrincipal} sessions of one caller are busy` })
+    const caller = callerOf(actor)
+    if (countOf(caller) >= limits.perCaller && !endIdlest((session) => session.caller === caller)) throw new GatewayError('capacity', { detail: `${limits.perCaller} sessions of one caller are busy` })
     if (legacy.size + modern.size >= limits.all && !endIdlest(() => true)) throw new GatewayError('capacity', { detail: `${limits.all} sessions are busy` })
     const now = rooms.clock()
     const session: ClientSession = {
-      id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principal, upstream.name), principal, caller: callerOf(actor), era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: principal, actor }), client, transport,
+      id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principalOf(actor), upstream.name), caller, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: caller, actor }), client, transport,
       revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret), listening: undefined, hears: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
-    perPrincipal.set(principal, countOf(principal) + 1)
+    perCaller.set(caller, countOf(caller) + 1)
     rooms.record.openSession({ id: session.id, started_at: now, actor, upstream: upstream.name, revision, client })
     return session
   }
@@ -88,9 +88,9 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     if (session.ended) return
     session.ended = true
     session.closed = true
-    const left = countOf(session.principal) - 1
-    if (left > 0) perPrincipal.set(session.principal, left)
-    else perPrincipal.delete(session.principal)
+    const left = countOf(session.caller) - 1
+    if (left > 0) perCaller.set(session.caller, left)
+    else perCaller.delete(session.caller)
     session.listening?.finish()
     session.outbox.close()
     endWaits(session)

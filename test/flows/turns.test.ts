@@ -46,8 +46,8 @@ beforeEach(() => {
   releases = []
 })
 
-const open = async (subject: string): Promise<PlainClient> => {
-  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject, groups: [] }, 'stub'), '2025-11-25')
+const open = async (subject: string, claims: Readonly<Record<string, unknown>> = {}): Promise<PlainClient> => {
+  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject, groups: [], claims }, 'stub'), '2025-11-25')
   await client.request('tools/list')
   return client
 }
@@ -80,6 +80,15 @@ test('of one caller so many calls run at once; more wait their turn, and what is
   for (const { id, retryAfter, body } of refused) expect([retryAfter, body]).toMatchObject(['1', { id, error: { code: -33002 } }])
   for (const { id, body } of answers.filter(({ status }) => status === 200)) expect(body).toMatchObject({ id, result: { content: [{ text: `{"id":${id}}` }] } })
   expect(most).toBe(2)
+})
+
+test('who calls much by an agent takes no turn of others for whom it acts', async () => {
+  const [sams, eves] = [await open('sam', { act: { sub: 'bot' } }), await open('eve', { act: { sub: 'bot' } })]
+  const taken = [1, 2].map((id) => sams.send(call(id)))
+  await atServer(2)
+  expect((await eves.request('tools/call', { name: 'quick', arguments: {} })).result).toMatchObject({ content: [{ text: '{}' }] })
+  for (const release of releases) release()
+  await Promise.all(taken)
 })
 
 test('what is taken back while it waits never reaches the server', async () => {

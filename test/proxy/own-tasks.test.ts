@@ -4,8 +4,8 @@ import { createOwnTasks, type OwnTask } from '../../src/proxy/own-tasks.ts'
 let now: number
 beforeEach(() => (now = 1000))
 const request: Request = { direction: 'to_server', revision: '2026-07-28', kind: 'request', id: 1, method: 'tools/call', envelope: {}, body: {} }
-const task = (id: string, principal = 'sam'): OwnTask => ({
-  id, principal, request, approval: 'apr_1', created: now, expires: now + 5000, cancel: new AbortController(), state: { kind: 'working' }, changed: now, rounds: 0, grant: { id: 'apr_1', met: [], risk: 0, granted_by: [], at: '' },
+const task = (id: string, caller = 'sam'): OwnTask => ({
+  id, caller, request, approval: 'apr_1', created: now, expires: now + 5000, cancel: new AbortController(), state: { kind: 'working' }, changed: now, rounds: 0, grant: { id: 'apr_1', met: [], risk: 0, granted_by: [], at: '' },
 })
 const open = () => createOwnTasks(() => now, () => undefined)
 
