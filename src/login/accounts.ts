@@ -69,12 +69,17 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
   async function signIn({ person, renewal, tokens, session }: Verified): Promise<Account> {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const named = await subjects.find(person)
+      if (named.id !== undefined && named.isEnding === true) {
+        await end(named.id, 'its ending had not got through', person)
+        continue
+      }
       const id = named.id ?? (`acc_${randomBytes(16).toString('hex')}` as const)
       const now = clock()
       const state: AccountState = { id, person, signed_in_at: now, checked_at: now, not_before: 0, asking: false, ...(renewal === undefined ? {} : { renewal }), ...(tokens === undefined ? {} : { tokens }) }
       const before = await rows.row(id)
       if (!(await subjects.name(person, id, named, rows.expiryOf(state))) || !(await rows.write(state, before?.version))) continue
-      if ((await subjects.find(person)).id !== id) {
+      const after = await subjects.find(person)
+      if (after.id !== id || after.isEnding === true) {
         // Ended in between, it must not come back: then this is another account.
         await rows.drop(id)
         continue

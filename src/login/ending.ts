@@ -25,6 +25,7 @@ export function createEnding({ kept, rows, subjects, announce, clock, logger }: 
   /** `known` is whose account it is, where that may have lapsed and nothing else tells. */
   async function end(id: AccountId, why: string, known?: Whose): Promise<void> {
     const whose = (await rows.row(id))?.state.person ?? known
+    if (whose !== undefined) await subjects.mark(whose, id)
     await rows.drop(id)
     await kept.dropGroup('login:browser', id)
     await kept.dropGroup(kind, id)
@@ -33,7 +34,7 @@ export function createEnding({ kept, rows, subjects, announce, clock, logger }: 
     logger.info('an account ended', { account: id, provider, why })
     await announce({ id, what: 'ended', issuer, subject })
     // Whoever signs in from now on gets another account, so that nothing given out before is good again. It comes last: as long as
-    // the account has its name, what failed half-way can be asked for again.
+    // the account has its name, what failed half-way can be asked for again, and is ended whole before its person signs in.
     await subjects.clear(whose, id)
     // Who was signing in meanwhile may have written it once more.
     await rows.drop(id)

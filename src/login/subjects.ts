@@ -1,12 +1,14 @@
 import type { AccountId } from '../account.ts'
 import type { Kept } from '../kept.ts'
-import type { Clock, Person } from '../model.ts'
+import type { Clock, JsonObject, Person } from '../model.ts'
 
 /** Somebody as their provider knows them. */
 export type Subject = Pick<Person, 'issuer' | 'subject'>
 /** `id` is undefined where the account of that name was ended; `version` where nobody of that name ever came. */
 export interface Named {
   readonly id?: AccountId
+  /** It has begun to end, and whether it got there nobody knows. */
+  readonly isEnding?: true
   readonly version?: number
   readonly expiresAt?: number
 }
@@ -27,12 +29,21 @@ export function createSubjects(kept: Kept, clock: Clock) {
   async function find(who: Subject): Promise<Named> {
     const found = await kept.get(kind, keyOf(who))
     if (found === undefined) return {}
-    const { value: { account }, version, expiresAt } = found
-    return { version, ...(expiresAt === undefined ? {} : { expiresAt }), ...(account === undefined ? {} : { id: account as AccountId }) }
+    const { value: { account, ending }, version, expiresAt } = found
+    return { version, ...(expiresAt === undefined ? {} : { expiresAt }), ...(account === undefined ? {} : { id: account as AccountId }), ...(ending === true ? { isEnding: true } : {}) }
   }
   const write = (who: Subject, id: AccountId, { version }: Named, accountEnds: number): Promise<boolean> => {
     const options = { expiresAt: accountEnds + longerBy }
     return version === undefined ? kept.add(kind, keyOf(who), { account: id }, options) : kept.swap(kind, keyOf(who), { account: id }, version, options)
+  }
+  async function change(who: Subject, id: AccountId, to: (named: Named) => readonly [JsonObject, { readonly expiresAt: number }]): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const named = await find(who)
+      if (named.id !== id || named.version === undefined) return
+      const [value, options] = to(named)
+      if (await kept.swap(kind, keyOf(who), value, named.version, options)) return
+    }
+    throw new Error('whose account it is changed too often while it was ended')
   }
   return {
     find,
@@ -42,16 +53,11 @@ export function createSubjects(kept: Kept, clock: Clock) {
     async lengthen(who: Subject, id: AccountId, accountEnds: number): Promise<void> {
       const named = await find(who)
       // Whoever writes at the same time writes as much.
-      if (named.id === id && (named.expiresAt ?? 0) < accountEnds + leastLonger) await write(who, id, named, accountEnds)
+      if (named.id === id && named.isEnding === undefined && (named.expiresAt ?? 0) < accountEnds + leastLonger) await write(who, id, named, accountEnds)
     },
+    /** From now on whoever signs in ends that account before anything else, if whoever began it could not. */
+    mark: (who: Subject, id: AccountId) => change(who, id, ({ expiresAt }) => [{ account: id, ending: true }, { expiresAt: expiresAt ?? clock() + longerBy }]),
     /** Only of that account: who has signed in since has another. */
-    async clear(who: Subject, id: AccountId): Promise<void> {
-      for (let attempt = 0; attempt < attempts; attempt += 1) {
-        const { id: named, version } = await find(who)
-        if (named !== id || version === undefined) return
-        if (await kept.swap(kind, keyOf(who), {}, version, { expiresAt: clock() + endedFor })) return
-      }
-      throw new Error('whose account it is changed too often while it was ended')
-    },
+    clear: (who: Subject, id: AccountId) => change(who, id, () => [{}, { expiresAt: clock() + endedFor }]),
   }
 }

@@ -72,6 +72,16 @@ test.each<Step>(['get login:account', 'swap login:subject', 'swap login:account'
   expect(await idNow()).not.toBe(first)
 })
 
+test.each<readonly [Step, number]>([['drop login:account', 1], ['dropGroup login:browser', 1], ['dropGroup login:sid', 1], ['swap login:subject', 2]])('an ending that fails half-way is ended whole before its person signs in (at "%s", time %i)', async (step, time) => {
+  const first = (await createProcess().signIn(whoAsks)).id
+  let times = 0
+  const failing = createProcess(interleaved(kept, (next) => (next === step && ++times === time ? Promise.reject(new Error('the disk is full')) : undefined)))
+  await expect(failing.end(first, 'an operator said so')).rejects.toThrow('the disk is full')
+  expect((await createProcess().signIn(whoAsks)).id).not.toBe(first)
+  expect(await createProcess().get(first)).toBeUndefined()
+  expect(await kept.get('login:account', first)).toBeUndefined()
+})
+
 test('who lapsed comes back as they were; who was ended after that does not', async () => {
   const accounts = createProcess()
   const first = (await accounts.signIn(whoCannotBeAskedAbout)).id
