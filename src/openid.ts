@@ -82,8 +82,11 @@ export interface KeepFoundOptions<T> {
   readonly mayBeOld?: boolean
 }
 
+/** Gives what was found; `fresh`: what is true now, where somebody is about to rely on it for long. */
+export type Found<T> = (how?: { readonly fresh: boolean }) => Promise<T>
+
 /** Looked for when it is first needed, once for all who need it. */
-export function keepFound<T>({ find, clock, againAfter, version = () => 0, mayBeOld = false }: KeepFoundOptions<T>): () => Promise<T> {
+export function keepFound<T>({ find, clock, againAfter, version = () => 0, mayBeOld = false }: KeepFoundOptions<T>): Found<T> {
   let known: { readonly value: T; readonly at: number; readonly version: number } | undefined
   let failed: { readonly why: unknown; readonly at: number; readonly version: number } | undefined
   let running: { readonly value: Promise<T>; readonly version: number } | undefined
@@ -100,9 +103,9 @@ export function keepFound<T>({ find, clock, againAfter, version = () => 0, mayBe
     return orOld(why)
   })
 
-  return async () => {
+  return async ({ fresh } = { fresh: false }) => {
     const own = version()
-    if (known?.version === own && Math.abs(clock() - known.at) < goodFor) return known.value
+    if (!fresh && known?.version === own && Math.abs(clock() - known.at) < goodFor) return known.value
     if (running?.version === own) return running.value
     if (failed?.version === own && Math.abs(clock() - failed.at) < againAfter) return orOld(failed.why)
     const looking = { value: look(own).finally(() => (running = running === looking ? undefined : running)), version: own }

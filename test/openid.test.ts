@@ -64,3 +64,16 @@ test.each([false, true])('what cannot be found is not tried again at once, and w
   world.fails = false
   expect(await find()).toBe(3)
 })
+
+test('who asks for what is true now gets that, and so does whoever asks after them', async () => {
+  const { world, find } = start()
+  expect(await find()).toBe(1)
+  expect(await Promise.all([find({ fresh: true }), find({ fresh: true })])).toEqual([2, 2])
+  expect(await find()).toBe(2)
+  world.fails = true
+  await expect(find({ fresh: true })).rejects.toThrow('not now')
+  world.fails = false
+  await expect(find({ fresh: true })).rejects.toThrow('not now')
+  world.now += 5_000
+  expect(await find({ fresh: true })).toBe(4)
+})

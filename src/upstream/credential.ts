@@ -14,7 +14,7 @@ export interface Outgoing {
 
 /** Why a caller has no credential for the server, in words that tell them what to do. */
 export interface Need {
-  readonly code: 'not_connected' | 'sign_in_again' | 'not_granted'
+  readonly code: 'not_connected' | 'sign_in_again' | 'not_granted' | 'more_scopes'
   readonly message: string
   /** Where they can do it. */
   readonly link?: string
@@ -24,6 +24,8 @@ export interface Presented {
   readonly headers: { readonly [name: string]: string }
   /** Asked after the server refused it (401): whether there is another by now. */
   readonly renew: () => Promise<boolean>
+  /** Asked after the server would not do it with this one (403), by its challenge: what would help, where anything does. */
+  readonly lacks?: (challenge: string) => Promise<Need | undefined>
 }
 
 /** What one caller's exchanges with a server carry. */
@@ -39,7 +41,7 @@ export interface CredentialSource {
   of(caller: KnownActor): Credential
 }
 
-/** Nothing was sent: its caller has to do something first. */
+/** Nothing was done: its caller has to do something first. */
 export class Uncredentialed extends Error {
   readonly need: Need
 
@@ -54,7 +56,7 @@ export const faultOfNeed = (cause: unknown): unknown => (cause instanceof Uncred
 
 /**
  * Exchanges that carry a credential. A 401 says that the server did nothing (RFC 9110 section 15.5.2): where there is another
- * credential by then, the same is sent once more with it.
+ * credential by then, the same is sent once more with it. So does a 403 that wants more of the credential (RFC 6750 section 3.1).
  */
 export async function exchangeAs(credential: Credential, exchange: ExchangeWith, base: string, input: ExchangeInput): Promise<ExchangeOutput> {
   const url = input.path === undefined ? base : new URL(input.path, base).href
@@ -64,8 +66,13 @@ export async function exchangeAs(credential: Credential, exchange: ExchangeWith,
     if ('need' in presented) throw new Uncredentialed(presented.need)
     return { presented, output: await exchange({ ...input, headers: { ...input.headers, ...presented.headers } }) }
   }
-  const { presented, output } = await send()
-  if (output.status !== 401 || input.signal.aborted || !(await presented.renew())) return output
+  let { presented, output } = await send()
+  if (output.status === 401 && !input.signal.aborted && (await presented.renew())) {
+    await discard(output.body)
+    ;({ presented, output } = await send())
+  }
+  const need = output.status === 403 ? await presented.lacks?.(output.headers['www-authenticate'] ?? '') : undefined
+  if (need === undefined) return output
   await discard(output.body)
-  return (await send()).output
+  throw new Uncredentialed(need)
 }

@@ -122,6 +122,28 @@ test('a refresh that is refused ends the connection, and the person is asked to 
   expect(textOf(await call(who))).toBe(`you are ${tokens.person}`)
 })
 
+test('a server that wants more is granted more by its person, who keeps what there was', async () => {
+  const who = await somebody()
+  await connectAccount(who)
+  expect(textOf(await call(who))).toBe(`you are ${tokens.person}`)
+  server.wants = 'crm.write'
+  try {
+    const refused = await call(who)
+    expect(refused).toMatchObject({ status: 200, result: { isError: true, _meta: { 'sallyport/decision': { executed: false, reasons: [{ code: 'more_scopes', link: `${world.url}/connect/crm` }] } } } })
+    expect(textOf(refused)).toContain('crm.write')
+    expect((await open(who)).text).toContain('The server wants')
+    await tokens.revoke(lastToken())
+    expect(textOf(await call(who))).toContain('crm.write') // a refresh does not forget it
+    const page = await connectAccount(who)
+    const asked = new URL(page.way.find((url) => url.startsWith(`${tokens.issuer}/auth?`)) ?? '')
+    expect(asked.searchParams.get('scope')?.split(' ').toSorted()).toEqual(['crm.read', 'crm.write', 'offline_access'])
+    expect(page.text).not.toContain('The server wants')
+    expect(textOf(await call(who))).toBe(`you are ${tokens.person}`)
+  } finally {
+    server.wants = undefined
+  }
+})
+
 test('a server of tokens that is away costs the call, not the connection', async () => {
   const who = await somebody()
   await connectAccount(who)

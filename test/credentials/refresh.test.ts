@@ -43,7 +43,7 @@ afterAll(async () => {
 const createProcess = (around = (kept: Kept): Kept => kept, finding: () => Promise<unknown> = async () => undefined) => {
   const kept = around(createKept(store.kept, key, clock))
   const client = createOAuthClient({ url: server.url, redirectUri, settings: {}, secret: undefined, fetch, fetchServer: fetch, kept, clock })
-  const held = createConnection(who, { upstream: 'crm', url: server.url, publicUrl: 'http://127.0.0.1:1', client: () => finding().then(client), clientSecret: () => undefined, kept, clock, logger: silent, tell: () => undefined })
+  const held = createConnection(who, { upstream: 'crm', url: server.url, publicUrl: 'http://127.0.0.1:1', client: () => finding().then(() => client()), clientSecret: () => undefined, kept, clock, logger: silent, tell: () => undefined })
   return { client, held }
 }
 async function connectAs({ client, held }: ReturnType<typeof createProcess>, ttl: number) {

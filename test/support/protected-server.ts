@@ -13,6 +13,8 @@ export interface ProtectedServer {
   metadata: unknown
   /** Whether it has no answer to GET, and so no challenge. */
   hasNoStreams: boolean
+  /** A scope without which it does nothing. */
+  wants: string | undefined
   /** Where its challenge says that they are. */
   metadataAt: string
   close(): Promise<void>
@@ -24,7 +26,7 @@ export async function startProtectedServer(tokens: TokenServer): Promise<Protect
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const url = `${origin}/mcp`
-  const made = { url, shown: [] as string[], metadata: { resource: url, authorization_servers: [tokens.issuer], scopes_supported: ['crm.read'], bearer_methods_supported: ['header'] } as unknown, metadataAt: `${origin}/.well-known/oauth-protected-resource/mcp`, hasNoStreams: false }
+  const made = { url, shown: [] as string[], metadata: { resource: url, authorization_servers: [tokens.issuer], scopes_supported: ['crm.read'], bearer_methods_supported: ['header'] } as unknown, metadataAt: `${origin}/.well-known/oauth-protected-resource/mcp`, hasNoStreams: false, wants: undefined as string | undefined }
   let current = ''
   const handler = createMcpHandler(() => {
     const mcp = new McpServer({ name: 'protected', version: '1.0.0' })
@@ -42,6 +44,7 @@ export async function startProtectedServer(tokens: TokenServer): Promise<Protect
     if (authorization !== undefined) made.shown.push(authorization)
     const found = await tokens.accept(authorization?.replace(/^Bearer /, '') ?? '')
     if (found === undefined || found.audience !== url) return void response.writeHead(401, { 'www-authenticate': challenge() }).end()
+    if (made.wants !== undefined && !found.scopes.includes(made.wants)) return void response.writeHead(403, { 'www-authenticate': `Bearer error="insufficient_scope", scope="${made.wants}", resource_metadata="${made.metadataAt}"` }).end()
     current = found.who
     await serve(request as Parameters<typeof serve>[0], response)
   })

@@ -8,6 +8,7 @@ interface Found {
   readonly accountId?: string
   readonly clientId: string
   readonly aud?: string
+  readonly scope?: string
   readonly isExpired: boolean
   destroy(): Promise<void>
 }
@@ -39,7 +40,7 @@ export interface TokenServer {
   /** Set: the token endpoint answers so, whatever is asked. */
   broken: { readonly status: number; readonly body: unknown } | undefined
   /** Who a token speaks for, and for what; undefined where it is not good (any more). */
-  accept(token: string): Promise<{ readonly who: string; readonly audience: string | undefined } | undefined>
+  accept(token: string): Promise<{ readonly who: string; readonly audience: string | undefined; readonly scopes: readonly string[] } | undefined>
   revoke(token: string): Promise<void>
   close(): Promise<void>
 }
@@ -92,9 +93,9 @@ export async function startTokenServer({ clients = [], subjects = () => undefine
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
   const made: Omit<TokenServer, 'accept' | 'revoke' | 'close'> = { issuer, asked: [], paths: [], ttl: 3600, resource: undefined, person: 'sam-at-the-server', broken: undefined, tellsExpiry: true }
-  const describe = (resource: string) => ({ scope: 'crm.read offline_access', audience: resource, accessTokenFormat: 'opaque', accessTokenTTL: made.ttl })
+  const describe = (resource: string) => ({ scope: 'crm.read crm.write offline_access', audience: resource, accessTokenFormat: 'opaque', accessTokenTTL: made.ttl })
   const provider = new Provider(issuer, {
-    clients, jwks: { keys: [{ ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), kid: 'own', alg: 'RS256', use: 'sig' }] }, adapter: inMemory(), cookies: { keys: [randomBytes(32).toString('hex')] }, scopes: ['openid', 'offline_access', 'crm.read'],
+    clients, jwks: { keys: [{ ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), kid: 'own', alg: 'RS256', use: 'sig' }] }, adapter: inMemory(), cookies: { keys: [randomBytes(32).toString('hex')] }, scopes: ['openid', 'offline_access', 'crm.read', 'crm.write'],
     interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
     findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id }) }),
     rotateRefreshToken: true,
@@ -123,8 +124,8 @@ export async function startTokenServer({ clients = [], subjects = () => undefine
     if (made.person === undefined) return finish({ error: 'access_denied' })
     if (prompt.name === 'login') return finish({ login: { accountId: made.person } })
     const grant = new provider.Grant({ accountId: session?.accountId ?? made.person, clientId: String(params['client_id']) })
-    grant.addOIDCScope('crm.read offline_access')
-    grant.addResourceScope(String(params['resource']), 'crm.read offline_access')
+    grant.addOIDCScope('crm.read crm.write offline_access')
+    grant.addResourceScope(String(params['resource']), 'crm.read crm.write offline_access')
     return finish({ consent: { grantId: await grant.save() } })
   }
   http.on('request', (request, response) => {
@@ -150,7 +151,7 @@ export async function startTokenServer({ clients = [], subjects = () => undefine
   return Object.assign(made, {
     async accept(token: string) {
       const found = await find(token)
-      return found === undefined || found.isExpired ? undefined : { who: found.accountId ?? found.clientId, audience: found.aud }
+      return found === undefined || found.isExpired ? undefined : { who: found.accountId ?? found.clientId, audience: found.aud, scopes: found.scope?.split(' ') ?? [] }
     },
     revoke: async (token: string) => (await find(token))?.destroy(),
     close: () => new Promise<void>((resolve) => {

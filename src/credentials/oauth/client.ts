@@ -2,7 +2,7 @@ import * as openid from 'openid-client'
 import type { LiveSecret } from '../../config/secrets-live.ts'
 import type { Kept } from '../../kept.ts'
 import type { Clock, Fetch } from '../../model.ts'
-import { basicAuth, clientOf, discover, keepFound } from '../../openid.ts'
+import { basicAuth, clientOf, discover, keepFound, type Found } from '../../openid.ts'
 import { register } from './register.ts'
 import { findServer, NotConnectable, type ProtectedServer } from './server.ts'
 
@@ -26,7 +26,7 @@ export interface ClientOptions {
 const againAfter = 2_000
 
 /** The gateway as the client of a server's authorization server: found and, where it has to be, registered when it is first needed. */
-export function createOAuthClient(options: ClientOptions): () => Promise<Known> {
+export function createOAuthClient(options: ClientOptions): Found<Known> {
   const { url, settings, secret, fetch, kept, clock } = options
 
   const find = async (): Promise<Known> => {

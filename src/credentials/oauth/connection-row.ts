@@ -25,6 +25,7 @@ export type ConnectionRow = ReturnType<typeof createConnectionRow>
 const kind = 'upstream:token'
 const rereadAfter = 1_000
 const mostFormer = 3
+const mostWanted = 50
 
 const withTokens = (row: Row | undefined): Connected | undefined => (row?.tokens === undefined ? undefined : { ...row, tokens: row.tokens })
 
@@ -78,6 +79,16 @@ export function createConnectionRow(who: Who, { upstream, url, clientSecret, kep
     async end({ version }: Connected, why: string): Promise<void> {
       await kept.swap(kind, key, { ended: why }, version, expiry())
       logger.warn('somebody has to connect to a server again', { upstream, why })
+      await readRow()
+    },
+    /** The person will be asked for these as well. */
+    async want(scopes: readonly string[]): Promise<void> {
+      const held = await read()
+      if (held === undefined) return
+      const before = held.tokens.wanted?.split(' ') ?? []
+      const wanted = [...new Set([...before, ...scopes])].slice(-mostWanted)
+      if (wanted.length === before.length && wanted.every((scope) => before.includes(scope))) return
+      await replace({ ...held.tokens, wanted: wanted.join(' ') }, held)
       await readRow()
     },
     async keep(tokens: Tokens): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Credential, Need, Presented } from '../../upstream/credential.ts'
 import { createRefreshing, type RefreshingParts } from './refreshing.ts'
 import { createConnectionRow, type Connected, type RowOptions, type Who } from './connection-row.ts'
+import { scopesWanted } from './server.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface ConnectionOptions extends RowOptions, Pick<RefreshingParts, 'client' | 'tell'> {
@@ -30,7 +31,13 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
 
   const link = `${publicUrl}/connect/${upstream}`
   const need: Need = { code: 'not_connected', message: `${upstream} is called with your own account there, which this gateway is not connected to: open ${link} in a browser, then make the call again`, link }
-  const presentedOf = ({ tokens, version }: Connected): Presented => ({ headers: { authorization: `Bearer ${tokens.access}` }, renew: () => renew(version) })
+  const presentedOf = ({ tokens, version }: Connected): Presented => ({ headers: { authorization: `Bearer ${tokens.access}` }, renew: () => renew(version), lacks })
+  const lacks = async (challenge: string): Promise<Need | undefined> => {
+    const scopes = scopesWanted(challenge)
+    if (scopes === undefined) return undefined
+    await row.want(scopes)
+    return { code: 'more_scopes', message: `${upstream} wants more of your own account there than this gateway was given (${scopes.join(' ')}): open ${link} in a browser, connect again, then make the call again`, link }
+  }
   const isGood = ({ tokens: { expiresAt } }: Connected, margin: number) => expiresAt === undefined || clock() < expiresAt - margin
 
   const present = async (): Promise<Presented | { readonly need: Need }> => {

@@ -4,6 +4,7 @@ import type { Kept } from '../../kept.ts'
 import type { Clock, Fetch, JsonObject, Logger } from '../../model.ts'
 import type { CredentialSettings } from '../../upstream/credential-settings.ts'
 import type { CredentialSource, Need } from '../../upstream/credential.ts'
+import type { Found } from '../../openid.ts'
 import { createPersonal, onlyForPeople } from '../per-person.ts'
 import { whyNot } from '../token-endpoint.ts'
 import { createOAuthClient, type Known } from './client.ts'
@@ -29,7 +30,7 @@ export type Done<T> = ({ readonly ok: true } & T) | { readonly ok: false; readon
 export interface Connectable {
   readonly upstream: string
   readonly url: string
-  status(who: Who): Promise<Pick<Tokens, 'scope' | 'since' | 'issuer'> | undefined>
+  status(who: Who): Promise<Pick<Tokens, 'scope' | 'wanted' | 'since' | 'issuer'> | undefined>
   /** Where the person is sent to. */
   begin(who: Who): Promise<Done<{ readonly location: URL }>>
   /** `search` is the query they came back with. */
@@ -73,7 +74,7 @@ export function createConnections(parts: ConnectionsParts): Connections {
   }
 }
 
-function createConnectable({ upstream, url }: ConnectableServer, client: () => Promise<Known>, held: (who: Who) => Held, redirectUri: string, { kept, clock, logger }: ConnectionsParts): Connectable {
+function createConnectable({ upstream, url }: ConnectableServer, client: Found<Known>, held: (who: Who) => Held, redirectUri: string, { kept, clock, logger }: ConnectionsParts): Connectable {
   const failed = (doing: string, cause: unknown): { readonly ok: false; readonly message: string } => {
     const why = cause instanceof NotConnectable ? cause.message : whyNot(cause)
     logger.warn(`${doing} did not work`, { upstream, why })
@@ -87,12 +88,16 @@ function createConnectable({ upstream, url }: ConnectableServer, client: () => P
     },
     async begin(who) {
       try {
-        const { server, client: as } = await client()
+        // The server may be with another authorization server by now.
+        const { server, client: as } = await client({ fresh: true })
         const [verifier, state] = [openid.randomPKCECodeVerifier(), openid.randomState()]
         await kept.put('upstream:flow', state, { who: [who.issuer, who.subject], upstream, verifier, issuer: server.issuer }, { expiresAt: clock() + flowFor })
         // Without that scope some give no refresh token, and the person would be asked again every hour.
         const isOffline = as.serverMetadata().scopes_supported?.includes('offline_access') === true
-        const scopes = [...new Set([...(server.scope?.split(' ') ?? []), ...(isOffline ? ['offline_access'] : [])])]
+        // Who is asked for more keeps what there was (MCP 2025-11-25 basic/authorization, "Step-Up Authorization Flow").
+        const { wanted, scope: granted } = (await held(who).read()) ?? {}
+        const more = wanted === undefined ? [] : [...(granted?.split(' ') ?? []), ...wanted.split(' ')]
+        const scopes = [...new Set([...(server.scope?.split(' ') ?? []), ...more, ...(isOffline ? ['offline_access'] : [])])]
         return {
           ok: true,
           location: openid.buildAuthorizationUrl(as, {

@@ -52,7 +52,7 @@ export function createConnectRoutes({ connections, browsers, logger }: ConnectRo
     const { upstream } = server
     const begin = html`<a class="button" href="/connect/${upstream}/begin?key=${beginKey(signedIn, upstream)}">${status === undefined ? 'Connect' : 'Connect again'}</a>`
     const about = html`<p>Calls to <strong>${upstream}</strong> (<code>${new URL(server.url).host}</code>) are made with your own account there. The gateway keeps what it is given encrypted, and uses it for calls of yours only.</p>`
-    const details = status === undefined ? html`<p>You are not connected.</p>` : html`<dl><dt>Connected since</dt><dd>${day(status.since)} UTC</dd><dt>By</dt><dd>${new URL(status.issuer).host}</dd><dt>May</dt><dd>${status.scope ?? 'what it was granted there'}</dd></dl>`
+    const details = status === undefined ? html`<p>You are not connected.</p>` : html`<dl><dt>Connected since</dt><dd>${day(status.since)} UTC</dd><dt>By</dt><dd>${new URL(status.issuer).host}</dd><dt>May</dt><dd>${status.scope ?? 'what it was granted there'}</dd>${status.wanted === undefined ? undefined : html`<dt>The server wants</dt><dd>${status.wanted}</dd>`}</dl>`
     const leave = status === undefined ? undefined : html`<form method="post" action="/connect/${upstream}/disconnect"><input type="hidden" name="csrf" value="${signedIn.csrf}"><button class="quiet">Disconnect</button></form>`
     show(response, { title: `Your account at ${upstream}`, body: html`${about}${details}<div class="acts">${begin}${leave}</div>${back}` })
   }))

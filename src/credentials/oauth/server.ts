@@ -13,6 +13,16 @@ export interface ProtectedServer {
 /** What is wrong, for whoever wants to connect and for the log. */
 export class NotConnectable extends Error {}
 
+const isScope = (scope: string): boolean => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)
+const mostScopes = 50
+
+/** What a server wants that a token was not given for (RFC 6750 section 3.1); undefined where it wants something else. */
+export function scopesWanted(challenge: string): readonly string[] | undefined {
+  if (parameter(challenge, 'error') !== 'insufficient_scope') return undefined
+  const scopes = (parameter(challenge, 'scope') ?? '').split(' ').filter(isScope)
+  return scopes.length === 0 || scopes.length > mostScopes ? undefined : scopes
+}
+
 const parameter = (header: string, name: string): string | undefined => new RegExp(`(?:^|[\\s,])${name}="([^"\\\\]{1,2000})"`, 'i').exec(header)?.[1]
 
 async function readJson(fetch: Fetch, url: string): Promise<unknown> {
@@ -66,6 +76,6 @@ function readMetadata(metadata: { readonly [name: string]: Json }, url: string, 
   const issuer = configured ?? (Array.isArray(servers) ? servers.find((server): server is string => typeof server === 'string') : undefined)
   const parsed = issuer === undefined ? null : URL.parse(issuer)
   if (issuer === undefined || parsed === null || !isConfidential(parsed)) throw new NotConnectable('the server names nobody who gives tokens for it')
-  const all = Array.isArray(scopes) ? scopes.filter((scope): scope is string => typeof scope === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) : []
+  const all = Array.isArray(scopes) ? scopes.filter((scope): scope is string => typeof scope === 'string' && isScope(scope)) : []
   return { issuer, resource, ...(all.length === 0 ? {} : { scope: all.join(' ') }) }
 }

@@ -8,6 +8,8 @@ export interface Tokens {
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number
   readonly scope?: string
+  /** What the server wanted beside that, since it was given. */
+  readonly wanted?: string
   readonly issuer: string
   /** The server's own URL in the configuration: for no other are they used. */
   readonly url: string
@@ -21,19 +23,20 @@ export const keptFor = 90 * day
 export const leftFor = 7 * day
 export const isTimeToTouch = (expiresAt: number, now: number): boolean => expiresAt < now + keptFor - day
 
-export const writeTokens = ({ access, refresh, expiresAt, scope, issuer, url, since }: Tokens): JsonObject => ({
-  access, issuer, url, since, ...(refresh === undefined ? {} : { refresh }), ...(expiresAt === undefined ? {} : { expires_at: expiresAt }), ...(scope === undefined ? {} : { scope }),
+export const writeTokens = ({ access, refresh, expiresAt, scope, wanted, issuer, url, since }: Tokens): JsonObject => ({
+  access, issuer, url, since, ...(refresh === undefined ? {} : { refresh }), ...(expiresAt === undefined ? {} : { expires_at: expiresAt }), ...(scope === undefined ? {} : { scope }), ...(wanted === undefined ? {} : { wanted }),
 })
-export const readTokens = ({ access, refresh, expires_at: expiresAt, scope, issuer, url, since }: JsonObject): Tokens | undefined =>
+export const readTokens = ({ access, refresh, expires_at: expiresAt, scope, wanted, issuer, url, since }: JsonObject): Tokens | undefined =>
   typeof access !== 'string' ? undefined : {
     access, issuer: String(issuer), url: String(url), since: Number(since),
-    ...(typeof refresh === 'string' ? { refresh } : {}), ...(typeof expiresAt === 'number' ? { expiresAt } : {}), ...(typeof scope === 'string' ? { scope } : {}),
+    ...(typeof refresh === 'string' ? { refresh } : {}), ...(typeof expiresAt === 'number' ? { expiresAt } : {}), ...(typeof scope === 'string' ? { scope } : {}), ...(typeof wanted === 'string' ? { wanted } : {}),
   }
 
 /** What a token endpoint gave, as it is kept. */
-export const tokensOf = (granted: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since'> & { readonly refresh?: string }, now: number): Tokens => ({
+export const tokensOf = (granted: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since' | 'refresh' | 'wanted'>, now: number): Tokens => ({
   access: granted.access_token, issuer: about.issuer, url: about.url, since: about.since,
   ...(granted.refresh_token === undefined ? (about.refresh === undefined ? {} : { refresh: about.refresh }) : { refresh: granted.refresh_token }),
   ...(granted.expires_in === undefined ? {} : { expiresAt: now + granted.expires_in * 1000 }),
   ...(granted.scope === undefined ? {} : { scope: granted.scope }),
+  ...(about.wanted === undefined ? {} : { wanted: about.wanted }),
 })
