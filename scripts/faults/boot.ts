@@ -35,7 +35,7 @@ async function boot({ content, files, env = {} }: Pick<Row, 'content' | 'files' 
     over = true
     return code ?? signal ?? 'gone'
   })
-  const listens = () => told.includes('"ok":true')
+  const listens = () => /^\{"ok":true,"url"/m.test(told)
   let answered = false
   while (!over && !listens()) {
     answered ||= await answers(port)
@@ -76,7 +76,7 @@ export const bootMatrix: Campaign = {
     // Pairs too: what one section lacks must not hide what another does.
     const pairs = rows.flatMap((one, at): Row[] => {
       const other = rows[(at * 7 + 3) % rows.length]
-      return other === undefined || lacks(one, other) || Object.keys(one.content).some((key) => JSON.stringify(one.content[key]) !== JSON.stringify(good()[key]) && JSON.stringify(other.content[key]) !== JSON.stringify(good()[key])) ? [] : [joined(one, other)]
+      return other === undefined || lacks(one, other) || cures(one, other) || cures(other, one) || Object.keys(one.content).some((key) => JSON.stringify(one.content[key]) !== JSON.stringify(good()[key]) && JSON.stringify(other.content[key]) !== JSON.stringify(good()[key])) ? [] : [joined(one, other)]
     })
     const all = [...rows.map((row) => ({ ...row, paths: [row.path] })), ...pairs.map((row) => ({ ...row, paths: row.path.split('\n') })), ...later.map((row) => ({ ...row, paths: [] }))]
     await inParallel(all.length, Math.min(2, availableParallelism()), async (at) => {
@@ -96,6 +96,9 @@ export const bootMatrix: Campaign = {
 
 /** What the one says nothing of, the other does. */
 const lacks = (one: Row, other: Row): boolean => Object.keys(good()).some((key) => !(key in one.content) && JSON.stringify(other.content[key]) !== JSON.stringify(good()[key]))
+
+/** The other has people sign in, and that nobody does is what is wrong with the one. */
+const cures = (one: Row, other: Row): boolean => one.says.source.includes('identity\\.providers') && JSON.stringify(other.content['identity'] ?? {}).includes('"providers"')
 
 const joined = (one: Row, other: Row): Row => {
   const changed = Object.fromEntries(Object.entries(other.content).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(good()[key])))
