@@ -36,7 +36,8 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
     const scopes = scopesWanted(challenge)
     if (scopes === undefined) return undefined
     await row.want(scopes)
-    return { code: 'more_scopes', message: `${upstream} wants more of your own account there than this gateway was given (${scopes.join(' ')}): open ${link} in a browser, connect again, then make the call again`, link }
+    // Which, the page tells its person: no policy has judged the server's words.
+    return { code: 'more_scopes', message: `${upstream} wants more of your own account there than this gateway was given: open ${link} in a browser, connect again, then make the call again`, link }
   }
   const isGood = ({ tokens: { expiresAt } }: Connected, margin: number) => expiresAt === undefined || clock() < expiresAt - margin
 
