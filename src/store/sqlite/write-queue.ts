@@ -1,9 +1,10 @@
-import { MessageChannel, Worker } from 'node:worker_threads'
-import type { MessagePort } from 'node:worker_threads'
 import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../model.ts'
 import type { WriterState } from '../../record/record-store.ts'
-import type { Batch, Command, Op, Report, Result, ThreadOptions } from './ops.ts'
+import type { Op, Report } from './ops.ts'
+import { createOwed, type Limits } from './owed.ts'
+import { createStuckWatch } from './stuck-watch.ts'
+import { startWriterThread, type WriterThread } from './writer-thread.ts'
 
 /** What metrics are made of. */
 export interface WriterObserver {
@@ -37,32 +38,9 @@ export interface WriteQueueOptions {
   readonly observe?: WriterObserver
   readonly limits?: Partial<Limits>
 }
-interface Limits {
-  readonly ops: number
-  readonly bytes: number
-  /** Bytes of one batch, or one op: what is small does not wait for everything large that came before it to be one commit. */
-  readonly batch: number
-  /** Waiting longer than this, in milliseconds, means that the writer is stuck: new writes are refused. Copying the log on a slow disk takes tenths of a second. */
-  readonly age: number
-  /** What has not even been handed to the writer after this long is refused too. */
-  readonly patience: number
-}
 const normal: Limits = { ops: 2_000, bytes: 32 * 1024 * 1024, batch: 4 * 1024 * 1024, age: 1_000, patience: 2_000 }
-/** How much further the bounds are for outcomes. */
-const furtherForOutcomes = { ops: 2, bytes: 2, patience: 10 }
-/** Ops whose success is all there is to say. */
-const silent: ReadonlySet<Op[0]> = new Set(['event', 'put_session', 'end_session', 'insert_approval'])
 const respawnAfter = 100
 const startWithin = 10_000
-
-interface Owed {
-  readonly op: Op
-  readonly size: number
-  readonly isOutcome: boolean
-  readonly since: number
-  resolve(value: unknown): void
-  reject(error: GatewayError): void
-}
 
 /**
  * The main thread's end of the writer: numbers ops, hands them over in batches, and settles each exactly once. While one batch
@@ -71,202 +49,121 @@ interface Owed {
 export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue> {
   const limits = { ...normal, ...options.limits }
   const { logger, observe } = options
-  /** Everything not settled, in order; `settled` is the number of the op before the first. The first `sent` are the batch at the writer. */
-  let owed: Owed[] = []
-  let settled = 0
-  let sent = 0
-  let bytes = 0
+  const owed = createOwed(limits, observe)
+  const watch = createStuckWatch(owed, limits)
   let state: 'starting' | 'open' | 'broken' | 'closing' | 'closed' = 'starting'
-  let scheduled = false
-  let watch: NodeJS.Timeout | undefined
-  /** Set when one batch is still at the writer at two looks: a busy main thread alone is not a stuck writer. */
-  let stuck = false
-  let lastHead = -1
-  let port: MessagePort
-  let worker: Worker
+  let isFlushDue = false
+  let thread: WriterThread
   const ready = Promise.withResolvers<WriteQueue>()
   const done = Promise.withResolvers<void>()
 
-  function take(count: number): Owed[] {
-    const taken = owed.splice(0, count)
-    settled += taken.length
-    sent = Math.max(0, sent - taken.length)
-    for (const each of taken) bytes -= each.size
-    stuck = false
-    return taken
+  const flush = (): void => {
+    isFlushDue = false
+    if (state !== 'open' && state !== 'closing') return
+    const batch = owed.nextBatch()
+    if (batch !== undefined) thread.tell(batch)
+    if (state === 'closing' && owed.count() === 0) thread.tell('close')
   }
 
-  function refuse(refused: readonly Owed[], code: 'queue_full' | 'record_unavailable', detail: string): void {
-    if (refused.length === 0) return
-    const error = new GatewayError(code, { detail })
-    observe?.refused?.(code, refused.length)
-    for (const each of refused) each.reject(error)
-  }
-
-  function refuseWaiting(code: 'queue_full' | 'record_unavailable', detail: string, which: (each: Owed) => boolean = () => true): void {
-    const waiting = owed.splice(sent)
-    owed.push(...waiting.filter((each) => !which(each)))
-    const refused = waiting.filter(which)
-    for (const each of refused) bytes -= each.size
-    refuse(refused, code, detail)
-  }
-
-  function durable(upTo: number, results: ReadonlyMap<number, Result> | undefined): void {
-    let number = settled
-    for (const each of take(upTo - settled)) {
-      number += 1
-      const result = results?.get(number)
-      if (result === undefined) each.resolve(undefined)
-      else if ('value' in result) each.resolve(result.value)
-      else refuse([each], 'record_unavailable', result.fault)
-    }
-  }
-
-  function broken(why: string): void {
+  const broken = (why: string): void => {
     if (state === 'open') {
       state = 'broken'
       logger.error('the store cannot be written', { why })
       observe?.failed?.(why)
     }
-    refuseWaiting('record_unavailable', why)
+    owed.refuseWaiting('record_unavailable', why)
   }
 
-  function hear(report: Report): void {
+  const failed = (upTo: number, why: string): void => {
+    owed.refuseUpTo(upTo, why)
+    broken(why)
+    // Nothing is owed any more: closing does not wait for the disk to heal.
+    if (state === 'closing') void thread.terminate()
+  }
+
+  const opened = (): void => {
+    if (state === 'broken') {
+      logger.info('the store can be written again')
+      observe?.reopened?.()
+    }
+    if (state !== 'closing') state = 'open'
+    ready.resolve(queue)
+    flush()
+  }
+
+  const hear = (report: Report): void => {
     switch (report[0]) {
       case 'durable': {
         const [, upTo, ms, results] = report
-        observe?.committed?.(upTo - settled, ms)
-        durable(upTo, results)
+        observe?.committed?.(upTo - owed.settled(), ms)
+        owed.durable(upTo, results)
         return flush()
       }
-      case 'failed': {
-        const [, upTo, why] = report
-        refuse(take(upTo - settled), 'record_unavailable', why)
-        broken(why)
-        // Nothing is owed any more: closing does not wait for the disk to heal.
-        if (state === 'closing') void worker.terminate()
-        return
-      }
+      case 'failed':
+        return failed(report[1], report[2])
       case 'open':
-        if (state === 'broken') {
-          logger.info('the store can be written again')
-          observe?.reopened?.()
-        }
-        if (state !== 'closing') state = 'open'
-        ready.resolve(queue)
-        return flush()
+        return opened()
       case 'closed':
         state = 'closed'
     }
   }
 
-  function flush(): void {
-    scheduled = false
-    if (state !== 'open' && state !== 'closing') return
-    if (sent === 0 && owed.length > 0) {
-      const ops = nextBatch()
-      sent = ops.length
-      port.postMessage([settled + 1, ops] satisfies Batch satisfies Command)
-    }
-    if (state === 'closing' && owed.length === 0) port.postMessage('close' satisfies Command)
-  }
-
-  function nextBatch(): readonly Op[] {
-    let weight = 0
-    const ops: Op[] = []
-    for (const { op, size } of owed) {
-      weight += size
-      if (weight > limits.batch && ops.length > 0) break
-      ops.push(op)
-    }
-    return ops
-  }
-
-  /** Looks now and then, while anything is owed, whether the writer moves. */
-  function look(): void {
-    watch = undefined
-    const now = performance.now()
-    const [oldest] = owed
-    stuck = oldest !== undefined && settled === lastHead && now - oldest.since > limits.age
-    lastHead = settled
-    if (stuck) refuseWaiting('queue_full', 'the writer is stuck', ({ since, isOutcome }) => now - since > limits.patience * (isOutcome ? furtherForOutcomes.patience : 1))
-    if (owed.length > 0) watch = setTimeout(look, limits.age / 2).unref()
-  }
-
-  /** Committed, but what the writer had to say of it is lost: who asked a question is told no, and finds out by asking again. */
-  function settleWithoutResults(batch: readonly Owed[]): void {
-    for (const each of batch) {
-      if (silent.has(each.op[0])) each.resolve(undefined)
-      else refuse([each], 'record_unavailable', 'the writer ended before it could answer')
-    }
-  }
-
   /** The thread is gone: what it had committed is told from the database itself, the rest has left no trace. */
-  function gone(code: number): void {
+  const gone = (code: number): void => {
     if (state === 'closed') return done.resolve()
     const wasClosing = state === 'closing'
-    if (sent > 0) {
+    if (isAtWriter()) {
       const { op: last, faults } = options.lastDurable()
-      if (last >= settled + sent && faults === 0) settleWithoutResults(take(sent))
-      refuse(take(sent), 'record_unavailable', 'the writer ended')
+      if (last >= owed.handed() && faults === 0) owed.durableWithoutResults()
+      owed.refuseUpTo(owed.handed(), 'the writer ended')
     }
     broken(`the writer thread ended with code ${code}`)
     if (wasClosing) return done.resolve()
     setTimeout(spawn, respawnAfter)
   }
 
-  function spawn(): void {
+  const spawn = (): void => {
     if (state === 'closing' || state === 'closed') return done.resolve()
-    const channel = new MessageChannel()
-    port = channel.port1
-    port.on('message', hear)
-    const workerData: ThreadOptions & { port: MessagePort } = { path: options.path, run: options.run, writer: options.writer, port: channel.port2 }
-    worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData, transferList: [channel.port2], name: 'store-writer' })
-    worker.on('error', (error) => logger.error('the writer thread failed', { why: error.message }))
-    worker.on('exit', (code) => {
-      port.close()
-      gone(code)
-    })
+    thread = startWriterThread({ path: options.path, run: options.run, writer: options.writer }, { report: hear, gone }, logger)
+  }
+
+  const isAtWriter = (): boolean => owed.handed() > owed.settled()
+
+  const refuse = (code: 'queue_full' | 'record_unavailable', detail: string): Promise<never> => {
+    observe?.refused?.(code, 1)
+    return Promise.reject(new GatewayError(code, { detail }))
   }
 
   const queue: WriteQueue = {
     write(op, size = 256, kind = 'new') {
       const isOutcome = kind === 'outcome'
       const now = performance.now()
-      if (state === 'broken' || state === 'starting') {
-        observe?.refused?.('record_unavailable', 1)
-        return Promise.reject(new GatewayError('record_unavailable', { detail: 'the writer is not open' }))
-      }
+      if (state === 'broken' || state === 'starting') return refuse('record_unavailable', 'the writer is not open')
       if (state !== 'open') return Promise.reject(new GatewayError('shutting_down'))
-      const further = isOutcome ? furtherForOutcomes : { ops: 1, bytes: 1 }
-      const full = owed.length >= limits.ops * further.ops || (owed.length > 0 && bytes + size > limits.bytes * further.bytes)
-      if (full || (stuck && !isOutcome)) {
-        observe?.refused?.('queue_full', 1)
-        return Promise.reject(new GatewayError('queue_full', { detail: full ? 'the queue of the writer is full' : 'the writer is stuck' }))
-      }
+      if (owed.isFull(size, isOutcome)) return refuse('queue_full', 'the queue of the writer is full')
+      if (watch.isStuck() && !isOutcome) return refuse('queue_full', 'the writer is stuck')
       return new Promise((resolve, reject) => {
-        owed.push({ op, size, isOutcome, since: now, resolve, reject })
-        bytes += size
-        watch ??= setTimeout(look, limits.age / 2).unref()
-        if (scheduled || sent > 0) return
-        scheduled = true
+        owed.add({ op, size, isOutcome, since: now, resolve, reject })
+        watch.begin()
+        if (isFlushDue || isAtWriter()) return
+        isFlushDue = true
         setImmediate(flush)
       })
     },
-    state: () => ({ writable: state === 'open' && !stuck, queued: owed.length }),
+    state: () => ({ writable: state === 'open' && !watch.isStuck(), queued: owed.count() }),
     async close() {
       if (state === 'open') {
         state = 'closing'
         flush()
       } else if (state !== 'closing' && state !== 'closed') {
         state = 'closing'
-        await worker.terminate()
+        await thread.terminate()
       }
-      clearTimeout(watch)
+      watch.end()
       return done.promise
     },
     async killThread() {
-      await worker.terminate()
+      await thread.terminate()
     },
   }
   const late = setTimeout(() => {
