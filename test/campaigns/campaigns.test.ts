@@ -1,4 +1,5 @@
 import { everyMessageIsJudged, nobodyGetsAnothersAnswer, whatIsSentWasJudged } from './campaigns.ts'
+import { nothingPassesUnjudgedOrAstray } from './doors.ts'
 
 // A million of each: npm run test:faults -- --only P10,P16,P23
 const size = 5_000
@@ -10,4 +11,9 @@ test('P16: what is sent is what was judged, to the digit', async () => {
 })
 test('P23: no answer reaches another client', async () => {
   expect(await nobodyGetsAnothersAnswer(size)).toEqual({ messages: size, violations: [] })
+})
+test('P10, P23: through every door and to every kind of server, in both directions, nothing passes unjudged or goes astray', async () => {
+  const { messages, violations } = await nothingPassesUnjudgedOrAstray(150)
+  expect(violations).toEqual([])
+  expect(messages).toBeGreaterThan(500)
 })

@@ -26,6 +26,8 @@ export interface SseServerOptions {
   readonly greets?: (connection: number) => Promise<void>
   /** True where the call was dealt with. */
   readonly call?: (message: Message, connection: SseConnection, response: ServerResponse) => boolean
+  /** Told of every message that is posted. */
+  readonly heard?: (message: Message, connection: SseConnection) => void
 }
 
 /** A small server over HTTP+SSE (MCP 2024-11-05) that keeps what it got. */
@@ -42,6 +44,7 @@ export async function startSseServer(options: SseServerOptions = {}): Promise<Ss
     if (connection === undefined) return void response.writeHead(404).end()
     const message = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Message
     posts.push({ connection: id, message, headers: request.headers })
+    options.heard?.(message, connection)
     if (message.method === 'tools/call' && options.call?.(message, connection, response) === true) return
     if (message.method === 'initialize') await options.greets?.(id)
     response.writeHead(202).end('Accepted')
