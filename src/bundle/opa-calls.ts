@@ -107,7 +107,8 @@ const createCalls = (options: CallOptions): Calls => {
     at = undefined
     const { within } = current
     timer = setTimeout(() => fail(`OPA's library took longer than ${within} ms: a test or a rule of this source hardly ends, or the machine is too busy`), within)
-    worker.send({ id: serial, request: current.request } satisfies Call)
+    // One that could not be started has no channel; its error follows.
+    if (worker.connected) worker.send({ id: serial, request: current.request } satisfies Call)
   }
 
   return {

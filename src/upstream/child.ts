@@ -1,4 +1,5 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { GatewayError } from '../errors.ts'
 import { createInput, type Line } from './child-input.ts'
 
 export interface ChildOptions {
@@ -44,6 +45,13 @@ function endGroup(child: ChildProcessWithoutNullStreams, signal: 'SIGTERM' | 'SI
   }
 }
 
+/** Where Node has no descriptor for them it makes no pipes, whatever its types say, and tells the error later. */
+function hasPipes(child: ChildProcess): boolean {
+  if (child.stdin) return true
+  child.once('error', () => undefined)
+  return false
+}
+
 export function startChild(options: ChildOptions, on: ChildEvents): Child {
   const { PATH, HOME } = process.env
   const env = { ...(PATH === undefined ? {} : { PATH }), ...(HOME === undefined ? {} : { HOME }), ...options.env }
@@ -54,6 +62,7 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
     detached: hasGroups,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
+  if (!hasPipes(child)) throw new GatewayError('capacity', { detail: `there is no file descriptor left for ${options.command}` })
   let over = false
   const drained = () => {
     if (over) return

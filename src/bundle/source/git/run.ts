@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 
 /** How the program reaches a repository, and nothing else. */
@@ -54,7 +54,8 @@ const environmentOf = ({ repository, home, transport, secrets, authorities }: Gi
 export const runGit = (place: GitPlace, args: readonly string[], { input, within = 30_000, most = 1024 * 1024, config: more = [], signal }: GitRun = {}): Promise<GitResult> =>
   new Promise((settle) => {
     if (signal?.aborted === true) return settle({ ok: false, why: 'stopped', said: '' })
-    const child = spawn('git', [...flags, ...more.flatMap((one) => ['-c', one]), ...args], {
+    // Without a descriptor left it has no pipes, and the error comes later.
+    const child: ChildProcess = spawn('git', [...flags, ...more.flatMap((one) => ['-c', one]), ...args], {
       cwd: place.home, env: environmentOf(place), stdio: ['pipe', 'pipe', 'pipe'],
       // Its own group: what it started goes with it, and no terminal can be asked.
       detached: true,
@@ -74,12 +75,12 @@ export const runGit = (place: GitPlace, args: readonly string[], { input, within
     const timer = setTimeout(() => end('timeout'), within)
     const stop = (): void => end('stopped')
     signal?.addEventListener('abort', stop, { once: true })
-    child.stdout.on('data', (part: Buffer) => {
+    child.stdout?.on('data', (part: Buffer) => {
       size += part.length
       if (size > most) end('too_large')
       else out.push(part)
     })
-    child.stderr.on('data', (part: Buffer) => {
+    child.stderr?.on('data', (part: Buffer) => {
       if (heard < mostSaid) said.push(part)
       heard += part.length
     })
@@ -95,6 +96,6 @@ export const runGit = (place: GitPlace, args: readonly string[], { input, within
       else if (status === 0) finish({ ok: true, out: Buffer.concat(out) })
       else finish({ ok: false, why: 'failed', ...(status === null ? {} : { status }), said: text() })
     })
-    child.stdin.on('error', () => undefined) // it may end without having read everything
-    child.stdin.end(input)
+    child.stdin?.on('error', () => undefined) // it may end without having read everything
+    child.stdin?.end(input)
   })
