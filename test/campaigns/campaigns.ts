@@ -61,7 +61,7 @@ async function metric(gateway: TestGateway, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? NaN)
 }
 
-/** P10: what the server and the clients got is exactly what was judged, let pass and recorded, in number and by message. */
+/** P10: what the server and the clients got is exactly what was judged, let pass and recorded, in number and by message; and what the policy says decides. */
 export const everyMessageIsJudged = (messages: number): Promise<CampaignReport> =>
   withGateway(
     (request, response) => {
@@ -75,14 +75,16 @@ export const everyMessageIsJudged = (messages: number): Promise<CampaignReport> 
       const violations: string[] = []
       let released = 0
       await inParallel(messages, 32, async (n) => {
-        const [method, params, name] = mixed[n % mixed.length]?.(n) ?? ['ping', '', undefined]
+        const { method, params, name, ends } = mixed[n % mixed.length]?.(n) ?? ping
         const isNotice = method.startsWith('notifications/')
         const text = modernText(n, method, params)
         const { status, body } = await sender.send(isNotice ? text.replace(`"id":${n},`, '') : text, modernHeaders(method, name))
         if (isNotice) return void (status === 202 || violations.push(`notification ${n}: ${status}`))
         const answer = JSON.parse(body)
         if (answer.id !== n) violations.push(`answer of ${n} carries ${answer.id}`)
-        if (answer.result?.resultType === 'complete' && answer.result.isError !== true) released += 1
+        const isAnswer = answer.result?.resultType === 'complete' && answer.result.isError !== true
+        if (isAnswer) released += 1
+        if (isAnswer !== (ends === 'answered')) violations.push(`${method} ${n} is ${ends}, and its client got ${body.slice(0, 200)}`)
       })
       sender.close()
       const rows = recorded(gateway)
@@ -91,23 +93,54 @@ export const everyMessageIsJudged = (messages: number): Promise<CampaignReport> 
       if (sent !== passed) violations.push(`the server got ${sent} messages, ${passed} were let pass`)
       const answered = rows.filter(({ direction, outcome, kind }) => direction === 'to_client' && kind === 'result' && outcome === 'forwarded').length
       if (released !== answered) violations.push(`clients got ${released} results, ${answered} were let pass`)
+      violations.push(...arrivals(messages, stub.received.map(({ body }) => body)))
       if ((await metric(gateway, 'sallyport_unjudged_total')) !== 0) violations.push('sallyport_unjudged_total is not 0')
       return { messages, violations }
     },
   )
 
-type Mixed = (n: number) => readonly [method: string, params: string, name?: string]
-const mixed: readonly Mixed[] = [
-  (n) => ['tools/call', `"name":"echo","arguments":{"n":${n}}`, 'echo'],
-  () => ['tools/call', '"name":"denied","arguments":{}', 'denied'],
-  () => ['tools/call', '"name":"hidden","arguments":{}', 'hidden'],
-  () => ['tools/call', '"name":"echo","arguments":{"withhold":true}', 'echo'],
-  () => ['tools/list', ''],
-  (n) => ['resources/read', `"uri":"mem://${n}"`, `mem://${n}`],
-  () => ['notifications/initialized', ''],
-  () => ['notifications/x', ''],
-  () => ['x/y', ''],
+/** `refused` never reaches the server; what is `withheld` does, and its answer never reaches the client. */
+interface Mixed {
+  readonly method: string
+  readonly params: string
+  readonly name?: string
+  readonly ends: 'answered' | 'refused' | 'withheld'
+}
+const call = (name: string, args: string, ends: Mixed['ends']): Mixed => ({ method: 'tools/call', params: `"name":"${name}","arguments":{${args}}`, name, ends })
+const ping: Mixed = { method: 'ping', params: '', ends: 'refused' }
+const mixed: readonly ((n: number) => Mixed)[] = [
+  (n) => call('echo', `"n":${n}`, 'answered'),
+  (n) => call('denied', `"n":${n}`, 'refused'),
+  (n) => call('hidden', `"n":${n}`, 'refused'),
+  (n) => call('echo', `"n":${n},"withhold":true`, 'withheld'),
+  () => ({ method: 'tools/list', params: '', ends: 'answered' }),
+  (n) => ({ method: 'resources/read', params: `"uri":"mem://${n}"`, name: `mem://${n}`, ends: 'answered' }),
+  () => ({ method: 'notifications/initialized', params: '', ends: 'refused' }),
+  () => ({ method: 'notifications/x', params: '', ends: 'refused' }),
+  () => ({ method: 'x/y', params: '', ends: 'refused' }),
 ]
+
+/** What the gateway asks a server for itself, too. */
+const ownQuestions: ReadonlySet<string> = new Set(['tools/list', 'resources/list', 'resources/templates/list', 'prompts/list', 'server/discover'])
+
+/** Each message that bears its number arrived once if it may, and never if it may not; of the others, no kind arrived that may not. */
+function arrivals(messages: number, bodies: readonly string[]): readonly string[] {
+  const came = new Map<number, number>()
+  const violations: string[] = []
+  for (const body of bodies) {
+    const { method } = JSON.parse(body) as { method: string }
+    const [, call, uri] = /"n":(\d+)|"uri":"mem:\/\/(\d+)"/.exec(body) ?? []
+    const n = call ?? uri
+    if (n !== undefined) came.set(Number(n), (came.get(Number(n)) ?? 0) + 1)
+    else if (!ownQuestions.has(method)) violations.push(`the server got ${method}`)
+  }
+  for (let n = 0; n < messages; n += 1) {
+    const { method, params, ends } = mixed[n % mixed.length]?.(n) ?? ping
+    const wanted = ends === 'refused' || !params.includes(String(n)) ? 0 : 1
+    if ((came.get(n) ?? 0) !== wanted) violations.push(`${method} ${n} reached the server ${came.get(n) ?? 0} times, and may ${wanted} times`)
+  }
+  return violations
+}
 
 /** P16: the bytes that reach the server are the judged message, digit for digit, and the record says the same. */
 export const whatIsSentWasJudged = (messages: number, seed = 7): Promise<CampaignReport> =>
