@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { PolicyDesk, PolicyStatus } from '../admin/policy.ts'
-import type { Metrics } from '../metrics.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { ApprovalId, KnownActor } from '../model.ts'
 
 /** What is told, asked and left to others where this is one of several processes, and is close at hand where it is the only one. */

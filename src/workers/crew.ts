@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import type { Snapshot } from '../metrics.ts'
+import type { Snapshot } from '../metrics/metrics.ts'
 import type { ApprovalId, Logger } from '../model.ts'
 import { createLine, textOf, type Answers, type Line } from './line.ts'
 import type { OfSupervisor, OfWorker, Order } from './words.ts'

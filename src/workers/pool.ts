@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ShadowReport } from '../bundle/compare/shadow.ts'
-import type { Snapshot } from '../metrics.ts'
+import type { Snapshot } from '../metrics/metrics.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { createCrew, type CrewOptions, type Worker } from './crew.ts'
 import { textOf } from './line.ts'

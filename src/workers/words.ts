@@ -5,7 +5,7 @@ import type { Act } from '../bundle/trust/acts.ts'
 import type { Kept } from '../bundle/trust/archive.ts'
 import type { Settings } from '../config/schema.ts'
 import type { SecretValues } from '../config/secrets.ts'
-import type { Snapshot } from '../metrics.ts'
+import type { Snapshot } from '../metrics/metrics.ts'
 import type { ApprovalId, BundleDigest } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 

@@ -1,6 +1,6 @@
 import { fc } from '../support/property.ts'
 import { AggregatorRegistry, Histogram, Registry } from 'prom-client'
-import { Distribution } from '../../src/distribution.ts'
+import { Distribution } from '../../src/metrics/distribution.ts'
 
 const options = { name: 'seconds', help: 'Time', buckets: [0.1, 1, 5] }
 

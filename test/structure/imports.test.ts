@@ -22,7 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
   'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], reports: [all], 'report-thread': [all], 'report-token': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
-  app: [], listening: [], main: ['type:gateway'], metrics: ['distribution', 'type:proxy'], distribution: [], logging: [],
+  app: [], listening: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
   model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [], claims: [], opening: [], openid: [], page: [],
 }
 

@@ -1,5 +1,8 @@
 import { Histogram, type Registry } from 'prom-client'
 
+/** Bounds for what takes from a part of a millisecond to half a minute. */
+export const secondsOfCalls = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30]
+
 type Values = Awaited<ReturnType<Histogram['get']>>
 
 /** A histogram without labels. The library's own hashes labels at every observation, of which each call makes five. */
