@@ -1,5 +1,6 @@
-import { everyMessageIsJudged, nobodyGetsAnothersAnswer, whatIsSentWasJudged, type CampaignReport } from '../../test/campaigns/campaigns.ts'
+import { everyMessageIsJudged, nobodyGetsAnothersAnswer, type CampaignReport } from '../../test/campaigns/campaigns.ts'
 import { nothingPassesUnjudgedOrAstray } from '../../test/campaigns/doors.ts'
+import { whatIsSentWasJudged } from '../../test/campaigns/same.ts'
 import { createTally, type Campaign } from './campaign.ts'
 
 // Each round has its own gateway and store, so that a million messages need no more memory and disk than one round.

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import fc from 'fast-check'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { json, mcpAnswers, startStubServer, type Answer } from '../support/stub-server.ts'
 import { createSender, inParallel, modernHeaders, modernText } from './client.ts'
@@ -25,9 +24,9 @@ deny contains {"code": "no_answer"} if {
 	input.message.body.withhold == true
 }
 `
-const tools = ['echo', 'denied', 'hidden'].map((name) => ({ name, inputSchema: { type: 'object' } }))
+export const tools = ['echo', 'denied', 'hidden'].map((name) => ({ name, inputSchema: { type: 'object' } }))
 
-async function withGateway(answer: Answer, run: (gateway: TestGateway, stub: { received: readonly { body: string }[] }) => Promise<CampaignReport>): Promise<CampaignReport> {
+export async function withGateway(answer: Answer, run: (gateway: TestGateway, stub: { received: readonly { body: string }[] }) => Promise<CampaignReport>): Promise<CampaignReport> {
   const stub = await startStubServer(answer)
   const gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/campaign/campaign.rego': policy } })
   try {
@@ -47,7 +46,7 @@ interface Row {
   readonly message: string
   readonly findings: string
 }
-function recorded(gateway: TestGateway): readonly Row[] {
+export function recorded(gateway: TestGateway): readonly Row[] {
   const db = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { readOnly: true })
   try {
     return db.prepare('SELECT exchange, direction, kind, method, outcome, message, findings FROM event').all() as unknown as Row[]
@@ -141,65 +140,6 @@ function arrivals(messages: number, bodies: readonly string[]): readonly string[
   }
   return violations
 }
-
-/** P16: the bytes that reach the server are the judged message, digit for digit, and the record says the same. */
-export const whatIsSentWasJudged = (messages: number, seed = 7): Promise<CampaignReport> =>
-  withGateway(
-    (request, response) => {
-      const message = JSON.parse(request.body)
-      json(response, { jsonrpc: '2.0', id: message.id, result: message.method === 'tools/list' ? { resultType: 'complete', tools } : { resultType: 'complete', content: [] } })
-    },
-    async (gateway, stub) => {
-      const sender = createSender(gateway.mcp('stub'), await gateway.token({ subject: 'p16', groups: [] }, 'stub'))
-      const bodies = fc.sample(argumentTexts, { numRuns: messages, seed })
-      const violations: string[] = []
-      await inParallel(messages, 32, async (n) => {
-        const { status } = await sender.send(modernText(n, 'tools/call', `"name":"echo","arguments":{"n":${n},"v":${bodies[n]}}`), modernHeaders('tools/call', 'echo'))
-        if (status !== 200 && status !== 400) violations.push(`message ${n}: ${status}`)
-      })
-      sender.close()
-      const valueOf = (text: string): readonly [string, string] | undefined => {
-        const found = /"arguments":(\{"n":(\d+),"v":.*\}),"_meta"/s.exec(text)
-        return found === null ? undefined : [found[2] ?? '', found[1] ?? '']
-      }
-      // Some random digits are card numbers: those records are masked, as they must be.
-      const inRecord = new Map(recorded(gateway).filter(({ findings }) => findings === '[]').filter(({ direction, method }) => direction === 'to_server' && method === 'tools/call').flatMap(({ message }) => [valueOf(message)].filter((pair) => pair !== undefined)))
-      for (const { body } of stub.received) {
-        const pair = valueOf(body)
-        if (pair === undefined) continue
-        const [n, text] = pair
-        const given = `{"n":${n},"v":${bodies[Number(n)]}}`
-        if (inRecord.has(n) && text !== inRecord.get(n)) violations.push(`message ${n}: sent ${text.slice(0, 200)}, recorded ${inRecord.get(n)?.slice(0, 200)}`)
-        if (!isSameJson(text, given)) violations.push(`message ${n}: sent ${text.slice(0, 200)}, given ${given.slice(0, 200)}`)
-      }
-      if (inRecord.size < messages * 0.95) violations.push(`only ${inRecord.size} records could be compared`)
-      return { messages, violations }
-    },
-  )
-
-/** Equal members and elements, and numbers with the same digits. */
-function isSameJson(a: string, b: string): boolean {
-  const read = JSON.parse as (text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown) => unknown
-  const withSource = (text: string) => JSON.stringify(read(text, (_key, value, { source }) => (typeof value === 'number' ? `number ${source}` : value)))
-  return withSource(a) === withSource(b)
-}
-
-const digits = fc.oneof(
-  fc.integer().map(String),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
-  fc.constantFrom('1.0', '1e3', '-0', '9007199254740993', '0.10', '1E+2', '123456789012345678901234567890', '1e308', '5e-324', '1.50'),
-)
-const text = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: 'grapheme', maxLength: 8 })).map((value) => JSON.stringify(value)).filter((value) => !/\\ud[89a-f]/i.test(value) && !/\d{7}|@/.test(value))
-const { value: argumentTexts } = fc.letrec<{ value: string }>((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 5, depthSize: 'small' },
-    digits,
-    text,
-    fc.constantFrom('null', 'true', 'false', '{}', '[]', '""'),
-    fc.array(tie('value'), { maxLength: 4 }).map((items) => `[${items.join(', ')}]`),
-    fc.array(tie('value'), { maxLength: 4 }).map((items) => `{${items.map((item, at) => `"k${at}" : ${item}`).join(',')}}`),
-  ),
-}))
 
 /** P23: many clients under the same JSON-RPC ids, answers in random order: each gets its own. */
 export const nobodyGetsAnothersAnswer = (messages: number): Promise<CampaignReport> => fromClients(messages, 200)
