@@ -12,7 +12,7 @@ import { opening } from './opening.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
 import { createPolicySigner } from './policy-signing.ts'
 import { createPolicySource, createShadowSource } from './policy-source.ts'
-import { createReports } from './reports.ts'
+import { createReports } from './reports/reports.ts'
 
 export type GatewayOptions = Omit<CoreOptions, 'surroundings'>
 export interface Gateway {

@@ -20,7 +20,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   admin: ['type:record', 'type:approval'],
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
-  'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], reports: [all], 'report-thread': [all], 'report-token': [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
+  'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], reports: [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
   app: [], listening: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
   model: [], errors: [], fields: [], loopback: [], 'exact-json': [], printed: [], 'forward-clock': [], nearest: [], places: [], sealing: [], kept: [], account: [], claims: [], opening: [], openid: [], page: [],

@@ -1,24 +1,24 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { Recorded } from './bundle/compare/replay.ts'
-import type { Labels } from './bundle/report/decision-event.ts'
-import { reportWithin, type ReportServer } from './bundle/report/endpoint.ts'
-import { followDecisions, type FollowNews } from './bundle/report/follow.ts'
-import { createRulesInForce, type RulesOrder } from './bundle/report/rules-in-force.ts'
-import type { Settings } from './config/schema.ts'
-import { createOutbound } from './outbound/outbound.ts'
-import type { Outcome } from './outbound/errors.ts'
-import type { Tls } from './outbound/send.ts'
-import { createRebuilder } from './record/rebuild.ts'
-import { createReportToken, type TokenOrder } from './report-token.ts'
-import { readers } from './store/index.ts'
-import { namedCall } from './wire/call.ts'
-import { listOf } from './wire/list.ts'
+import type { Recorded } from '../bundle/compare/replay.ts'
+import type { Labels } from '../bundle/report/decision-event.ts'
+import type { ReportServer } from '../bundle/report/endpoint.ts'
+import { followDecisions, type FollowNews } from '../bundle/report/follow.ts'
+import { createRulesInForce, type RulesOrder } from '../bundle/report/rules-in-force.ts'
+import type { Settings } from '../config/schema.ts'
+import { createOutbound } from '../outbound/outbound.ts'
+import type { Outcome } from '../outbound/errors.ts'
+import { createRebuilder } from '../record/rebuild.ts'
+import { readers } from '../store/index.ts'
+import { namedCall } from '../wire/call.ts'
+import { listOf } from '../wire/list.ts'
+import { fetchOf, type ServerOrder } from './server.ts'
+import { createReportToken } from './token.ts'
 
 // The upload of decisions, on a thread of its own: it reads the store as any other program could, and no call waits for it.
 
 export interface ReportOrder {
   readonly store: Pick<Settings['store'], 'kind' | 'path'>
-  readonly server: Omit<ReportServer, 'fetch' | 'token'> & { readonly tls?: Tls; readonly token?: TokenOrder }
+  readonly server: ServerOrder
   readonly outbound: Settings['outbound']
   readonly labels: Labels
   readonly file: string
@@ -30,11 +30,11 @@ export interface ReportOrder {
 
 export type ThreadNews = FollowNews | { readonly kind: 'asked'; readonly outcome: Outcome }
 
-const { store, server: { tls, token, url }, labels, file, from: began, rules, outbound: settings } = workerData as ReportOrder
+const { store, server: order, labels, file, from: began, rules, outbound: settings } = workerData as ReportOrder
 const outbound = createOutbound({ settings, count: (_purpose, outcome) => parentPort?.postMessage({ kind: 'asked', outcome } satisfies ThreadNews) })
-const server: ReportServer = { url, ...(token === undefined ? {} : { token: createReportToken(token) }), fetch: outbound.fetchFor({ purpose: 'reports', configured: [url], within: reportWithin, tls }) }
+const server: ReportServer = { url: order.url, fetch: fetchOf(order, outbound), ...(order.token === undefined ? {} : { token: createReportToken(order.token) }) }
 const reader = readers[store.kind](store.path)
-const receive = (): RulesOrder | undefined => (parentPort === null ? undefined : (receiveMessageOnPort(parentPort)?.message as RulesOrder | undefined)) // what reports.ts sends
+const receive = (): RulesOrder | undefined => (parentPort === null ? undefined : (receiveMessageOnPort(parentPort)?.message as RulesOrder | undefined)) // what upload.ts sends
 const rebuilder = createRebuilder({ callOf: namedCall, listOf })
 
 await followDecisions({

@@ -1,8 +1,8 @@
-import type { ReportToken } from './bundle/report/endpoint.ts'
-import { createLiveSecrets } from './config/secrets-live.ts'
-import { createSecretReader } from './config/secrets.ts'
-import { fitsHeader } from './config/secret-read.ts'
-import type { SecretSource } from './fields.ts'
+import type { ReportToken } from '../bundle/report/endpoint.ts'
+import { createLiveSecrets } from '../config/secrets-live.ts'
+import { createSecretReader } from '../config/secrets.ts'
+import { fitsHeader } from '../config/secret-read.ts'
+import type { SecretSource } from '../fields.ts'
 
 /** The token of a server of reports: what it was at the start, and where the next one will stand. */
 export interface TokenOrder {
