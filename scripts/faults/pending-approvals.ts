@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { inParallel } from '../../test/campaigns/client.ts'
 import { connect, type PlainClient } from '../../test/support/gateway.ts'
 import { createTally, type Campaign, type Tally } from './campaign.ts'
@@ -83,12 +84,75 @@ async function checkExecution(world: World, nonces: ReadonlyMap<string, string>,
   }
 }
 
+/** As many as one round approves, and as many of these rounds. */
+const perRound = 24
+const killedWithin = 60
+const executionRounds = 10
+
+/** What was told to its reviewer as approved is approved after the crash, and whatever else became of the others, nothing ran. */
+async function killWhileApproved(world: World, ids: readonly string[], tally: Tally): Promise<void> {
+  const told = new Set<string>()
+  const answers = ids.map((id) => api(world, `approvals/${id}/approve`, { reason: 'seen' }).then(() => told.add(id), () => undefined))
+  await Promise.race(answers)
+  await wait(Math.random() * killedWithin)
+  await world.gateway().kill('SIGKILL')
+  await Promise.all(answers)
+  await world.start()
+  for (const id of ids) {
+    tally.checked()
+    const { state } = await api<Shown>(world, `approvals/${id}`)
+    if (state !== 'granted' && (told.has(id) || state !== 'pending')) tally.violation(`${id} is ${state} after the crash, and was ${told.has(id) ? 'approved' : 'being approved'}`)
+    if (state === 'pending') await api(world, `approvals/${id}/approve`, { reason: 'seen' })
+  }
+}
+
+/** Approved calls are made, and the gateway is killed while they run: what ran is not run again by whoever asks again. Resolves with how many the crash caught. */
+async function killWhileTheyRun(world: World, nonces: readonly string[], tally: Tally): Promise<number> {
+  const first = await open(world)
+  const ran = () => nonces.filter((nonce) => executions(world, nonce) > 0)
+  const answered = new Set<string>()
+  const before = nonces.map((nonce) => call(first, nonce).then(({ result }) => void (JSON.stringify(result).includes(`did ${nonce}.`) && answered.add(nonce)), () => undefined))
+  const until = performance.now() + 20_000
+  while (ran().length === 0 && performance.now() < until) await wait(2)
+  await wait(Math.random() * killedWithin)
+  await world.gateway().kill('SIGKILL')
+  await Promise.all(before)
+  const caught = ran().filter((nonce) => !answered.has(nonce)).length
+  await world.start()
+  const second = await open(world)
+  await Promise.all([...nonces, ...nonces].map((nonce) => call(second, nonce)))
+  for (const nonce of nonces) {
+    tally.checked()
+    if (executions(world, nonce) > 1) tally.violation(`${nonce} was approved once and ran ${executions(world, nonce)} times`)
+    if (answered.has(nonce) && executions(world, nonce) !== 1) tally.violation(`${nonce} was answered and ran ${executions(world, nonce)} times`)
+  }
+  return caught
+}
+
+/** Each time with calls of their own, some milliseconds after the first of them was approved, or ran. */
+async function checkCrashes(world: World, rounds: number, tally: Tally, say: (text: string) => void): Promise<void> {
+  let caught = 0
+  for (let round = 1; round <= rounds; round += 1) {
+    const client = await open(world)
+    const nonces = Array.from({ length: perRound }, (_, at) => `x${round}y${at}`)
+    const held = await Promise.all(nonces.map((nonce) => call(client, nonce)))
+    const ids = held.flatMap((told) => approvalOf(told)?.approval_id ?? [])
+    if (ids.length !== nonces.length) tally.violation(`${nonces.length - ids.length} calls were not held`)
+    await killWhileApproved(world, ids, tally)
+    if (nonces.some((nonce) => executions(world, nonce) > 0)) tally.violation('a call ran that nobody made again')
+    const now = await killWhileTheyRun(world, nonces, tally)
+    caught += now
+    say(`round ${round} of ${rounds}: ${now} approved calls were in flight at the crash`)
+  }
+  if (caught === 0) tally.violation('no approved call was in flight at any crash: that proves nothing')
+}
+
 export const pendingApprovals: Campaign = {
-  title: 'approvals survive a crash: none runs unapproved, none runs twice, expiries are kept',
+  title: 'approvals survive a crash, also one while they are given or used: none runs unapproved, none runs twice, expiries are kept',
   needs: [],
-  async run({ messages = 1_000, say }) {
+  async run({ messages = 1_000, rounds = executionRounds, say }) {
     const tally = createTally()
-    const world = await createWorld({ rego: policy, settings: { approvals: { hold: '200ms' } } })
+    const world = await createWorld({ rego: policy, delay: 20, settings: { approvals: { hold: '200ms' } } })
     try {
       await world.start()
       const client = await open(world)
@@ -102,6 +166,7 @@ export const pendingApprovals: Campaign = {
       await checkPending(world, told, tally)
       say(`${told.size} approvals pending over a crash`)
       await checkExecution(world, new Map([...told].slice(0, most).map(([id, { nonce }]) => [id, nonce])), tally)
+      await checkCrashes(world, rounds, tally, say)
     } finally {
       await world.close()
     }
