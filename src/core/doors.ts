@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AppParts } from '../app.ts'
 import type { ResolveInput } from '../identity/identity.ts'
 import { createEndpoint, type EndpointParts, type Resolved } from '../proxy/endpoint.ts'
+import { createIncoming } from '../proxy/incoming.ts'
 import type { Rejections } from '../proxy/rejections.ts'
 import type { Sessions } from '../proxy/sessions.ts'
 import { createSseEndpoint } from '../proxy/sse-endpoint.ts'
@@ -31,7 +32,7 @@ export function createDoors({ identity, upstreams, limits, settings, rooms, sess
     return again.ok || again.refusal.status === 503
   }
   const common = {
-    rooms, sessions, limits, rejections, isClosing,
+    rooms, sessions, limits, rejections, isClosing, incoming: createIncoming(limits.request),
     upstream: (name: string) => upstreams.all.get(name),
     async resolve(rawHeaders: readonly string[], upstream: string, url: string): Promise<Resolved> {
       const input = { rawHeaders, audience: audienceOf(upstream), url }

@@ -32,6 +32,8 @@ export interface Mirrored {
 export interface From {
   readonly session: ClientSession
   readonly actor: KnownActor
+  /** Told when a request's turn has come. */
+  readonly begun?: () => void
 }
 
 /** A request of the client: judged, perhaps held, sent, and answered on its channel. */
@@ -54,6 +56,7 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
     endTurn = await rooms.turns.take(session.caller, () => rooms.wire.print(request.envelope).length, pending.abort.signal)
     if (endTurn === undefined) return await answerUnbegun(request, pending, about, rooms)
     pending.paused = false
+    from.begun?.()
     const passage = await passMessage(request, about, { closes: false, ...(earlier.claim === undefined ? {} : { claim: earlier.claim }) }, rooms)
     if (passage.kind === 'forward') return await relayRequest(passage, pending, session, rooms)
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)

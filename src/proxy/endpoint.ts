@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
-import type { Json, JsonObject, KnownActor, Request as McpRequest } from '../model.ts'
+import { callerOf, type Json, type JsonObject, type KnownActor, type Request as McpRequest } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Door, Post, WireRefusal } from '../wire/door.ts'
 import type { HeadReading, Visit } from '../wire/head.ts'
@@ -10,6 +10,7 @@ import { handleNotification, handleReply, handleRequest, type From, type Mirrore
 import { createChannel, type ClientChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { readBody } from './body.ts'
+import type { Incoming, Load } from './incoming.ts'
 import { listen } from './listen.ts'
 import type { StreamLog } from './outbox.ts'
 import { countBytes } from './relay.ts'
@@ -43,6 +44,7 @@ export interface EndpointParts {
   readonly limits: { readonly request: number; readonly depth: number }
   readonly sse: { readonly writeEvent: (event: { id?: string; data?: string; retry?: number }) => string; readonly comment: string }
   readonly rejections: Rejections
+  readonly incoming: Incoming
   /** Why calls of these tools want more than the caller's token was given for. */
   readonly lacking: (upstream: string, tools: readonly string[], scopes: readonly string[]) => Challenge | undefined
   readonly isClosing: () => boolean
@@ -65,7 +67,10 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       const resolved = await parts.resolve(request.rawHeaders, name, request.url ?? '')
       if (!resolved.ok) return replies.challenge(response, resolved, name)
       if (parts.isElsewhere?.(request, response, resolved.caller.actor) === true) return
-      if (method === 'POST') return await post(request, response, upstream, resolved.caller)
+      if (method === 'POST') {
+        const load = parts.incoming.open(callerOf(resolved.caller.actor))
+        return await post(request, response, upstream, resolved.caller, load).finally(() => load.end())
+      }
       const visit = parts.door.readVisit(request.rawHeaders, method)
       if (!visit.ok) return replies.reject(response, visit.refusal)
       const session = visitedSession(visit.session, response, upstream, resolved.caller.actor)
@@ -78,12 +83,12 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     }
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, caller: Caller): Promise<void> {
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, caller: Caller, load: Load): Promise<void> {
     const { actor, scopes } = caller
     const head = parts.door.readHead(request.rawHeaders, 'POST')
     const meant = { upstream: upstream.name, actor }
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
-    const body = await readBody(request, parts.limits.request)
+    const body = await readBody(request, parts.limits.request, load)
     if (!body.ok) return replies.turnAway(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } }, meant)
     // Only now: a session may end while a message is still arriving.
     const transport = head.head.get('mcp-session-id')
@@ -100,7 +105,8 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       if (parts.isClosing() && messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
       const opened = openFor(door, first, session, transport, upstream, actor)
       if ('refusal' in opened) return replies.reject(response, opened.refusal)
-      await pass(messages, { session: opened.session, actor }, opened.fresh, request, response, caller)
+      const begun = messages.length === 1 && first.kind === 'request' ? { begun: () => load.end() } : {}
+      await pass(messages, { session: opened.session, actor, ...begun }, opened.fresh, request, response, caller)
     } catch (cause) {
       replies.fail(cause, response, first.kind === 'request' ? first.id : null)
     }

@@ -8,6 +8,7 @@ import type { WireRefusal } from '../wire/refusal.ts'
 import { readBody } from './body.ts'
 import { createChannel } from './channel.ts'
 import type { Caller, EndpointParts } from './endpoint.ts'
+import type { Load } from './incoming.ts'
 import { countBytes } from './relay.ts'
 import { clientOf, createReplies, toolsCalled, type Meant } from './replies.ts'
 import type { ClientSession } from './session.ts'
@@ -16,7 +17,7 @@ import { createSseConnection, type SseConnection } from './sse-connection.ts'
 import { createSseMessages } from './sse-messages.ts'
 import { watchToken } from './token-watch.ts'
 
-export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'rejections' | 'lacking' | 'isClosing' | 'isElsewhere'> {
+export interface SseEndpointParts extends Pick<EndpointParts, 'rooms' | 'sessions' | 'upstream' | 'resolve' | 'rejections' | 'incoming' | 'lacking' | 'isClosing' | 'isElsewhere'> {
   readonly door: {
     readonly readHead: (rawHeaders: readonly string[], method: 'MESSAGE' | 'GET') => HeadReading
     readonly readMessage: (post: Post) => Door
@@ -53,7 +54,10 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
       const { caller } = resolved
       if (parts.isElsewhere?.(request, response, caller.actor) === true) return
       if (key === undefined) open(request, response, upstream, caller)
-      else await post(request, response, upstream, caller, key)
+      else {
+        const load = parts.incoming.open(callerOf(caller.actor))
+        await post(request, response, upstream, caller, key, load).finally(() => load.end())
+      }
     } catch (cause) {
       replies.fail(cause, response, null)
     }
@@ -103,14 +107,14 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     await sessions.end(session)
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, scopes, isGood }: Caller, key: string): Promise<void> {
+  async function post(request: IncomingMessage, response: ServerResponse, upstream: Upstream, { actor, expiresAt, scopes, isGood }: Caller, key: string, load: Load): Promise<void> {
     const head = parts.door.readHead(request.rawHeaders, 'MESSAGE')
     const meant = { upstream: upstream.name, actor }
     if (!head.ok) return replies.turnAway(response, head.refusal, meant)
     const connection = connections.get(key)
     // The key is never authentication: it works for the caller and the server that it was made for.
     if (connection === undefined || connection.caller !== callerOf(actor) || connection.upstream !== upstream.name) return replies.reject(response, noStream)
-    const body = await readBody(request, parts.limits.request)
+    const body = await readBody(request, parts.limits.request, load)
     if (!body.ok) return replies.turnAway(response, { status: body.status, headers: { connection: 'close' }, rpc: { id: null, code: -32600, message: body.message } }, meant)
     // Its client may have left while the message was still arriving.
     if (!connections.has(key)) return replies.reject(response, noStream)

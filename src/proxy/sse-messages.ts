@@ -16,7 +16,7 @@ type PassMessages = (messages: readonly RpcMessage[], connection: SseConnection,
 // The newer era's headers; its messages are not taken here.
 const unmirrored: Mirrored = { check: () => undefined, remake: () => ({}) }
 
-/** What a client has posted for its stream. Answers come on the stream; whether it was taken is the answer to the POST. */
+/** What a client has posted for its stream. Answers come on the stream; whether it was taken is the answer to the POST. Resolves when nothing of it waits for its turn. */
 export function createSseMessages({ rooms, sessions, replies, awaitGreeting }: SseMessagesParts): PassMessages {
   const heard = new WeakSet<ClientSession>()
 
@@ -40,13 +40,17 @@ export function createSseMessages({ rooms, sessions, replies, awaitGreeting }: S
   return async (messages, connection, session, actor, response) => {
     const from = { session, actor }
     const { channel } = connection
+    const beginnings: Promise<void>[] = []
     let unasked = false
     for (const message of messages) {
       if (message.kind === 'request') {
-        const work = handleRequest(message, from, channel, unmirrored, rooms)
+        const begun = Promise.withResolvers<void>()
+        const work = handleRequest(message, { ...from, begun: begun.resolve }, channel, unmirrored, rooms)
           .catch((cause: unknown) => replies.answerFault(cause, message.id, channel))
           .then(() => afterRequest(message.method === 'initialize', connection, session))
-        connection.during(work.catch((cause: unknown) => replies.logFault(cause)))
+          .catch((cause: unknown) => void replies.logFault(cause))
+        connection.during(work)
+        beginnings.push(Promise.race([begun.promise, work]))
       } else if (message.kind === 'notification') {
         await handleNotification(message, from, rooms)
         if (message.method === 'notifications/initialized') hearOnce(connection, session)
@@ -56,5 +60,6 @@ export function createSseMessages({ rooms, sessions, replies, awaitGreeting }: S
       }
     }
     response.writeHead(unasked ? 400 : 202).end()
+    await Promise.all(beginnings)
   }
 }

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { connect as dial, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { until } from '../support/conditions.ts'
 import { allowAll, connect, post, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -11,7 +14,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url }, child: { command: process.execPath, args: [everything, 'stdio'] } },
     rego: { 'policies/open/open.rego': allowAll },
-    settings: { limits: { sessions_per_person: 3, children_per_person: 2 } },
+    settings: { limits: { request: '4MiB', sessions_per_person: 3, children_per_person: 2 } },
   })
 })
 afterAll(async () => {
@@ -80,4 +83,36 @@ test('an idle child makes room for another one, and its session goes on with a n
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
+})
+
+const largest = 4 * 1024 * 1024
+const room = 64 * 1024 * 1024
+
+test.each(['Streamable HTTP', 'HTTP+SSE'])('%s: who sends many large messages and finishes none takes no more memory than one may, and holds up nobody else', async (door) => {
+  const { host, port } = new URL(gateway.url)
+  const token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' }
+  const stream = door === 'HTTP+SSE' ? (await fetch(`${gateway.mcp('stub')}/sse`, { headers })).body?.getReader() : undefined
+  const path = stream === undefined ? '/mcp/stub' : /data: (.*)/.exec(Buffer.from((await stream.read()).value ?? []).toString())?.[1]
+  const head = `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\nAccept: application/json, text/event-stream\r\nContent-Type: application/json\r\nContent-Length: ${largest}\r\n\r\n`
+  const refusals: string[] = []
+  const sockets = Array.from({ length: room / largest + 2 }, (): Socket => {
+    const socket = dial(Number(port), '127.0.0.1')
+    socket.once('data', (answer) => refusals.push(String(answer)))
+    socket.write(head)
+    socket.write(' '.repeat(largest - 1))
+    return socket
+  })
+  await until(() => refusals.length > 0)
+  expect(refusals[0]).toMatch(/^HTTP\/1.1 503 [^]*retry-after: 1[^]*-33002/i)
+  const ping = (who: string) => open(who, 'stub').then(status)
+  expect(await ping('eve')).toBe(200)
+  expect(refusals.length).toBeLessThanOrEqual(2)
+  await Promise.all(sockets.map(async (socket) => {
+    const closed = once(socket, 'close')
+    socket.destroy()
+    await closed
+  }))
+  await until(async () => (await ping('sam').catch(() => 503)) === 200)
+  await stream?.cancel()
 })
