@@ -26,6 +26,8 @@ export interface DoorsParts extends Pick<Parts, 'identity' | 'upstreams' | 'limi
 /** Where clients come in: `/mcp/<upstream>`, and its older form. */
 export function createDoors({ identity, upstreams, limits, settings, rooms, sessions, rejections, member, isClosing }: DoorsParts): Pick<AppParts, 'endpoint' | 'sseEndpoint'> {
   const audienceOf = (upstream: string) => `${settings.public_url}/mcp/${upstream}`
+  /** Upstreams of which some calls want more than the first scope. */
+  const scoped = new Map(Object.entries(settings.upstreams).flatMap(([name, { scopes }]) => (Object.keys(scopes).length === 0 ? [] : [[name, scopes] as const])))
   /** Where nobody can tell, it was good before. */
   const isStillGood = async (input: ResolveInput): Promise<boolean> => {
     const again = await identity.resolve(input)
@@ -41,8 +43,9 @@ export function createDoors({ identity, upstreams, limits, settings, rooms, sess
       return { ok: false, ...resolved.refusal }
     },
     lacking(upstream: string, tools: readonly string[], has: readonly string[]) {
-      const scopes = settings.upstreams[upstream]?.scopes ?? {}
-      const wanted = tools.length === 0 ? [] : wantedFor(upstream, scopes, tools)
+      const scopes = scoped.get(upstream)
+      if (scopes === undefined || tools.length === 0) return undefined
+      const wanted = wantedFor(upstream, scopes, tools)
       return wanted.length === 0 ? undefined : identity.lacking({ audience: audienceOf(upstream), has, wanted })
     },
     ...(member === undefined ? {} : { isElsewhere: member.isElsewhere }),

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { ErrorAnswer, Evaluated, Json, JsonObject, Notification, Request, Result } from '../model.ts'
-import { createClientResponse } from './client-response.ts'
+import { ClientResponse } from './client-response.ts'
 import { isEvaluated } from './evaluate.ts'
-import { createEvents, type Again } from './events.ts'
+import { Events, type Again } from './events.ts'
 import type { Said, SaidOf, StreamLog } from './outbox.ts'
 
 /** Everything a server may send a client. */
@@ -74,91 +74,112 @@ export interface ChannelOptions {
 /** A client that lost its stream is waited for this long. */
 const grace = 30_000
 
-export function createChannel(options: ChannelOptions): ClientChannel {
-  const { answers, print } = options
-  const left = new AbortController()
-  let missing = answers
-  let over = false
-  let waiting: NodeJS.Timeout | undefined
+/** A class for its cost: there is one for every message, and hardly any of it is used by most. */
+export class HttpChannel implements ClientChannel {
+  readonly #options: ChannelOptions
+  readonly #to: ClientResponse
+  readonly #events: Events
+  #left: AbortController | undefined
+  #hasLeft = false
+  #missing: number
+  #over = false
+  #waiting: NodeJS.Timeout | undefined
 
-  const to = createClientResponse({
-    response: options.response, comment: options.comment, headers: options.headers,
-    closed(whole) {
-      if (over || (whole && !events.areKept)) return
-      if (!events.areKept) return left.abort()
-      clearTimeout(waiting)
-      waiting = setTimeout(() => left.abort(), grace).unref()
-    },
-  })
-  const events = createEvents({ to, log: () => options.log?.(channel), print, writeEvent: options.writeEvent, released: options.released, unjudged: options.unjudged })
-  const stream = () => {
-    if (to.hasBegun || !to.isOpen) return
-    to.begin()
-    events.open()
-    if (options.primes?.() === true) void events.prime()
+  constructor(options: ChannelOptions) {
+    const { response, comment, headers, print, writeEvent, released, unjudged } = options
+    this.#options = options
+    this.#missing = options.answers
+    this.#to = new ClientResponse({ response, comment, headers, closed: (whole) => this.#closed(whole) })
+    this.#events = new Events({ to: this.#to, log: () => options.log?.(this), print, writeEvent, released, unjudged })
   }
-  const finish = () => {
-    over = true
-    if (!events.areRetold) to.end()
-    if (answers === 0 || missing > 0) left.abort()
+
+  get isOpen(): boolean {
+    return this.#to.isOpen
   }
-  const send = async (said: Said, envelope: JsonObject, isAnswer: boolean, own: Omit<OwnAnswer, 'envelope'>) => {
-    if (!to.isOpen && !events.areKept) return
+  get isOver(): boolean {
+    return this.#over
+  }
+  get reaches(): boolean {
+    return this.#to.isOpen || (this.#events.areNamed && !this.#over && !this.#hasLeft)
+  }
+  get streams(): boolean {
+    return this.#to.streams && !this.#over && this.reaches
+  }
+  get left(): AbortSignal {
+    if (this.#left === undefined) {
+      this.#left = new AbortController()
+      if (this.#hasLeft) this.#left.abort()
+    }
+    return this.#left.signal
+  }
+
+  async release(evaluated: Evaluated<ToClient>, of: SaidOf, status?: number): Promise<void> {
+    if (!isEvaluated(evaluated)) return this.#options.unjudged()
+    const { message } = evaluated
+    await this.#send({ kind: 'released', message, of }, message.envelope, message.kind === 'result' || message.kind === 'error', status === undefined ? {} : { status })
+  }
+  answer(answer: OwnAnswer): Promise<void> {
+    return this.#send({ kind: 'own', answer }, answer.envelope, true, answer)
+  }
+  notify(envelope: JsonObject): Promise<void> {
+    return this.#send({ kind: 'own', answer: { envelope } }, envelope, false, {})
+  }
+  stream(): void {
+    if (this.#to.hasBegun || !this.#to.isOpen) return
+    this.#to.begin()
+    this.#events.open()
+    if (this.#options.primes?.() === true) void this.#events.prime()
+  }
+  async prime(): Promise<void> {
+    this.stream()
+    await this.#events.prime()
+  }
+  async retry(after: number): Promise<void> {
+    this.stream()
+    await this.#events.retry(after)
+  }
+  pause(): boolean {
+    if (!this.#events.areNamed || this.#over) return false
+    this.#to.end()
+    return true
+  }
+  finish(): void {
+    this.#over = true
+    if (!this.#events.areRetold) this.#to.end()
+    if (this.#options.answers === 0 || this.#missing > 0) this.#leave()
+  }
+  cut(): void {
+    this.#to.end()
+    this.#leave()
+  }
+  async resume(next: ServerResponse, seq: number, again: Again): Promise<void> {
+    clearTimeout(this.#waiting)
+    if ((await this.#events.resume(next, seq, again)) && this.#over) this.#to.end()
+  }
+
+  async #send(said: Said, envelope: JsonObject, isAnswer: boolean, own: Omit<OwnAnswer, 'envelope'>): Promise<void> {
+    if (!this.#to.isOpen && !this.#events.areKept) return
+    const { answers, print, released } = this.#options
     const text = print(envelope)
-    options.released?.(text.length)
-    if (isAnswer && answers === 1 && !to.hasBegun) return to.json(text, own.status ?? 200, own.headers ?? {})
-    stream()
-    const isLast = isAnswer && answers > 0 && (missing -= 1) === 0
-    await events.say(said, text)
-    if (isLast) finish()
+    released?.(text.length)
+    if (isAnswer && answers === 1 && !this.#to.hasBegun) return this.#to.json(text, own.status ?? 200, own.headers ?? {})
+    this.stream()
+    const isLast = isAnswer && answers > 0 && (this.#missing -= 1) === 0
+    await this.#events.say(said, text)
+    if (isLast) this.finish()
   }
 
-  const channel: ClientChannel = {
-    get isOpen() {
-      return to.isOpen
-    },
-    get isOver() {
-      return over
-    },
-    get reaches() {
-      return to.isOpen || (events.areNamed && !over && !left.signal.aborted)
-    },
-    get streams() {
-      return to.streams && !over && channel.reaches
-    },
-    left: left.signal,
-    async release(evaluated, of, status) {
-      if (!isEvaluated(evaluated)) return options.unjudged()
-      const { message } = evaluated
-      await send({ kind: 'released', message, of }, message.envelope, message.kind === 'result' || message.kind === 'error', status === undefined ? {} : { status })
-    },
-    answer: (answer) => send({ kind: 'own', answer }, answer.envelope, true, answer),
-    notify: (envelope) => send({ kind: 'own', answer: { envelope } }, envelope, false, {}),
-    stream,
-    async prime() {
-      stream()
-      await events.prime()
-    },
-    async retry(after) {
-      stream()
-      await events.retry(after)
-    },
-    pause() {
-      if (!events.areNamed || over) return false
-      to.end()
-      return true
-    },
-    finish,
-    cut() {
-      to.end()
-      left.abort()
-    },
-    async resume(next, seq, again) {
-      clearTimeout(waiting)
-      if ((await events.resume(next, seq, again)) && over) to.end()
-    },
+  #closed(whole: boolean): void {
+    if (this.#over || (whole && !this.#events.areKept)) return
+    if (!this.#events.areKept) return this.#leave()
+    clearTimeout(this.#waiting)
+    this.#waiting = setTimeout(() => this.#leave(), grace).unref()
   }
-  return channel
+
+  #leave(): void {
+    this.#hasLeft = true
+    this.#left?.abort()
+  }
 }
 
 /** For requests that the gateway makes itself: what comes back is read, never released. */

@@ -1,23 +1,5 @@
 import type { ServerResponse } from 'node:http'
 
-/** Where what is said to a client goes: one response, and after it the next one of the same stream. */
-export interface ClientResponse {
-  readonly isOpen: boolean
-  /** Whether its head has gone out. */
-  readonly hasBegun: boolean
-  /** Whether it is, or was, a stream of events. */
-  readonly streams: boolean
-  /** Makes it a stream of events, which is kept alive. */
-  begin(): void
-  /** Resolves when there is room for more, or nobody to say it to. */
-  write(text: string): Promise<void>
-  /** All there is to say. */
-  json(text: string, status: number, headers: Headers): void
-  end(): void
-  /** Goes on with another one. */
-  replace(next: ServerResponse): void
-  destroy(): void
-}
 type Headers = { readonly [name: string]: string }
 
 export interface ClientResponseOptions {
@@ -31,65 +13,85 @@ export interface ClientResponseOptions {
 
 const keepAliveEvery = 15_000
 
-export function createClientResponse({ comment, headers, closed, ...options }: ClientResponseOptions): ClientResponse {
-  let { response } = options
-  let streams = false
-  let keepAlive: NodeJS.Timeout | undefined
+/** Where what is said to a client goes: one response, and after it the next one of the same stream. */
+export class ClientResponse {
+  readonly #options: ClientResponseOptions
+  #response: ServerResponse
+  #streams = false
+  #keepAlive: NodeJS.Timeout | undefined
 
-  const isOpen = () => !response.destroyed && !response.writableEnded
-  const watch = (watched: ServerResponse) => {
+  constructor(options: ClientResponseOptions) {
+    this.#options = options
+    this.#response = options.response
+    this.#watch(options.response)
+  }
+
+  get isOpen(): boolean {
+    return !this.#response.destroyed && !this.#response.writableEnded
+  }
+  /** Whether its head has gone out. */
+  get hasBegun(): boolean {
+    return this.#response.headersSent
+  }
+  /** Whether it is, or was, a stream of events. */
+  get streams(): boolean {
+    return this.#streams
+  }
+
+  /** Makes it a stream of events, which is kept alive. */
+  begin(): void {
+    const { headers, comment } = this.#options
+    this.#streams = true
+    this.#response.writeHead(200, { ...headers?.(true), 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
+    this.#response.flushHeaders()
+    this.#keepAlive = setInterval(() => this.#response.write(comment), keepAliveEvery).unref()
+  }
+
+  /** Resolves when there is room for more, or nobody to say it to. */
+  async write(text: string): Promise<void> {
+    if (this.isOpen && !this.#response.write(text)) await hasRoom(this.#response)
+  }
+
+  /** All there is to say. */
+  json(text: string, status: number, own: Headers): void {
+    this.#response.writeHead(status, { ...this.#options.headers?.(false), ...own, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+    this.#response.end(text)
+  }
+
+  end(): void {
+    clearInterval(this.#keepAlive)
+    if (!this.isOpen) return
+    if (!this.#response.headersSent) this.#response.writeHead(202)
+    this.#response.end()
+  }
+
+  /** Goes on with another one. */
+  replace(next: ServerResponse): void {
+    clearInterval(this.#keepAlive)
+    const before = this.#response
+    this.#response = next
+    if (next !== before) {
+      if (!before.writableEnded) before.end()
+      this.#watch(next)
+    }
+    if (!next.headersSent) this.begin()
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+
+  #watch(watched: ServerResponse): void {
     watched.once('close', () => {
-      if (watched !== response) return
-      clearInterval(keepAlive)
-      closed(watched.writableFinished)
+      if (watched !== this.#response) return
+      clearInterval(this.#keepAlive)
+      this.#options.closed(watched.writableFinished)
     })
-    watched.on('error', () => undefined) // 'close' follows and tells it
-  }
-  const begin = () => {
-    streams = true
-    response.writeHead(200, { ...headers?.(true), 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
-    response.flushHeaders()
-    keepAlive = setInterval(() => response.write(comment), keepAliveEvery).unref()
-  }
-
-  watch(response)
-  return {
-    get isOpen() {
-      return isOpen()
-    },
-    get hasBegun() {
-      return response.headersSent
-    },
-    get streams() {
-      return streams
-    },
-    begin,
-    write: async (text) => {
-      if (isOpen() && !response.write(text)) await hasRoom(response)
-    },
-    json(text, status, own) {
-      response.writeHead(status, { ...headers?.(false), ...own, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-      response.end(text)
-    },
-    end() {
-      clearInterval(keepAlive)
-      if (!isOpen()) return
-      if (!response.headersSent) response.writeHead(202)
-      response.end()
-    },
-    replace(next) {
-      clearInterval(keepAlive)
-      const before = response
-      response = next
-      if (next !== before) {
-        if (!before.writableEnded) before.end()
-        watch(next)
-      }
-      if (!next.headersSent) begin()
-    },
-    destroy: () => response.destroy(),
+    watched.on('error', ignore) // 'close' follows and tells it
   }
 }
+
+const ignore = (): void => undefined
 
 const hasRoom = (response: ServerResponse): Promise<void> =>
   new Promise((resolve) => {

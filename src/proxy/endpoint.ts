@@ -7,7 +7,7 @@ import type { Door, Post, WireRefusal } from '../wire/door.ts'
 import type { HeadReading, Visit } from '../wire/head.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
 import { handleNotification, handleReply, handleRequest, type From, type Mirrored } from './calls.ts'
-import { createChannel, type ClientChannel } from './channel.ts'
+import { HttpChannel, type ClientChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { readBody } from './body.ts'
 import type { Incoming, Load } from './incoming.ts'
@@ -127,27 +127,29 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const requests = messages.filter((message) => message.kind === 'request')
     const mirrored = parts.door.mirrored(request.rawHeaders)
     const channel = channelFor(response, session, requests.length)
-    if (requests.some(({ method }) => method === 'subscriptions/listen')) endWith(caller, channel.finish, response)
+    if (requests.some(({ method }) => method === 'subscriptions/listen')) endWith(caller, () => channel.finish(), response)
     let unasked = false
-    const work = messages.map(async (message) => {
+    const handle = async (message: RpcMessage): Promise<void> => {
       if (message.kind === 'request') return handleRequest(message, from, channel, mirrored, rooms).catch((cause: unknown) => replies.answerFault(cause, message.id, channel))
       if (message.kind === 'notification') return handleNotification(message, from, rooms)
       if (!(await handleReply(message, from, rooms))) {
         unasked = true
         await recordUnasked(message, from, rooms)
       }
-    })
-    const faults = (await Promise.allSettled(work)).filter((outcome) => outcome.status === 'rejected')
+    }
+    const faults: unknown[] = []
+    const work = messages.map((message) => handle(message).catch((fault: unknown) => void faults.push(fault)))
+    for (const each of work) await each
     // Where nothing else is answered, the fault is; in a batch the answers of the others are awaited.
-    if (faults[0] !== undefined && requests.length === 0) throw faults[0].reason
-    for (const { reason } of faults) replies.logFault(reason)
+    if (faults.length > 0 && requests.length === 0) throw faults[0]
+    for (const fault of faults) replies.logFault(fault)
     if (requests.length === 0 && !response.headersSent) response.writeHead(unasked ? 400 : 202).end()
     if (session.closed || (fresh && session.greeting === undefined)) await sessions.end(session)
   }
 
   function channelFor(response: ServerResponse, session: ClientSession, answers: number, log?: StreamLog): ClientChannel {
     const resumes = session.era === 'legacy' && session.revision !== '2024-11-05'
-    return createChannel({
+    return new HttpChannel({
       response, answers, print: rooms.wire.print, writeEvent: parts.sse.writeEvent, comment: parts.sse.comment, unjudged: rooms.meters.unjudged, released: countBytes(session, rooms),
       ...(resumes ? { log: (channel: ClientChannel) => log ?? session.outbox.open(channel, answers === 0) } : {}),
       primes: () => session.revision === '2025-11-25',

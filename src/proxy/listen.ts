@@ -33,14 +33,14 @@ export async function listen(listener: Listener, rooms: Judge): Promise<Listened
   const resumed = last === undefined ? undefined : session.outbox.find(last)
   if (last !== undefined && resumed === undefined) return refusal(400, 'that Last-Event-ID is not known, or no longer')
   if (resumed?.listens === false) {
-    endsBy(resumed.channel.pause)
+    endsBy(() => void resumed.channel.pause())
     return void (await resumed.channel.resume(response, resumed.seq, (said) => judgeAgain(said, session, actor, rooms)))
   }
   const { listening } = session
   if (listening?.isOpen === true && resumed?.channel !== listening) return refusal(409, 'this session has an open stream already')
   // Its client was lost a moment ago, and the server's stream is still read.
   if (listening !== undefined) {
-    endsBy(listening.cut)
+    endsBy(() => listening.cut())
     await listening.resume(response, resumed?.seq ?? Number.MAX_SAFE_INTEGER, (said) => judgeAgain(said, session, actor, rooms))
     return void (await tellOwed(session, rooms))
   }
@@ -52,7 +52,7 @@ async function hearServer({ session, response, actor, open, endsBy }: Listener, 
   const abort = new AbortController()
   channel.left.addEventListener('abort', () => abort.abort(), { once: true })
   session.listening = channel
-  endsBy(channel.cut)
+  endsBy(() => channel.cut())
   try {
     const from = resumed === undefined ? undefined : session.heard
     const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(from === undefined ? {} : { from }) })

@@ -1,3 +1,4 @@
+import { isoTime } from '../iso-time.ts'
 import type { Call, Entry, Finding, JudgedMessage, Message, Question, Request } from '../model.ts'
 import type { About, Judge } from './evaluate.ts'
 
@@ -18,7 +19,7 @@ export function questionOf(message: Message, findings: readonly Finding[], about
     message: judgedMessage(message, rooms),
     entries: entriesOf(message, session.upstream.name, rooms),
     findings,
-    now: new Date(rooms.clock()).toISOString(),
+    now: isoTime(rooms.clock()),
   }
   if (request !== undefined) question.request = judgedMessage(request, rooms)
   if (about.approval !== undefined) question.approval = about.approval

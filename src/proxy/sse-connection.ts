@@ -31,9 +31,18 @@ export function createSseConnection({ caller, upstream }: Pick<SseConnection, 'c
   const settled = async () => {
     while (running.size > 0) await Promise.allSettled(running)
   }
-  const finish = () => void settled().then(base.finish)
-  const { left, release, answer, notify } = base
-  const shared = { left, release, answer, notify, stream: () => undefined, retry: async () => undefined, prime: async () => undefined, pause: () => false }
+  const finish = () => void settled().then(() => base.finish())
+  const { left } = base
+  const shared: Pick<Channel, 'left' | 'release' | 'answer' | 'notify' | 'stream' | 'retry' | 'prime' | 'pause'> = {
+    left,
+    release: (evaluated, of, status) => base.release(evaluated, of, status),
+    answer: (own) => base.answer(own),
+    notify: (envelope) => base.notify(envelope),
+    stream: () => undefined,
+    retry: async () => undefined,
+    prime: async () => undefined,
+    pause: () => false,
+  }
   return {
     caller, upstream, settled,
     session: undefined,
@@ -46,7 +55,7 @@ export function createSseConnection({ caller, upstream }: Pick<SseConnection, 'c
         return base.streams
       },
       finish: () => undefined,
-      cut: base.cut,
+      cut: () => base.cut(),
     },
     listening: {
       ...shared,
@@ -63,8 +72,8 @@ export function createSseConnection({ caller, upstream }: Pick<SseConnection, 'c
         return base.isOver
       },
       finish,
-      cut: base.cut,
-      resume: base.resume,
+      cut: () => base.cut(),
+      resume: (response, seq, again) => base.resume(response, seq, again),
     },
     lastFor(ms) {
       const end = performance.now() + ms

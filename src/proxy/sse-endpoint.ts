@@ -6,7 +6,7 @@ import type { Door, Post } from '../wire/door.ts'
 import type { HeadReading } from '../wire/head.ts'
 import type { WireRefusal } from '../wire/refusal.ts'
 import { readBody } from './body.ts'
-import { createChannel } from './channel.ts'
+import { HttpChannel } from './channel.ts'
 import type { Caller, EndpointParts } from './endpoint.ts'
 import type { Load } from './incoming.ts'
 import { countBytes } from './relay.ts'
@@ -71,7 +71,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     const own = [...connections.values()].filter((other) => other.caller === caller)
     if (own.length >= parts.limits.sessions_per_person || connections.size >= parts.limits.sessions) throw new GatewayError('capacity', { detail: `${own.length} open streams of one caller, ${connections.size} in all` })
     const key = rooms.ids.secret()
-    const base = createChannel({
+    const base = new HttpChannel({
       response, answers: 0, print: rooms.wire.print, comment: parts.sse.comment, unjudged: rooms.meters.unjudged,
       writeEvent: ({ data, retry }) => parts.sse.writeEvent({ event: 'message', ...(data === undefined ? {} : { data }), ...(retry === undefined ? {} : { retry }) }),
       released: (bytes) => {
@@ -81,7 +81,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     const connection = createSseConnection({ caller, upstream: upstream.name }, base)
     connections.set(key, connection)
     shown.set(connection, isGood)
-    watchToken(async () => (await shown.get(connection)?.()) ?? false, connection.listening.finish, response)
+    watchToken(async () => (await shown.get(connection)?.()) ?? false, () => connection.listening.finish(), response)
     connection.lastFor(expiresAt - rooms.clock())
     awaitGreeting(connection, actor)
     response.once('close', () => {

@@ -1,4 +1,5 @@
 import type { Actor, Call, Decision, Entry, Exchange, ExchangeId, Json, JsonObject, JudgedMessage, Question, Revision, SessionId } from '../model.ts'
+import { msOf } from '../iso-time.ts'
 import { overlap } from '../places.ts'
 import type { EmptyRequest, NamedCall } from './basis.ts'
 import { changedPlaces } from './changed-places.ts'
@@ -221,7 +222,7 @@ export function createBasisMaker({ reads: readsOf, isClean, callOf, listOf }: Ba
     if (!kept.findingsAsTheyWere) lost.push('/findings')
     if (opened?.isClientKept !== true) lost.push('/session/client')
 
-    let text = `{"now":${exchange.at - Date.parse(question.now)}`
+    let text = `{"now":${exchange.at - msOf(question.now)}`
     if (kind === 'request') text += `,"no":${remember(question, exchange, stored, masked)}`
     const { calls, denied, approvals, bytes_out } = session
     if (calls > 0 || denied > 0 || approvals > 0 || bytes_out > 0) text += `,"counts":[${calls},${denied},${approvals},${bytes_out}]`

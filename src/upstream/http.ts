@@ -72,21 +72,22 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
       get secrets() {
         return credential.secrets()
       },
-      async send(evaluated, { headers, signal, isCurrent, ...own }) {
+      async send(evaluated, sending) {
         const { message } = evaluated
+        const { signal } = sending
         const greets = message.kind === 'request' && message.method === 'initialize'
         if (greets) session = undefined
         const input = {
           method: 'POST',
           headers: {
-            ...headers,
+            ...sending.headers,
             ...revisionHeaders(message),
             'content-type': 'application/json',
             accept: 'application/json, text/event-stream',
             'accept-encoding': 'identity',
           },
-          body: options.print(message, own),
-          mayBegin: isCurrent,
+          body: options.print(message, sending),
+          mayBegin: sending.isCurrent,
           signal,
           headersTimeout: options.headersTimeout,
         } as const
