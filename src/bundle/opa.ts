@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import type { Json, JsonObject } from '../model.ts'
 import type { HostTest } from './host-tests.ts'
 import { createLanes } from './opa-calls.ts'
@@ -172,11 +172,25 @@ export interface OpaOptions {
   readonly memory?: number
 }
 
+/**
+ * V8's slow compiler takes longer than a few calls of so large a library gain by it: only what runs very long gets it. The first build in a process takes half the
+ * processor time so, and two thirds of the memory; sixteen together take what they took.
+ */
+const rarelyOptimised = '--wasm-tiering-budget=2000000000'
+
+/** A process with OPA's library, which may take so many bytes. */
+export const startWorker = (memory: number): ChildProcess =>
+  fork(new URL('./opa-worker.ts', import.meta.url), {
+    env: {},
+    execArgv: ['--disable-warning=ExperimentalWarning', `--wasm-max-mem-pages=${memory / 65_536}`, rarelyOptimised],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+
 export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1, memory = 1.5 * 1024 ** 3 }: OpaOptions = {}): Opa => {
   const calls = createLanes(processes, {
     timeout,
     idle,
-    start: () => fork(new URL('./opa-worker.ts', import.meta.url), { env: {}, execArgv: ['--disable-warning=ExperimentalWarning', `--wasm-max-mem-pages=${memory / 65_536}`], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    start: () => startWorker(memory),
   })
   const ask = async (command: string, fields: object, within?: number): Promise<Raw> => JSON.parse(await calls.ask(JSON.stringify({ command, ...fields }), within)) as Raw
   const request = ({ library, detectors, ...sources }: OpaSources): object => ({

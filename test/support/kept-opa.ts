@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { fork } from 'node:child_process'
+import { startWorker } from '../../src/bundle/opa.ts'
 import { createLanes, type Calls } from '../../src/bundle/opa-calls.ts'
 
 /** What OPA's processes answered is known by the question: they answer the same question alike. */
@@ -13,9 +13,8 @@ const mostAnswers = 40
 
 /** OPA's own processes, as a gateway starts them, for one suite after the other: starting one takes longer than most calls. */
 export function keepOpa(): KeptOpa {
-  const worker = new URL('../../src/bundle/opa-worker.ts', import.meta.url)
-  const start = () => fork(worker, { env: {}, execArgv: ['--disable-warning=ExperimentalWarning', '--wasm-max-mem-pages=24576'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const open = (): Calls => createLanes(2, { timeout: 240_000, idle: 60_000, start })
+  const start = () => startWorker(1.5 * 1024 ** 3)
+  const open = (): Calls => createLanes(2, { timeout: 240_000, idle: 600_000, start })
   const answers = new Map<string, Promise<string>>()
   let calls = open()
   return {
