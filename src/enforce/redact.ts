@@ -33,7 +33,7 @@ export function redact(message: Message, scan: Sighting, masks: readonly Mask[],
   const name = callOf(message)
   const [call, method] = cleanPair(name ?? '', message.method, rescan)
   const member = bodyMember(message)
-  const envelope = cleanEnvelope(message, member, rescan)
+  const envelope = method === message.method && isBare(message, member) ? cleanId(message.envelope, rescan) : cleanEnvelope(message, member, rescan)
   if (!Object.hasOwn(message.envelope, member)) return { envelope, call: name === null ? null : call, method }
   const body = redactBody(message.body, scan, masks, rescan, quick)
   const isAsItWas = envelope === message.envelope && body === message.body
@@ -43,9 +43,36 @@ export function redact(message: Message, scan: Sighting, masks: readonly Mask[],
 const callOf = (message: Message): string | null =>
   (message.kind === 'result' || message.kind === 'error' ? message.request.call : message.call)?.name ?? null
 
+/** Pairs in which nothing was found, by who looked: hardly a call names what was not called before. */
+const cleanPairs = new WeakMap<(value: Json) => Sighting, Set<string>>()
+const mostPairs = 1000
+const longestPair = 256
+
 function cleanPair(call: string, method: string, rescan: (value: Json) => Sighting): readonly [string, string] {
-  const clean = cleanse([call, method], rescan([call, method]), rescan)
+  const known = cleanPairs.get(rescan) ?? new Set()
+  const key = `${method}\n${call}`
+  if (known.has(key)) return [call, method]
+  const pair = [call, method] as const
+  const clean = cleanse(pair, rescan(pair), rescan)
+  if (clean === pair && key.length <= longestPair) {
+    if (known.size === mostPairs) known.clear()
+    cleanPairs.set(rescan, known.add(key))
+  }
   return Array.isArray(clean) ? [String(clean[0]), String(clean[1])] : [masked, masked]
+}
+
+/** Whether nothing but the id and what was looked at already is around the body. */
+function isBare({ envelope, method }: Message, member: string): boolean {
+  for (const name in envelope) if (name !== 'jsonrpc' && name !== 'id' && name !== member && (name !== 'method' || envelope[name] !== method)) return false
+  return envelope['jsonrpc'] === '2.0'
+}
+
+function cleanId(envelope: JsonObject, rescan: (value: Json) => Sighting): JsonObject {
+  const { id } = envelope
+  if (id === undefined) return envelope
+  const around = { id }
+  const clean = cleanse(around, rescan(around), rescan)
+  return clean === around ? envelope : { ...envelope, id: isObject(clean) ? (clean['id'] ?? masked) : masked }
 }
 
 /** Everything around the body; the body's place in the order of members is kept. */
