@@ -45,6 +45,9 @@ export interface SharedText {
   readonly shared: string
 }
 
+/** The `code` of an error that concerns one op and was met before it wrote anything. */
+export const opRefused = 'OP_REFUSED'
+
 /** The first op's number and the ops, which are numbered one by one. */
 export type Batch = readonly [first: number, ops: readonly Op[]]
 

@@ -1,11 +1,12 @@
 import { workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
-import { createApplier, opRefused } from './apply.ts'
+import { createApplier } from './apply.ts'
 import type { Applier } from './apply.ts'
 import { foldLeftOver } from './fold.ts'
 import { beginWriting, hasRoom, openForWriting } from './database.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Checkpoints } from './checkpoints.ts'
+import { opRefused } from './ops.ts'
 import type { Batch, Command, Op, Report, Result, ThreadOptions } from './ops.ts'
 import type { DatabaseSync } from 'node:sqlite'
 
