@@ -37,3 +37,6 @@ export class GatewayError extends Error {
     this.statusCode = errorTable[code].status
   }
 }
+
+/** What a fault says of itself, whatever was thrown: an `Error` of another realm is no instance of this one's, and some libraries throw text. */
+export const messageOf = (fault: unknown): string => (typeof fault === 'object' && fault !== null && 'message' in fault ? String(fault.message) : String(fault))

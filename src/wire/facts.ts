@@ -24,6 +24,4 @@ export type MethodTable = { readonly [method: string]: MethodFacts }
 export interface RevisionMethods {
   readonly to_server: { readonly request: MethodTable; readonly notification: MethodTable }
   readonly to_client: { readonly request: MethodTable; readonly notification: MethodTable }
-  /** What a server may ask inside of a result (MRTR). */
-  readonly inputs: MethodTable
 }

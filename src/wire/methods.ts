@@ -53,9 +53,3 @@ export function methodOf(
   const table = revisions[revision].methods[direction][kind]
   return Object.hasOwn(table, method) ? table[method] : undefined
 }
-
-/** What a server may ask of the client inside of a result. */
-export function inputMethodOf(revision: Revision, method: string): MethodFacts | undefined {
-  const table = revisions[revision].methods.inputs
-  return Object.hasOwn(table, method) ? table[method] : undefined
-}

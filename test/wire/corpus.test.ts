@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { callOf, keepListed, listOf, privateCaching } from '../../src/wire/call.ts'
 import { isRawNumber, printJson, readJson } from '../../src/wire/json.ts'
-import { inputMethodOf, methodOf, served } from '../../src/wire/methods.ts'
+import { methodOf, served } from '../../src/wire/methods.ts'
 import { readRpc } from '../../src/wire/rpc.ts'
 import type { RpcMessage } from '../../src/wire/rpc.ts'
 import type { Json, JsonObject, Revision } from '../../src/model.ts'
@@ -78,8 +78,6 @@ describe('methods', () => {
     expect(methodOf('2025-03-26', 'to_client', 'request', 'elicitation/create')).toBeUndefined()
     expect(methodOf('2025-06-18', 'to_client', 'request', 'elicitation/create')).toEqual({ asks: 'client' })
     expect(methodOf('2026-07-28', 'to_client', 'request', 'sampling/createMessage')).toBeUndefined()
-    expect(inputMethodOf('2026-07-28', 'sampling/createMessage')).toEqual({ asks: 'client' })
-    expect(inputMethodOf('2025-11-25', 'sampling/createMessage')).toBeUndefined()
   })
 
   test.each(['Tools/Call', 'tools/call ', ' tools/call', 'tools//call', 'x/y', 'constructor', '__proto__', ''])('%j is unknown to all', (method) => {

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { messageOf } from '../../errors.ts'
 import type { Json } from '../../model.ts'
 import { createCarrying } from './carrying.ts'
 import { createDelivery, type DeliveryParts, type Open } from './delivery.ts'
 import type { Door } from './door.ts'
 import { createGreetings } from './greetings.ts'
 import { claimOf, readMessages, type Heard } from './message.ts'
-import { say, usualPause } from './words.ts'
+import { usualPause } from './pauses.ts'
 
 export interface BridgeParts extends Pick<DeliveryParts, 'write' | 'note'> {
   readonly door: Door
@@ -63,7 +64,7 @@ export function createBridge({ door, write, note }: BridgeParts): Bridge {
     if (first?.method === 'initialize') greetings.begin(heard)
     const carried = begin(heard)
     // What comes next may stand on it having arrived; a request's answer is waited for by nobody here but a greeting's.
-    if (messages.some(({ kind }) => kind === 'request') && first?.method !== 'initialize') return void carried.catch((fault: unknown) => note(say(fault)))
+    if (messages.some(({ kind }) => kind === 'request') && first?.method !== 'initialize') return void carried.catch((fault: unknown) => note(messageOf(fault)))
     await carried
     if (first?.method === 'notifications/initialized') greetings.start(heard)
   }
@@ -71,7 +72,7 @@ export function createBridge({ door, write, note }: BridgeParts): Bridge {
   return {
     async hear(line) {
       queued += 1
-      queue = queue.then(() => take(line)).catch((fault: unknown) => note(say(fault))).finally(() => void (queued -= 1))
+      queue = queue.then(() => take(line)).catch((fault: unknown) => note(messageOf(fault))).finally(() => void (queued -= 1))
       if (queued > mostQueued) await queue
     },
     async end(within) {

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Response } from 'undici'
+import { messageOf } from '../../errors.ts'
 import type { Json } from '../../model.ts'
 import type { Delivery, Open } from './delivery.ts'
 import { NotLetIn, type Door } from './door.ts'
@@ -7,7 +8,6 @@ import type { Greetings } from './greetings.ts'
 import { learnFor } from './learn.ts'
 import { claimOf, mirrorHeaders, type Heard } from './message.ts'
 import { headersOf, isStream, postHeaders } from './session.ts'
-import { ignore, say } from './words.ts'
 
 export interface CarryingParts {
   readonly door: Door
@@ -64,7 +64,7 @@ export function createCarrying(parts: CarryingParts): (open: Open) => Promise<vo
       await wait(open.retry, undefined, { signal: open.stop.signal })
       const response = await door.send({ method: 'GET', headers: { accept: 'text/event-stream', ...headersOf(session), 'last-event-id': before }, signal: open.stop.signal, mayAsk: false })
       if (!response.ok || !isStream(response)) return void (await response.body?.cancel())
-      await delivery.follow(open, response).catch(ignore)
+      await delivery.follow(open, response).catch(() => undefined)
       if (open.lastEvent !== before) times = -1
     }
   }
@@ -85,12 +85,12 @@ export function createCarrying(parts: CarryingParts): (open: Open) => Promise<vo
   return async (open) => {
     try {
       const fault = await once(open)
-      if (fault !== undefined && open.waiting.size === 0) note(say(fault))
-      if (unanswered(open)) await resume(open).catch(ignore)
+      if (fault !== undefined && open.waiting.size === 0) note(messageOf(fault))
+      if (unanswered(open)) await resume(open).catch(() => undefined)
       await repeat(open, fault)
       if (unanswered(open)) await delivery.giveUp(open, fault instanceof Error ? `${fault.message}; it is not known whether this was done` : 'the connection was lost before the answer; it is not known whether this was done')
     } catch (fault) {
-      if (unanswered(open)) await delivery.giveUp(open, say(fault))
+      if (unanswered(open)) await delivery.giveUp(open, messageOf(fault))
     } finally {
       open.stop.abort()
     }

@@ -4,7 +4,7 @@ import type { Greetings } from './greetings.ts'
 import { asLine } from './lines.ts'
 import { learnSchemas, readMessages, type Heard, type Peeked } from './message.ts'
 import { isStream, readEvents, readText } from './session.ts'
-import { longestPause, shortestPause } from './words.ts'
+import { longestPause, shortestPause } from './pauses.ts'
 
 /** Requests that wait for their answers, sent together. */
 export interface Open {

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Agent, fetch, type Response } from 'undici'
+import { messageOf } from '../../errors.ts'
 
 /** Where tokens come from. */
 export interface Bearer {
@@ -34,7 +35,7 @@ export const codeOf = (fault: unknown): string => {
   const first = cause instanceof AggregateError ? cause.errors[0] : cause
   return String((first as { readonly code?: unknown } | undefined)?.code ?? '')
 }
-const reasonOf = (fault: unknown): string => codeOf(fault) || (fault instanceof Error ? fault.message : String(fault))
+const reasonOf = (fault: unknown): string => codeOf(fault) || messageOf(fault)
 
 /** The way to one server of a gateway, with whatever it takes to be let in. */
 export function createDoor(address: string, bearer: Bearer): Door {

@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Response } from 'undici'
+import { messageOf } from '../../errors.ts'
 import type { Door } from './door.ts'
 import { readMessages, type Heard, type Peeked } from './message.ts'
 import { findAnswer, greeted, headersOf, isStream, postHeaders, readEvents, type Session } from './session.ts'
-import { ignore, longestPause, say, usualPause } from './words.ts'
+import { longestPause, usualPause } from './pauses.ts'
 
 export interface GreetingsParts {
   readonly door: Door
@@ -41,7 +42,7 @@ export function createGreetings({ door, hear, note, ending }: GreetingsParts) {
   function stand(of: Session): void {
     standing.abort()
     standing = new AbortController()
-    listen(of, AbortSignal.any([standing.signal, ending])).catch(ignore)
+    listen(of, AbortSignal.any([standing.signal, ending])).catch(() => undefined)
   }
   async function listen(of: Session, signal: AbortSignal): Promise<void> {
     let last: string | undefined
@@ -53,12 +54,12 @@ export function createGreetings({ door, hear, note, ending }: GreetingsParts) {
       }
     }
     for (let pause = usualPause; !signal.aborted; pause = Math.min(pause * 2, longestPause)) {
-      const response = await door.send({ method: 'GET', headers: { accept: 'text/event-stream', ...headersOf(of), ...(last === undefined ? {} : { 'last-event-id': last }) }, signal, mayAsk: false }).catch(ignore)
+      const response = await door.send({ method: 'GET', headers: { accept: 'text/event-stream', ...headersOf(of), ...(last === undefined ? {} : { 'last-event-id': last }) }, signal, mayAsk: false }).catch(() => undefined)
       if (response?.status === 405) return
-      if (response?.status === 404) return void (await again(of.id).catch((fault: unknown) => note(say(fault))))
+      if (response?.status === 404) return void (await again(of.id).catch((fault: unknown) => note(messageOf(fault))))
       if (response?.ok === true && isStream(response)) {
         pause = usualPause
-        await follow(response).catch(ignore)
+        await follow(response).catch(() => undefined)
       } else await response?.body?.cancel()
       await wait(pause, undefined, { signal })
     }
@@ -80,7 +81,7 @@ export function createGreetings({ door, hear, note, ending }: GreetingsParts) {
     again,
     async leave(): Promise<void> {
       if (session?.id === undefined) return
-      await door.send({ method: 'DELETE', headers: headersOf(session), signal: AbortSignal.timeout(1_000), mayAsk: false }).then((response) => response.body?.cancel()).catch(ignore)
+      await door.send({ method: 'DELETE', headers: headersOf(session), signal: AbortSignal.timeout(1_000), mayAsk: false }).then((response) => response.body?.cancel()).catch(() => undefined)
     },
   }
 }

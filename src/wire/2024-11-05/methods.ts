@@ -41,5 +41,4 @@ export const methods: RevisionMethods = {
       'notifications/prompts/list_changed': {},
     },
   },
-  inputs: {},
 }

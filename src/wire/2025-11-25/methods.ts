@@ -23,5 +23,4 @@ export const methods: RevisionMethods = {
       'notifications/elicitation/complete': {},
     },
   },
-  inputs: {},
 }

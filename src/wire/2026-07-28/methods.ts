@@ -36,9 +36,4 @@ export const methods: RevisionMethods = {
       'notifications/tasks': { task: true, extension: TASKS },
     },
   },
-  inputs: {
-    'elicitation/create': { asks: 'client' },
-    'sampling/createMessage': { asks: 'client' },
-    'roots/list': { asks: 'client' },
-  },
 }
