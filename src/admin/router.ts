@@ -1,6 +1,6 @@
 import express, { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import type { z } from 'zod'
-import { errorTable, GatewayError } from '../errors.ts'
+import { GatewayError, errorTable, messageOf } from '../errors.ts'
 import type { KnownActor, Logger, Role } from '../model.ts'
 import { type Caller, mayUse, showActor } from './access.ts'
 import { type ApprovalDesk, createApprovalHandles } from './approvals.ts'
@@ -149,7 +149,7 @@ function createFaultAnswer(logger: AdminParts['logger']) {
       sendProblem(response, refuse(status, status === 413 ? 'body_too_large' : 'invalid_body'))
       return
     }
-    logger?.error('admin request failed', { error: error instanceof Error ? error.message : String(error) })
+    logger?.error('admin request failed', { error: messageOf(error) })
     sendProblem(response, refuse(500, 'internal', errorTable.internal.public))
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import type { Files } from './source/sources.ts'
@@ -58,7 +59,7 @@ export const readData = (files: Files): { data: JsonObject; problems: Problem[] 
       const clash = merge(data, placed, '')
       if (clash) refuse('data_twice', `${clash} is given twice`)
     } catch (fault) {
-      refuse('data_syntax', `cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`)
+      refuse('data_syntax', `cannot be read: ${messageOf(fault)}`)
     }
   }
   return { data: data as JsonObject, problems }

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import type { Decision, KnownActor, Logger, Question, Role } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { createPolicyEngine, type PolicyEngine } from '../policy/engine.ts'
@@ -27,7 +28,7 @@ export const rehearse = async (bundle: BuiltBundle, detectors: readonly string[]
     await engine.activate(bundle)
     return []
   } catch (fault) {
-    return [{ stage: 'activate', code: 'not_activated', message: fault instanceof Error ? fault.message : String(fault) }]
+    return [{ stage: 'activate', code: 'not_activated', message: messageOf(fault) }]
   } finally {
     await engine.close()
   }
@@ -44,7 +45,7 @@ const ask = async <T>(bundle: BuiltBundle, detectors: readonly string[], use: (e
     await engine.activate(bundle)
     return { ok: true, ...(await use(engine)), notes }
   } catch (fault) {
-    return { ok: false, message: fault instanceof Error ? fault.message : String(fault) }
+    return { ok: false, message: messageOf(fault) }
   } finally {
     await engine.close()
   }

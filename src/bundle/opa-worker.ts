@@ -1,8 +1,10 @@
 // The process in which OPA's library runs: one request in, one answer out, a fresh instance each time. Its compiled code takes
 // some 200 MB, which only the end of a process gives back.
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { WASI } from 'node:wasi'
 import { brotliDecompressSync } from 'node:zlib'
+import { messageOf } from '../errors.ts'
 import type { JsonObject } from '../model.ts'
 import { known } from './lint/known.ts'
 import { createLint } from './lint/lint.ts'
@@ -136,8 +138,11 @@ const answer = async ({ id, request }: Call): Promise<Reply> => {
     const text = run(request, begun)
     return { id, answer: asked.review && !asked.wants_syntax ? await review(text, asked) : text }
   } catch (fault) {
-    return { id, fault: fault instanceof Error ? fault.message : String(fault) }
+    return { id, fault: messageOf(fault) }
   }
 }
 
-process.on('message', async (call: Call) => process.send?.(await answer(call)))
+process.on('message', async (call: Call) => {
+  process.send?.(await answer(call))
+  flushCompileCache() // this process is not ended in a way in which Node would do so
+})

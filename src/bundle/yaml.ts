@@ -1,5 +1,6 @@
 import { isAlias, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import type { Document } from 'yaml'
+import { messageOf } from '../errors.ts'
 
 /** A gateway reads policies by the loop that judges calls: what takes longer to read than this much is better written as JSON. */
 const largest = 1024 * 1024
@@ -45,8 +46,6 @@ export const isBoundless = (value: unknown, most = Number.POSITIVE_INFINITY): bo
   return grows(value, 1)
 }
 export const tooDeep = `it is nested more than ${deepest} deep`
-
-const messageOf = (fault: unknown): string => (fault instanceof Error || (typeof fault === 'object' && fault !== null && 'message' in fault) ? String(fault.message) : String(fault))
 
 /** In one walk: the library compares each name with all before it, and looks for each alias in all of the text. */
 const faultsOf = (document: Document.Parsed): readonly YamlFault[] => {

@@ -2,6 +2,7 @@ import { parseExactJson } from '../exact-json.ts'
 import { exitCode, type ExitCode } from './output.ts'
 import { isBearerToken } from './session/places.ts'
 import type { SignIns, Token } from './session/sign-ins.ts'
+import { whyUnreached } from './unreached.ts'
 
 /** What the gateway answered; where it did not do what was asked, a sentence for the terminal and the exit code that fits. */
 export type ApiAnswer<T> =
@@ -72,11 +73,6 @@ const parse = (text: string): unknown => {
   } catch {
     return undefined
   }
-}
-
-const reason = (error: unknown): string => {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code ?? cause.name) : String(cause)
 }
 
 interface Caller {
@@ -150,7 +146,7 @@ export const createApiClient = (env: Environment): ApiClient => {
         ...(problem === undefined ? {} : { problem }),
       }
     } catch (error) {
-      return failed(`the gateway at ${url.origin} could not be reached: ${reason(error)}`)
+      return failed(`the gateway at ${url.origin} could not be reached: ${whyUnreached(error)}`)
     }
   }
   return {

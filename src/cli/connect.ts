@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { messageOf } from '../errors.ts'
 import type { CommandContext, Register } from './main.ts'
 import { exitCode, printable } from './output.ts'
 import { isBearerToken } from './session/places.ts'
@@ -49,7 +50,7 @@ async function connect(upstream: string, url: string | undefined, context: Comma
   try {
     for await (const line of readLines(stdin, largestMessage)) await bridge.hear(line)
   } catch (fault) {
-    if (within > 0) refuse(exitCode.failed, fault instanceof Error ? fault.message : String(fault))
+    if (within > 0) refuse(exitCode.failed, messageOf(fault))
   }
   await bridge.end(within)
   process.exit() // a sign-in that nobody will finish would keep it alive

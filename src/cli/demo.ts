@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import type { Register } from './main.ts'
 import { exitCode } from './output.ts'
 
@@ -74,7 +75,7 @@ export const registerToken: Register = (program, { output, exit }) => {
         if (given.json === true) output.json({ persona: name, audience: `${state.url}/${audience === 'api' ? 'api/v1' : audience}`, token })
         else output.line(token)
       } catch (error) {
-        refuse(exitCode.failed, `the demo at ${state.url} does not answer (${error instanceof Error ? error.message : String(error)}); is it still running?`)
+        refuse(exitCode.failed, `the demo at ${state.url} does not answer (${messageOf(error)}); is it still running?`)
       }
     })
 }

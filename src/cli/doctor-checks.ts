@@ -7,14 +7,13 @@ import { performance } from 'node:perf_hooks'
 import type { Settings } from '../config/schema.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Environment } from '../config/env.ts'
+import { messageOf } from '../errors.ts'
 import { countOf } from '../open.ts'
 import { socketIn } from '../workers/words.ts'
 import { credentialsOf } from '../config/credentials.ts'
 import { tlsOf } from '../config/tls.ts'
 import type { Check } from './doctor.ts'
 import { probeChild, probeHttp, probeSse } from './doctor-probe.ts'
-
-const say = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const nearest = async (path: string): Promise<string> => {
   let directory = path
@@ -52,7 +51,7 @@ export const checkStore = async (settings: Settings): Promise<readonly Check[]> 
       await rm(own, { recursive: true, force: true })
     }
   } catch (error) {
-    return [{ check: 'store', state: 'failed', says: `${directory} cannot be written to: ${say(error)}`, remedy: 'let the gateway\'s user write there, make room, or change store.path' }]
+    return [{ check: 'store', state: 'failed', says: `${directory} cannot be written to: ${messageOf(error)}`, remedy: 'let the gateway\'s user write there, make room, or change store.path' }]
   }
 }
 
@@ -76,7 +75,7 @@ export const checkPolicy = async (settings: Settings, secrets: Secrets): Promise
     if (built.ok) return [{ check: 'policy', state: 'ok', says: `${nameOf(settings.policy.source)} builds as ${built.bundle.digest}` }]
     return built.problems.map(({ remedy = 'correct the policy; `sallyport policy check --dir DIRECTORY` says the same', ...problem }): Check => ({ check: 'policy', state: 'failed', says: problemText(problem), remedy }))
   } catch (error) {
-    return [{ check: 'policy', state: 'failed', says: `the policies cannot be built here: ${say(error)}`, remedy: 'see that the installation is complete' }]
+    return [{ check: 'policy', state: 'failed', says: `the policies cannot be built here: ${messageOf(error)}`, remedy: 'see that the installation is complete' }]
   } finally {
     await Promise.all([opa.close(), source.close?.()])
     await rm(own, { recursive: true, force: true })
@@ -124,7 +123,7 @@ export const checkPort = async (check: string, host: string, port: number): Prom
     return [{ check, state: 'ok', says: `${host}:${port} is free` }]
   } catch (error) {
     const remedy = (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'end the program that listens there (a gateway that already runs?) or choose another port' : 'choose an address of this machine and a port that its user may take'
-    return [{ check, state: 'failed', says: `${host}:${port} cannot be taken: ${say(error)}`, remedy }]
+    return [{ check, state: 'failed', says: `${host}:${port} cannot be taken: ${messageOf(error)}`, remedy }]
   }
 }
 
@@ -149,7 +148,7 @@ export const checkWorkers = async (settings: Settings): Promise<readonly Check[]
     }
     return [{ check: 'workers', state: 'ok', says: `${count} workers can be run` }, ...(count > cores ? [many] : [])]
   } catch (error) {
-    return [{ check: 'workers', state: 'failed', says: `${tmpdir()} cannot hold the sockets between workers: ${say(error)}`, remedy: 'set TMPDIR to a directory of a short path that the gateway\'s user can write to, or workers: 1' }]
+    return [{ check: 'workers', state: 'failed', says: `${tmpdir()} cannot hold the sockets between workers: ${messageOf(error)}`, remedy: 'set TMPDIR to a directory of a short path that the gateway\'s user can write to, or workers: 1' }]
   }
 }
 

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { Agent, fetch, type RequestInit, type Response } from 'undici'
 import type { Environment } from '../config/env.ts'
 import type { UpstreamTls } from '../config/tls.ts'
+import { whyUnreached } from './unreached.ts'
 
 export type Probe = { readonly ok: true; readonly says: string } | { readonly ok: false; readonly says: string; readonly remedy: string }
 
@@ -32,8 +33,7 @@ const withAgent = async (address: Address, ask: (send: (init: RequestInit) => Pr
   try {
     return await ask(init => fetch(address.url, { redirect: 'manual', signal: AbortSignal.timeout(patience), ...init, dispatcher: agent }))
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    return no(`${address.url} cannot be reached: ${cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause)}`, 'start the server, or correct its address or certificates')
+    return no(`${address.url} cannot be reached: ${whyUnreached(error)}`, 'start the server, or correct its address or certificates')
   } finally {
     await agent.destroy()
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import product from '../../package.json' with { type: 'json' }
+import { messageOf } from '../errors.ts'
 import { keepCompiledCode } from './compiled-code.ts'
 import { createOutput, exitCode, type Output } from './output.ts'
 
@@ -59,7 +60,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCode.fine : exitCode.misuse
   else {
-    process.stderr.write(`sallyport: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`sallyport: ${messageOf(error)}\n`)
     process.exitCode = exitCode.failed
   }
 }

@@ -1,5 +1,6 @@
 import { McpServer, ResourceTemplate, type CallToolResult } from '@modelcontextprotocol/server'
 import { z } from 'zod'
+import { messageOf } from '../errors.ts'
 import type { CrmDatabase, Row } from './crm-database.ts'
 
 const cell = z.union([z.string(), z.number(), z.null()])
@@ -14,7 +15,7 @@ function attempt(work: () => CallToolResult): CallToolResult {
   try {
     return work()
   } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error))
+    return failed(messageOf(error))
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import type { Fetch } from '../model.ts'
 import { fetchJson } from './fetch-json.ts'
 
@@ -24,7 +25,7 @@ export const discoverKeysUrl = async (fetch: Fetch, issuer: string): Promise<str
     try {
       return keysUrl(issuer, (await fetchJson(fetch, url)).body)
     } catch (error) {
-      problems.push(`${url}: ${error instanceof Error ? error.message : String(error)}`)
+      problems.push(`${url}: ${messageOf(error)}`)
     }
   }
   throw new Error(problems.join('; '))

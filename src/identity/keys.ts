@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createLocalJWKSet, errors, type CryptoKey, type FlattenedJWSInput, type JWK, type JWSHeaderParameters } from 'jose'
+import { messageOf } from '../errors.ts'
 import type { Clock, Fetch, Logger } from '../model.ts'
 import { discoverKeysUrl } from './discovery.ts'
 import { fetchJson, type Fetched } from './fetch-json.ts'
@@ -94,7 +95,7 @@ export const createKeySource = (issuer: IssuerSettings, deps: { readonly clock: 
       return keys.length
     } catch (cause) {
       failedAt = clock()
-      logger.warn('the keys of an issuer could not be fetched', { issuer: issuer.name, cause: cause instanceof Error ? cause.message : String(cause) })
+      logger.warn('the keys of an issuer could not be fetched', { issuer: issuer.name, cause: messageOf(cause) })
       throw cause
     }
   }

@@ -1,5 +1,6 @@
 /** A thread that judges large inputs. Given bytes it also compiles them, so that no call waits for that either. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { messageOf } from '../errors.ts'
 import { loadFamilies, type FamilyName } from './builtins/index.ts'
 import { compileModule, instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
 
@@ -35,6 +36,6 @@ try {
   })
   reply({ kind: 'ready', module })
 } catch (cause) {
-  reply({ kind: 'refused', detail: cause instanceof Error ? cause.message : String(cause) })
+  reply({ kind: 'refused', detail: messageOf(cause) })
   port.close()
 }

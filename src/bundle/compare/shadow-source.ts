@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../model.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { buildBundle, type BuildOptions } from '../build.ts'
@@ -39,7 +40,7 @@ export function runShadow({ source, build, activate, logger }: ShadowRunnerOptio
     running = running.then(async () => {
       wanted = false
       if (closed) return
-      error = await attempt().catch((fault: unknown) => (fault instanceof Error ? fault.message : String(fault)))
+      error = await attempt().catch((fault: unknown) => messageOf(fault))
       if (error !== undefined && !closed) logger.warn('the second bundle is not what its source says', { why: error })
     })
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { buildBundle } from '../build.ts'
 import type { BuildOptions } from '../build.ts'
@@ -55,7 +56,7 @@ export const createGoingBack = ({ custody, build, activate }: GoingBackOptions) 
           await activate(found.sources, found.bundle, found.place)
           return kept
         } catch (fault) {
-          progress.warn([{ stage: 'activate', code: 'not_activated', message: `${kept.digest}: ${fault instanceof Error ? fault.message : String(fault)}` }])
+          progress.warn([{ stage: 'activate', code: 'not_activated', message: `${kept.digest}: ${messageOf(fault)}` }])
         }
       }
       return undefined

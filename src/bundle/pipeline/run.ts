@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts'
 import type { StageRun } from '../opa.ts'
 import { problemText } from '../problem.ts'
 import type { Problem, Stage } from '../problem.ts'
@@ -26,8 +27,6 @@ export interface Progress {
   /** Ends with what was thrown in the stage that was last begun. */
   fail(fault: unknown): Run
 }
-
-const reasonOf = (fault: unknown): string => (fault instanceof Error || (typeof fault === 'object' && fault !== null && 'message' in fault) ? String(fault.message) : String(fault))
 
 /** A status is kept, logged, sent and shown: a source with a million mistakes is told by some of them. */
 const most = 100
@@ -75,7 +74,7 @@ export const beginRun = (at: number): Progress => {
       }
     },
     end,
-    fail: (fault) => end([{ stage: current, code: 'fault', message: reasonOf(fault) }]),
+    fail: (fault) => end([{ stage: current, code: 'fault', message: messageOf(fault) }]),
   }
 }
 

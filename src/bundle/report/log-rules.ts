@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts'
 import type { LogRules } from '../../policy/bundle.ts'
 import { fuelFor } from '../../policy/budget.ts'
 import { compileModule, instantiate, type PolicyInstance } from '../../policy/host.ts'
@@ -44,7 +45,7 @@ export const createLogFilter = async (policy: LogPolicy | undefined): Promise<Lo
       return { ok: true, value: (outcome.results[0] as { readonly result?: unknown } | undefined)?.result }
     } catch (fault) {
       instance = undefined
-      return { ok: false, why: `system.log.${name}: ${fault instanceof Error ? fault.message : String(fault)}` }
+      return { ok: false, why: `system.log.${name}: ${messageOf(fault)}` }
     }
   }
   const has = (name: 'drop' | 'mask'): boolean => policy.entrypoints.includes(`system/log/${name}`)

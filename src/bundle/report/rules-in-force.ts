@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { messageOf } from '../../errors.ts'
 import { createLogFilter, type LogFilter, type LogPolicy } from './log-rules.ts'
 
 /** What whoever switches policies tells: that another bundle is about to judge, and then which one does. */
@@ -24,7 +25,7 @@ export const createRulesInForce = (first: RulesOrder, receive: () => RulesOrder 
       filter = undefined
     }
   }
-  const refuseAll = (fault: unknown): LogFilter => () => ({ kind: 'withheld', why: `system.log: ${fault instanceof Error ? fault.message : String(fault)}` })
+  const refuseAll = (fault: unknown): LogFilter => () => ({ kind: 'withheld', why: `system.log: ${messageOf(fault)}` })
 
   return {
     async filter(signal) {

@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js'
+import { messageOf } from '../../errors.ts'
 import { ttlSeconds } from '../../policy/ttl.ts'
 import type { Problem } from '../problem.ts'
 import type { RulesDocument, Steps } from './document.ts'
@@ -40,7 +41,7 @@ const checkPatterns = ({ refuse }: Check, patterns: string | readonly string[] |
     try {
       RE2JS.compile(pattern)
     } catch (fault) {
-      refuse(at, 'rules_pattern', `the pattern cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`, 'patterns are RE2: no look-around, no back-references (github.com/google/re2/wiki/Syntax)')
+      refuse(at, 'rules_pattern', `the pattern cannot be read: ${messageOf(fault)}`, 'patterns are RE2: no look-around, no back-references (github.com/google/re2/wiki/Syntax)')
     }
   }
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { relative } from 'node:path'
+import { messageOf } from '../../errors.ts'
 import type { Problem } from '../problem.ts'
 import { watchFile } from '../source/directory.ts'
 import type { Source } from '../source/source.ts'
@@ -27,7 +28,7 @@ const withFile = async (read: Read, file: string): Promise<Read> => {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file))
   } catch (fault) {
-    return { ok: false, problems: [{ stage: 'rules', file: shown, code: 'unreadable', message: `cannot be read: ${fault instanceof Error ? fault.message : String(fault)}` }] }
+    return { ok: false, problems: [{ stage: 'rules', file: shown, code: 'unreadable', message: `cannot be read: ${messageOf(fault)}` }] }
   }
   // A bundle that was built here brings the file along.
   if (Object.values(sources.rules ?? {}).includes(text)) return read

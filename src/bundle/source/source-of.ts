@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { messageOf } from '../../errors.ts'
 import { unpackBundle } from '../trust/bundle-file.ts'
 import { readDirectory } from './read-directory.ts'
 import type { Read } from './sources.ts'
@@ -11,7 +12,7 @@ export const readPlace = async (place: Place): Promise<Read> => {
   try {
     return await unpackBundle(await readFile(place.path))
   } catch (fault) {
-    const message = `${place.path} cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`
+    const message = `${place.path} cannot be read: ${messageOf(fault)}`
     return { ok: false, problems: [{ stage: 'read', code: 'unreadable', message }] }
   }
 }

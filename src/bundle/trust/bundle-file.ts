@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { messageOf } from '../../errors.ts'
 import { parseExactJson } from '../../exact-json.ts'
 import type { BuiltBundle } from '../../policy/bundle.ts'
 import { withoutTests } from '../build.ts'
@@ -59,7 +60,7 @@ export const unpackBundle = async (bytes: Uint8Array, trust?: Trust): Promise<Re
     if (data !== undefined) files.set('data.json', withoutBuildData(data))
     if (bundle.manifest.metadata?.sallyport !== undefined) takeBackRules(files)
   } catch (fault) {
-    const reason = fault instanceof Error ? fault.message : String(fault)
+    const reason = messageOf(fault)
     return { ok: false, problems: [{ stage: 'read', code: 'not_a_bundle', message: `this is not a bundle: ${reason}` }] }
   }
   const { revision = '', metadata } = bundle.manifest

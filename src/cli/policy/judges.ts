@@ -3,6 +3,7 @@ import { createJudge, type Judge } from '../../bundle/compare/judge.ts'
 import { readNamed, type PlaceOptions } from '../../bundle/compare/place.ts'
 import type { Problem } from '../../bundle/problem.ts'
 import type { Sources } from '../../bundle/source/sources.ts'
+import { messageOf } from '../../errors.ts'
 
 export interface Named {
   /** As a person wrote it. */
@@ -21,6 +22,6 @@ export async function openNamed(name: string, place: PlaceOptions, build: BuildO
   try {
     return { ok: true, named: { name, sources: read.sources, judge: await createJudge(built.bundle, build.detectors) } }
   } catch (fault) {
-    return { ok: false, problems: [{ stage: 'activate', code: 'not_activated', message: fault instanceof Error ? fault.message : String(fault) }] }
+    return { ok: false, problems: [{ stage: 'activate', code: 'not_activated', message: messageOf(fault) }] }
   }
 }

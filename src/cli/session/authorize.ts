@@ -1,6 +1,7 @@
 import * as openid from 'openid-client'
 import { isConfidential } from '../../loopback.ts'
 import { commandClient } from '../../oauth/command-client.ts'
+import { whyUnreached } from '../unreached.ts'
 import { hasScreen, openBrowser } from './browser.ts'
 import type { KeptTokens } from './kept-tokens.ts'
 import { listenOnce } from './loopback.ts'
@@ -35,8 +36,7 @@ const personMayTake = 10 * 60_000
 
 const reasonOf = (fault: unknown): string => {
   if (fault instanceof openid.ResponseBodyError || fault instanceof openid.AuthorizationResponseError) return fault.error_description ?? fault.error
-  const cause = fault instanceof Error && fault.cause instanceof Error ? fault.cause : fault
-  return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code ?? cause.name) : String(cause)
+  return whyUnreached(fault)
 }
 
 /** What the gateway says of itself: RFC 8414, and it must call itself what it was called. */

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts'
 import { exitCode, type ExitCode } from '../output.ts'
 import { findGateway, renew, revoke, signIn, SignInFailed, type Client } from './authorize.ts'
 import { createTokenStore } from './kept-tokens.ts'
@@ -51,7 +52,7 @@ export function openSignIns(env: Environment): SignIns {
     return client
   }
   const isGood = (found: { readonly access_token: string; readonly expires_at: number }, refused: string | undefined): boolean => found.access_token !== refused && found.expires_at > Date.now() + ahead
-  const told = (fault: unknown): Refused => refuse(fault instanceof Error ? fault.message : String(fault))
+  const told = (fault: unknown): Refused => refuse(messageOf(fault))
   const signInFirst = (gateway: string): Refused => ({ ...refuse(`you are not signed in to ${gateway}: run \`sallyport login --url ${gateway}\`, or set SALLYPORT_TOKEN`, exitCode.misuse), isSignedOut: true })
 
   async function renewed(gateway: string, resource: string, refused: string | undefined): Promise<Token> {
