@@ -1,12 +1,12 @@
 import type { Json, Scan, Sighting } from '../model.ts'
 import { anything, cluesOf, positionsOf, withinParts, type Clues, type Within } from './clues.ts'
 import type { Detectors, Found } from './index.ts'
-import { createFindings, createWalk, longTexts } from './walk.ts'
+import { createFindings, longTexts, Walk } from './walk.ts'
 
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
 export function scan(body: Json, detectors: Detectors): Scan {
   const findings = createFindings(detectors)
-  const walk = createWalk(detectors, anything, findings)
+  const walk = new Walk(detectors, anything, findings)
   walk.visit(body, undefined)
   return Object.assign(walk.sighting, { findings: findings.all })
 }
@@ -18,7 +18,7 @@ const isVerbatim = (text: string, clues: Clues | undefined): boolean => clues?.h
 export function scanText(before: Sighting, text: string, value: Json, detectors: Detectors): Sighting {
   const known = longTexts.get(before)
   const clues = known?.get(text)
-  const walk = createWalk(detectors, known?.has(text) === true && isVerbatim(text, clues) ? withinParts([clues]) : anything)
+  const walk = new Walk(detectors, known?.has(text) === true && isVerbatim(text, clues) ? withinParts([clues]) : anything)
   walk.visit(value, undefined)
   return walk.sighting
 }
@@ -54,7 +54,7 @@ export interface Replaced {
 export function scanReplaced(before: Sighting, body: Json, replaced: Replaced, detectors: Detectors): Sighting {
   // whether data is read decoded depends on the members beside it
   if (replaced.changes.some(({ place }) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
-  const walk = createWalk(detectors, anything)
+  const walk = new Walk(detectors, anything)
   /** Placeholders are mostly the same. */
   const empty = new Set<Json>()
   const isEmpty = (value: string): boolean => empty.has(value) || (detectors.isEmpty(value) && empty.add(value) !== undefined)

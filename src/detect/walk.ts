@@ -9,14 +9,6 @@ const long = 1024
 /** As deep as any body. */
 const all = 2 ** 30
 
-export interface Walk {
-  visit(value: Json, label: string | undefined): void
-  /** `inStrings`: what the strings at the place can hold. */
-  visitAt(body: Json, place: readonly string[], inStrings: Within): void
-  readonly hits: Hit[]
-  readonly sighting: Sighting
-}
-
 export interface Findings {
   readonly all: Finding[]
   /** `alone`: no other hit can belong to it. */
@@ -41,149 +33,168 @@ export function createFindings(detectors: Detectors): Findings {
   }
 }
 
-/** Looks at every value, every member name and every encoded text. `inStrings`: what the strings of the value can hold. */
-export function createWalk(detectors: Detectors, inStrings: Within, findings?: Findings): Walk {
-  let within = inStrings
-  const hits: Hit[] = []
+/** Looks at every value, every member name and every encoded text. A class for its cost: there are several for every message. */
+export class Walk {
+  readonly hits: Hit[] = []
+  readonly sighting: Sighting
+  readonly #detectors: Detectors
+  readonly #findings: Findings | undefined
+  /** What the strings of the value can hold. */
+  readonly #inStrings: Within
+  #within: Within
   /** The way from the body down, up to `depth`. */
-  const keys: string[] = []
+  readonly #keys: string[] = []
   /** Each of `keys` as a step of a pointer. */
-  const steps: string[] = []
-  /** Of the last object's members, by how many stand before them. */
-  const names: string[] = []
-  const facts: NameFacts[] = []
+  readonly #steps: string[] = []
   /** The pointer to each of `keys`, once it was needed. */
-  const paths: string[] = []
-  const sighting: Sighting = { hits, detectors: detectors.names }
-  const keepClues = (text: string, clues: Clues | undefined): void => {
-    const known = longTexts.get(sighting)
-    if (known === undefined) longTexts.set(sighting, new Map([[text, clues]]))
-    else known.set(text, clues)
-  }
-  let depth = 0
+  readonly #paths: string[] = []
+  #depth = 0
   /** How many of `keys` may be shown: those before the first name that holds a secret. */
-  let shown = all
+  #shown = all
+  /** Of the last object's members, by how many stand before them. */
+  readonly #names: string[] = []
+  readonly #facts: NameFacts[] = []
 
-  const pathTo = (at: number): string => {
-    if (at === 0) return ''
-    const known = paths[at - 1]! // depth counts existing keys
-    if (known !== '') return known
-    return (paths[at - 1] = pathTo(at - 1) + steps[at - 1]!) // … and steps
+  constructor(detectors: Detectors, inStrings: Within, findings?: Findings) {
+    this.#detectors = detectors
+    this.#inStrings = inStrings
+    this.#within = inStrings
+    this.#findings = findings
+    this.sighting = { hits: this.hits, detectors: detectors.names }
   }
-  const enter = (key: string, step: string): void => {
-    keys[depth] = key
-    steps[depth] = step
-    paths[depth] = ''
-    depth++
-  }
-  const note = (found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void => {
-    const path = findings === undefined ? '' : pathTo(shown < depth ? shown : depth)
-    const place = keys.slice(0, depth)
-    const alone = where === 'value' && shown === all && encoding === undefined
-    for (const { detector, spans } of found) {
-      hits.push(encoding ? { detector, keys: place, where, encoding, spans } : { detector, keys: place, where, spans })
-      findings?.add(detector, path, spans.length, alone)
-    }
-  }
-  /** `key` is entered only where something is found. */
-  const visitText = (text: string, label: string | undefined, inText: Within, key?: string, step?: string): void => {
-    const clues = cluesOf(text, inText)
-    if (text.length >= long) keepClues(text, clues)
-    const found = detectors.findBy(clues, text, label)
-    if (found.length === 0) return
-    if (key !== undefined) enter(key, step ?? `/${key}`)
-    note(found, 'value')
-    if (key !== undefined) depth--
-  }
-  const visitEncoded = (holder: JsonObject, name: string, member: string): void => {
-    const text = encodedText(holder, name, member)
-    const inside = text === undefined ? [] : detectors.find(text)
-    if (inside.length === 0) return
-    enter(name, `/${name}`)
-    note(inside, 'value', 'base64')
-    depth--
-  }
-  const visitMember = (holder: JsonObject, name: string, member: Json, { found, telling, step }: NameFacts): void => {
-    const before = shown
-    if (found.length > 0) {
-      shown = Math.min(shown, depth)
-      enter(name, step)
-      note(found, 'name')
-      depth--
-    }
-    visitBelow(member, telling ? name : undefined, name, step)
-    if ((name === 'data' || name === 'blob') && typeof member === 'string') visitEncoded(holder, name, member)
-    shown = before
-  }
-  const visitBelow = (value: Json, label: string | undefined, key: string, step: string): void => {
-    if (typeof value === 'string') visitText(value, label, within, key, step)
-    else if (typeof value === 'number') visitNumber(value, label, key, step)
-    else if (typeof value === 'object' && value !== null) {
-      enter(key, step)
-      visit(value, label)
-      depth--
-    }
-  }
-  const visitNumber = (value: number, label: string | undefined, key?: string, step?: string): void => {
-    if (detectors.anyNumber || value >= 1e8 || value <= -1e8) visitText(String(value), label, anything, key, step)
-  }
-  const visit = (value: Json, label: string | undefined): void => {
-    if (typeof value === 'string') visitText(value, label, within)
-    else if (typeof value === 'number') visitNumber(value, label)
+
+  visit(value: Json, label: string | undefined): void {
+    if (typeof value === 'string') this.#visitText(value, label, this.#within)
+    else if (typeof value === 'number') this.#visitNumber(value, label)
     else if (typeof value !== 'object' || value === null) return
     else if (isArray(value)) {
       for (let index = 0; index < value.length; index++) {
         const key = String(index)
-        visitBelow(value[index] as Json, label, key, `/${key}`) // inside the array's length
+        this.#visitBelow(value[index] as Json, label, key, `/${key}`) // inside the array's length
       }
     }
-    else if (JSON.isRawJSON(value)) visitText(written((value as { rawJSON: string }).rawJSON), label, anything)
-    else visitObject(value as JsonObject)
+    else if (JSON.isRawJSON(value)) this.#visitText(written((value as { rawJSON: string }).rawJSON), label, anything)
+    else this.#visitObject(value as JsonObject)
   }
-  const visitObject = (value: JsonObject): void => {
+
+  /** `inStrings`: what the strings at the place can hold. */
+  visitAt(body: Json, place: readonly string[], inPlace: Within): void {
+    this.#within = inPlace
+    let value: Json | undefined = body
+    let label: string | undefined
+    this.#shown = all
+    for (const key of place) {
+      const holder: Json | undefined = value
+      if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key)) break
+      value = (holder as JsonObject)[key] // own, or an element
+      if (!isArray(holder)) {
+        const { found, telling } = this.#detectors.factsOf(key)
+        if (found.length > 0) this.#shown = Math.min(this.#shown, this.#depth)
+        label = telling ? key : undefined
+      }
+      this.#enter(key, this.#detectors.factsOf(key).step)
+      if (this.#depth < place.length || value === undefined) continue
+      this.visit(value, label)
+      this.#depth--
+      if ((key === 'data' || key === 'blob') && typeof value === 'string') this.#visitEncoded(holder as JsonObject, key, value)
+    }
+    if (place.length === 0) this.visit(body, undefined)
+    this.#depth = 0
+    this.#shown = all
+    this.#within = this.#inStrings
+  }
+
+  #visitObject(value: JsonObject): void {
+    const names = this.#names
     let index = 0
     for (const name in value) {
       const member = value[name] as Json // own: a JSON value
       // objects like the last one have the same names in the same order
       if (names[index] !== name) {
         names[index] = name
-        facts[index] = detectors.factsOf(name)
+        this.#facts[index] = this.#detectors.factsOf(name)
       }
-      const said = facts[index++]! // of this name
-      if (said.found.length > 0 || name === 'data' || name === 'blob') visitMember(value, name, member, said)
-      else visitBelow(member, said.telling ? name : undefined, name, said.step)
+      const said = this.#facts[index++]! // of this name
+      if (said.found.length > 0 || name === 'data' || name === 'blob') this.#visitMember(value, name, member, said)
+      else this.#visitBelow(member, said.telling ? name : undefined, name, said.step)
     }
   }
-  const visitAt = (body: Json, place: readonly string[], inPlace: Within): void => {
-    within = inPlace
-    let value: Json | undefined = body
-    let label: string | undefined
-    shown = all
-    for (const key of place) {
-      const holder: Json | undefined = value
-      if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key)) break
-      value = (holder as JsonObject)[key] // own, or an element
-      if (!isArray(holder)) {
-        const { found, telling } = detectors.factsOf(key)
-        if (found.length > 0) shown = Math.min(shown, depth)
-        label = telling ? key : undefined
-      }
-      enter(key, detectors.factsOf(key).step)
-      if (depth < place.length || value === undefined) continue
-      visit(value, label)
-      depth--
-      if ((key === 'data' || key === 'blob') && typeof value === 'string') visitEncoded(holder as JsonObject, key, value)
+
+  #visitMember(holder: JsonObject, name: string, member: Json, { found, telling, step }: NameFacts): void {
+    const before = this.#shown
+    if (found.length > 0) {
+      this.#shown = Math.min(this.#shown, this.#depth)
+      this.#enter(name, step)
+      this.#note(found, 'name')
+      this.#depth--
     }
-    if (place.length === 0) visit(body, undefined)
-    depth = 0
-    shown = all
-    within = inStrings
+    this.#visitBelow(member, telling ? name : undefined, name, step)
+    if ((name === 'data' || name === 'blob') && typeof member === 'string') this.#visitEncoded(holder, name, member)
+    this.#shown = before
   }
-  return {
-    visit,
-    visitAt,
-    hits,
-    sighting,
+
+  #visitBelow(value: Json, label: string | undefined, key: string, step: string): void {
+    if (typeof value === 'string') this.#visitText(value, label, this.#within, key, step)
+    else if (typeof value === 'number') this.#visitNumber(value, label, key, step)
+    else if (typeof value === 'object' && value !== null) {
+      this.#enter(key, step)
+      this.visit(value, label)
+      this.#depth--
+    }
+  }
+
+  #visitNumber(value: number, label: string | undefined, key?: string, step?: string): void {
+    if (this.#detectors.anyNumber || value >= 1e8 || value <= -1e8) this.#visitText(String(value), label, anything, key, step)
+  }
+
+  /** `key` is entered only where something is found. */
+  #visitText(text: string, label: string | undefined, inText: Within, key?: string, step?: string): void {
+    const clues = cluesOf(text, inText)
+    if (text.length >= long) this.#keepClues(text, clues)
+    const found = this.#detectors.findBy(clues, text, label)
+    if (found.length === 0) return
+    if (key !== undefined) this.#enter(key, step ?? `/${key}`)
+    this.#note(found, 'value')
+    if (key !== undefined) this.#depth--
+  }
+
+  #visitEncoded(holder: JsonObject, name: string, member: string): void {
+    const text = encodedText(holder, name, member)
+    const inside = text === undefined ? [] : this.#detectors.find(text)
+    if (inside.length === 0) return
+    this.#enter(name, `/${name}`)
+    this.#note(inside, 'value', 'base64')
+    this.#depth--
+  }
+
+  #enter(key: string, step: string): void {
+    this.#keys[this.#depth] = key
+    this.#steps[this.#depth] = step
+    this.#paths[this.#depth] = ''
+    this.#depth++
+  }
+
+  #note(found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void {
+    const path = this.#findings === undefined ? '' : this.#pathTo(this.#shown < this.#depth ? this.#shown : this.#depth)
+    const place = this.#keys.slice(0, this.#depth)
+    const alone = where === 'value' && this.#shown === all && encoding === undefined
+    for (const { detector, spans } of found) {
+      this.hits.push(encoding ? { detector, keys: place, where, encoding, spans } : { detector, keys: place, where, spans })
+      this.#findings?.add(detector, path, spans.length, alone)
+    }
+  }
+
+  #pathTo(at: number): string {
+    if (at === 0) return ''
+    const known = this.#paths[at - 1]! // depth counts existing keys
+    if (known !== '') return known
+    return (this.#paths[at - 1] = this.#pathTo(at - 1) + this.#steps[at - 1]!) // … and steps
+  }
+
+  #keepClues(text: string, clues: Clues | undefined): void {
+    const known = longTexts.get(this.sighting)
+    if (known === undefined) longTexts.set(this.sighting, new Map([[text, clues]]))
+    else known.set(text, clues)
   }
 }
 
