@@ -33,7 +33,9 @@ async function runJest(args: readonly string[]): Promise<Report | undefined> {
   const scratch = mkdtempSync(join(tmpdir(), 'sallyport-suites-'))
   const file = join(scratch, 'report.json')
   const jest = ['--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'), ...args, '--json', `--outputFile=${file}`]
-  const child = spawn(process.execPath, jest, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  // Hundreds of threads and processes are started, of the same few programs: what one of them compiled the next finds.
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled') }
+  const child = spawn(process.execPath, jest, { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] })
   const code = await new Promise<number>((resolve) => child.once('exit', (exit) => resolve(exit ?? 1)))
   try {
     const report = JSON.parse(readFileSync(file, 'utf8')) as Report

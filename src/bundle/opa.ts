@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { bareEnvironment } from '../bare-environment.ts'
 import type { Json, JsonObject } from '../model.ts'
 import type { HostTest } from './host-tests.ts'
 import { createLanes } from './opa-calls.ts'
@@ -181,7 +182,7 @@ const rarelyOptimised = '--wasm-tiering-budget=2000000000'
 /** A process with OPA's library, which may take so many bytes. */
 export const startWorker = (memory: number): ChildProcess =>
   fork(new URL('./opa-worker.ts', import.meta.url), {
-    env: {},
+    env: bareEnvironment(),
     execArgv: ['--disable-warning=ExperimentalWarning', `--wasm-max-mem-pages=${memory / 65_536}`, rarelyOptimised],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { bareEnvironment } from '../bare-environment.ts'
 import { familiesIn } from './builtins/index.ts'
 import type { EvalOutcome } from './host.ts'
 import type { ThreadReply, ThreadSetup, ThreadTask } from './worker.ts'
@@ -55,7 +56,7 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
 
   const spawn = (onReady?: (module: WebAssembly.Module) => void, onRefused?: (detail: string) => void): Thread => {
     const setup: ThreadSetup = { module: module ?? wasm, data, families }
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, env: {}, stdout: false, stderr: false })
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, env: bareEnvironment(), stdout: false, stderr: false })
     worker.unref()
     const thread: Thread = { worker, ready: false, job: undefined, timer: undefined }
     threads.add(thread)
