@@ -1,5 +1,5 @@
 import type { Hit, Json, Mask, Scalar, Sighting } from '../model.ts'
-import { createEdits, type Edits } from './edits.ts'
+import { Edits } from './edits.ts'
 import { covers, parsePointer, placesOf, type Place, type Segments } from './pointer.ts'
 import { startOf, type Position } from './position.ts'
 
@@ -86,7 +86,7 @@ export interface Marked {
 
 /** Marks what the rules cover: whole places first, then the spans in what is left. */
 export function mark(target: Target, rules: readonly MaskRule[]): Marked {
-  const edits = createEdits()
+  const edits = new Edits()
   const matched = new Set<MaskRule>()
   for (const rule of rules) {
     if (rule.detector !== undefined || rule.segments === undefined) continue

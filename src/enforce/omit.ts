@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import { createEdits, type Edits } from './edits.ts'
+import { Edits } from './edits.ts'
 import { isList } from './pointer.ts'
 
 const most = 64 * 1024
@@ -9,7 +9,7 @@ const most = 64 * 1024
 /** The base64 of image, audio and resource blocks over 64 KiB as `{omitted: {bytes, sha256, mime_type}}`; all else as it is. */
 export function omitLargeBlobs(body: JsonObject): JsonObject {
   if (!holdsLarge(body)) return body
-  const edits = createEdits()
+  const edits = new Edits()
   collect(body, [], edits)
   // members of an object stay an object
   return edits.count() === 0 ? body : (edits.apply(body) as JsonObject)

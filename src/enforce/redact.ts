@@ -2,7 +2,8 @@
 // here refuses: what cannot be replaced exactly goes as a whole.
 import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Hit, Json, JsonObject, Mask, Message, Sighting, Span } from '../model.ts'
-import { createEdits, patchText, type Replaced } from './edits.ts'
+import { patchText } from './apply-edits.ts'
+import { Edits, type Replaced } from './edits.ts'
 import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
 import { omitLargeBlobs } from './omit.ts'
 import { printCut } from './print-edited.ts'
@@ -125,7 +126,7 @@ function cleanse(value: Json, scan: Sighting, rescan: (value: Json) => Sighting)
 }
 
 function replaceHits(value: Json, hits: readonly Hit[], entire: boolean): Json {
-  const edits = createEdits()
+  const edits = new Edits()
   for (const hit of hits) {
     if (hit.where === 'name') edits.rename(hit.keys, entire ? masked : patchText(hit.keys.at(-1) ?? '', patches(hit.spans)))
     else if (entire) edits.replace(hit.keys, { kind: 'value', value: masked })

@@ -1,7 +1,8 @@
 // A text that is JSON is mostly masked by cutting into it: nothing else of it is parsed, searched or printed again. Whatever
 // has escapes or other oddities, or needs more than replacing values, is left to those who do it the long way.
 import type { Scalar, Sighting, Span } from '../model.ts'
-import { patchText, type Cut, type Patch, type Splice } from './edits.ts'
+import { patchText } from './apply-edits.ts'
+import type { Cut, Patch, Splice } from './edits.ts'
 import { isCovered, type MaskRule, type TargetAround } from './mask-rules.ts'
 import type { Position } from './position.ts'
 

@@ -1,7 +1,8 @@
 // The same secret often stands twice: in `structuredContent` and in a text block that is the same JSON printed. What a mask
 // covers in the one it covers in the other, or a client that reads the other sees it.
 import type { Hit, Json, JsonObject, Sighting } from '../model.ts'
-import { patchText, type Edits, type Likeness } from './edits.ts'
+import { patchText } from './apply-edits.ts'
+import type { Edits, Likeness } from './edits.ts'
 import { holdersOf, readText, type TextPlace } from './json-text.ts'
 import { mark, positionAfter, type MaskRule, type Target, type TargetAround } from './mask-rules.ts'
 import { covers, valueAt, type Place, type Segments } from './pointer.ts'

@@ -1,5 +1,5 @@
 import { fc } from '../support/property.ts'
-import { createEdits, type Edits } from '../../src/enforce/edits.ts'
+import { Edits } from '../../src/enforce/edits.ts'
 import { isObject } from '../../src/exact-json.ts'
 import type { Json, JsonObject } from '../../src/model.ts'
 import { printJson } from '../../src/printed.ts'
@@ -69,7 +69,7 @@ test('an edited body is printed by cutting into its text as it is without', () =
       const arrived = arrive(text)
       if (arrived === undefined) return
       let next = 0
-      const edits = createEdits()
+      const edits = new Edits()
       editSome(arrived.body, () => choices[next++ % choices.length] as number, edits) // in range
       const edited = edits.apply(arrived.body) as JsonObject // members of an object stay an object
       const printed = edits.print(arrived.body, text)

@@ -1,0 +1,87 @@
+import { isObject } from '../exact-json.ts'
+import type { Json, JsonObject } from '../model.ts'
+import type { Change, Node, Patch } from './edits.ts'
+import { isList } from './pointer.ts'
+
+/** A value with what was changed in it, of which everything else is shared; undefined where nothing is left. */
+export function applied(value: Json, node: Node): Json | undefined {
+  const { change, members, done } = node
+  if (change?.kind === 'value') return change.value
+  if (change?.kind === 'drop') return undefined
+  if (done?.from === value) return done.to
+  const to = change?.kind === 'patches' ? patched(value, change) : members === undefined ? value : rebuilt(value, members)
+  node.done = { from: value, to }
+  return to
+}
+
+function rebuilt(value: Json, members: ReadonlyMap<string, Node>): Json {
+  if (!isList(value)) return isObject(value) ? rebuiltObject(value, members) : value
+  const elements: Json[] = value.slice()
+  for (const [key, member] of members) elements[Number(key)] = applied(elements[Number(key)] as Json, member) ?? null // a place that was found
+  return elements
+}
+
+function rebuiltObject(value: JsonObject, members: ReadonlyMap<string, Node>): JsonObject {
+  const pairs: [string, Json][] = []
+  let renamed = false
+  let dropped = false
+  for (const [key, member] of members) {
+    if (!Object.hasOwn(value, key)) continue
+    if (member.name !== undefined) renamed = true
+    const changed = applied(value[key] as Json, member) // own
+    if (changed === undefined) dropped = true
+    else pairs.push([key, changed])
+  }
+  if (!renamed && !dropped) {
+    // A spread copies own members as data, `__proto__` among them, so these assignments meet own members only.
+    const copy: Record<string, Json> = { ...value }
+    for (const [key, changed] of pairs) copy[key] = changed
+    return copy
+  }
+  const changed = new Map(pairs)
+  const taken = new Set(Object.keys(value))
+  const all: [string, Json][] = []
+  for (const key of Object.keys(value)) {
+    const member = members.get(key)
+    if (member !== undefined && !changed.has(key)) continue
+    const name = member?.name === undefined ? key : free(member.name, taken)
+    taken.add(name)
+    all.push([name, changed.has(key) ? (changed.get(key) as Json) : (value[key] as Json)]) // just asked; own
+  }
+  return Object.fromEntries(all)
+}
+
+function free(name: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(name)) return name
+  let number = 2
+  while (taken.has(`${name} ${number}`)) number++
+  return `${name} ${number}`
+}
+
+function patched(value: Json, change: Extract<Change, { kind: 'patches' }>): Json {
+  if (typeof value !== 'string') return change.patches[0] === undefined ? value : change.patches[0].value
+  if (change.encoding === undefined) return patchText(value, change.patches)
+  return Buffer.from(patchText(Buffer.from(value, 'base64').toString('utf8'), change.patches)).toString('base64')
+}
+
+/** Spans that overlap become one, with the text of the first patch given. */
+export function patchText(text: string, patches: readonly Patch[]): string {
+  const [first] = patches
+  if (first !== undefined && patches.length === 1) return text.slice(0, first.start) + first.text + text.slice(first.end)
+  const sorted = patches.map((patch, order) => ({ ...patch, order })).sort((a, b) => a.start - b.start || a.order - b.order)
+  let result = ''
+  let done = 0
+  for (let at = 0; at < sorted.length; ) {
+    let best = sorted[at]! // in range
+    const { start } = best
+    let { end } = best
+    for (at++; at < sorted.length && sorted[at]!.start < end; at++) {
+      const next = sorted[at]! // in range
+      end = Math.max(end, next.end)
+      if (next.order < best.order) best = next
+    }
+    result += text.slice(done, start) + best.text
+    done = end
+  }
+  return result + text.slice(done)
+}
