@@ -112,7 +112,10 @@ async function openCore(options: CoreOptions & PartsOptions, opened: AsyncDispos
       const ended = Promise.all(servers.map(closeServer))
       notices.close()
       sessions.endStreams()
-      await settle(() => sessions.isBusy() || member?.isBusy() === true, clock)
+      await settle(() => {
+        sessions.endPauses()
+        return sessions.isBusy() || member?.isBusy() === true
+      }, clock)
       await sessions.close()
       rejections.close()
       for (const server of servers) server.closeAllConnections()

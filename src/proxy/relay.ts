@@ -15,7 +15,7 @@ import { readOn } from './read-on.ts'
 import { receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
-import { endIfRefused, isOutdated, isTooEarly, noteGranted, notAllowedAnyMore } from './subscriptions.ts'
+import { clientWasTold, endIfRefused, isOutdated, isTooEarly, noteGranted } from './subscriptions.ts'
 import { passUnfolded } from './task-results.ts'
 import type { ClientSession, Pending } from './session.ts'
 
@@ -29,7 +29,7 @@ export async function relayRequest(passage: Forward, pending: Pending, session: 
     const reply = await sendRequest(passage, pending, session, rooms)
     if (reply !== undefined) await passReply(reply, pending, silence, session, rooms)
   } catch (cause) {
-    if (pending.abort.signal.reason !== notAllowedAnyMore) await answerFault(gaveUp(pending) ?? cause, pending, session, rooms)
+    if (pending.abort.signal.reason !== clientWasTold) await answerFault(gaveUp(pending) ?? cause, pending, session, rooms)
   } finally {
     silence?.end()
     rooms.meters.completed((performance.now() - pending.startedAt) / 1000)

@@ -5,6 +5,7 @@ import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
 import { createOutboxes } from './outbox.ts'
 import { counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
+import { endStopped } from './subscriptions.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
@@ -23,8 +24,10 @@ export interface Sessions {
   renew(actor: KnownActor): void
   /** Whether any request is still being worked on. */
   isBusy(): boolean
-  /** Ends the streams that no request asked for, and frees the callers that wait for an approval. */
+  /** Ends the streams that no request asked for. */
   endStreams(): void
+  /** Frees the callers that wait for an approval, and ends subscriptions. Asked until nothing runs: what is being judged may wait only then. */
+  endPauses(): void
   /** Ends sessions that were idle for too long. */
   sweep(): Promise<void>
   close(): Promise<void>
@@ -65,6 +68,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
   const modern = new Map<string, ClientSession>()
   const perCaller = new Map<string, number>()
   const ungreeted = new Set<Ungreeted>()
+  const stopped = new WeakSet<Pending>()
   const outboxes = createOutboxes(rooms.clock)
   const countOf = (caller: string) => perCaller.get(caller) ?? 0
 
@@ -96,6 +100,11 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     endWaits(session)
     await session.link.close()
     rooms.record.endSession(session.id)
+  }
+
+  const stop = (pending: Pending, session: ClientSession) => {
+    stopped.add(pending)
+    void endStopped(pending, session, rooms).catch((error: unknown) => rooms.logger.warn('a subscription did not end cleanly', { session: session.id, error: String(error) }))
   }
 
   // Most clients leave without a DELETE: where there is no room, the session idle for longest goes. Its client is told 404 and greets again.
@@ -144,7 +153,12 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
       for (const { finish } of ungreeted) finish()
       for (const session of [...legacy.values(), ...modern.values()]) {
         session.listening?.finish()
+      }
+    },
+    endPauses() {
+      for (const session of [...legacy.values(), ...modern.values()]) {
         endWaits(session, isPaused)
+        for (const pending of session.pending.values()) if (pending.request.method === 'subscriptions/listen' && pending.sent && !stopped.has(pending)) stop(pending, session)
       }
     },
     async revoke(who) {

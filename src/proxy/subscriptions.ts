@@ -1,6 +1,7 @@
+import { errorTable } from '../errors.ts'
 import type { Decision, Json, Notification } from '../model.ts'
 import { judge, recordJudged, type About, type Judge } from './evaluate.ts'
-import { ownAnswer } from './own-answers.ts'
+import { ownAnswer, recordOwnAnswer } from './own-answers.ts'
 import { tellCancelled } from './pending.ts'
 import type { ClientSession, Pending } from './session.ts'
 
@@ -22,7 +23,7 @@ export function noteGranted(message: Notification, owner: Pending, { wire, polic
 export const isOutdated = (owner: Pending | undefined, { policy }: Judge): owner is Pending => owner?.request.method === 'subscriptions/listen' && owner.judgedBy !== policy.active()
 
 /** Why the gateway itself stops to read what a server still says: the client has been told. */
-export const notAllowedAnyMore = new Error('not allowed any more')
+export const clientWasTold = new Error('its client was told that it has ended')
 
 /** A subscription that may not be had any more ends, and its client is told why; so does a call that its caller may not make any more. */
 export async function endIfRefused(owner: Pending, session: ClientSession, rooms: Judge): Promise<void> {
@@ -43,7 +44,20 @@ export async function endIfRefused(owner: Pending, session: ClientSession, rooms
   // To an older server a stream that is not read on does not say it (MCP 2025-11-25 basic/transports).
   if (session.link.saysCancelled || session.era === 'legacy') await tellCancelled({ requestId: request.id as Json, reason, ...(request.body['_meta'] === undefined ? {} : { _meta: request.body['_meta'] }) }, owner, session, rooms)
   await owner.channel.answer({ envelope })
-  owner.abort.abort(notAllowedAnyMore)
+  owner.abort.abort(clientWasTold)
+}
+
+/** The gateway stops: a subscription ends as its server would end it, which tells its client to open another. */
+export async function endStopped(owner: Pending, session: ClientSession, rooms: Judge): Promise<void> {
+  const { request, acknowledged } = owner
+  const { rpc, public: why, status } = errorTable.shutting_down
+  const envelope = acknowledged ? rooms.wire.withSubscriptionId({ jsonrpc: '2.0', id: request.id, result: { resultType: 'complete' } }, request.id) : rooms.answers.error(request.id, rpc, why)
+  const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
+  await recordOwnAnswer(ownAnswer(request, envelope), 'shutting_down', why, 'answered', about, true, rooms)
+  if (owner.answered) return
+  await owner.channel.answer({ envelope, status })
+  owner.answered = true
+  owner.abort.abort(clientWasTold)
 }
 
 const isUnknown = ({ reasons }: Decision): boolean => reasons.some(({ rule }) => rule === 'sallyport/not_allowed')
