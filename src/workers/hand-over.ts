@@ -9,8 +9,8 @@ export interface HandOver {
   close(): void
 }
 
-/** About one connection, not about the message on it (RFC 9110 section 7.6.1); what was expected was already answered (section 10.1.1). */
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade', 'expect'])
+/** About one connection, not about the message on it (RFC 9110 section 7.6.1); what was expected was already answered (section 10.1.1), and trailers are not passed on. */
+const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade', 'expect', 'te', 'trailer'])
 const retryLater = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -33002, message: 'a part of the gateway is starting again; try again' } })
 
 /**

@@ -187,6 +187,24 @@ test('nothing of a request is lost between the processes, however its bytes arri
   }))
 })
 
+test('a request that announces trailers is answered alike, by whatever connection it comes', async () => {
+  const [owner, other] = [await tokenOf(somebodyOn(0)), await tokenOf(somebodyOn(1))]
+  const { host, port } = new URL(gateway.url)
+  const body = JSON.stringify(modern('echo', {}))
+  const bytesOf = (token: string, more: object) => {
+    const headers = { ...modernHeaders('echo'), host, 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}`, 'content-length': body.length, ...more }
+    return `POST /mcp/stub HTTP/1.1\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`
+  }
+  for (const first of [owner, other]) {
+    const socket = net.connect(Number(port), '127.0.0.1')
+    for (const bytes of [bytesOf(first, {}), bytesOf(owner, { te: 'trailers', trailer: 'digest' })]) {
+      socket.write(bytes)
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
+    }
+    socket.destroy()
+  }
+})
+
 test.each(['with its length', 'in chunks'])('what is too large is refused by whatever connection it comes: %s', async (way) => {
   const [owner, other] = [await tokenOf(somebodyOn(0)), await tokenOf(somebodyOn(1))]
   for (const first of [owner, other]) {
