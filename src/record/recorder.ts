@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
-import type { Clock, Decision, Exchange, Finding, JsonObject, Logger, Mask, Message, SessionId } from '../model.ts'
+import type { Clock, Exchange, JsonObject, Logger, Mask, Message, SessionId } from '../model.ts'
+import { createKeepable, type TextRedaction } from './keepable.ts'
 import type { BasisMaker } from './make-basis.ts'
 import type { NewEvent, RecordStore, SessionRow } from './record-store.ts'
 
@@ -10,13 +11,9 @@ export interface Redacted {
   readonly method: string
 }
 
-export interface RecorderOptions<Scan> {
+export interface RecorderOptions<Scan> extends TextRedaction {
   readonly store: RecordStore
   readonly redact: (message: Message, scan: Scan, masks: readonly Mask[]) => Redacted
-  /** Replaces what detectors find in a text. */
-  readonly redactText: (text: string) => string
-  /** … in each of many. The same array where there is nothing to replace. */
-  readonly redactTexts: (texts: readonly string[]) => readonly string[]
   readonly basis: BasisMaker
   /** As the message is printed for whoever gets it. */
   readonly print: (envelope: JsonObject) => string
@@ -42,8 +39,7 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, b
   const unkept = new Map<SessionId, SessionRow>()
   /** Ends of calls that could not be recorded when they came. */
   const late: NewEvent[] = []
-  /** Most messages meet the very decision that one before them met. */
-  const redacted = new WeakMap<Decision, Decision>()
+  const keepable = createKeepable({ redactText, redactTexts })
 
   function put(row: SessionRow): void {
     unkept.delete(row.id)
@@ -63,42 +59,13 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, b
     }
   }
 
-  function redactFindings(findings: readonly Finding[]): readonly Finding[] {
-    // A path names members, and a member's name may itself be what was found.
-    const shown = findings.map(({ path }) => path)
-    const paths = redactTexts(shown)
-    return paths === shown ? findings : findings.map((finding, index) => ({ ...finding, path: paths[index]! })) // one for each
-  }
-
-  function decisionToKeep(decision: Decision): Decision {
-    const known = redacted.get(decision)
-    if (known !== undefined) return known
-    const made = redactDecision(decision)
-    redacted.set(decision, made)
-    return made
-  }
-
-  function redactDecision(decision: Decision): Decision {
-    const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
-    if (decision.kind === 'allow' || decision.mask === undefined) return { ...decision, reasons }
-    const mask = decision.mask.map((each) => ({ ...each, with: redactScalar(each.with), ...(each.path === undefined ? {} : { path: redactText(each.path) }) }))
-    return { ...decision, reasons, mask }
-  }
-
-  // A policy may put in a place what it found in another.
-  function redactScalar(value: Mask['with']): Mask['with'] {
-    const text = String(value)
-    const clean = redactText(text)
-    return clean === text ? value : clean
-  }
-
   function rowOf(exchange: Exchange, scan: Scan, masks: readonly Mask[]): NewEvent {
     const { session, at, message, outcome, closes } = exchange
     const { envelope, call, method } = redact(message, scan, masks)
-    const decision = decisionToKeep(exchange.decision)
-    const findings = redactFindings(exchange.findings)
+    const decision = keepable.decision(exchange.decision)
+    const findings = keepable.findings(exchange.findings)
     const { verdict } = exchange
-    const kept = { envelope, method, findingsAsTheyWere: findings === exchange.findings, verdict: verdict === undefined || verdict === exchange.decision ? undefined : decisionToKeep(verdict) }
+    const kept = { envelope, method, findingsAsTheyWere: findings === exchange.findings, verdict: verdict === undefined || verdict === exchange.decision ? undefined : keepable.decision(verdict) }
     return {
       session, at, exchange: exchange.exchange, direction: message.direction, kind: message.kind, method, call, decision, bundle: decision.bundle, outcome,
       findings, message: print(envelope), closes, basis: basis.of(exchange, kept),
