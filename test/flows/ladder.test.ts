@@ -2,76 +2,34 @@ import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@mo
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { askApi, connect, startGateway, type TestGateway } from '../support/gateway.ts'
+import { startChanges, type Changes } from '../support/changes.ts'
+import { connect } from '../support/gateway.ts'
 import { messagesIn, readEvents } from '../support/events.ts'
-import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 // How long a held call waits, and what its client is told, client by client.
 
-const policy = `package policies.test
-
-allow if input.actor.kind != "nobody"
-
-require_approval contains {"code": "change", "reviewers": ["oncall"]} if {
-	input.message.direction == "to_server"
-	input.message.call.name == "change"
-}
-`
-let stub: StubServer
-let gateway: TestGateway
-
+let changes: Changes
 beforeAll(async () => {
-  const modern = { ttlMs: 0, cacheScope: 'private', resultType: 'complete' }
-  stub = await startStubServer(
-    mcpAnswers({
-      'server/discover': () => ({ ...modern, supportedVersions: ['2026-07-28'], capabilities: { tools: {} } }),
-      'tools/list': () => ({ ...modern, tools: [{ name: 'change', inputSchema: { type: 'object' } }] }),
-      'tools/call': ({ arguments: args }) => ({ resultType: 'complete', content: [{ type: 'text', text: `changed ${JSON.stringify(args)}` }] }),
-    }),
-  )
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy }, settings: { approvals: { hold: '500ms', hold_with_progress: '5m' } } })
+  changes = await startChanges({ approvals: { hold: '500ms', hold_with_progress: '5m' } })
 })
-afterAll(async () => {
-  await gateway?.close()
-  await stub?.close()
-})
+afterAll(() => changes?.close())
 
-const calls = (to: number) => stub.messages().filter(({ method, params }) => method === 'tools/call' && JSON.stringify(params?.['arguments']) === JSON.stringify({ to })).length
-interface Held {
-  readonly id: string
-  readonly state: string
-  readonly call: { readonly arguments: { readonly to?: number } }
-}
-const api = async <T>(path: string, body?: object): Promise<T> => {
-  const token = await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api')
-  const response = await askApi(gateway.url, token, path, body)
-  return (await response.json()) as T
-}
-const held = async (to: number): Promise<string> => {
-  for (;;) {
-    const found = (await api<{ items: Held[] }>('approvals?state=pending')).items.find(({ call }) => call.arguments.to === to)
-    if (found !== undefined) return found.id
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-const answer = async (to: number, verdict: 'approve' | 'deny' = 'approve') => api<Held>(`approvals/${await held(to)}/${verdict}`, { reason: 'as agreed' })
-const token = (subject: string) => gateway.token({ subject, groups: [] }, 'stub')
-const address = () => new URL(gateway.mcp('stub'))
-const bearer = async (subject: string) => ({ requestInit: { headers: { authorization: `Bearer ${await token(subject)}` } } })
+const address = () => new URL(changes.url)
+const bearer = async (subject: string) => ({ requestInit: { headers: { authorization: `Bearer ${await changes.token(subject)}` } } })
 
 test('SDK v2, 2026-07-28: the client comes back by itself, round by round, and has its answer in the end', async () => {
   const client = new ClientV2({ name: 'v2', version: '1.0.0' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } })
   await client.connect(new HttpV2(address(), await bearer('v2')))
   const asked = client.callTool({ name: 'change', arguments: { to: 1 } })
-  const before = stub.received.length
-  const id = await held(1)
+  const before = changes.stub.received.length
+  const id = await changes.held(1)
   // Two rounds of half a second at least: the client is still there, and the approval is the same.
   await new Promise((resolve) => setTimeout(resolve, 1200))
-  expect(await held(1)).toBe(id)
-  expect(stub.received.slice(before).filter(({ body }) => body.includes('tools/call'))).toEqual([])
-  await answer(1)
+  expect(await changes.held(1)).toBe(id)
+  expect(changes.stub.received.slice(before).filter(({ body }) => body.includes('tools/call'))).toEqual([])
+  await changes.answer(1)
   expect((await asked).content).toEqual([{ type: 'text', text: 'changed {"to":1}' }])
-  expect(calls(1)).toBe(1)
+  expect(changes.calls(1)).toBe(1)
   await client.close()
 })
 
@@ -81,10 +39,10 @@ test('SDK v1 with progress: it is kept waiting by progress, and has its answer',
   await client.connect(new HttpV1(address(), await bearer('v1')) as HttpV1 & Transport)
   const told: unknown[] = []
   const asked = client.callTool({ name: 'change', arguments: { to: 2 } }, undefined, { onprogress: ({ message }) => told.push(message), resetTimeoutOnProgress: true })
-  const id = await held(2)
+  const id = await changes.held(2)
   while (told.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(told).toEqual([`waiting for approval ${id}`])
-  await answer(2)
+  await changes.answer(2)
   expect((await asked).content).toEqual([{ type: 'text', text: 'changed {"to":2}' }])
   await client.close()
 })
@@ -94,36 +52,36 @@ test('SDK v1 without progress: it is told to call again, and what became of the 
   await client.connect(new HttpV1(address(), await bearer('v1')) as HttpV1 & Transport)
   const call = (to: number) => client.callTool({ name: 'change', arguments: { to } })
   expect(await call(3)).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('Call the same tool again with the same arguments to continue') }] })
-  await answer(3)
+  await changes.answer(3)
   expect(await call(3)).toMatchObject({ content: [{ text: 'changed {"to":3}' }] })
 
   await call(4)
-  await answer(4, 'deny')
+  await changes.answer(4, 'deny')
   expect(await call(4)).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('the reviewers refused the call: as agreed') }] })
   // Told once: who asks again asks the reviewers again.
   expect(await call(4)).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('Approval is needed') }] })
-  await answer(4, 'deny')
-  expect([calls(3), calls(4)]).toEqual([1, 0])
+  await changes.answer(4, 'deny')
+  expect([changes.calls(3), changes.calls(4)]).toEqual([1, 0])
   await client.close()
 })
 
 test('2025-11-25: who loses the connection while the call is held comes back for its answer', async () => {
-  const secret = await token('lea')
-  const { session } = await connect(gateway.mcp('stub'), secret, '2025-11-25')
+  const secret = await changes.token('lea')
+  const { session } = await connect(changes.url, secret, '2025-11-25')
   const headers = { authorization: `Bearer ${secret}`, 'mcp-session-id': session ?? '', 'mcp-protocol-version': '2025-11-25' }
   const abort = new AbortController()
-  const response = await fetch(gateway.mcp('stub'), {
+  const response = await fetch(changes.url, {
     method: 'POST', signal: abort.signal, headers: { ...headers, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
     body: JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'change', arguments: { to: 5 }, _meta: { progressToken: 'p' } } }),
   })
   const last = (await readEvents(response).next()).value?.id ?? ''
   expect(last).not.toBe('')
   abort.abort()
-  await answer(5)
-  const resumed = await messagesIn(await fetch(gateway.mcp('stub'), { headers: { ...headers, accept: 'text/event-stream', 'last-event-id': last } }))
+  await changes.answer(5)
+  const resumed = await messagesIn(await fetch(changes.url, { headers: { ...headers, accept: 'text/event-stream', 'last-event-id': last } }))
   expect(resumed.at(-1)).toMatchObject({ id: 7, result: { content: [{ text: 'changed {"to":5}' }] } })
   expect(resumed.slice(0, -1).every(({ method }) => method === 'notifications/progress')).toBe(true)
-  expect(calls(5)).toBe(1)
+  expect(changes.calls(5)).toBe(1)
 })
 
 /** Loses the connection of the first call's stream after its first piece. */
@@ -164,8 +122,8 @@ test.each([
 ] as const)('%s: a client whose connection breaks while its call is held comes back by itself for the answer', async (_name, to, open) => {
   const client = await open()
   const asked = client.callTool({ name: 'change', arguments: { to }, _meta: { progressToken: 'p' } })
-  await answer(to)
+  await changes.answer(to)
   expect(await asked).toMatchObject({ content: [{ text: `changed {"to":${to}}` }] })
-  expect(calls(to)).toBe(1)
+  expect(changes.calls(to)).toBe(1)
   await client.close()
 })

@@ -1,63 +1,27 @@
+import { startChanges, type Changes, type HeldChange } from '../support/changes.ts'
 import { until } from '../support/conditions.ts'
 import { messagesIn } from '../support/events.ts'
-import { answerOf, askApi, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
-import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
+import { answerOf, modernMeta, post } from '../support/gateway.ts'
 
 // Held calls of the newest revision whose clients leave, or take them back (MCP 2026-07-28 basic/patterns/cancellation).
 
-const policy = `package policies.test
-
-allow if input.actor.kind != "nobody"
-
-require_approval contains {"code": "change", "reviewers": ["oncall"]} if {
-	input.message.direction == "to_server"
-	input.message.call.name == "change"
-}
-`
-let stub: StubServer
-let gateway: TestGateway
-
+let changes: Changes
 beforeAll(async () => {
-  const modern = { ttlMs: 0, cacheScope: 'private', resultType: 'complete' }
-  stub = await startStubServer(
-    mcpAnswers({
-      'tools/list': () => ({ ...modern, tools: [{ name: 'change', inputSchema: { type: 'object' } }] }),
-      'tools/call': ({ arguments: args }) => ({ resultType: 'complete', content: [{ type: 'text', text: `changed ${JSON.stringify(args)}` }] }),
-    }),
-  )
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy } })
+  changes = await startChanges()
 })
-afterAll(async () => {
-  await gateway?.close()
-  await stub?.close()
-})
-
-const calls = (to: number) => stub.messages().filter(({ method, params }) => method === 'tools/call' && JSON.stringify(params?.['arguments']) === JSON.stringify({ to })).length
-interface Held {
-  readonly id: string
-  readonly state: string
-  readonly call: { readonly arguments: { readonly to?: number } }
-}
-const api = async <T>(path: string, body?: object): Promise<T> => {
-  const token = await gateway.token({ subject: 'rita', groups: ['oncall', 'audit'] }, 'api')
-  const response = await askApi(gateway.url, token, path, body)
-  return (await response.json()) as T
-}
-const held = (to: number): Promise<string> => until(async () => (await api<{ items: Held[] }>('approvals?state=pending')).items.find(({ call }) => call.arguments.to === to)?.id)
-const approve = async (to: number) => api<Held>(`approvals/${await held(to)}/approve`, { reason: 'as agreed' })
-const token = (subject: string) => gateway.token({ subject, groups: [] }, 'stub')
+afterAll(() => changes?.close())
 
 /** A call of the newest revision whose stream its client can close. */
 const begin = (secret: string, to: number, id = 7, meta: object = {}) => {
   const abort = new AbortController()
   const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'change', arguments: { to }, _meta: { ...modernMeta, ...meta } } })
   const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...modernCall }
-  const asked = fetch(gateway.mcp('stub'), { method: 'POST', signal: abort.signal, headers, body })
+  const asked = fetch(changes.url, { method: 'POST', signal: abort.signal, headers, body })
   return { asked, leave: () => abort.abort() }
 }
 const modernCall = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'change' }
-const isPending = async (id: string) => (await api<{ items: Held[] }>('approvals?state=pending')).items.some((each) => each.id === id)
-const stateOf = async (id: string) => (await api<Held>(`approvals/${id}`)).state
+const isPending = async (id: string) => (await changes.pending()).some((each) => each.id === id)
+const stateOf = async (id: string) => (await changes.api<HeldChange>(`approvals/${id}`)).state
 interface Recorded {
   readonly kind: string
   readonly method: string
@@ -65,78 +29,78 @@ interface Recorded {
   readonly decision: { readonly reasons: readonly { readonly code: string }[] }
 }
 const recordedOf = async (subject: string): Promise<readonly string[]> => {
-  const [session] = (await api<{ items: { id: string }[] }>(`sessions?actor=${subject}`)).items
-  const { items } = await api<{ items: Recorded[] }>(`sessions/${session?.id}/events`)
+  const [session] = (await changes.api<{ items: { id: string }[] }>(`sessions?actor=${subject}`)).items
+  const { items } = await changes.api<{ items: Recorded[] }>(`sessions/${session?.id}/events`)
   return items.filter(({ method }) => method === 'tools/call').map(({ kind, outcome, decision }) => `${kind} ${outcome} ${decision.reasons[0]?.code}`)
 }
 
-const cancel = (secret: string, requestId: number) => post(gateway.mcp('stub'), secret, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'notifications/cancelled' })
+const cancel = (secret: string, requestId: number) => post(changes.url, secret, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'notifications/cancelled' })
 
 test('who closes the stream has cancelled; nothing runs, and the approval is there for the same call, made again', async () => {
-  const secret = await token('max')
+  const secret = await changes.token('max')
   const { asked, leave } = begin(secret, 6)
-  const id = await held(6)
+  const id = await changes.held(6)
   expect((await asked).headers.get('content-type')).toBe('text/event-stream')
   leave()
   await until(async () => (await recordedOf('max')).includes('result dropped cancelled'))
   expect(await recordedOf('max')).toEqual(['request held change', 'result dropped cancelled'])
-  expect(await approve(6)).toMatchObject({ id, state: 'granted' })
-  expect(calls(6)).toBe(0)
+  expect(await changes.answer(6)).toMatchObject({ id, state: 'granted' })
+  expect(changes.calls(6)).toBe(0)
   expect(await answerOf(await begin(secret, 6).asked)).toMatchObject({ result: { content: [{ text: 'changed {"to":6}' }] } })
   expect(await stateOf(id)).toBe('executed')
-  expect(calls(6)).toBe(1)
+  expect(changes.calls(6)).toBe(1)
 })
 
 test('who says so has taken the call back: reviewers are not asked any more', async () => {
-  const secret = await token('mo')
+  const secret = await changes.token('mo')
   const { asked } = begin(secret, 7)
-  const id = await held(7)
+  const id = await changes.held(7)
   await asked
   expect((await cancel(secret, 7)).status).toBe(202)
   await until(async () => (await stateOf(id)) === 'withdrawn')
   expect(await isPending(id)).toBe(false)
-  expect((await api<{ status: number }>(`approvals/${id}/approve`, { reason: 'too late' })).status).toBe(409)
+  expect((await changes.api<{ status: number }>(`approvals/${id}/approve`, { reason: 'too late' })).status).toBe(409)
   // The same call, made again, is another call.
   const again = begin(secret, 7)
-  expect(await held(7)).not.toBe(id)
-  await approve(7)
+  expect(await changes.held(7)).not.toBe(id)
+  await changes.answer(7)
   expect((await messagesIn(await again.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":7}' }] } })
-  expect(calls(7)).toBe(1)
+  expect(changes.calls(7)).toBe(1)
 })
 
 test('a call that another one of the same caller waits with is not taken back from it', async () => {
-  const secret = await token('mia')
+  const secret = await changes.token('mia')
   const [one, other] = [begin(secret, 9, 1), begin(secret, 9, 2)]
-  const id = await held(9)
+  const id = await changes.held(9)
   await Promise.all([one.asked, other.asked])
   expect((await cancel(secret, 1)).status).toBe(202)
   await until(async () => (await recordedOf('mia')).includes('result dropped cancelled'))
   expect(await isPending(id)).toBe(true)
-  await approve(9)
+  await changes.answer(9)
   expect((await messagesIn(await other.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":9}' }] } })
-  expect(calls(9)).toBe(1)
+  expect(changes.calls(9)).toBe(1)
 })
 
 test('where one call was taken back for good, reviewers are asked anew for the one that waits with it', async () => {
-  const secret = await token('moe')
+  const secret = await changes.token('moe')
   const task = await answerOf(await begin(secret, 10, 7, { 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } }).asked)
   const taskId = String(task.result?.['taskId'])
-  const id = await held(10)
+  const id = await changes.held(10)
   const other = begin(secret, 10, 8)
   await other.asked
-  await answerOf(await post(gateway.mcp('stub'), secret, { jsonrpc: '2.0', id: 9, method: 'tasks/cancel', params: { taskId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tasks/cancel', 'mcp-name': taskId }))
+  await answerOf(await post(changes.url, secret, { jsonrpc: '2.0', id: 9, method: 'tasks/cancel', params: { taskId, _meta: modernMeta } }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tasks/cancel', 'mcp-name': taskId }))
   await until(async () => (await stateOf(id)) === 'withdrawn')
-  expect(await held(10)).not.toBe(id)
-  await approve(10)
+  expect(await changes.held(10)).not.toBe(id)
+  await changes.answer(10)
   expect((await messagesIn(await other.asked)).at(-1)).toMatchObject({ result: { content: [{ text: 'changed {"to":10}' }] } })
-  expect(calls(10)).toBe(1)
+  expect(changes.calls(10)).toBe(1)
 })
 
 test('a cancellation that could mean two calls cancels neither', async () => {
-  const secret = await token('mel')
+  const secret = await changes.token('mel')
   // Ids are one client process's own, and several may share a session.
   const both = [begin(secret, 11, 5), begin(secret, 12, 5)]
-  const ids = [await held(11), await held(12)]
+  const ids = [await changes.held(11), await changes.held(12)]
   expect((await cancel(secret, 5)).status).toBe(202)
   expect(await Promise.all(ids.map(stateOf))).toEqual(['pending', 'pending'])
   both[0]?.leave()
