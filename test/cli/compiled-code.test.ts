@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,10 +15,10 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(place, { recursive: true, force: true }))
 
-/** `validate` without a configuration: loads much, and ends by itself. */
-const run = (env: NodeJS.ProcessEnv): Promise<unknown> =>
+/** `validate` without a configuration loads much, and ends by itself. */
+const run = (env: NodeJS.ProcessEnv, command: readonly string[] = ['validate']): Promise<unknown> =>
   new Promise((resolve) => {
-    execFile(process.execPath, [program, 'validate'], { cwd: place, env: { PATH: process.env['PATH'], HOME: place, ...env }, timeout: 240_000 }, (error) => resolve(error?.code))
+    execFile(process.execPath, [program, ...command], { cwd: place, env: { PATH: process.env['PATH'], HOME: place, ...env }, timeout: 240_000 }, (error) => resolve(error?.code))
   })
 
 test('what was compiled is kept for the next start, where only its user can write', async () => {
@@ -26,6 +26,12 @@ test('what was compiled is kept for the next start, where only its user can writ
   expect(readdirSync(directory)).toHaveLength(1) // of this version of Node
   expect(statSync(directory).mode & 0o777).toBe(0o700)
   expect(await run({ XDG_CACHE_HOME: caches })).toBe(1)
+})
+
+test("OPA's process, which gets nothing else of the environment, keeps its own there too", async () => {
+  writeFileSync(join(place, 'a.rego'), 'package policies.a\n\nallow := true\n')
+  await run({ XDG_CACHE_HOME: caches }, ['policy', 'fmt', '--dir', place])
+  expect(readdirSync(directory)).toHaveLength(2) // Node keeps apart what runs with other settings of V8
 })
 
 test('by default it is among the caches of the user', async () => {
