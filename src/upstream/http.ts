@@ -1,9 +1,10 @@
 import { GatewayError } from '../errors.ts'
-import type { JsonObject, KnownActor, Message, Revision } from '../model.ts'
+import type { JsonObject, KnownActor, Message } from '../model.ts'
 import { exchangeAs, faultOfNeed, Uncredentialed } from './credential.ts'
 import { Outdated, type AnswerBody, type ExchangeInput, type ExchangeOutput } from './exchange.ts'
 import { credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
-import { createReplicas, isRefusal, type Replica } from './replicas.ts'
+import { createHttpSession } from './http-session.ts'
+import { createReplicas, type Replica, type Replicas } from './replicas.ts'
 import type { Arrival, Reply, Sent, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
 
 export interface HttpUpstreamOptions extends HttpServer {
@@ -15,122 +16,72 @@ export interface HttpUpstreamOptions extends HttpServer {
 /** A server over Streamable HTTP (MCP 2025-11-25 basic/transports, 2026-07-28 basic/transports/streamable-http). */
 export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
   const replicas = createReplicas(options.urls, options.tls)
-
-  const open = ({ actor }: { readonly actor: KnownActor }): UpstreamLink => {
-    const credential = options.credentials.of(actor)
-    const call = ({ calls, url }: Replica, input: ExchangeInput) => exchangeAs(credential, calls, url, input)
-    const stream = ({ streams, url }: Replica, input: ExchangeInput) => exchangeAs(credential, streams, url, input)
-    let session: string | undefined
-    let negotiated: string | undefined
-    let generation = 0
-    // A session of the older era lives where it was made.
-    let home: Replica | undefined
-    const settle = (replica: Replica | undefined) => {
-      if (home !== undefined) home.homes -= 1
-      if (replica !== undefined) replica.homes += 1
-      home = replica
-    }
-    const legacyHeaders = (revision: Revision): Record<string, string> => ({
-      ...(session === undefined ? {} : { 'mcp-session-id': session }),
-      ...(revision === '2024-11-05' || revision === '2025-03-26' ? {} : { 'mcp-protocol-version': negotiated ?? revision }),
-    })
-    const revisionHeaders = (message: Message): Record<string, string> => {
-      if (message.revision === '2026-07-28') return modernHeaders(message, options.encodeHeader)
-      return message.method === 'initialize' && message.kind === 'request' ? {} : legacyHeaders(message.revision)
-    }
-
-    const greet = (attempt: (replica: Replica) => Promise<ExchangeOutput>, signal: AbortSignal) =>
-      replicas.first('sessions', signal, async (replica) => {
-        const output = await attempt(replica)
-        settle(replica)
-        return output
-      })
-    /** Where the session's own replica is gone, so is the session: it is greeted at another one before it is used again. */
-    const atHome = async (attempt: (replica: Replica) => Promise<ExchangeOutput>, signal: AbortSignal) => {
-      const only = replicas.all.length === 1 ? replicas.all[0] : home
-      if (only === undefined) throw new GatewayError('upstream_unreachable', { detail: 'no replica was greeted for this session' })
-      try {
-        return await attempt(only)
-      } catch (cause) {
-        if (replicas.all.length === 1 || !isRefusal(cause) || signal.aborted) throw cause
-        if (session === undefined) return greet(attempt, signal) // a server that keeps no session is the same everywhere
-        settle(undefined)
-        session = undefined
-        generation += 1
-        throw cause
-      }
-    }
-
-    return {
-      get generation() {
-        return generation
-      },
-      get hasSession() {
-        return session !== undefined
-      },
-      saysCancelled: false,
-      get secrets() {
-        return credential.secrets()
-      },
-      async send(evaluated, sending) {
-        const { message } = evaluated
-        const { signal } = sending
-        const greets = message.kind === 'request' && message.method === 'initialize'
-        if (greets) session = undefined
-        const input = {
-          method: 'POST',
-          headers: {
-            ...sending.headers,
-            ...revisionHeaders(message),
-            'content-type': 'application/json',
-            accept: 'application/json, text/event-stream',
-            'accept-encoding': 'identity',
-          },
-          body: options.print(message, sending),
-          mayBegin: sending.isCurrent,
-          signal,
-          headersTimeout: options.headersTimeout,
-        } as const
-        const attempt = (replica: Replica) => call(replica, input)
-        const answer = await (greets ? greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : atHome(attempt, signal)).catch(unlessUnsent)
-        if ('kind' in answer) return answer
-        if (greets) {
-          session = single(answer.headers['mcp-session-id']) || undefined
-          negotiated = undefined
-        } else if (message.revision !== '2026-07-28') negotiated = message.revision
-        return readReply(answer, options)
-      },
-      async listen({ signal, revision, from }) {
-        const headers = {
-          ...legacyHeaders(revision),
-          accept: 'text/event-stream',
-          'accept-encoding': 'identity',
-          ...(from === undefined ? {} : { 'last-event-id': from }),
-        }
-        const { headersTimeout } = options
-        const attempt = (replica: Replica) => stream(replica, { method: 'GET', headers, signal, headersTimeout })
-        return readReply(await atHome(attempt, signal).catch((cause: unknown) => Promise.reject(faultOfNeed(cause))), options)
-      },
-      async close() {
-        const last = home
-        settle(undefined)
-        if (session === undefined || last === undefined) return
-        const headers = legacyHeaders('2025-11-25')
-        session = undefined
-        const signal = AbortSignal.timeout(2000)
-        await stream(last, { method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
-          ({ body }) => discard(body),
-          () => undefined, // the server may be gone already; its session dies with it
-        )
-      },
-    }
-  }
   return {
-    name: options.name, labels: options.labels, open,
+    name: options.name, labels: options.labels,
+    open: ({ actor }) => openLink(actor, replicas, options),
     replicas: replicas.state,
     close: async () => replicas.close(),
   }
 }
+
+function openLink(actor: KnownActor, replicas: Replicas, options: HttpUpstreamOptions): UpstreamLink {
+  const credential = options.credentials.of(actor)
+  const session = createHttpSession(replicas)
+  const call = ({ calls, url }: Replica, input: ExchangeInput) => exchangeAs(credential, calls, url, input)
+  const stream = ({ streams, url }: Replica, input: ExchangeInput) => exchangeAs(credential, streams, url, input)
+  const headersOf = (message: Message, greets: boolean): Record<string, string> => {
+    if (message.revision === '2026-07-28') return modernHeaders(message, options.encodeHeader)
+    return greets ? {} : session.headers(message.revision)
+  }
+  return {
+    get generation() {
+      return session.generation
+    },
+    get hasSession() {
+      return session.isOpen
+    },
+    saysCancelled: false,
+    get secrets() {
+      return credential.secrets()
+    },
+    async send({ message }, sending) {
+      const { signal } = sending
+      const greets = message.kind === 'request' && message.method === 'initialize'
+      const input = {
+        method: 'POST',
+        headers: { ...sending.headers, ...headersOf(message, greets), ...posted },
+        body: options.print(message, sending),
+        mayBegin: sending.isCurrent,
+        signal,
+        headersTimeout: options.headersTimeout,
+      } as const
+      const attempt = (replica: Replica) => call(replica, input)
+      const answer = await (greets ? session.greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : session.atHome(attempt, signal)).catch(unlessUnsent)
+      if ('kind' in answer) return answer
+      if (greets) session.greeted(single(answer.headers['mcp-session-id']) || undefined)
+      else if (message.revision !== '2026-07-28') session.speaks(message.revision)
+      return readReply(answer, options)
+    },
+    async listen({ signal, revision, from }) {
+      const headers = { ...session.headers(revision), accept: 'text/event-stream', 'accept-encoding': 'identity', ...(from === undefined ? {} : { 'last-event-id': from }) }
+      const { headersTimeout } = options
+      const attempt = (replica: Replica) => stream(replica, { method: 'GET', headers, signal, headersTimeout })
+      return readReply(await session.atHome(attempt, signal).catch((cause: unknown) => Promise.reject(faultOfNeed(cause))), options)
+    },
+    async close() {
+      const headers = session.headers('2025-11-25')
+      const last = session.leave()
+      if (last === undefined) return
+      const signal = AbortSignal.timeout(2000)
+      await stream(last, { method: 'DELETE', headers, signal, headersTimeout: 2000 }).then(
+        ({ body }) => discard(body),
+        () => undefined, // the server may be gone already; its session dies with it
+      )
+    },
+  }
+}
+
+const posted = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'accept-encoding': 'identity' } as const
 
 const unlessUnsent = (cause: unknown): Extract<Sent, { kind: 'outdated' | 'uncredentialed' }> => {
   if (cause instanceof Outdated) return { kind: 'outdated' }
