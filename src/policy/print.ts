@@ -4,6 +4,8 @@ interface Member {
   readonly name: string
   /** The name as it is printed, with its colon. */
   readonly label: string
+  /** Whether objects have a member of that name that is not their own. */
+  readonly isInherited: boolean
   wanted: Wanted
 }
 interface Members {
@@ -44,7 +46,7 @@ function put(node: Members, step: string, wanted: Wanted): Wanted {
   const known = node.named.find(({ name }) => name === step)
   if (step === '*') node.every = wanted
   else if (known !== undefined) known.wanted = wanted
-  else node.named.push({ name: step, label: `${JSON.stringify(step)}:`, wanted })
+  else node.named.push({ name: step, label: `${JSON.stringify(step)}:`, isInherited: step in Object.prototype, wanted })
   return wanted
 }
 
@@ -77,9 +79,9 @@ function printPart(value: Json & object, { named, every }: Members): string {
   if (Array.isArray(value)) return every === undefined ? JSON.stringify(value) : `[${value.map((element: Json) => print(element, every)).join(',')}]`
   if (every !== undefined || JSON.isRawJSON(value)) return JSON.stringify(value)
   let printed = '{'
-  for (const { name, label, wanted } of named) {
+  for (const { name, label, isInherited, wanted } of named) {
     const member = (value as JsonObject)[name]
-    if (member === undefined || !Object.hasOwn(value, name)) continue
+    if (member === undefined || (isInherited && !Object.hasOwn(value, name))) continue
     printed += (printed.length > 1 ? ',' : '') + label + print(member, wanted)
   }
   return printed + '}'
