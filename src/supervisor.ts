@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,8 @@ import { redactText } from './enforce/redact.ts'
 import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
 import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.ts'
 import { createLogger } from './logging.ts'
-import { createMetrics, keepCounts, printTogether, type Snapshot } from './metrics/metrics.ts'
+import { createMetrics } from './metrics/metrics.ts'
+import { createTogether } from './metrics/together.ts'
 import { opening } from './opening.ts'
 import { createOutbound } from './outbound/outbound.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
@@ -41,24 +42,11 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   if (store.interrupted > 0) logger.warn(interrupted, { calls: store.interrupted })
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-')) // 0700
   opened.defer(() => rm(directory, { recursive: true, force: true }))
-  let gone: Snapshot = []
-  let keeping: Promise<unknown> = Promise.resolve()
-  const keep = (counted: Snapshot) => {
-    keeping = keeping.then(async () => (gone = await keepCounts(gone, counted)))
-  }
-  const metrics = {
-    contentType: own.contentType,
-    async print() {
-      const serving = await pool.snapshots()
-      await keeping
-      return printTogether([await own.snapshot(), gone, ...serving])
-    },
-  }
+  const metrics = createTogether(own, () => pool.snapshots())
 
   const pool = createPool({
     order: { count, directory, settings, secrets: secrets.reveal() },
-    // The number is for whoever looks at the list of processes.
-    fork: (slot) => fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv: [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    fork: forkWorker,
     answers: {
       policy: async () => ({ ...pipeline.status(), ...reports.state(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }),
       look: () => source.look?.(),
@@ -72,7 +60,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
     },
     logger,
     onRestart: () => workers.restarted(),
-    onGone: keep,
+    onGone: metrics.keep,
   })
   const workers = own.watchWorkers(pool.ready)
   const policyKeeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => pool.setStale(age === 'stale') })
@@ -136,4 +124,10 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
       }
     },
   }
+}
+
+/** The number is for whoever looks at the list of processes. */
+function forkWorker(slot: number): ChildProcess {
+  const execArgv = [...process.execArgv.filter((flag) => !flag.startsWith('--inspect')), '--disable-warning=ExperimentalWarning']
+  return fork(new URL('./worker.ts', import.meta.url), [String(slot)], { serialization: 'advanced', execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
 }

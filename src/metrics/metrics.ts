@@ -1,4 +1,4 @@
-import { AggregatorRegistry, Registry, collectDefaultMetrics } from 'prom-client'
+import { Registry, collectDefaultMetrics } from 'prom-client'
 import type { Meters } from '../proxy/rooms.ts'
 import { createMeters } from './calls.ts'
 import { createPolicyMetrics, type PolicyMetrics } from './policy.ts'
@@ -30,15 +30,4 @@ export function createMetrics(): Metrics {
     print: () => registry.metrics(),
     snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as Snapshot, // its own type is loose
   }
-}
-
-const registryOf = (snapshots: readonly Snapshot[]): Registry => AggregatorRegistry.aggregate(snapshots as unknown as object[])
-
-/** What several processes counted, as one. */
-export const printTogether = (snapshots: readonly Snapshot[]): Promise<string> => registryOf(snapshots).metrics()
-
-/** What a process counted stays counted when it is gone: a sum that fell would look like a start. How many of something it has now is gone with it. */
-export async function keepCounts(kept: Snapshot, gone: Snapshot): Promise<Snapshot> {
-  const counts = gone.filter(({ type }) => type !== 'gauge')
-  return (await registryOf([kept, counts]).getMetricsAsJSON()) as unknown as Snapshot
 }
