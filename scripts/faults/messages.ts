@@ -4,7 +4,7 @@ import { whatIsSentWasJudged } from '../../test/campaigns/same.ts'
 import { createTally, type Campaign } from './campaign.ts'
 
 // Each round has its own gateway and store, so that a million messages need no more memory and disk than one round.
-const perRound = 50_000
+const perRound = 10_000
 
 const overMessages = (title: string, run: (messages: number, round: number) => Promise<CampaignReport>): Campaign => ({
   title,
