@@ -44,8 +44,8 @@ export interface Outbox {
   close(): void
 }
 export interface Outboxes {
-  /** `name` begins the ids of a session's events: nobody can guess it. */
-  open(name: () => string): Outbox
+  /** `name` begins the ids of a session's events: nobody can guess it. Where it is too much for all, the caller who keeps most loses the oldest first. */
+  open(name: () => string, caller: string): Outbox
   /** Drops what is too old. */
   sweep(): void
 }
@@ -57,6 +57,11 @@ interface OneStream {
   readonly kept: Map<number, Entry>
   channel: ClientChannel
   last: number
+}
+/** Of all sessions of a caller, the oldest first. */
+interface KeptBy {
+  readonly entries: Set<Entry>
+  bytes: number
 }
 interface Entry extends Kept {
   readonly at: number
@@ -76,6 +81,7 @@ const usual: OutboxLimits = { session: 8 * 1024 * 1024, all: 64 * 1024 * 1024, a
 export function createOutboxes(clock: Clock, limits: OutboxLimits = usual): Outboxes {
   /** Oldest first. */
   const all = new Set<Entry>()
+  const callers = new Map<string, KeptBy>()
   let allBytes = 0
 
   const shed = (entries: ReadonlySet<Entry>, isTooMuch: () => boolean) => {
@@ -85,7 +91,15 @@ export function createOutboxes(clock: Clock, limits: OutboxLimits = usual): Outb
     }
   }
 
-  function open(name: () => string): Outbox {
+  const makeRoom = () => {
+    while (allBytes > limits.all) {
+      const most = [...callers.values()].reduce((one, other) => (other.bytes > one.bytes ? other : one))
+      const [oldest] = most.entries
+      oldest?.drop()
+    }
+  }
+
+  function open(name: () => string, caller: string): Outbox {
     const streams = new Map<string, OneStream>()
     const own = new Set<Entry>()
     let prefix: string | undefined
@@ -94,11 +108,16 @@ export function createOutboxes(clock: Clock, limits: OutboxLimits = usual): Outb
 
     const keep = (stream: OneStream, said: Said, size: number) => {
       const seq = (stream.last += 1)
+      const by = callers.get(caller) ?? { entries: new Set<Entry>(), bytes: 0 }
+      callers.set(caller, by)
       const entry: Entry = {
         seq, said, bytes: size, at: clock(),
         drop() {
           if (!all.delete(entry)) return
           own.delete(entry)
+          by.entries.delete(entry)
+          by.bytes -= size
+          if (by.entries.size === 0) callers.delete(caller)
           stream.kept.delete(seq)
           bytes -= size
           allBytes -= size
@@ -107,11 +126,14 @@ export function createOutboxes(clock: Clock, limits: OutboxLimits = usual): Outb
       }
       all.add(entry)
       own.add(entry)
+      by.entries.add(entry)
+      by.bytes += size
       stream.kept.set(seq, entry)
       bytes += size
       allBytes += size
       shed(own, () => bytes > limits.session)
-      shed(all, () => allBytes > limits.all)
+      shed(all, () => false)
+      makeRoom()
       return seq
     }
     const logOf = (stream: () => OneStream, key: string): StreamLog => {

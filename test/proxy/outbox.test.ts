@@ -15,7 +15,7 @@ const texts = (found: ReturnType<ReturnType<ReturnType<typeof open>['open']>['fi
 beforeEach(() => (now = 5000))
 
 test('what came after an event is found by its id, on its own stream only', () => {
-  const outbox = open().open(() => 'name')
+  const outbox = open().open(() => 'name', 'ada')
   const [one, other] = [outbox.open(channel(), false), outbox.open(channel(), false)]
   const first = one.add(said('a'), 1)
   other.add(said('elsewhere'), 1)
@@ -27,7 +27,7 @@ test('what came after an event is found by its id, on its own stream only', () =
 })
 
 test('a session keeps no more than it may, and no longer', () => {
-  const outbox = open().open(() => 'name')
+  const outbox = open().open(() => 'name', 'ada')
   const log = outbox.open(channel(), false)
   const start = log.mark()
   for (const text of ['a', 'b', 'c', 'd']) log.add(said(text), 40)
@@ -42,7 +42,7 @@ test('a session keeps no more than it may, and no longer', () => {
 
 test('all sessions together keep no more than they may, the oldest go first', () => {
   const outboxes = open()
-  const [one, other] = [outboxes.open(() => 'one'), outboxes.open(() => 'other')]
+  const [one, other] = [outboxes.open(() => 'one', 'ada'), outboxes.open(() => 'other', 'bob')]
   const [first, second] = [one.open(channel(), false), other.open(channel(), false)]
   const [from, to] = [first.mark(), second.mark()]
   first.add(said('oldest'), 80)
@@ -52,9 +52,20 @@ test('all sessions together keep no more than they may, the oldest go first', ()
   expect(other.find(to)).toBeUndefined()
 })
 
+test('where it is too much for all, whoever keeps most goes first, however many sessions they have', () => {
+  const outboxes = open()
+  const [own, one, other] = [outboxes.open(() => 'own', 'ada'), outboxes.open(() => 'one', 'bob'), outboxes.open(() => 'other', 'bob')]
+  const logs = [own, one, other].map((outbox) => outbox.open(channel(), false))
+  const [mine, first, second] = logs.map((log) => log.mark())
+  logs[0]?.add(said('oldest, and all that she has'), 65)
+  logs[1]?.add(said('a'), 60)
+  logs[2]?.add(said('b'), 60)
+  expect([texts(own.find(mine ?? '')), texts(one.find(first ?? '')), texts(other.find(second ?? ''))]).toEqual([['oldest, and all that she has'], [], ['b']])
+})
+
 test('a stream that is over is forgotten with its last event; the one that listens lives as long as the session', () => {
   const outboxes = open()
-  const outbox = outboxes.open(() => 'name')
+  const outbox = outboxes.open(() => 'name', 'ada')
   const over = outbox.open(channel(true), false).add(said('a'), 1)
   const listens = outbox.open(channel(true), true).add(said('b'), 1)
   now += 2000
