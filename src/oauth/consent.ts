@@ -2,25 +2,20 @@ import express, { Router, type Request, type Response } from 'express'
 import type Provider from 'oidc-provider'
 import { errors, type OidcClient, type OidcInteraction } from 'oidc-provider'
 import type { Browsers, SignedIn } from '../account.ts'
-import type { Kept } from '../kept.ts'
 import { html, sendPage, type Page } from '../page.ts'
-import type { Clock, Logger } from '../model.ts'
-import { groupOfAccount } from './adapter.ts'
+import type { Logger } from '../model.ts'
 import { createTelling, nameOf, titleOf } from './asked.ts'
 import { begunIn, pageOf } from './begun.ts'
 import { paths } from './provider.ts'
 import { isLocal, placeOf } from './redirects.ts'
+import { createRemembered, type RememberedParts } from './remembered.ts'
 import type { Resource, Resources } from './resources.ts'
 
-export interface ConsentParts {
+export interface ConsentParts extends RememberedParts {
   readonly provider: () => Provider
   readonly browsers: Browsers
   readonly resources: Resources
-  /** Whether a client is one that somebody configured. */
-  readonly isConfigured: (client: string) => boolean
   readonly describeScope: (scope: string) => string
-  readonly kept: Kept
-  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -36,11 +31,10 @@ interface Asked {
   readonly scopes: readonly string[]
 }
 
-const rememberedFor = 90 * 24 * 60 * 60_000
-
 /** The page between signing in and the client: nobody's name is lent to a program without their being asked. */
 export function createConsent(parts: ConsentParts): Router {
-  const { browsers, kept, clock, logger } = parts
+  const { browsers, clock, logger } = parts
+  const remembered = createRemembered(parts)
   const router = Router({ caseSensitive: true, strict: true })
   const path = `${paths.consent}/:uid`
 
@@ -87,7 +81,7 @@ export function createConsent(parts: ConsentParts): Router {
     const who = await signedIn(request, response, asked)
     if (who === undefined) return
     const mustAsk = String(asked.interaction.params['prompt'] ?? '').split(' ').includes('consent')
-    if (!mustAsk && (await isRemembered(asked, who))) return finish(response, asked, await consent(asked, who))
+    if (!mustAsk && (await remembered.covers(asked, who))) return finish(response, asked, await consent(asked, who))
     sendPage(response, 200, ask(asked, who))
   })
 
@@ -100,7 +94,7 @@ export function createConsent(parts: ConsentParts): Router {
     if (!browsers.mayPost(who, form['csrf'])) return sendPage(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. Go back to the program that sent you here and connect again.</p>` })
     if (form['answer'] !== 'allow') return finish(response, asked, { error: 'access_denied', error_description: 'the person said no' })
     const result = await consent(asked, who)
-    if (mayRemember(asked)) await kept.put('oauth:consent', consentKey(asked, who), { scopes: [...asked.scopes] }, { expiresAt: clock() + rememberedFor, groups: [groupOfAccount(who.account.id)] })
+    await remembered.remember(asked, who)
     logger.info('a client was let in', { client: asked.client.clientId, account: who.account.id, resource: asked.resource.uri, scopes: asked.scopes })
     return finish(response, asked, result)
   })
@@ -119,14 +113,6 @@ export function createConsent(parts: ConsentParts): Router {
     interaction.result = result
     await interaction.save(Math.max(1, interaction.exp - Math.floor(clock() / 1000)))
     response.redirect(303, new URL(interaction.returnTo).pathname)
-  }
-
-  // A program on somebody's machine can call itself anything and be sent the answer: it is never taken for one that was let in before.
-  const mayRemember = ({ client, redirect }: Asked): boolean => parts.isConfigured(client.clientId) && !isLocal(redirect)
-  const consentKey = ({ client, redirect, resource }: Asked, { account }: SignedIn): string => JSON.stringify([account.id, client.clientId, resource.uri, URL.parse(redirect)?.origin ?? redirect])
-  async function isRemembered(asked: Asked, who: SignedIn): Promise<boolean> {
-    const before = mayRemember(asked) ? (await kept.get('oauth:consent', consentKey(asked, who)))?.value['scopes'] : undefined
-    return Array.isArray(before) && asked.scopes.every((scope) => before.includes(scope))
   }
 
   const telling = createTelling(parts.describeScope)

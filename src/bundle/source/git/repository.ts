@@ -1,5 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createCopy } from './copy.ts'
 import type { Failure } from './problem.ts'
 import type { Reach } from './reach.ts'
 import { runGit } from './run.ts'
@@ -13,8 +12,6 @@ const largest = 512 * 1024 * 1024
 const fetchWithin = 120_000
 /** A host that does not even say what it has is not waited for: a gateway that starts has something else to judge by. */
 const answerWithin = 15_000
-/** So many fetches leave their own file before they are put together. */
-const mostPacks = 40
 
 const tip = 'refs/sallyport/tip'
 const active = 'refs/sallyport/active'
@@ -24,12 +21,7 @@ export interface Limits {
   readonly fetchWithin?: number
 }
 
-const sizeOf = async (directory: string): Promise<number> => {
-  const sizes = await Promise.all((await readdir(directory, { recursive: true }).catch(() => [])).map((name) => stat(join(directory, name)).then(({ size }) => size, () => 0)))
-  return sizes.reduce((sum, size) => sum + size, 0)
-}
-
-/** The gateway's bare copy of a repository: as little history as will do. All of it can be made anew at any time. */
+/** The gateway's bare copy of a repository: as little history as will do. */
 export const createRepository = (place: GitPlace, url: string, wanted: Wanted, reach: Reach, signal: AbortSignal, { largest: most = largest, fetchWithin: within = fetchWithin }: Limits = {}) => {
   const run = (args: readonly string[], options: GitRun = {}): Promise<GitResult> => runGit(place, args, { ...options, signal })
   /** What goes to another machine. */
@@ -37,45 +29,14 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, r
     const reached = await reach()
     return reached.ok ? runGit(place, args, { ...options, config: reached.config }) : reached
   }
+  const copy = createCopy(place.repository, run)
   const exists = async (name: string): Promise<boolean> => (await run(['cat-file', '-e', `${name}^{commit}`])).ok
   const asked = 'ref' in wanted ? wanted.ref : wanted.commit
 
-  const remove = (): Promise<void> => rm(place.repository, { recursive: true, force: true })
-
-  const prepare = async (): Promise<GitResult> => {
-    const isThere = (await run(['rev-parse', '--is-bare-repository'])).ok
-    if (isThere) return { ok: true, out: Buffer.alloc(0) }
-    await remove()
-    await mkdir(place.repository, { recursive: true, mode: 0o700 })
-    return run(['init', '--bare', '--quiet', '--template=', '--initial-branch=none'])
-  }
-
   /** Fetches, and no more than may be. */
-  const bring = async (refs: readonly string[], ...how: readonly string[]): Promise<GitResult> => {
-    const tooLarge = new AbortController()
-    let measuring = false
-    const timer = setInterval(() => {
-      if (measuring) return
-      measuring = true
-      void sizeOf(place.repository).then((size) => {
-        measuring = false
-        if (size > most) tooLarge.abort()
-      })
-    }, 250)
+  const bring = (refs: readonly string[], ...how: readonly string[]): Promise<GitResult> => {
     const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--update-shallow', ...how, '--', url, ...refs]
-    const done = await runAfar(args, { within, signal: AbortSignal.any([signal, tooLarge.signal]) })
-    clearInterval(timer)
-    if (!tooLarge.signal.aborted && (await sizeOf(place.repository)) <= most) return done
-    // The next try begins with the newest commit alone.
-    await remove()
-    return { ok: false, why: 'too_large', said: '' }
-  }
-
-  const tidy = async (): Promise<void> => {
-    const files = await readdir(join(place.repository, 'objects/pack')).catch((): string[] => [])
-    // What a fetch that was ended left behind.
-    await Promise.all(files.filter((file) => file.startsWith('tmp_')).map((file) => rm(join(place.repository, 'objects/pack', file), { force: true })))
-    if (files.filter((file) => file.endsWith('.pack')).length > mostPacks && !(await run(['gc', '--quiet', '--prune=now'], { within: fetchWithin })).ok) await remove()
+    return copy.bounded(most, (tooLarge) => runAfar(args, { within, signal: AbortSignal.any([signal, tooLarge]) }))
   }
 
   const list = (...refs: readonly string[]): Promise<GitResult> => runAfar(['ls-remote', '--quiet', '--', url, ...refs], { within: Math.min(answerWithin, within), signal })
@@ -87,12 +48,12 @@ export const createRepository = (place: GitPlace, url: string, wanted: Wanted, r
   const isAncestor = async (older: string, newer: string): Promise<boolean> => (await run(['merge-base', '--is-ancestor', older, newer])).ok
 
   return {
-    remove,
+    remove: copy.remove,
     /** The commit that is wanted, now in the copy. */
     async fetch(isUncertain: boolean): Promise<{ readonly ok: true; readonly commit: string } | { readonly ok: false; readonly failure: Failure }> {
-      const prepared = await prepare()
+      const prepared = await copy.prepare()
       if (!prepared.ok) return { ok: false, failure: prepared }
-      await tidy()
+      await copy.tidy()
       if (!('commit' in wanted && (await exists(wanted.commit)))) {
         const reached = isUncertain ? await list('HEAD') : undefined
         if (reached?.ok === false) return { ok: false, failure: reached }
