@@ -186,8 +186,7 @@ function adopt(message: Result, approval: GrantedApproval | undefined, session: 
   const task = body['task']
   const id = isObject(task) ? task['taskId'] : body['resultType'] === 'task' ? body['taskId'] : undefined
   if (typeof id !== 'string') return
-  session.tasks.set(id, { request: message.request, approval })
-  for (const oldest of session.tasks.keys()) if (session.tasks.size > 1000) session.tasks.delete(oldest)
+  session.tasks.set(id, { request: message.request, approval }, rooms.wire.print(message.request.envelope).length)
 }
 
 function learn(message: Result | ErrorAnswer, session: ClientSession, rooms: Judge): void {

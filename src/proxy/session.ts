@@ -4,6 +4,7 @@ import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel, ClientChannel } from './channel.ts'
 import type { Earlier } from './legs.ts'
 import type { Outbox } from './outbox.ts'
+import type { ServerTasks } from './server-tasks.ts'
 
 /** Which lists' changes a client is told of, and as of which bundle it knows them. */
 export interface Hearing {
@@ -87,8 +88,7 @@ export interface ClientSession {
   readonly pending: Map<string, Pending>
   /** By `idKey` of the server's id. */
   readonly asked: Map<string, Asked>
-  /** Calls that made a task, by task id, with the approval that released them. */
-  readonly tasks: Map<string, { readonly request: Request; readonly approval: GrantedApproval | undefined }>
+  readonly tasks: ServerTasks
   readonly outbox: Outbox
   listening: ClientChannel | undefined
   /** What its greeting announced. */

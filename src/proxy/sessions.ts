@@ -4,6 +4,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { Judge } from './evaluate.ts'
 import { stopping } from './hold.ts'
 import { createOutboxes } from './outbox.ts'
+import { createServerTasks } from './server-tasks.ts'
 import { counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
 import { endStopped } from './subscriptions.ts'
 
@@ -79,7 +80,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     const now = rooms.clock()
     const session: ClientSession = {
       id: rooms.ids.session(), startedAt: new Date(now).toISOString(), counterKey: counterKeyOf(principalOf(actor), upstream.name), caller, era: transport === undefined ? 'modern' : 'legacy', upstream, link: upstream.open({ owner: caller, actor }), client, transport,
-      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: new Map(), outbox: outboxes.open(rooms.ids.secret, caller), listening: undefined, hears: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
+      revision, actor, lastUsed: now, pending: new Map(), asked: new Map(), tasks: createServerTasks(), outbox: outboxes.open(rooms.ids.secret, caller), listening: undefined, hears: undefined, heard: undefined, greeting: undefined, greeted: -1, greets: undefined, closed: false, ended: false,
     }
     perCaller.set(caller, countOf(caller) + 1)
     rooms.record.openSession({ id: session.id, started_at: now, actor, upstream: upstream.name, revision, client })

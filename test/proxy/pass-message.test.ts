@@ -129,7 +129,7 @@ test('a call that cannot be recorded gives its approval back', async () => {
 test('a bundle that changes after the result of a task was judged, before the message that brings it: both are judged by the new one', async () => {
   const upstream: Upstream = { name: 'crm', labels: {}, open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
   const session = createSessions(rooms, { all: 10, perCaller: 10 }).modern({ actor, upstream, revision: '2025-11-25', client: {} })
-  session.tasks.set('t1', { request, approval: undefined })
+  session.tasks.set('t1', { request, approval: undefined }, 100)
   const word = (kind: string) => `{"kind": "${kind}", "reasons": [{"code": "said", "rule": "x/${kind}"}], "risk": 0, "listed": []}`
   const withholding = await bundleOf(await compiler.compile(`decision := ${word('allow')} if { input.message.method == "tasks/result" } else := ${word('deny')}`))
   let records = 0
