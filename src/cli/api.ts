@@ -89,7 +89,7 @@ async function findCaller(env: Environment, signIns: () => Promise<SignIns>): Pr
   if (address !== '' && root === undefined) return wrong('SALLYPORT_URL is not an http or https URL without user and password')
   if (given !== '') {
     if (root === undefined) return wrong('SALLYPORT_URL is not set: it names the gateway, such as https://gateway.example')
-    if (!isBearerToken(given)) return wrong('SALLYPORT_TOKEN is not a bearer token')
+    if (!isBearerToken(given)) return wrong('SALLYPORT_TOKEN is not a bearer token: letters, digits and . _ ~ + / - only')
     return { ok: true, caller: { root, token: async () => ({ ok: true, token: given }) } }
   }
   const kept = await signIns()

@@ -22,9 +22,9 @@ async function connect(upstream: string, url: string | undefined, context: Comma
     output.note(printable(`sallyport connect: ${message}`))
     exit(code)
   }
-  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(upstream)) return refuse(exitCode.misuse, `${upstream} is not the name of a server`)
+  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(upstream)) return refuse(exitCode.misuse, `${upstream} is not the name of a server: what follows /mcp/ in its address, lower-case letters, digits, - and _`)
   const token = env['SALLYPORT_TOKEN'] ?? ''
-  if (token !== '' && !isBearerToken(token)) return refuse(exitCode.misuse, 'SALLYPORT_TOKEN is not a bearer token')
+  if (token !== '' && !isBearerToken(token)) return refuse(exitCode.misuse, 'SALLYPORT_TOKEN is not a bearer token: letters, digits and . _ ~ + / - only')
   const [{ openSignIns, serverOf }, { createBearer }, { createDoor }, { createBridge }, { readLines }, { createHidden }, { largestMessage }] =
     await Promise.all([import('./session/sign-ins.ts'), import('./bridge/bearer.ts'), import('./bridge/door.ts'), import('./bridge/bridge.ts'), import('./bridge/lines.ts'), import('./bridge/hidden.ts'), import('./bridge/session.ts')])
   const signIns = openSignIns(env)

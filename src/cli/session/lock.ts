@@ -25,7 +25,7 @@ async function take(path: string, patience: number, signal: AbortSignal | undefi
 /** Does something while no other process of this person does the same. */
 export async function alone<T>(path: string, patience: number, act: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const lock = await take(path, patience, signal)
-  if (lock === undefined) throw new Error(`another sallyport has held ${path} for ${Math.round(patience / 1000)} s`)
+  if (lock === undefined) throw new Error(`another sallyport has held ${path} for ${Math.round(patience / 1000)} s: end it, and try again`)
   try {
     return await act()
   } finally {

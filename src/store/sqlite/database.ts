@@ -52,7 +52,7 @@ export function openForReading(path: string): DatabaseSync {
 
 function checkDurable(db: DatabaseSync): void {
   const mode = String(db.prepare('PRAGMA journal_mode').get()?.['journal_mode'])
-  if (mode !== 'wal') throw new Error(`the store needs a write-ahead log, this file system gives journal_mode ${mode}`)
+  if (mode !== 'wal') throw new Error(`the store needs a write-ahead log, this file system gives journal_mode ${mode}: set store.path to a local disk`)
   const synchronous = Number(db.prepare('PRAGMA synchronous').get()?.['synchronous'])
   if (synchronous < full) throw new Error(`the store needs synchronous FULL, the database says ${synchronous}`)
 }
@@ -90,7 +90,7 @@ export function holdAlone(path: string): { release(): void } {
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()
-    throw new Error(`the store ${path} is in use by another gateway`, { cause })
+    throw new Error(`the store ${path} is in use by another gateway: stop that, or set another store.path`, { cause })
   }
   try {
     waitForWorkers(path)
@@ -121,7 +121,7 @@ function waitForWorkers(path: string): void {
   try {
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; ROLLBACK')
   } catch (cause) {
-    throw new Error(`the store ${path} is in use by a worker of another gateway`, { cause })
+    throw new Error(`the store ${path} is in use by a worker of another gateway: wait until it has ended, or end it`, { cause })
   } finally {
     lock.close()
   }

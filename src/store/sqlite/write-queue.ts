@@ -167,7 +167,7 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
     },
   }
   const late = setTimeout(() => {
-    ready.reject(new Error(`the writer could not open the store within ${startWithin / 1_000} s`))
+    ready.reject(new Error(`the writer could not open the store within ${startWithin / 1_000} s: its disk is full or hangs, or something holds the file`))
     void queue.close()
   }, startWithin)
   ready.promise.then(() => clearTimeout(late)).catch(() => undefined)

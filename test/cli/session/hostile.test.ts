@@ -109,5 +109,5 @@ test.each([['two lines', `${token}\nX: y`], ['a blank', `${token} more`], ['a si
   const { child, heard, text, ended } = start({ SALLYPORT_TOKEN: given })
   child.stdin.end('{"jsonrpc":"2.0","id":1,"method":"echo"}\n')
   expect(await ended).toBe(2)
-  expect([heard, text.err]).toEqual([[], 'sallyport connect: SALLYPORT_TOKEN is not a bearer token\n'])
+  expect([heard, text.err]).toEqual([[], 'sallyport connect: SALLYPORT_TOKEN is not a bearer token: letters, digits and . _ ~ + / - only\n'])
 })
