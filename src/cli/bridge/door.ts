@@ -30,7 +30,7 @@ const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREA
 const patience = 30_000
 const longestWait = 2_000
 
-export const codeOf = (fault: unknown): string => {
+const codeOf = (fault: unknown): string => {
   const cause = fault instanceof Error && fault.cause instanceof Error ? fault.cause : fault
   const first = cause instanceof AggregateError ? cause.errors[0] : cause
   return String((first as { readonly code?: unknown } | undefined)?.code ?? '')

@@ -7,7 +7,7 @@ export const percent = (share: number): string => `${(Math.floor(share * 1000) /
 export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
 export const nameOf = (one: { readonly name: string; readonly digest: string }): string => (one.name === one.digest ? one.digest : `${one.name} (${one.digest})`)
 
-export const against = ({ candidate, base }: ReplayTitle): string => {
+const against = ({ candidate, base }: ReplayTitle): string => {
   if (candidate === null) return 'every decision by the bundle that judged it'
   return base === null ? `${nameOf(candidate)} against what was recorded` : `${nameOf(candidate)} against ${nameOf(base)}`
 }
