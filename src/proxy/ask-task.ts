@@ -33,14 +33,15 @@ export async function handleOwnTask(asked: Request, from: From, channel: Channel
   await channel.answer({ envelope: answerTo(request, { resultType: 'complete' }) })
 }
 
-/** A subscription without the gateway's own tasks, of which its server knows nothing; they are polled. */
-export function withoutOwnTasks(request: Request, { approvals }: Judge): Request {
+/** A subscription to those tasks only that its session made: of the gateway's own, which are polled, its server knows nothing, and others' are not to be heard of. */
+export function withoutOtherTasks(request: Request, { tasks }: From['session']): Request {
   const { notifications } = request.body
   const ids = isObject(notifications) ? notifications['taskIds'] : undefined
-  const isOwn = (id: Json) => typeof id === 'string' && approvals.tickets.isOwn(id)
-  if (!isObject(notifications) || !Array.isArray(ids) || !ids.some(isOwn)) return request
-  const others = { ...notifications, taskIds: ids.filter((id: Json) => !isOwn(id)) }
-  return withEnvelope(request, { ...request.envelope, params: { ...request.body, notifications: others } })
+  if (!isObject(notifications) || ids === undefined) return request
+  const isOwn = (id: Json) => typeof id === 'string' && tasks.has(id)
+  if (Array.isArray(ids) && ids.every(isOwn)) return request
+  const fewer = { ...notifications, taskIds: Array.isArray(ids) ? ids.filter(isOwn) : [] }
+  return withEnvelope(request, { ...request.envelope, params: { ...request.body, notifications: fewer } })
 }
 
 const answerTo = ({ id }: Request, result: JsonObject): JsonObject => ({ jsonrpc: '2.0', id, result })

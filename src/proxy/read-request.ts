@@ -1,6 +1,6 @@
 import type { Request } from '../model.ts'
 import type { RpcMessage } from '../wire/rpc.ts'
-import { withoutOwnTasks } from './ask-task.ts'
+import { withoutOtherTasks } from './ask-task.ts'
 import type { From, Mirrored } from './calls.ts'
 import type { OwnAnswer } from './channel.ts'
 import type { Judge } from './evaluate.ts'
@@ -26,7 +26,7 @@ export async function readRequest(rpc: Extract<RpcMessage, { kind: 'request' }>,
   }
   const task = rpc.method.startsWith('tasks/') ? session.tasks.get(String(rpc.body['taskId'])) : undefined
   if (task?.request.call !== undefined) return { request: { ...base, call: task.request.call }, earlier: task.approval === undefined ? {} : { approval: task.approval } }
-  if (rpc.method === 'subscriptions/listen') return { request: withoutOwnTasks(base, rooms), earlier: {} }
+  if (rpc.method === 'subscriptions/listen') return { request: withoutOtherTasks(base, session), earlier: {} }
   if (read.kind !== 'call') return { request: base, earlier: {} }
   const named: Request = { ...base, call: { ...read.call, annotations: {} } }
   if (rpc.body['requestState'] === undefined) return { request: named, earlier: {} }

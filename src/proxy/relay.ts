@@ -16,7 +16,7 @@ import { receive, receiveValue, type Inbound } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { clientWasTold, endIfRefused, isOutdated, isTooEarly, noteGranted } from './subscriptions.ts'
-import { passUnfolded } from './task-results.ts'
+import { isForeignNews, passUnfolded } from './task-results.ts'
 import type { ClientSession, Pending } from './session.ts'
 
 /** Made once: an abort without a reason makes an error with a stack trace each time. */
@@ -212,6 +212,7 @@ async function passServerRequest(message: Request, exchange: ExchangeId, where: 
 async function passNotification(message: Notification, owner: Pending | undefined, exchange: ExchangeId | undefined, where: Where, session: ClientSession, rooms: Judge): Promise<void> {
   const about: About = { session, exchange: exchange ?? rooms.ids.exchange(), actor: (owner ?? where.pending)?.actor ?? session.actor, approval: owner?.approval, request: owner?.request }
   if (isTooEarly(message, owner)) return recordOwnDenial(message, 'unexpected_message', 'news of a subscription before its acknowledgement', 'dropped', about, false, rooms)
+  if (isForeignNews(message, owner)) return recordOwnDenial(message, 'unexpected_message', 'news of a task that no call of this session made', 'dropped', about, exchange === undefined, rooms)
   if (isOutdated(owner, rooms)) {
     await endIfRefused(owner, session, rooms)
     if (owner.answered) return recordOwnDenial(message, 'subscription_ended', 'its subscription is not allowed any more', 'dropped', about, true, rooms)

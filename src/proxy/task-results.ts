@@ -2,7 +2,7 @@ import { isObject } from '../exact-json.ts'
 import type { BundleDigest, ErrorAnswer, JsonObject, Notification, Result } from '../model.ts'
 import type { About, Judge, Judged } from './evaluate.ts'
 import { passMessage, withEnvelope, type PassOptions, type Passage } from './pipeline.ts'
-import type { ClientSession } from './session.ts'
+import type { ClientSession, Pending } from './session.ts'
 
 type Bearer = Result | ErrorAnswer | Notification
 /** `bundle` is the one that judged what was unfolded. */
@@ -37,6 +37,10 @@ export async function passUnfolded<M extends Bearer>(message: M, about: About, o
     if (passage.kind !== 'forward' || unfolded.bundle === undefined || unfolded.bundle === passage.evaluated.bundle) return passage
   }
 }
+
+/** News of a task that no call of the session made, where they are not of the call on whose stream they come: they are somebody else's. */
+export const isForeignNews = ({ method, call, body }: Notification, owner: Pending | undefined): boolean =>
+  method.startsWith('notifications/tasks') && call === undefined && (owner?.request.method === 'subscriptions/listen' || isObject(body['result']))
 
 interface Place {
   readonly taskId: string

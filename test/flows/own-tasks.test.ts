@@ -102,10 +102,10 @@ test('cancelling withdraws the approval', async () => {
   expect(calls()).toHaveLength(1)
 })
 
-test('a server is not asked for news of the gateway\'s own tasks', async () => {
+test('a server is not asked for news of the gateway\'s own tasks, nor of those of others', async () => {
   const task = await call('change', { to: 13 })
-  await client.request('subscriptions/listen', { notifications: { toolsListChanged: true, taskIds: [task.taskId, 'of the server'] } })
-  expect(stub.messages().at(-1)?.params).toMatchObject({ notifications: { toolsListChanged: true, taskIds: ['of the server'] } })
+  await client.request('subscriptions/listen', { notifications: { toolsListChanged: true, taskIds: [task.taskId, 'of somebody else'] } })
+  expect(stub.messages().at(-1)?.params).toMatchObject({ notifications: { toolsListChanged: true, taskIds: [] } })
   await about('cancel', task.taskId)
 })
 

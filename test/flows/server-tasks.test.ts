@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
+import { connect, modernMeta, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { readMessages } from '../support/events.ts'
 import { events, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -31,6 +31,7 @@ let stub: StubServer
 let gateway: TestGateway
 let result: Record<string, unknown>
 let onCall: ((id: unknown, response: ServerResponse) => void) | undefined
+let onListen: (message: { id: unknown; params: { notifications: unknown } }, response: ServerResponse) => void
 
 beforeAll(async () => {
   const base = mcpAnswers({
@@ -44,6 +45,7 @@ beforeAll(async () => {
   })
   stub = await startStubServer((request, response) => {
     const message = request.body === '' ? {} : JSON.parse(request.body)
+    if (message.method === 'subscriptions/listen') return onListen(message, response)
     return message.method === 'tools/call' && onCall !== undefined ? onCall(message.id, response) : base(request, response)
   })
   gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy } })
@@ -93,6 +95,35 @@ test.each(['2025-11-25', '2026-07-28'])('%s: to everybody else the task is unkno
   const before = methods.map(sent)
   for (const method of methods) expect((await about(eve, method, id, { inputResponses: {} })).error).toEqual({ code: -32602, message: 'Task not found' })
   expect(methods.map(sent)).toEqual(before)
+})
+
+test('2026-07-28: of the tasks of others nothing is to be heard by a subscription, whatever the server tells', async () => {
+  const mine = await open('2026-07-28')
+  await mine.request('tools/call', { name: 'report', arguments: {} })
+  const told = { taskId: 't2', status: 'completed', ...times, result: outcome }
+  const listen = async (client: PlainClient) => {
+    const asked = Promise.withResolvers<unknown>()
+    onListen = ({ id, params }, response) => {
+      const _meta = { 'io.modelcontextprotocol/subscriptionId': id }
+      const say = (method: string, more: object) => `data: ${JSON.stringify({ jsonrpc: '2.0', method, params: { ...more, _meta } })}\n\n`
+      asked.resolve(params.notifications)
+      events(response, [say('notifications/subscriptions/acknowledged', { notifications: {} }), say('notifications/tasks', told), say('notifications/tools/list_changed', {})])
+    }
+    const body = { jsonrpc: '2.0', id: 5, method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true, taskIds: ['t2', 7] }, _meta: modernMeta } }
+    const stream = readMessages(await client.send(body, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'subscriptions/listen' }))
+    const heard: unknown[] = []
+    for await (const message of stream) {
+      heard.push(message)
+      if (message.method === 'notifications/tools/list_changed') break
+    }
+    return { asked: await asked.promise, heard: heard.slice(1) }
+  }
+  const own = await listen(mine)
+  expect(own.asked).toEqual({ toolsListChanged: true, taskIds: ['t2'] })
+  expect(own.heard).toMatchObject([{ method: 'notifications/tasks', params: { taskId: 't2', result: { structuredContent: { ssn: '[SSN]' } } } }, { method: 'notifications/tools/list_changed' }])
+  const other = await listen(await open('2026-07-28', 'eve'))
+  expect(other.asked).toEqual({ toolsListChanged: true, taskIds: [] })
+  expect(other.heard).toMatchObject([{ method: 'notifications/tools/list_changed' }])
 })
 
 test('2025-11-25: news of a task, and a task that the client makes for the server, pass', async () => {
