@@ -3,17 +3,16 @@ import { createBounded, type Kept } from '../../kept.ts'
 import type { Clock, Fetch, JsonObject, Logger } from '../../model.ts'
 import type { Naming } from '../person.ts'
 import type { EndAccounts, Finished, SignInProvider, Verified, Want } from '../provider.ts'
-import type { Said } from './assertion.ts'
 import { createIdpSource } from './idp.ts'
 import { logoutRequestUrl, newId, requestUrl, type Own } from './library.ts'
 import type { Idp } from './metadata.ts'
-import { presetOf, readPerson } from './person.ts'
+import { presetOf } from './person.ts'
+import { createReading } from './reading.ts'
 import { refused, type Refused } from './refused.ts'
-import { readResponse, receive, type Received } from './response.ts'
+import { receive } from './response.ts'
 import { createSamlRoutes } from './routes.ts'
 import type { SamlSettings } from './settings.ts'
 import type { OwnCertificates } from './sp-metadata.ts'
-import { createTurns } from './turns.ts'
 
 export interface SamlParts {
   readonly settings: SamlSettings
@@ -56,7 +55,6 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
   }
   const source = createIdpSource(settings, { fetch, clock, logger })
   const preset = presetOf(settings)
-  const inTurn = createTurns()
   const requests = createBounded(kept, { kind: 'saml:request', most: mostRequests, clock })
 
   /** Of itself the gateway vouches for its services: nobody else may be that. */
@@ -64,6 +62,7 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
     const idp = await source.current()
     return idp === undefined || idp.issuer === publicUrl ? undefined : idp
   }
+  const reading = createReading({ settings, own, naming, clock, renewed: async () => ((await source.renewed()) ? idpNow() : undefined) })
 
   async function ask(idp: Idp, request: Omit<Request, 'provider' | 'first'> & { readonly first?: string }): Promise<{ readonly url: string; readonly first: string }> {
     const id = newId()
@@ -72,30 +71,6 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
     await requests.put(id, { provider: name, flow, first, forced, want: { ...want } }, { expiresAt: clock() + requestsFor })
     const contexts = want.acr === undefined ? (settings.authn_context ?? []) : [want.acr]
     return { first, url: await requestUrl(own, idp, settings, { id, relay: flow, force: forced, contexts }) }
-  }
-
-  const read = async (received: Received, idp: Idp): Promise<Said | Refused> =>
-    (await inTurn(() => readResponse(received, idp, settings, own, clock()))) ?? refused('busy', 'too many responses wait to be verified')
-  /** Another certificate may have taken over since the metadata was read. */
-  async function readWithKeys(received: Received, idp: Idp): Promise<Said | Refused> {
-    const said = await read(received, idp)
-    if (said.ok || said.code !== 'saml_signature' || !(await source.renewed())) return said
-    const renewed = await idpNow()
-    return renewed === undefined ? said : read(received, renewed)
-  }
-
-  const proofProblem = (said: Said, { want }: Request): Refused | undefined => {
-    const allowed = want.acr === undefined ? settings.authn_context : [want.acr]
-    return allowed === undefined || (said.context !== undefined && allowed.includes(said.context)) ? undefined : refused('saml_context', `signed in by ${said.context?.slice(0, 200)}`)
-  }
-  const isTooOld = (said: Said, { want }: Request): boolean => clock() - said.at > Math.min(settings.max_age, (want.maxAge ?? Number.POSITIVE_INFINITY) * 1000) + settings.skew
-
-  const verifiedOf = (said: Said, idp: Idp): { readonly ok: true; readonly verified: Verified } | Refused => {
-    const read = readPerson(said, idp.issuer, settings, naming)
-    if (!read.ok) return read
-    const { subject, session } = said
-    const logout = subject === undefined ? undefined : { name_id: subject.nameId, format: subject.format, ...(session === undefined ? {} : { session }) }
-    return { ok: true, verified: { person: read.person, at: said.at, ...(said.context === undefined ? {} : { acr: said.context }), ...(session === undefined ? {} : { session }), ...(logout === undefined ? {} : { logout }) } }
   }
 
   /** The posted response, to where the browser that began finds what came of it. */
@@ -109,13 +84,13 @@ export function createSamlProvider(parts: SamlParts): SignInProvider {
     if (idp === undefined) return refused('provider_unavailable', 'no usable metadata')
     // Each once, whichever process it comes to: the request, before anything is verified, and the assertion under the name that its provider gave it.
     if (!(await kept.take('saml:request', received.request))) return refused('saml_replayed', 'the request was answered before')
-    const said = await readWithKeys(received, idp)
+    const said = await reading.said(received, idp)
     if (!said.ok) return said
     if (!(await kept.add('saml:assertion', JSON.stringify([idp.issuer, said.id]), {}, { expiresAt: said.until }))) return refused('saml_replayed', 'the assertion was used before')
-    if (isTooOld(said, request)) {
+    if (reading.isTooOld(said, request.want)) {
       return request.forced ? refused('saml_too_old', `signed in ${clock() - said.at} ms ago`) : { ok: true, url: (await ask(idp, { ...request, forced: true })).url }
     }
-    const verified = proofProblem(said, request) ?? verifiedOf(said, idp)
+    const verified = reading.person(said, idp, request.want)
     if (!verified.ok) return verified
     const handle = randomBytes(32).toString('base64url')
     await kept.put('saml:answer', handle, { provider: name, request: request.first, verified: JSON.parse(JSON.stringify(verified.verified)) as JsonObject }, { expiresAt: clock() + answersFor })
