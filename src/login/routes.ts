@@ -1,13 +1,14 @@
-import { randomBytes } from 'node:crypto'
-import express, { Router, type Request, type Response } from 'express'
+import { Router, type Request, type Response } from 'express'
 import type { SignedIn } from '../account.ts'
 import type { Clock, Logger } from '../model.ts'
 import type { OwnAccounts } from './accounts.ts'
-import type { BrowserSession, OwnBrowsers } from './browsers.ts'
+import type { OwnBrowsers } from './browsers.ts'
 import type { Flows } from './flows.ts'
 import { sendPage } from '../page.ts'
-import { accountPage, chooserPage, leavePage, leftPage, refusedPage } from './pages.ts'
+import { addLeaving } from './leaving.ts'
+import { accountPage, chooserPage } from './pages.ts'
 import type { SignInProvider, Want } from './provider.ts'
+import { createRefuse } from './refusing.ts'
 import { defaultPath, localPath } from './return-path.ts'
 
 export interface RouteParts {
@@ -43,17 +44,12 @@ const satisfies = ({ acr, at }: SignedIn, want: Want, now: number): boolean =>
 
 /** `/login` and `/logout`: where people come in by a browser, and leave. */
 export function createLoginRoutes(parts: RouteParts): Router {
-  const { providers, accounts, browsers, flows, publicUrl, clock, logger } = parts
+  const { providers, accounts, browsers, flows, clock, logger } = parts
   const router = Router({ caseSensitive: true, strict: true })
-  const readForm = express.urlencoded({ extended: false, limit: '8kb' })
+  const refuse = createRefuse(logger)
   for (const { routes } of providers.values()) if (routes !== undefined) router.use(routes)
 
-  /** The same words in the log, under an id that the person can tell. */
-  const refuse = (response: Response, status: number, { title, message, again }: { readonly title: string; readonly message: string; readonly again?: string }, why: Readonly<Record<string, string>>): void => {
-    const reference = randomBytes(6).toString('hex')
-    logger.warn('a sign-in was refused', { ...why, reference })
-    sendPage(response, status, refusedPage({ title, message, reference, ...(again === undefined ? {} : { again }) }))
-  }
+  const refuseUnknown = (response: Response): void => refuse(response, 404, { title: 'No such sign-in', message: 'There is no sign-in of that name here.' }, { code: 'provider_unknown' })
   const away = (response: Response): void => {
     response.set('Cache-Control', 'no-store')
   }
@@ -74,7 +70,7 @@ export function createLoginRoutes(parts: RouteParts): Router {
 
   router.get('/login/:provider', async (request, response) => {
     const provider = providers.get(request.params.provider)
-    if (provider === undefined) return refuse(response, 404, { title: 'No such sign-in', message: 'There is no sign-in of that name here.' }, { code: 'provider_unknown' })
+    if (provider === undefined) return refuseUnknown(response)
     const { returnTo, want } = readAsked(queryOf(request))
     const again = browsers.loginPath(returnTo, { provider: provider.name, ...want })
     if (!flows.mayBegin()) return refuse(response.set('Retry-After', '2'), 503, { title: 'Too many are signing in', message: 'Try again in a few seconds.', again }, { provider: provider.name, code: 'busy' })
@@ -91,7 +87,7 @@ export function createLoginRoutes(parts: RouteParts): Router {
 
   router.get('/login/:provider/callback', async (request, response) => {
     const provider = providers.get(request.params.provider)
-    if (provider === undefined) return refuse(response, 404, { title: 'No such sign-in', message: 'There is no sign-in of that name here.' }, { code: 'provider_unknown' })
+    if (provider === undefined) return refuseUnknown(response)
     const query = queryOf(request)
     const found = await flows.take(one(query, 'state') ?? null, provider.name, request)
     const title = 'You are not signed in'
@@ -110,28 +106,7 @@ export function createLoginRoutes(parts: RouteParts): Router {
     response.append('Set-Cookie', cookie).redirect(303, flow.returnTo)
   })
 
-  const logoutUrlOf = async ({ provider, logout }: BrowserSession): Promise<string | undefined> =>
-    logout === undefined ? undefined : providers.get(provider)?.logoutUrl?.(logout, `${publicUrl}/logout/done`).catch(() => undefined)
-
-  router.get('/logout', async (request, response) => {
-    const session = await browsers.current(request)
-    if (session === undefined) return sendPage(response, 200, leftPage())
-    const there = await logoutUrlOf(session)
-    sendPage(response, 200, leavePage(session, there === undefined ? undefined : { title: providers.get(session.provider)?.title ?? session.provider, origin: new URL(there).origin }))
-  })
-  router.get('/logout/done', (_request, response) => sendPage(response, 200, leftPage()))
-  router.post('/logout', readForm, async (request, response) => {
-    const session = await browsers.current(request)
-    if (session === undefined) return sendPage(response, 200, leftPage())
-    const { csrf, where } = (request.body ?? {}) as { readonly csrf?: unknown; readonly where?: unknown }
-    if (!browsers.mayPost(session, csrf)) return refuse(response, 403, { title: 'Nothing was done', message: 'This form is not of your session any more. Open the page again.', again: '/logout' }, { code: 'csrf' })
-    const there = where === 'provider' ? await logoutUrlOf(session) : undefined
-    response.append('Set-Cookie', await browsers.end(request))
-    if (where === 'everywhere') await accounts.end(session.account.id, 'the person signed out everywhere')
-    away(response)
-    if (there === undefined) sendPage(response, 200, leftPage())
-    else response.redirect(303, there)
-  })
+  addLeaving(router, { ...parts, refuse })
   return router
 }
 
