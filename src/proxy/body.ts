@@ -5,11 +5,14 @@ import type { Load } from './incoming.ts'
 export type Body = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly status: number; readonly message: string }
 
 const bodyTimeout = 30_000
+const brokenOff = { ok: false, status: 400, message: 'the body broke off' } as const
 
 /** The raw body, up to `limit` bytes, read within half a minute. What comes after a refusal is not read. Rejects with `GatewayError('busy')`. */
 export function readBody(request: IncomingMessage, limit: number, load: Load): Promise<Body> {
   const tooLarge = { ok: false, status: 413, message: `the body is larger than ${limit} bytes` } as const
   if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve(tooLarge)
+  // Its client left while its token was looked at: nothing more is told of it.
+  if (request.destroyed) return Promise.resolve(brokenOff)
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -31,6 +34,6 @@ export function readBody(request: IncomingMessage, limit: number, load: Load): P
     }
     request.on('data', read)
     request.once('end', () => settle({ ok: true, bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks) }))
-    request.once('error', () => settle({ ok: false, status: 400, message: 'the body broke off' }))
+    request.once('error', () => settle(brokenOff))
   })
 }

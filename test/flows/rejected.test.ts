@@ -1,4 +1,5 @@
 import http from 'node:http'
+import { connect as dial } from 'node:net'
 import { allowAll, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { until } from '../support/conditions.ts'
 import { storedFiles } from '../support/stored-files.ts'
@@ -64,6 +65,20 @@ test.each(malformed)('%s: one record, by whom it was sent, and the server hears 
   expect(stub.received).toHaveLength(before)
   const found = await eventually(() => rejected('stub', (_kind, who) => who === subject), 1)
   expect(found).toEqual([{ status, times: 1, from: '127.0.0.1', code: 'malformed' }])
+})
+
+test.each(['at once', 'a moment later'])('a message that breaks off %s: one record, by whom it was sent, and no fault of the gateway', async (when) => {
+  const subject = `caller who left ${when}`
+  const token = await gateway.token({ subject, groups: [] }, 'stub')
+  const { host, port } = new URL(gateway.url)
+  const socket = dial(Number(port), '127.0.0.1')
+  socket.write(`POST /mcp/stub HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n`)
+  const begun = performance.now()
+  if (when === 'a moment later') await connect(gateway.mcp('stub'), token, '2025-11-25')
+  socket.end('{"jsonrpc":')
+  expect(await eventually(() => rejected('stub', (_kind, who) => who === subject), 1)).toMatchObject([{ status: 400, times: 1, code: 'malformed' }])
+  expect(performance.now() - begun).toBeLessThan(20_000)
+  expect(await (await fetch(`${gateway.url}/metrics`)).text()).not.toContain('"internal"')
 })
 
 test('what one sends who acts for several people is on record with the person for whom it was sent', async () => {
