@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ShadowReport } from '../bundle/compare/shadow.ts'
+import { createInTurn } from '../in-turn.ts'
 import type { Snapshot } from '../metrics/metrics.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
 import { createCrew, type CrewOptions, type Worker } from './crew.ts'
@@ -37,13 +38,8 @@ export function createPool(options: PoolOptions): Pool {
   let shadow: BuiltBundle | undefined
   let isStale = false
   let next = 0
-  let turn: Promise<unknown> = Promise.resolve()
   /** Activations, and workers that begin to serve, one after another: whoever serves has the bundle that is active. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work)
-    turn = done.catch(() => undefined)
-    return done
-  }
+  const inTurn = createInTurn()
 
   async function letServe(worker: Worker): Promise<void> {
     await worker.line.ask('stale', isStale)

@@ -2,6 +2,7 @@ import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { createInTurn } from '../../in-turn.ts'
 import { syncDirectory, writeDurably } from './write-durably.ts'
 
 /** A bundle that was active, the newest last. */
@@ -65,12 +66,7 @@ export const openArchive = async ({ directory, key, most = 50, needed = () => ne
   const macKey = Buffer.from(hkdfSync('sha256', key, '', 'sallyport kept bundles 1', 32))
   const macOf = (text: string): string => createHmac('sha256', macKey).update(text).digest('hex')
   const fileOf = (digest: string): string => join(directory, `${digest}.tar.gz`)
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = last.then(work)
-    last = done.catch(() => undefined)
-    return done
-  }
+  const inTurn = createInTurn()
 
   await mkdir(directory, { recursive: true, mode: 0o700 })
   await syncDirectory(dirname(directory))

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createInTurn } from '../../../in-turn.ts'
 import type { StageRun } from '../../opa.ts'
 import type { Problem, Stage } from '../../problem.ts'
 import { createPoll } from '../poll.ts'
@@ -57,17 +58,12 @@ export const createGitSource = (options: GitSourceOptions): Source => {
   const { url, wanted, credentials, directory, transport } = options
   let hidden: readonly string[] = []
   const closing = new AbortController()
-  let last: Promise<unknown> = Promise.resolve()
   /** The commit that was read last, unless it could not be. */
   let known: string | undefined
   let poll: Poll | undefined
   const reach = createReach(url, transport, options.addressesOf)
 
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
-    const done = last.then(act)
-    last = done.catch(() => undefined)
-    return done
-  }
+  const inTurn = createInTurn()
   const withRepository = async <T>(use: (repository: Repository, place: GitPlace) => Promise<T>): Promise<T> => {
     const own = await credentials?.()
     hidden = hiddenOf(own)
@@ -145,7 +141,7 @@ export const createGitSource = (options: GitSourceOptions): Source => {
     look: () => poll?.look(),
     async close() {
       closing.abort()
-      await last
+      await inTurn(async () => undefined)
     },
   }
 }
