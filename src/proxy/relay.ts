@@ -163,6 +163,7 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   const outcome = owner.internal === undefined ? {} : { outcome: 'dropped' as const }
   if (message.kind === 'result') owner.internal?.(nextCursor(message.body))
   const passage = await passUnfolded(message, about, { closes: true, ...outcome }, session, rooms)
+  if (owner.answered) return // the gateway itself ended it meanwhile
   owner.answered = true
   if (passage.kind === 'forward') {
     if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session, rooms)

@@ -55,8 +55,8 @@ export async function endStopped(owner: Pending, session: ClientSession, rooms: 
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
   await recordOwnAnswer(ownAnswer(request, envelope), 'shutting_down', why, 'answered', about, true, rooms)
   if (owner.answered) return
-  await owner.channel.answer({ envelope, status })
   owner.answered = true
+  await owner.channel.answer({ envelope, status })
   owner.abort.abort(clientWasTold)
 }
 
