@@ -34,7 +34,7 @@ const plan: Plan = {
   sessions: values.sessions?.map(Number) ?? [1, 16, 64],
   rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : Number(values.rounds),
   // Engines compile what runs often, by number of calls: who serves fewer of them in a second has to run longer.
-  heatUp: values.quick ? { direct: 100, bare: 200, sallyport: 2500, people: 500 } : { direct: 300, bare: 500, sallyport: 6000, people: 1000 },
+  heatUp: values.quick ? { direct: 100, bare: 200, sallyport: 2500, people: 500 } : { direct: 300, bare: 3000, sallyport: 20_000, people: 3000 },
   warmUp: values.quick ? 150 : 300,
   duration: values.quick ? 400 : 1300,
 }
