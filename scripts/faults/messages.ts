@@ -15,6 +15,7 @@ const overMessages = (title: string, run: (messages: number, round: number) => P
       const report = await run(Math.min(left, perRound), round)
       tally.checked(report.messages)
       for (const each of report.violations) tally.violation(each)
+      for (const each of report.violations.slice(0, 3)) say(each) // whoever ends it early has seen them
       say(`${tally.report().checked} of ${messages} messages, ${tally.report().violations} violations`)
     }
     return tally.report()
