@@ -75,6 +75,11 @@ export function readJwks(text: string, secret: boolean): readonly TokenKey[] | u
 function readJwk(jwk: JsonWebKey | null, secret: boolean): TokenKey | undefined {
   if (typeof jwk !== 'object' || jwk === null) return undefined
   const text = (name: string): string => (typeof jwk[name] === 'string' ? jwk[name] : '')
+  // Node's decoder passes over what is not of the alphabet, and no secret at all would sign what anybody can forge.
+  if (jwk.kty === 'oct' && !/^[A-Za-z0-9_-]+$/.test(text('k'))) {
+    if (/^[A-Za-z0-9_+/=-]+$/.test(text('k'))) throw new Error('a secret in another notation than RFC 7518 has it')
+    return undefined
+  }
   const key = attempt(() => {
     if (jwk.kty === 'oct') return createSecretKey(text('k'), 'base64url')
     if (!['RSA', 'EC', 'OKP'].includes(jwk.kty ?? '')) return undefined

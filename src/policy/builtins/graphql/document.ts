@@ -11,12 +11,23 @@ export function parse(text: string): GraphQL.DocumentNode | undefined {
   // What the grammar has no place for, and OPA's parser takes.
   if (text.replace(/#[^\n\r]*/g, '').replace(/[\s,\ufeff]/g, '') === '') return { kind: graphql().Kind.DOCUMENT, definitions: [] }
   try {
-    return graphql().parse(text, { maxTokens, allowLegacyFragmentVariables: true })
+    const document = graphql().parse(text, { maxTokens, allowLegacyFragmentVariables: true })
+    return isOlder(document) ? document : undefined
   } catch (thrown) {
     if (!(thrown instanceof graphql().GraphQLError)) throw new Error('a document that is nested too deep', { cause: thrown })
     if (thrown.message.includes('tokens')) throw new Error(`a document of more than ${maxTokens} tokens`, { cause: thrown })
     return undefined
   }
+}
+
+/** OPA's parser does not know what is newer than the specification of June 2018: `\u{…}`, and descriptions of what is executable. */
+function isOlder({ definitions, loc }: GraphQL.DocumentNode): boolean {
+  const isExecutable = ({ kind }: GraphQL.DefinitionNode): boolean => kind === 'OperationDefinition' || kind === 'FragmentDefinition'
+  if (definitions.some((node) => isExecutable(node) && 'description' in node && node.description !== undefined)) return false
+  for (let token = loc?.startToken; token != null; token = token.next ?? undefined) {
+    if (token.kind === graphql().TokenKind.STRING && /^(?:[^\\]|\\[^u]|\\u[^{])*\\u\{/.test(loc?.source.body.slice(token.start, token.end) ?? '')) return false
+  }
+  return true
 }
 
 /** OPA leaves out what is null or empty. */

@@ -36,6 +36,8 @@ function build(document: GraphQL.DocumentNode): GraphQL.GraphQLSchema | undefine
 
 export function isValid(schema: GraphQL.GraphQLSchema, query: GraphQL.DocumentNode): boolean {
   const library = graphql()
+  // The library's rules look at nothing below an operation for which the schema has no type.
+  if (query.definitions.some((node) => node.kind === 'OperationDefinition' && schema.getRootType(node.operation) == null)) return false
   const open = new library.GraphQLSchema({ ...schema.toConfig(), assumeValid: true })
   return query.definitions.length === 0 || library.validate(open, query, library.specifiedRules, { maxErrors: 1 }).length === 0
 }
