@@ -206,6 +206,17 @@ test('a main thread that was busy does not take the writer for stuck', async () 
   expect(kept()).toEqual([0, 1])
 })
 
+test('nor does one that was busy before it handed anything over, however long nothing was owed before', async () => {
+  await open({ age: 40, patience: 60 })
+  await new Promise((resolve) => setTimeout(resolve, 100)) // nothing is owed when its timer, which is earlier, looks
+  await new Promise(setImmediate)
+  const first = queue.write(op(0))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  await first
+  await queue.write(op(1))
+  expect(kept()).toEqual([0, 1])
+})
+
 test('the log is copied away by size while writing goes on', async () => {
   await open()
   const page = 'x'.repeat(40_000)

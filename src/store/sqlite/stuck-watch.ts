@@ -10,6 +10,7 @@ export interface StuckWatch {
 
 export function createStuckWatch(owed: Owed, limits: Limits): StuckWatch {
   let timer: NodeJS.Timeout | undefined
+  /** What was settled at the last look, if the writer had a batch then. */
   let lastSettled = -1
   let stuckAt = -1
 
@@ -22,8 +23,9 @@ export function createStuckWatch(owed: Owed, limits: Limits): StuckWatch {
     const now = performance.now()
     const oldest = owed.oldest()
     const settled = owed.settled()
-    const isStuck = oldest !== undefined && settled === lastSettled && now - oldest.since > limits.age
-    lastSettled = settled
+    const isAtWriter = owed.handed() > settled
+    const isStuck = isAtWriter && oldest !== undefined && settled === lastSettled && now - oldest.since > limits.age
+    lastSettled = isAtWriter ? settled : -1
     stuckAt = isStuck ? settled : -1
     if (isStuck) owed.refuseWaiting('queue_full', 'the writer is stuck', ({ since, isOutcome }) => now - since > limits.patience * (isOutcome ? furtherForOutcomes.patience : 1))
     if (owed.count() > 0) begin()
