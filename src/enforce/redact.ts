@@ -51,7 +51,7 @@ const longestPair = 256
 
 function cleanPair(call: string, method: string, rescan: (value: Json) => Sighting): readonly [string, string] {
   const known = cleanPairs.get(rescan) ?? new Set()
-  const key = `${method}\n${call}`
+  const key = `${method.length} ${method}${call}` // no two pairs have the same
   if (known.has(key)) return [call, method]
   const pair = [call, method] as const
   const clean = cleanse(pair, rescan(pair), rescan)

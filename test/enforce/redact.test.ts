@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { fc } from '../support/property.ts'
+import { createDetectors } from '../../src/detect/index.ts'
+import { scan } from '../../src/detect/scan.ts'
 import { omitLargeBlobs } from '../../src/enforce/omit.ts'
 import { redact, redactText, redactTexts } from '../../src/enforce/redact.ts'
 import type { Json, JsonObject, Mask, Message } from '../../src/model.ts'
@@ -138,4 +140,15 @@ test('many texts at once are redacted as each by itself', () => {
     }),
     { numRuns: 1000 },
   )
+})
+
+test('a name that is clean beside one method is looked at beside every other that reads the same in a row', () => {
+  const anchored = createDetectors({ staff: (text) => (/^staff-\d+\s*$/.test(text) ? [{ start: 0, end: text.length }] : []) })
+  const look = (body: Json) => scan(body, anchored)
+  const named = (method: string, name: string) => {
+    const message = request(method, {}, name === '' ? {} : { call: { kind: 'tool', name, arguments: {}, annotations: {}, template: false } })
+    return redact(message, look({}), [], look)
+  }
+  expect(named('tools/call\nstaff-17', '').method).toBe('tools/call\nstaff-17')
+  expect(named('tools/call', 'staff-17\n').call).toBe('[MASKED]')
 })
