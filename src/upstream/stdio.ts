@@ -64,8 +64,8 @@ function createLink(options: StdioUpstreamOptions, children: Children, owner: st
     if (run !== undefined) return children.used(run.child, now), run
     starts.check(now)
     children.makeRoom(owner)
-    starts.count(now)
     const started = startRun(options, children, detach)
+    starts.count(now)
     children.add(started.child, { owner, isIdle: () => started.board.isIdle, forget: () => detach(started) })
     run = started
     generation += 1

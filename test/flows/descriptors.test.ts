@@ -34,13 +34,13 @@ afterAll(async () => {
 })
 
 /** On the one connection that is there. */
-const ask = async (path: string, bearer: string, body?: object) => {
-  const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+const ask = async (path: string, bearer: string, body?: object, more: object = {}) => {
+  const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...more }
   const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
     const request = http.request(`${files.url}${path}`, { agent, method: body === undefined ? 'GET' : 'POST', headers }, resolve)
     request.once('error', reject).end(body === undefined ? undefined : JSON.stringify(body))
   })
-  return { status: answer.statusCode, body: await text(answer) }
+  return { status: answer.statusCode, session: answer.headers['mcp-session-id'], body: await text(answer) }
 }
 const greet = () => ask('/mcp/child', token, greetingOf('any'))
 const limit = (most: string) => execFileSync('prlimit', ['--pid', String(gateway.pid), `--nofile=${most}:`])
@@ -60,4 +60,17 @@ onLinux('a gateway without a descriptor left starts no child and no git, lives o
     return greeted.status === 200 && greeted
   })).body).toContain('protocolVersion')
   await until(async () => !(await failed()))
+})
+
+onLinux('of a session whose child ended, tries to start another without a descriptor are not counted as starts', async () => {
+  const { session } = await until(async () => {
+    const greeted = await greet()
+    return greeted.status === 200 && greeted
+  })
+  const call = (name: string) => ask('/mcp/child', token, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } }, { 'mcp-session-id': session })
+  expect((await call('crash')).body).toContain('-33003')
+  limit('4')
+  for (let tries = 1; tries <= 5; tries += 1) expect(await call('echo')).toMatchObject({ status: 503, body: expect.stringContaining('-33002') })
+  limit('4096')
+  expect((await call('echo')).body).toContain('done')
 })
