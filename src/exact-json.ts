@@ -1,3 +1,4 @@
+import './repaired-json.ts'
 import type { JsonObject } from './model.ts'
 
 /**

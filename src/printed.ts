@@ -105,11 +105,13 @@ export class Steps {
     return this.text.charCodeAt(this.at++) === CLOSE_LIST
   }
 
-  /** Before the value of a member; array indices come in another order than they were written in. */
+  /** Before the value of a member; array indices come in another order than they were written in, and names with escapes are misread by some (repaired-json.ts). */
   member(index: number, name: string): boolean {
     if (this.text.charCodeAt(this.at++) !== (index === 0 ? OPEN : COMMA)) return false
     const first = name.charCodeAt(0)
-    return !(first >= 0x30 && first <= 0x39) && this.passText(name) && this.text.charCodeAt(this.at++) === COLON
+    if (first >= 0x30 && first <= 0x39) return false
+    const end = this.at + name.length + 2
+    return this.passText(name) && this.at === end && this.text.charCodeAt(this.at++) === COLON
   }
 
   close(members: number): boolean {

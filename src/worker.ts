@@ -1,3 +1,4 @@
+import './repaired-json.ts'
 import { chmodSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { createSecrets } from './config/secrets.ts'

@@ -1,5 +1,6 @@
 // The process in which OPA's library runs: one request in, one answer out, a fresh instance each time. Its compiled code takes
 // some 200 MB, which only the end of a process gives back.
+import '../repaired-json.ts'
 import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { WASI } from 'node:wasi'

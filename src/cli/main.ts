@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import '../repaired-json.ts'
 import { Command, CommanderError } from 'commander'
 import product from '../../package.json' with { type: 'json' }
 import { messageOf } from '../errors.ts'

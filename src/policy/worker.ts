@@ -1,4 +1,5 @@
 /** A thread that judges large inputs. Given bytes it also compiles them, so that no call waits for that either. */
+import '../repaired-json.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf } from '../errors.ts'
 import { loadFamilies, type FamilyName } from './builtins/index.ts'

@@ -1,3 +1,4 @@
+import '../repaired-json.ts'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Recorded } from '../bundle/compare/replay.ts'
 import type { Labels } from '../bundle/report/decision-event.ts'

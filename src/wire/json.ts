@@ -1,3 +1,4 @@
+import '../repaired-json.ts'
 import { isAscii, isUtf8 } from 'node:buffer'
 import { parseExactJson } from '../exact-json.ts'
 import type { Json, RawNumber } from '../model.ts'

@@ -1,3 +1,4 @@
+import '../../repaired-json.ts'
 import { workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { createApplier } from './apply.ts'

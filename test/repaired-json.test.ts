@@ -1,0 +1,67 @@
+import { describe, expect, test } from '@jest/globals'
+import { parseRight } from '../src/repaired-json.ts'
+
+/** What comes next in an object that begins so is expected to have this name. */
+const expectName = (name: string) => JSON.parse(`{"q":1,${JSON.stringify(name)}:2}`) as unknown
+const asSaid = (name: string) => `"${[...name].map((sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')}"`
+
+describe('names with escapes', () => {
+  test.each([
+    ['"p\\u0061th"', 'path', 'p\\u0'],
+    ['"a\\/bc"', 'a/bc', 'a\\/b'],
+    ['"a\\"bc"', 'a"bc', 'a\\"b'],
+    ['"a\\\\bc"', 'a\\bc', 'a\\\\b'],
+    ['"pr\\u00e9nom"', 'prénom', 'pr\\u00'],
+    ['"\\ud83d\\ude00 x"', '😀 x', '\\ud8'],
+    ['"\\ud800"', '\ud800', '\\'],
+    ['"\\u0037"', '7', '\\'],
+    ['"\\u005f_proto__"', '__proto__', '\\u005f_pr'],
+    ['"\\ue000\\ue0000"', '\ue000\ue0000', '\\ue'],
+  ])('%s is %j, whatever was read before', (written, name, before) => {
+    for (const read of [JSON.parse, parseRight]) {
+      expectName(before)
+      const value = read(`{"q":1,${written} : {"in":[{"q":1,${written}:"\\\\"}]}}`) as Record<string, unknown>
+      expect(Object.entries(value).find(([key]) => key !== 'q')?.[0]).toBe(name)
+      const inner = (Object.entries(value).find(([key]) => key !== 'q')?.[1] as { in: Record<string, unknown>[] }).in[0]!
+      expect(Object.entries(inner).find(([key]) => key !== 'q')).toEqual([name, '\\'])
+      expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
+    }
+  })
+
+  test('a reviver is given the names, the values and what they were written as', () => {
+    expectName('p\\u0')
+    const seen: unknown[] = []
+    const value = JSON.parse('{"q":1,"p\\u0061th":1.0,"n":"\\\\"}', function (this: unknown, key: string, member: unknown, context?: { source?: string }) {
+      seen.push([key, context?.source])
+      return typeof member === 'number' && context?.source === '1.0' ? JSON.rawJSON('1.0') : member
+    } as (key: string, value: unknown) => unknown)
+    expect(JSON.stringify(value)).toBe('{"q":1,"path":1.0,"n":"\\\\"}')
+    expect(seen).toEqual([['q', '1'], ['path', '1.0'], ['n', '"\\\\"'], ['', undefined]])
+  })
+
+  test('a name that is repeated in another spelling counts once, at its first place, with its last value', () => {
+    expectName('p\\u0')
+    expect(JSON.stringify(JSON.parse('{"q":1,"p\\u0061th":1,"x":2,"path":3,"\\\\":4}'))).toBe('{"q":1,"path":3,"x":2,"\\\\":4}')
+  })
+
+  test('anything else is read and refused as always', () => {
+    expect(JSON.parse(' "a\\"b" ')).toBe('a"b')
+    expect(JSON.parse('["\\\\",{"a":"\\\\"}]')).toEqual(['\\', { a: '\\' }])
+    expect(() => JSON.parse('{"a\\q":1}') as unknown).toThrow(SyntaxError)
+    expect(() => JSON.parse('') as unknown).toThrow(SyntaxError)
+    expect(JSON.parse(Buffer.from('{"\\u0061":1}') as unknown as string)).toEqual({ a: 1 })
+  })
+
+  test('random names are what they say they are, after names that are like them', () => {
+    let seed = 7
+    const random = (below: number) => (seed = (seed * 48271) % 0x7fffffff) % below
+    const signs = ['a', 'b', '\\', '"', '/', 'u', '0', 'é', '\n', '😀'[0]!, '_', ':', ' ', '{']
+    for (let round = 0; round < 3000; round += 1) {
+      const name = Array.from({ length: 1 + random(4) }, () => signs[random(signs.length)]).join('')
+      const written = random(2) === 0 ? JSON.stringify(name) : asSaid(name)
+      expectName(written.slice(1, 1 + name.length))
+      const text = `{"q":1,${written}:{"${round}":["\\"${round}:"]}}`
+      expect(Object.keys(JSON.parse(text) as object).filter((key) => key !== 'q')).toEqual(name === 'q' ? [] : [name])
+    }
+  })
+})
