@@ -1,7 +1,8 @@
 // The suites. What fails beside others is tried once more alone: a run passes with it, and says so.
 //   node scripts/suites.ts [options of Jest]
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,7 +44,8 @@ async function runJest(args: readonly string[]): Promise<Report | undefined> {
   } catch {
     return undefined
   } finally {
-    rmSync(scratch, { recursive: true, force: true })
+    // A process that ends late may still be keeping there what it compiled, which says nothing of the suites.
+    await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => undefined)
   }
 }
 

@@ -18,12 +18,12 @@ test('${name} holds', () => expect(readFileSync(runs).length).toBeGreaterThan(${
 test('${name} holds besides', () => undefined)
 `
 
-async function runSuites(failures: Readonly<Record<string, number>>) {
+async function runSuites(failures: Readonly<Record<string, number>>, more = '') {
   const directory = storeDirectory('suites')
   const fileOf = (name: string) => join(directory, `${name}.check.cjs`)
   const config = join(directory, 'jest.config.json')
   writeFileSync(config, JSON.stringify({ rootDir: directory, testMatch: ['**/*.check.cjs'], transform: {}, maxWorkers: 1, cache: false }))
-  for (const [name, count] of Object.entries(failures)) writeFileSync(fileOf(name), suite(name, count))
+  for (const [name, count] of Object.entries(failures)) writeFileSync(fileOf(name), suite(name, count) + more)
   const { code, stdout } = await new Promise<{ code: unknown; stdout: string }>((resolve) =>
     execFile(process.execPath, [command, '--config', config], { env: { PATH: process.env['PATH'] } }, (error, out) => resolve({ code: error === null ? 0 : error.code, stdout: out })))
   const runs = Object.fromEntries(Object.keys(failures).map((name) => [name, readFileSync(`${fileOf(name)}.runs`).length]))
@@ -51,6 +51,22 @@ test('where more than three failed none is tried again', async () => {
 
 test('a run without a failure says nothing of the kind', async () => {
   expect(await runSuites({ steady: 0 })).toEqual({ code: 0, runs: { steady: 1 }, loud: [], counts: '2 passed, 0 failed, 0 skipped' })
+})
+
+test('a process of a suite that ends late, and still keeps what it compiled, fails no run', async () => {
+  const late = `const { mkdirSync, writeFileSync, writeSync } = require('node:fs')
+const keep = (at) => { try { writeFileSync(process.argv[1] + '/' + at, '') } catch {} }
+mkdirSync(process.argv[1], { recursive: true })
+for (let at = 0; at < 1_000; at += 1) keep(at)
+writeSync(1, 'busy')
+const until = Date.now() + 2_000
+for (let at = 1_000; Date.now() < until; at += 1) keep(at)`
+  const starts = `beforeAll((started) => {
+  const child = require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(late)}, process.env.NODE_COMPILE_CACHE], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+  child.unref()
+  child.stdout.once('data', () => { child.stdout.destroy(); started() })
+})`
+  expect(await runSuites({ steady: 0 }, starts)).toMatchObject({ code: 0 })
 })
 
 test('what is known to take long is there', () => {
