@@ -42,7 +42,14 @@ function readAgain(source: string, reviver: Reviver | undefined): unknown {
   let mark = '\u{e000}'
   while (source.includes(mark)) mark += '\u{e000}'
   const names: string[] = []
-  const plain = withoutEscapedNames(source, (name) => `"${mark}${names.push(name) - 1}"`)
+  const known = new Map<string, string>()
+  const plain = withoutEscapedNames(source, (written) => {
+    const before = known.get(written)
+    if (before !== undefined) return before
+    const made = `"${mark}${names.push(native(written) as string) - 1}"` // a string by itself is read right
+    known.set(written, made)
+    return made
+  })
   const nameOf = (key: string): string => (key.startsWith(mark) ? names[Number(key.slice(mark.length))]! : key) // one of those just made
   const own: Reviver | undefined = reviver && function revive(key, value, context) {
     return reviver.call(this, nameOf(key), value, context)
@@ -51,7 +58,7 @@ function readAgain(source: string, reviver: Reviver | undefined): unknown {
 }
 
 /** `text` is JSON. */
-function withoutEscapedNames(text: string, standIn: (name: string) => string): string {
+function withoutEscapedNames(text: string, standIn: (written: string) => string): string {
   let made = ''
   let from = 0
   let slash = text.indexOf('\\')
@@ -59,7 +66,7 @@ function withoutEscapedNames(text: string, standIn: (name: string) => string): s
     const end = endOf(text, at)
     if (slash < end) {
       if (isName(text, end)) {
-        made += text.slice(from, at) + standIn(native(text.slice(at, end)) as string) // a string by itself is read right
+        made += text.slice(from, at) + standIn(text.slice(at, end))
         from = end
       }
       slash = text.indexOf('\\', end)
