@@ -4,8 +4,9 @@ let prefix = ''
 let last = { ms: NaN, text: '' }
 
 const startAt = (ms: number): void => {
-  second = Math.floor(ms / 1000)
-  prefix = new Date(second * 1000).toISOString().slice(0, -4)
+  const begun = Math.floor(ms / 1000)
+  prefix = new Date(begun * 1000).toISOString().slice(0, -4)
+  second = begun
 }
 
 /** Whole milliseconds since the epoch, as ECMA-262 section 21.4.1.32 prints them in UTC. */
