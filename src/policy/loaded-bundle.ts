@@ -41,28 +41,32 @@ const oneResult = '{{"result":'
 export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Promise<LoadedBundle> {
   try {
     const asking = await startAsking(bundle, options)
-    const recollection = bundle.recall === undefined ? undefined : createRecollection(bundle.recall)
-    const life = createLife(async () => {
-      recollection?.clear()
+    return await loadOn(asking, bundle, options).catch(async (cause: unknown) => {
       await asking.close()
-    })
-    const judgeWhole = createJudging(bundle, options, asking, recollection)
-    const judge = (question: Question, seen: Seen): Verdict | Promise<Verdict> => {
-      const looked = recollection === undefined ? undefined : look(question, recollection, asking)
-      if (looked?.verdict === undefined) return life.during(judgeWhole(question, seen, looked))
-      seen(looked.place.settled.length + looked.place.varying.length)
-      return looked.verdict
-    }
-    asking.refill()
-    await warmUp(bundle, judgeWhole).catch(async (cause: unknown) => {
-      await life.close()
       throw cause
     })
-    const rolesOf = createRolesOf(bundle, asking)
-    return { bundle, judge, roles: (actor, now) => life.during(rolesOf(actor, now)), retire: life.retire, close: life.close }
   } catch (cause) {
     throw new Error(`${bundle.digest} is not activated: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
+}
+
+async function loadOn(asking: Asking, bundle: BuiltBundle, options: LoadOptions): Promise<LoadedBundle> {
+  const recollection = bundle.recall === undefined ? undefined : createRecollection(bundle.recall)
+  const life = createLife(async () => {
+    recollection?.clear()
+    await asking.close()
+  })
+  const judgeWhole = createJudging(bundle, options, asking, recollection)
+  const rolesOf = createRolesOf(bundle, asking)
+  const judge = (question: Question, seen: Seen): Verdict | Promise<Verdict> => {
+    const looked = recollection === undefined ? undefined : look(question, recollection, asking)
+    if (looked?.verdict === undefined) return life.during(judgeWhole(question, seen, looked))
+    seen(looked.place.settled.length + looked.place.varying.length)
+    return looked.verdict
+  }
+  asking.refill()
+  await warmUp(bundle, judgeWhole)
+  return { bundle, judge, roles: (actor, now) => life.during(rolesOf(actor, now)), retire: life.retire, close: life.close }
 }
 
 /** What runs is waited for. */

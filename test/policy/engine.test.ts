@@ -1,3 +1,5 @@
+import type { Worker } from 'node:worker_threads'
+import { runInThisContext } from 'node:vm'
 import { createPolicyEngine, type Observation, type PolicyEngine, type PolicyEngineOptions } from '../../src/policy/engine.ts'
 import type { BuiltBundle } from '../../src/policy/bundle.ts'
 import type { Decision } from '../../src/model.ts'
@@ -169,6 +171,23 @@ test('a bundle that does not compile, does not answer, or answers oddly is not a
     expect(engine.active()?.digest).toBe(good.digest)
   }
   expect(await engine.decide(question())).toMatchObject({ kind: 'allow', bundle: good.digest })
+})
+
+test('a bundle that says of itself what nobody can use leaves no thread behind', async () => {
+  const engine = open()
+  const real = runInThisContext('process') as NodeJS.Process // Jest's own is told nothing
+  const started: Worker[] = []
+  const note = (worker: Worker) => void started.push(worker)
+  real.on('worker', note)
+  try {
+    for (const wrong of [{ input_paths: [1] }, { recall: { varying: [1], settled: [] } }, { role_paths: 1 }]) {
+      await expect(engine.activate(await bundle('', wrong as never))).rejects.toThrow('is not activated')
+    }
+  } finally {
+    real.off('worker', note)
+  }
+  expect(started.length).toBeGreaterThan(0)
+  expect(started.filter(({ threadId }) => threadId !== -1)).toHaveLength(0)
 })
 
 test('under a stream of questions every decision is the one of the bundle it names', async () => {
