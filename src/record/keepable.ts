@@ -7,7 +7,7 @@ export interface TextRedaction {
   readonly redactTexts: (texts: readonly string[]) => readonly string[]
 }
 
-/** Decisions and findings as they may be kept.. */
+/** Decisions and findings as they may be kept. */
 export interface Keepable {
   decision(decision: Decision): Decision
   findings(findings: readonly Finding[]): readonly Finding[]
