@@ -1,12 +1,11 @@
-import { errorTable, GatewayError } from '../errors.ts'
+import { GatewayError } from '../errors.ts'
 import { callerOf, type ClientName, type KnownActor, type Revision } from '../model.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Judge } from './evaluate.ts'
-import { stopping } from './hold.ts'
 import { createOutboxes } from './outbox.ts'
 import { createServerTasks } from './server-tasks.ts'
-import { counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession, type Pending } from './session.ts'
-import { endStopped } from './subscriptions.ts'
+import { createPauseEnds, cutOff, endWaits } from './session-ends.ts'
+import { counterKeyOf, isWaiting, principalOf, speaksFor, type ClientSession } from './session.ts'
 
 export interface Sessions {
   /** A session that a client opens with `initialize`; it can be found by its `transport` id from now on. */
@@ -45,13 +44,6 @@ export interface OpenInput {
   readonly client: ClientName
 }
 
-/** What was not sent yet is not sent any more. Its approval stays open for the same call, made again. */
-export const endWaits = (session: ClientSession, mayEnd = ({ sent, detached }: Pending): boolean => !sent || detached): void => {
-  for (const pending of session.pending.values()) if (mayEnd(pending)) pending.abort.abort(stopping)
-}
-/** Its caller is told to call again, or is away; what is being judged goes on. */
-const isPaused = ({ paused, detached }: Pending): boolean => paused || detached
-
 const modernIdle = 30 * 60_000
 // Many clients of the older era do not greet again when their session is gone, so theirs lives through a working day.
 const legacyIdle = 12 * 60 * 60_000
@@ -69,9 +61,11 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
   const modern = new Map<string, ClientSession>()
   const perCaller = new Map<string, number>()
   const ungreeted = new Set<Ungreeted>()
-  const stopped = new WeakSet<Pending>()
+  const endPauses = createPauseEnds(rooms)
   const outboxes = createOutboxes(rooms.clock)
   const countOf = (caller: string) => perCaller.get(caller) ?? 0
+
+  const all = (): readonly ClientSession[] => [...legacy.values(), ...modern.values()]
 
   const open = ({ actor, upstream, revision, client }: OpenInput, transport: string | undefined): ClientSession => {
     const caller = callerOf(actor)
@@ -103,14 +97,9 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
     rooms.record.endSession(session.id)
   }
 
-  const stop = (pending: Pending, session: ClientSession) => {
-    stopped.add(pending)
-    void endStopped(pending, session, rooms).catch((error: unknown) => rooms.logger.warn('a subscription did not end cleanly', { session: session.id, error: String(error) }))
-  }
-
   // Most clients leave without a DELETE: where there is no room, the session idle for longest goes. Its client is told 404 and greets again.
   const endIdlest = (mayEnd: (session: ClientSession) => boolean): boolean => {
-    const [idlest] = [...legacy.values(), ...modern.values()].filter((session) => mayEnd(session) && idle(session, idleAfter)).sort((one, other) => one.lastUsed - other.lastUsed)
+    const [idlest] = all().filter((session) => mayEnd(session) && idle(session, idleAfter)).sort((one, other) => one.lastUsed - other.lastUsed)
     if (idlest === undefined) return false
     void end(idlest).catch((error: unknown) => rooms.logger.warn('a session did not end cleanly', { session: idlest.id, error: String(error) }))
     return true
@@ -148,34 +137,24 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
       return () => void ungreeted.delete(stream)
     },
     count: () => legacy.size + modern.size,
-    all: () => [...legacy.values(), ...modern.values()],
-    isBusy: () => [...legacy.values(), ...modern.values()].some(isWaiting),
+    all,
+    isBusy: () => all().some(isWaiting),
     endStreams() {
       for (const { finish } of ungreeted) finish()
-      for (const session of [...legacy.values(), ...modern.values()]) {
-        session.listening?.finish()
-      }
+      for (const { listening } of all()) listening?.finish()
     },
     endPauses() {
-      for (const session of [...legacy.values(), ...modern.values()]) {
-        endWaits(session, isPaused)
-        for (const pending of session.pending.values()) if (pending.request.method === 'subscriptions/listen' && pending.sent && !stopped.has(pending)) stop(pending, session)
-      }
+      for (const session of all()) endPauses(session)
     },
     async revoke(who) {
       for (const { actor, cut } of ungreeted) if (speaksFor(actor, who)) cut()
-      await Promise.all([...legacy.values(), ...modern.values()].filter(({ actor }) => speaksFor(actor, who)).map(async (session) => {
-        // A call that its server has goes on to its record; what comes of it reaches nobody.
-        for (const { answered, request, channel } of session.pending.values()) {
-          if (!answered && !channel.streams) await channel.answer({ envelope: rooms.answers.error(request.id, errorTable.signed_out.rpc, errorTable.signed_out.public), status: errorTable.signed_out.status })
-          channel.cut()
-        }
-        session.listening?.cut()
+      await Promise.all(all().filter(({ actor }) => speaksFor(actor, who)).map(async (session) => {
+        await cutOff(session, rooms)
         await end(session)
       }))
     },
     renew(actor) {
-      for (const session of [...legacy.values(), ...modern.values()]) if (session.caller === callerOf(actor)) session.actor = actor
+      for (const session of all()) if (session.caller === callerOf(actor)) session.actor = actor
     },
     async sweep() {
       outboxes.sweep()
@@ -184,7 +163,7 @@ export function createSessions(rooms: Judge, limits: SessionLimits): Sessions {
       await Promise.all([...gone, ...quiet].map(end))
     },
     async close() {
-      await Promise.all([...legacy.values(), ...modern.values()].map(end))
+      await Promise.all(all().map(end))
     },
   }
 }
