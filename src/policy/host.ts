@@ -8,11 +8,12 @@ import { builtinNamed, familiesIn, loadFamilies, type HostBuiltin } from './buil
 import { isAnswered } from './builtins/repaired.ts'
 import { readValue, RegoSet } from './builtins/value.ts'
 import { addFuel, fuelExport } from './fuel.ts'
+import { gaps } from './gaps.ts'
 import { HostFault, type EvalFault } from './host-fault.ts'
 import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
 import { createModuleMemory, type ModuleMemory } from './module-memory.ts'
 import { detourIds, undefinedAnswer } from './regex-detour.ts'
-import { createRegexHost, createValues, type RegexHost } from './regex-host.ts'
+import { createRegexHost, createValues, type RegexHost, type Values } from './regex-host.ts'
 
 // Its types tell of named exports that its ES module has only on the default one.
 const { LoadedPolicy } = (opaWasm as unknown as { readonly default: typeof opaWasm }).default
@@ -95,7 +96,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
     owed += Math.ceil(units)
     if (owed > mostOwed) settle()
   }
-  const host = createImports({ memory, names, charge, exports: () => exports, regex: () => regex })
+  const host = createImports({ memory, names, charge, exports: () => exports, regex: () => regex, values: () => values })
   const instance = new WebAssembly.Instance(module, host)
   const exports = instance.exports as unknown as Exports // the shape is OPA's ABI 1.2, asked for in the next lines
   if (!(instance.exports[fuelExport] instanceof WebAssembly.Global)) throw new Error('a module without fuel')
@@ -105,7 +106,8 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   exports.fuel.value = BigInt(fuelForLoading)
   const builtins = JSON.parse(memory.readText(exports.opa_json_dump(exports.builtins()))) as Record<string, number>
   for (const [name, id] of Object.entries(builtins)) names.set(id, name)
-  const regex = createRegexHost(createValues(memory, exports), patternsOf(module), charge)
+  const values = createValues(memory, exports)
+  const regex = createRegexHost(values, patternsOf(module), charge)
   const policy = loadData(instance, memory.memory, exports, options.data)
   // What lies below is the module's own and the data; no judgement changes it.
   regex.keepBelow(policy.dataHeapPtr)
@@ -231,22 +233,18 @@ interface ImportParts {
   readonly charge: (units: number) => void
   readonly exports: () => Exports
   readonly regex: () => RegexHost
+  readonly values: () => Values
 }
 
-/** Whole builtins by the id of their detour. */
-const repaired: ReadonlyMap<number, string> = new Map([
-  [detourIds.isBase64, 'base64.is_valid'],
-  [detourIds.contains, 'net.cidr_contains'],
-  [detourIds.intersects, 'net.cidr_intersects'],
-  [detourIds.marshal, 'json.marshal'],
-  [detourIds.isJson, 'json.is_valid'],
-  [detourIds.concat, 'concat'],
-])
-
-function createImports({ memory, names, charge, exports: exportsOf, regex }: ImportParts): WebAssembly.Imports {
-  const call = (id: number, _context: number, ...addresses: number[]): number => {
+function createImports({ memory, names, charge, exports: exportsOf, regex, values }: ImportParts): WebAssembly.Imports {
+  const asked = (id: number, _context: number, ...addresses: number[]): number => {
+    const gap = gaps.get(id)
+    if (gap === undefined) return call(names.get(id) ?? String(id), ...addresses)
+    if (gap.is?.(values(), addresses, (address) => memory.readText(exportsOf().opa_value_dump(address))) === false) return 0
+    return gap.name === undefined ? undefinedAnswer : call(gap.name, ...addresses) || undefinedAnswer
+  }
+  const call = (name: string, ...addresses: number[]): number => {
     const exports = exportsOf()
-    const name = repaired.get(id) ?? names.get(id) ?? String(id)
     const builtin = builtinNamed(name)
     if (builtin === undefined) throw new HostFault('builtin', `the host has no builtin ${name}`)
     const texts = addresses.map((address) => {
@@ -256,7 +254,7 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
     if (bytes > builtin.maxBytes) throw new HostFault('builtin', `${name} is given more than ${builtin.maxBytes} bytes`)
     charge(builtinCallFuel + bytes)
     const answer = runBuiltin(name, builtin, texts, charge)
-    if (answer === undefined) return repaired.has(id) ? undefinedAnswer : 0
+    if (answer === undefined) return 0
     const printed = encoder.encode(answer)
     const at = exports.opa_malloc(printed.length)
     memory.bytes().set(printed, at)
@@ -265,15 +263,14 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
     return value
   }
   const askTwo = (id: number, context: number, one: number, other: number): number => {
-    if (id === detourIds.match) return regex().match(one, other)
-    // Only a set has another order there.
-    return id === detourIds.concat && !regex().isSet(other) ? 0 : call(id, context, one, other)
+    if (id !== detourIds.match) return asked(id, context, one, other)
+    return regex().match(one, other) || (regex().isOdd(one) ? call('regex.match', one, other) || undefinedAnswer : 0)
   }
   const askOne = (id: number, context: number, one: number): number => {
-    if (id === detourIds.isValid) return regex().isValid(one)
+    if (id === detourIds.isValid) return regex().isValid(one) || (regex().isOdd(one) ? call('regex.is_valid', one) : 0)
     if (id === detourIds.decode) return regex().decode(one, isAnswered.decode)
     if (id === detourIds.decodeUrl) return regex().decode(one, isAnswered.decodeUrl)
-    return id === detourIds.unmarshal ? regex().guard(one, isAnswered.unmarshal) : call(id, context, one)
+    return id === detourIds.unmarshal ? regex().guard(one, isAnswered.unmarshal) : asked(id, context, one)
   }
   return {
     env: {
@@ -284,11 +281,11 @@ function createImports({ memory, names, charge, exports: exportsOf, regex }: Imp
       },
       // What a policy prints may hold anything of the message: it goes nowhere.
       opa_println(): void {},
-      opa_builtin0: call,
+      opa_builtin0: asked,
       opa_builtin1: askOne,
       opa_builtin2: askTwo,
-      opa_builtin3: call,
-      opa_builtin4: call,
+      opa_builtin3: asked,
+      opa_builtin4: asked,
     },
   }
 }

@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js'
+import { compileAsGo } from './builtins/pattern.ts'
 
 /** What a search may cost at the worst, in steps; a larger one is left to the module, which has the whole budget for it. */
 const mostSteps = 50_000
@@ -34,17 +34,14 @@ export function createKnownPatterns(isValid: (pattern: string) => boolean): Know
 }
 
 function tryCompile(pattern: string): KnownPattern | undefined {
-  try {
-    const regex = RE2JS.compile(pattern)
-    const size = regex.programSize()
-    return {
-      fuelFor(text) {
-        const steps = size * (text.length + 1)
-        return steps > mostSteps ? undefined : pattern.length + text.length + Math.ceil(steps / stepsPerFuel)
-      },
-      isIn: (text) => regex.test(text),
-    }
-  } catch {
-    return undefined
+  const regex = compileAsGo(pattern)?.regex
+  if (regex === undefined) return undefined
+  const size = regex.programSize()
+  return {
+    fuelFor(text) {
+      const steps = size * (text.length + 1)
+      return steps > mostSteps ? undefined : pattern.length + text.length + Math.ceil(steps / stepsPerFuel)
+    },
+    isIn: (text) => regex.test(text),
   }
 }

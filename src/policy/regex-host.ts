@@ -1,4 +1,5 @@
 /** The host's end of the detours that read texts where they lie: see `regex-detour.ts`. */
+import { isOdd } from './builtins/pattern.ts'
 import type { KnownPattern, KnownPatterns } from './known-patterns.ts'
 import { isAscii, type ModuleMemory } from './module-memory.ts'
 import { undefinedAnswer } from './regex-detour.ts'
@@ -11,8 +12,9 @@ export interface RegexHost {
   /** The address of the answer, or 0 where the module must find it. */
   isValid(pattern: number): number
   match(pattern: number, text: number): number
-  isSet(address: number): boolean
-  /** An empty text is what it decodes to, which the module does not find; else as `guard`. */
+  /** Whether the module may read the pattern otherwise than OPA's own evaluator. */
+  isOdd(pattern: number): boolean
+  /** An empty text is what nothing decodes to, which the module does not find; else as `guard`. */
   decode(text: number, holds: (text: string) => boolean): number
   /** 0 where the module may answer, which it may not where the text does not hold; then there is no answer. */
   guard(text: number, holds: (text: string) => boolean): number
@@ -27,11 +29,13 @@ export interface Values {
   /** Undefined for what is no text, is long, or is not ASCII: how such texts are searched is the module's affair. */
   textAt(address: number): string | undefined
   isTrue(address: number): boolean
+  /** As it is written; undefined for what is no number. */
+  numberAt(address: number): string | undefined
   isSet(address: number): boolean
 }
 
 /** Strings and booleans of OPA's runtime, made by the module or interned: the type in the first byte, then what follows here. */
-const layout = { booleans: [2, 9], strings: [4, 8], set: 7, truth: 1, length: 4, bytes: 8 } as const
+const layout = { booleans: [2, 9], strings: [4, 8], set: 7, number: 3, form: 1, written: 2, truth: 1, length: 4, bytes: 8 } as const
 const longest = 16 * 1024
 const mostRepeats = 1000
 /**
@@ -68,6 +72,13 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
       return all.subarray(from, from + all.readUInt32LE(address + layout.length))
     },
     isSet: (address) => bytes()[address] === layout.set,
+    numberAt(address) {
+      const all = bytes()
+      if (all[address] !== layout.number) return undefined
+      if (all[address + layout.form] !== layout.written) return String(all.readBigInt64LE(address + layout.bytes))
+      const from = all.readUInt32LE(address + layout.bytes)
+      return all.toString('latin1', from, from + all.readUInt32LE(address + layout.bytes + 4))
+    },
     isTrue: (address) => isOf(layout.booleans, bytes()[address]) && bytes()[address + layout.truth] === 1,
   }
 }
@@ -76,10 +87,11 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
  * Made before anything else takes memory, so that its two answers stay where they are. Where values do not lie as they should,
  * the module answers everything itself.
  */
-export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
+export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
   const yes = parse('true')
   const no = parse('false')
-  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, isSet: () => false, decode: () => 0, guard: () => 0, keepBelow: () => {} }
+  const empty = parse('""')
+  if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, isOdd: () => false, decode: () => 0, guard: () => 0, keepBelow: () => {} }
   const kept = new Map<number, KnownPattern | undefined>()
   let stable = 0
   const patternAt = (address: number): KnownPattern | undefined => {
@@ -97,9 +109,16 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Value
     return holds(bytes.toString('latin1')) ? 0 : undefinedAnswer
   }
   return {
-    isSet,
     guard,
-    decode: (address, holds) => (bytesAt(address)?.length === 0 ? address : guard(address, holds)),
+    isOdd(address) {
+      const bytes = bytesAt(address)
+      return bytes !== undefined && isOdd(bytes.toString('latin1'))
+    },
+    decode(address, holds) {
+      const bytes = bytesAt(address)
+      const guarded = guard(address, holds)
+      return guarded === 0 && bytes !== undefined && isBlank(bytes) ? empty : guarded
+    },
     keepBelow(address) {
       stable = address
     },
@@ -121,4 +140,6 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue, isSet }: Value
   }
 }
 
+/** Line ends are left out before base 64 is decoded. */
+const isBlank = (bytes: Buffer): boolean => bytes.every((byte) => byte === 10 || byte === 13)
 const isOf = (types: readonly number[], type: number | undefined): boolean => type !== undefined && types.includes(type)

@@ -7,7 +7,8 @@ afterAll(() => compiler.close())
 
 const policy = `decision := {"match": [found | found := regex.match(input.pattern, input.text)], "valid": [valid | valid := regex.is_valid(input.pattern)]}`
 const pieces = ['a', 'b+', '[a-m]', '(drop|alter)', '\\b', '\\s*', '.', '^', '$', '|', '(?i)', 'x{2,5}', '\\d', '[^;\\s]', '\\.\\.', '(?s).*', 'é', '\\x00', '\\pL', '%2e']
-const broken = ['(', 'a{2', '[z-a]', '(?=a)', '(?<y>a)', '\\C', '(?P<y>a)', '(?P<y>a)(?P<y>b)', '(a{500}){500}', '\\8', 'a**']
+// What the module reads otherwise than OPA's own evaluator is in `builtins-agree.test.ts`.
+const broken = ['(', 'a{2', '[z-a]', '(?=a)', '(?P<y>a)', '(?P<y a)', '(a{500}){500}', '\\8', 'a**']
 const words = ['drop ', 'ALTER', 'abc', 'xx', '..', '/', ';', ' ', '42', 'é', 'K', '\n', '\u0000', '%2E', 'm', '𝒳']
 
 const made = (random: () => number, from: readonly string[], most: number): string =>

@@ -88,9 +88,11 @@ export function asWhole(value: Value | undefined): bigint {
   return whole ?? noAnswer()
 }
 
-/** What fits Go's `int`. */
+/** What fits Go's `int`, as OPA reads one: of at most 19 signs, without an exponent. */
 export function asInt(value: Value | undefined): number {
-  const whole = asWhole(value)
+  const written = value instanceof RegoNumber ? value.text : noAnswer()
+  if (!/^[+-]?(?=[\d.]{1,19}$)\d+(\.0*)?$/.test(written)) noAnswer()
+  const whole = BigInt(written.replace(/\..*/, ''))
   if (BigInt.asIntN(64, whole) !== whole) noAnswer()
   return Number(whole)
 }

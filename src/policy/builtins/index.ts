@@ -25,6 +25,7 @@ const families = {
   graphql: { marks: ['graphql.'], load: async () => (await import('./graphql/index.ts')).graphqlBuiltins },
   jwt: { marks: ['io.jwt.'], load: async () => (await import('./jwt.ts')).jwtBuiltins },
   net: { marks: ['net.cidr_', 'opa_cidr_'], load: async () => (await import('./net.ts')).netBuiltins },
+  paths: { marks: ['builtin_json_filter', 'builtin_json_remove'], load: async () => (await import('./json-paths.ts')).pathBuiltins },
   patch: { marks: ['json.patch'], load: async () => (await import('./json-patch.ts')).patchBuiltins },
   schema: { marks: ['json.match_schema', 'json.verify_schema'], load: async () => (await import('./schema/index.ts')).schemaBuiltins },
   structure: {
@@ -34,6 +35,7 @@ const families = {
   units: { marks: ['units.'], load: async () => (await import('./units.ts')).unitBuiltins },
   uri: { marks: ['uri.'], load: async () => (await import('./uri.ts')).uriBuiltins },
   version: { marks: ['semver.', 'uuid.'], load: async () => (await import('./version.ts')).versionBuiltins },
+  whole: { marks: ['opa_array_slice', 'opa_strings_substring', 'opa_bits_'], load: async () => (await import('./whole.ts')).wholeBuiltins },
   x509: { marks: ['crypto.x509.', 'crypto.parse_private_keys'], load: async () => (await import('./x509/index.ts')).x509Builtins },
   yaml: { marks: ['yaml.'], load: async () => (await import('./yaml.ts')).yamlBuiltins },
 } satisfies Record<string, Family>

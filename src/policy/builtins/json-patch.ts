@@ -6,7 +6,7 @@ type Path = readonly Value[]
 /** Changes what stands at a key of a container, which is there already or not. */
 type Change = (container: Value, key: Value) => Value
 
-function pathOf(value: Value | undefined): Path {
+export function pathOf(value: Value | undefined): Path {
   if (isArray(value)) return value
   const text = asText(value)
   return text === '' ? [] : text.replace(/^\/+/, '').split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))

@@ -1,38 +1,36 @@
 import { RE2JS } from 're2js'
-import { asText, builtin, textOf, type HostBuiltin } from './builtin.ts'
+import { asInt, asText, builtin, noAnswer, textOf, type HostBuiltin } from './builtin.ts'
+import { compileAsGo, type Pattern } from './pattern.ts'
+import type { Value } from './value.ts'
 
 const maxPattern = 1024
 const maxProgram = 2000
 const maxBytes = 64 * 1024
 const maxCached = 200
-const compiled = new Map<string, RE2JS | undefined>()
+const compiled = new Map<string, Pattern | undefined>()
 
 type Match = ReturnType<RE2JS['matcher']>
 type Charge = (fuel: number) => void
 
 /** The engine is linear (RE2) as is the one inside the modules: a pattern can be slow by its size, but never explode. */
 export function compilePattern(pattern: string, charge: Charge): RE2JS | undefined {
+  return patternFor(pattern, charge)?.regex
+}
+
+function patternFor(pattern: string, charge: Charge): Pattern | undefined {
   if (pattern.length > maxPattern) throw new Error(`a pattern of more than ${maxPattern} characters`)
   // Charged whether or not it is remembered: the count must depend on the input alone.
   charge(100 + 20 * pattern.length)
   if (!compiled.has(pattern)) {
     if (compiled.size >= maxCached) compiled.clear()
-    compiled.set(pattern, tryCompile(pattern))
+    compiled.set(pattern, compileAsGo(pattern))
   }
-  const regex = compiled.get(pattern)
-  if (regex === undefined) return undefined
-  const size = regex.programSize()
+  const known = compiled.get(pattern)
+  if (known === undefined) return undefined
+  const size = known.regex.programSize()
   if (size > maxProgram) throw new Error(`a pattern of more than ${maxProgram} steps`)
   charge(size * 10)
-  return regex
-}
-
-function tryCompile(pattern: string): RE2JS | undefined {
-  try {
-    return RE2JS.compile(pattern)
-  } catch {
-    return undefined
-  }
+  return known
 }
 
 /**
@@ -83,21 +81,18 @@ const split: HostBuiltin = {
   },
 }
 
-const find: HostBuiltin = {
-  reads: 'json',
-  maxBytes,
-  run(operands, charge) {
-    const pattern = textOf(operands[0])
-    const text = textOf(operands[1])
-    const limit: unknown = JSON.parse(operands[2] ?? 'null')
-    if (pattern === undefined || text === undefined || typeof limit !== 'number' || !Number.isInteger(limit)) return undefined
-    const regex = compilePattern(pattern, charge)
-    if (regex === undefined) return undefined
-    const found: string[] = []
-    eachMatch(regex, text, limit < 0 ? Infinity : limit, charge, (match) => found.push(text.slice(match.start(), match.end())))
-    return JSON.stringify(found)
-  },
-}
+/** Each match as `take` has it. */
+const findAll = (take: (match: Match) => Value): HostBuiltin => builtin(([pattern, text, limit], charge) => {
+  const [source, most] = [asText(text), asInt(limit)]
+  const regex = compilePattern(asText(pattern), charge) ?? noAnswer()
+  const found: Value[] = []
+  eachMatch(regex, source, most < 0 ? Infinity : most, charge, (match) => found.push(take(match)))
+  return found
+}, maxBytes)
+
+const find = findAll((match) => match.group() ?? '')
+/** With what each group holds; one that took no part is empty. */
+const findGroups = findAll((match) => Array.from({ length: match.groupCount() + 1 }, (_, group) => match.group(group) ?? ''))
 
 const replace: HostBuiltin = {
   reads: 'json',
@@ -107,12 +102,12 @@ const replace: HostBuiltin = {
     const pattern = textOf(operands[1])
     const template = textOf(operands[2])
     if (pattern === undefined || text === undefined || template === undefined) return undefined
-    const regex = compilePattern(pattern, charge)
-    if (regex === undefined) return undefined
+    const known = patternFor(pattern, charge)
+    if (known === undefined) return undefined
     let replaced = ''
     let from = 0
-    eachMatch(regex, text, Infinity, charge, (match) => {
-      const piece = expand(template, match)
+    eachMatch(known.regex, text, Infinity, charge, (match) => {
+      const piece = expand(template, match, known.names)
       charge(piece.length)
       replaced += text.slice(from, match.start()) + piece
       if (replaced.length > maxBytes) throw new Error('a replacement that is too long')
@@ -123,20 +118,22 @@ const replace: HostBuiltin = {
 }
 
 /** `$1`, `$name`, `${name}` and `$$` as Go's Regexp.Expand reads them: the longest name counts, an unknown one is empty. */
-function expand(template: string, match: Match): string {
-  return template.replace(/\$(?:\$|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\})/g, (whole, bare: string | undefined, braced: string | undefined) => {
+function expand(template: string, match: Match, names: Pattern['names']): string {
+  return template.replace(/\$(?:\$|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu, (whole, bare: string | undefined, braced: string | undefined) => {
     const name = bare ?? braced
     if (name === undefined) return whole === '$$' ? '$' : whole
-    return groupOf(match, name)
+    return groupOf(match, name, names)
   })
 }
 
-function groupOf(match: Match, name: string): string {
-  try {
-    return match.group(/^(0|[1-9]\d*)$/.test(name) ? Number(name) : name) ?? ''
-  } catch {
-    return ''
+/** Of several groups of one name the first that took part. */
+function groupOf(match: Match, name: string, names: Pattern['names']): string {
+  const numbered = /^(0|[1-9]\d*)$/.test(name) ? [Number(name)] : names.flatMap((own, group) => (own === name ? [group] : []))
+  for (const group of numbered) {
+    const text = group > match.groupCount() ? null : match.group(group)
+    if (text !== null) return text
   }
+  return ''
 }
 
 const templateMatch: HostBuiltin = builtin(([template, text, start, end], charge) => {
@@ -172,7 +169,19 @@ function patternOf(template: string, open: string, close: string, charge: Charge
   return level === 0 ? `${pattern}${RE2JS.quote(literal)}$` : undefined
 }
 
-export const regexBuiltins = { 'regex.split': split, 'regex.find_n': find, 'regex.replace': replace, 'regex.template_match': templateMatch } satisfies Record<string, HostBuiltin>
+/** What the module has too, for what it does not read as Go does. */
+const matches: HostBuiltin = builtin(([pattern, text], charge) => isFound(compilePattern(asText(pattern), charge) ?? noAnswer(), asText(text), charge), maxBytes)
+const isPattern: HostBuiltin = builtin(([pattern], charge) => compilePattern(asText(pattern), charge) !== undefined, maxBytes)
+
+export const regexBuiltins = {
+  'regex.split': split,
+  'regex.find_n': find,
+  'regex.replace': replace,
+  'regex.template_match': templateMatch,
+  'regex.match': matches,
+  'regex.is_valid': isPattern,
+  'regex.find_all_string_submatch_n': findGroups,
+} satisfies Record<string, HostBuiltin>
 
 /** Charged as the worst that a linear engine does. */
 export function isFound(regex: RE2JS, text: string, charge: Charge): boolean {

@@ -1,0 +1,71 @@
+/**
+ * What the module's own builtins do not answer as OPA's own evaluator does, and of which operands. For all others the module
+ * goes on by itself, so these are asked at each call and look at little.
+ */
+import { hasOddPath } from './builtins/json-paths.ts'
+import { isOdd } from './builtins/pattern.ts'
+import type { Values } from './regex-host.ts'
+import { detourIds } from './regex-detour.ts'
+
+/** Addresses of the operands, and their text in Rego's notation. */
+type Asked = (values: Values, operands: readonly number[], print: (address: number) => string) => boolean
+
+interface Gap {
+  /** Of a builtin of the host, which answers; there is no answer where it has no name. */
+  readonly name?: string
+  /** Whether the gap is met: always when left out. */
+  readonly is?: Asked
+}
+
+const plain = /^(?:0|-?[1-9]\d{0,17})$/
+const hasOddNumber: Asked = (values, operands) => operands.some((operand) => {
+  const written = values.numberAt(operand)
+  return written !== undefined && !plain.test(written)
+})
+const oddSearch: Asked = (values, [pattern, , limit]) => {
+  if (pattern === undefined || limit === undefined) return false
+  const most = values.numberAt(limit) ?? ''
+  return !(plain.test(most) && (most === '-1' || !most.startsWith('-'))) || isOdd(values.bytesAt(pattern)?.toString('latin1') ?? '')
+}
+const oddPaths: Asked = (_values, [, paths], print) => paths !== undefined && hasOddPath(print(paths))
+
+export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
+  [detourIds.isBase64, { name: 'base64.is_valid' }],
+  [detourIds.contains, { name: 'net.cidr_contains' }],
+  [detourIds.intersects, { name: 'net.cidr_intersects' }],
+  [detourIds.marshal, { name: 'json.marshal' }],
+  [detourIds.isJson, { name: 'json.is_valid' }],
+  // Only a set has another order there.
+  [detourIds.concat, { name: 'concat', is: (values, [, texts]) => texts !== undefined && values.isSet(texts) }],
+  [detourIds.submatch, { name: 'regex.find_all_string_submatch_n', is: oddSearch }],
+  [detourIds.filter, { name: 'json.filter', is: oddPaths }],
+  [detourIds.remove, { name: 'json.remove', is: oddPaths }],
+  [detourIds.slice, { name: 'array.slice', is: hasOddNumber }],
+  [detourIds.substring, { name: 'substring', is: hasOddNumber }],
+  [detourIds.and, { name: 'bits.and', is: hasOddNumber }],
+  [detourIds.or, { name: 'bits.or', is: hasOddNumber }],
+  [detourIds.xor, { name: 'bits.xor', is: hasOddNumber }],
+  [detourIds.negate, { name: 'bits.negate', is: hasOddNumber }],
+  [detourIds.shiftLeft, { name: 'bits.lsh', is: hasOddNumber }],
+  [detourIds.shiftRight, { name: 'bits.rsh', is: hasOddNumber }],
+  [detourIds.glob, { is: (values, [pattern]) => pattern !== undefined && isUnclosed(values.bytesAt(pattern)) }],
+  [detourIds.indexOf, { is: (values, [, part]) => part !== undefined && values.bytesAt(part)?.length === 0 }],
+  [detourIds.toNumber, { is: (values, [text]) => text !== undefined && isOddlyWritten(values.bytesAt(text)?.toString('latin1') ?? '0') }],
+])
+
+/** No double is that large, or what is written is no number. */
+const isOddlyWritten = (text: string): boolean => !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) || !Number.isFinite(Number(text))
+
+const brace = 0x7b
+const pieces = /\\[^]|\[!?(?:[^]-[^]\]|(?:\\[^]|[^\]\\])*\])|[{}]/gu
+
+/** Whether a group of a glob is left open; a brace in a class or behind a backslash is none. */
+function isUnclosed(pattern: Buffer | undefined): boolean {
+  if (pattern?.includes(brace) !== true) return false
+  let level = 0
+  for (const [piece] of pattern.toString().matchAll(pieces)) {
+    if (piece === '{') level += 1
+    else if (piece === '}' && level > 0) level -= 1
+  }
+  return level > 0
+}
