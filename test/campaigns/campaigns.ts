@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { json, mcpAnswers, startStubServer, type Answer } from '../support/stub-server.ts'
-import { createSender, inParallel, modernHeaders, modernText } from './client.ts'
+import { createSender, inParallel, isNotExecuted, modernHeaders, modernText, patiently, refusalIn, type Reply } from './client.ts'
 
 export interface CampaignReport {
   readonly messages: number
@@ -77,8 +77,10 @@ export const everyMessageIsJudged = (messages: number): Promise<CampaignReport> 
         const { method, params, name, ends } = mixed[n % mixed.length]?.(n) ?? ping
         const isNotice = method.startsWith('notifications/')
         const text = modernText(n, method, params)
-        const { status, body } = await sender.send(isNotice ? text.replace(`"id":${n},`, '') : text, modernHeaders(method, name))
+        const reply = await patiently(() => sender.send(isNotice ? text.replace(`"id":${n},`, '') : text, modernHeaders(method, name)), isNotExecuted)
+        const { status, body } = reply
         if (isNotice) return void (status === 202 || violations.push(`notification ${n}: ${status}`))
+        if (refusalIn(reply) === 'withheld' && ends !== 'refused') return
         const answer = JSON.parse(body)
         if (answer.id !== n) violations.push(`answer of ${n} carries ${answer.id}`)
         const isAnswer = answer.result?.resultType === 'complete' && answer.result.isError !== true
@@ -141,31 +143,50 @@ function arrivals(messages: number, bodies: readonly string[]): readonly string[
   return violations
 }
 
-/** P23: many clients under the same JSON-RPC ids, answers in random order: each gets its own. */
+/** P23: many clients under the same JSON-RPC ids, answers in random order: each gets its own. What a busy gateway turns away is sent again. */
 export const nobodyGetsAnothersAnswer = (messages: number): Promise<CampaignReport> => fromClients(messages, 200)
 
-const fromClients = (messages: number, clients: number): Promise<CampaignReport> =>
-  withGateway(
-    mcpAnswers({
-      'tools/list': () => ({ tools }),
-      'tools/call': (params) =>
-        new Promise((resolve) => setTimeout(() => resolve({ content: [{ type: 'text', text: String((params['arguments'] as { nonce: string }).nonce) }] }), Math.random() * 8)),
-    }),
+const fromClients = (messages: number, clients: number): Promise<CampaignReport> => {
+  const executed = new Map<string, number>()
+  const execute = ({ nonce }: { readonly nonce: string }) => {
+    executed.set(nonce, (executed.get(nonce) ?? 0) + 1)
+    return new Promise((resolve) => setTimeout(() => resolve({ content: [{ type: 'text', text: nonce }] }), Math.random() * 8))
+  }
+  return withGateway(
+    mcpAnswers({ 'tools/list': () => ({ tools }), 'tools/call': (params) => execute(params['arguments'] as { nonce: string }) }),
     async (gateway) => {
       const violations: string[] = []
       const perClient = Math.ceil(messages / clients)
+      let answered = 0
       await inParallel(clients, clients, async (index) => {
-        const token = await gateway.token({ subject: `client-${index}`, groups: [] }, 'stub')
-        const client = await connect(gateway.mcp('stub'), token, index % 2 === 0 ? '2025-11-25' : '2025-06-18')
+        const token = await gateway.token({ subject: `client-${index}`, groups: [], expires: '12h' }, 'stub')
+        const revision = index % 2 === 0 ? '2025-11-25' : '2025-06-18'
+        const client = await patiently(() => connect(gateway.mcp('stub'), token, revision))
         const sender = createSender(gateway.mcp('stub'), token)
         for (let id = 1; id <= perClient; id += 1) {
-          const nonce = randomUUID()
+          const nonce = `nonce-${randomUUID()}`
           const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'echo', arguments: { nonce } } })
-          const reply = await sender.send(body, { 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': index % 2 === 0 ? '2025-11-25' : '2025-06-18' })
-          if (!reply.body.includes(nonce) || !reply.body.includes(`"id":${id},`)) violations.push(`client ${index}, id ${id}: ${reply.status} ${reply.body.slice(0, 200)}`)
+          const reply = await patiently(() => sender.send(body, { 'mcp-session-id': client.session ?? '', 'mcp-protocol-version': revision }), isNotExecuted)
+          if (refusalIn(reply) === undefined) answered += 1
+          const wrong = wrongWith(reply, { id, nonce, times: executed.get(nonce) ?? 0 })
+          if (wrong !== undefined) violations.push(`client ${index}, id ${id}, ${nonce}: ${wrong}: ${reply.status} ${reply.body.slice(0, 200)}`)
         }
         sender.close()
       })
-      return { messages: perClient * clients, violations }
+      const all = perClient * clients
+      if (answered < all * 0.9) violations.push(`only ${answered} of ${all} calls were answered: that proves nothing`)
+      return { messages: answered, violations }
     },
   )
+}
+
+/** A refusal is no answer that went astray, if what it says is true: its server knows. */
+export function wrongWith(reply: Reply, { id, nonce, times }: { readonly id: number; readonly nonce: string; readonly times: number }): string | undefined {
+  const nonces = reply.body.match(/nonce-[0-9a-f-]{36}/g) ?? []
+  if (nonces.some((each) => each !== nonce)) return 'it got the answer of another call'
+  if (times > 1) return `the server got it ${times} times`
+  const refusal = refusalIn(reply)
+  if (refusal === undefined) return nonces.length > 0 && reply.body.includes(`"id":${id},`) ? undefined : 'it got no answer of its own'
+  if (refusal === 'withheld') return times === 1 ? undefined : 'its answer is said to be withheld, and the server never got it'
+  return times === 0 ? undefined : 'it is said not to have reached the server, which got it'
+}

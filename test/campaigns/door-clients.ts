@@ -1,7 +1,7 @@
 import { readMessages } from '../support/events.ts'
 import { connect, modernMeta } from '../support/gateway.ts'
 import { openSse } from '../support/sse-client.ts'
-import { modernHeaders } from './client.ts'
+import { isNotExecuted, modernHeaders, patiently } from './client.ts'
 import { bans, marksIn } from './marked-server.ts'
 
 export type Door = '2026-07-28' | '2025-11-25' | '2025-06-18' | '2025-03-26' | 'sse'
@@ -36,32 +36,41 @@ function replyTo({ id, params }: Message, n: number) {
 }
 const isQuestion = ({ method }: Message) => method === 'sampling/createMessage'
 
+/** What a busy gateway turned away is sent again; a stream is left unread. */
+const sendPatiently = (send: () => Promise<Response>): Promise<Response> =>
+  patiently(async () => {
+    const response = await send()
+    if (response.status !== 408 && response.status !== 503) return { status: response.status, body: '', response }
+    const body = await response.text()
+    return { status: response.status, body, response: new Response(body, response) }
+  }, isNotExecuted).then(({ response }) => response)
+
 async function withoutSession({ url, token, door, calls, markOf }: Talking): Promise<readonly Heard[]> {
   const client = await connect(url, token, door)
   const heard: Heard[] = []
   for (let n = 1; n <= calls; n += 1) {
     const { _meta, ...params } = paramsOf(markOf(n), n, false)
     const body = { jsonrpc: '2.0', id: n, method: 'tools/call', params: { ...params, _meta: { ...modernMeta, ..._meta } } }
-    const response = await client.send(body, modernHeaders('tools/call', 'work'))
+    const response = await sendPatiently(() => client.send(body, modernHeaders('tools/call', 'work')))
     heard.push({ stem: markOf(n), text: await response.text() })
   }
   return heard
 }
 
 async function inSession({ url, token, door, calls, markOf }: Talking): Promise<readonly Heard[]> {
-  const client = await connect(url, token, door, { sampling: {} })
+  const client = await patiently(() => connect(url, token, door, { sampling: {} }))
   const heard: Heard[] = []
   for (let n = 1; n <= calls; n += 1) {
     const stem = markOf(n)
-    await client.send(noticeOf(stem, n))
+    await sendPatiently(() => client.send(noticeOf(stem, n)))
     const request = { jsonrpc: '2.0', id: n, method: 'tools/call', params: paramsOf(stem, n, true) }
-    const response = await client.send(door === '2025-03-26' ? [request] : request)
+    const response = await sendPatiently(() => client.send(door === '2025-03-26' ? [request] : request))
     let text = ''
     if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) text = await response.text()
     else
       for await (const message of readMessages(response)) {
         text += JSON.stringify(message)
-        if (isQuestion(message)) await client.send(replyTo(message, n))
+        if (isQuestion(message)) await sendPatiently(() => client.send(replyTo(message, n)))
       }
     heard.push({ stem, text })
   }
@@ -70,18 +79,19 @@ async function inSession({ url, token, door, calls, markOf }: Talking): Promise<
 }
 
 async function overSse({ url, token, calls, markOf }: Talking): Promise<readonly Heard[]> {
-  const client = await openSse(`${url}/sse`, token, '2025-06-18', { sampling: {} })
+  const client = await patiently(() => openSse(`${url}/sse`, token, '2025-06-18', { sampling: {} }))
   const heard: Heard[] = []
+  const post = (message: object) => sendPatiently(() => client.post(message))
   let from = client.seen.length
   for (let n = 1; n <= calls; n += 1) {
     const stem = markOf(n)
-    await client.post(noticeOf(stem, n))
-    await client.post({ jsonrpc: '2.0', id: n, method: 'tools/call', params: paramsOf(stem, n, true) })
+    await post(noticeOf(stem, n))
+    await post({ jsonrpc: '2.0', id: n, method: 'tools/call', params: paramsOf(stem, n, true) })
     const isAnswer = (message: Message) => message.id === n && message.method === undefined
     const begun = from
     const next = await client.until((message) => client.seen.indexOf(message) >= begun && (isAnswer(message) || isQuestion(message)))
     if (isQuestion(next)) {
-      await client.post(replyTo(next, n))
+      await post(replyTo(next, n))
       await client.until(isAnswer)
     }
     heard.push({ stem, text: client.seen.slice(from).map((message) => JSON.stringify(message)).join('\n') })

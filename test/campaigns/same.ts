@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { recorded, tools, withGateway, type CampaignReport } from './campaigns.ts'
-import { createSender, inParallel, modernHeaders, modernText } from './client.ts'
+import { createSender, inParallel, isNotExecuted, modernHeaders, modernText, patiently } from './client.ts'
 import { badRequestTexts, badTexts, goodTexts } from './json-texts.ts'
 import { differences } from './same-json.ts'
 
@@ -37,7 +37,7 @@ export const whatIsSentWasJudged = (messages: number, seed = 7): Promise<Campaig
       const violations: string[] = []
       const told: string[] = []
       await inParallel(messages, 32, async (n) => {
-        const { status, body } = await sender.send(modernText(n, 'tools/call', `"name":"echo","arguments":${given(n)}`), modernHeaders('tools/call', 'echo'))
+        const { status, body } = await patiently(() => sender.send(modernText(n, 'tools/call', `"name":"echo","arguments":${given(n)}`), modernHeaders('tools/call', 'echo')), isNotExecuted)
         if ((status === 400) !== isBad(n)) violations.push(`message ${n}: ${status} to ${given(n).slice(0, 300)}: ${body.slice(0, 200)}`)
         told.push(body)
       })
