@@ -51,10 +51,12 @@ function readAgain(source: string, reviver: Reviver | undefined): unknown {
     return made
   })
   const nameOf = (key: string): string => (key.startsWith(mark) ? names[Number(key.slice(mark.length))]! : key) // one of those just made
-  const own: Reviver | undefined = reviver && function revive(key, value, context) {
-    return reviver.call(this, nameOf(key), value, context)
+  if (reviver === undefined) return renamed(native(plain), nameOf)
+  // What is in an object has been given before it is.
+  const own: Reviver = function revive(key, value, context) {
+    return reviver.call(this, nameOf(key), isObject(value) ? withNames(value, nameOf) : value, context)
   }
-  return renamed(native(plain, own), nameOf)
+  return native(plain, own)
 }
 
 /** `text` is JSON. */
@@ -91,24 +93,28 @@ function isName(text: string, end: number): boolean {
   return text.charCodeAt(at) === 0x3a
 }
 
-/** What a reviver made is left as it is. */
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
 function renamed(value: unknown, nameOf: (key: string) => string): unknown {
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index += 1) value[index] = renamed(value[index], nameOf)
     return value
   }
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
-  const members = value as Record<string, unknown>
+  if (!isObject(value)) return value
+  for (const key in value) value[key] = renamed(value[key], nameOf)
+  return withNames(value, nameOf)
+}
+
+function withNames(members: Record<string, unknown>, nameOf: (key: string) => string): Record<string, unknown> {
   const made: Record<string, unknown> = {}
   let isOther = false
   for (const key in members) {
     const name = nameOf(key)
-    const member = renamed(members[key], nameOf)
-    isOther ||= name !== key || member !== members[key]
-    if (name === '__proto__') Object.defineProperty(made, name, { value: member, writable: true, enumerable: true, configurable: true })
-    else made[name] = member
+    isOther ||= name !== key
+    if (name === '__proto__') Object.defineProperty(made, name, { value: members[key], writable: true, enumerable: true, configurable: true })
+    else made[name] = members[key]
   }
-  return isOther ? made : value
+  return isOther ? made : members
 }
 
 native('{"q":1,"\\\\":2}')

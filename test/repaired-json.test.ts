@@ -39,6 +39,11 @@ describe('names with escapes', () => {
     expect(seen).toEqual([['q', '1'], ['path', '1.0'], ['n', '"\\\\"'], ['', undefined]])
   })
 
+  test('a reviver is given objects with their names, and what it makes of them is left as it is', () => {
+    const entries = (_key: string, value: unknown) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : value)
+    expect(JSON.parse('{"\\\\":{"a\\u005c":[{"\\u005c":1.0}]}}', entries)).toEqual([['\\', [['a\\', [[['\\', 1]]]]]]])
+  })
+
   test('a name that is repeated in another spelling counts once, at its first place, with its last value', () => {
     expectName('p\\u0')
     expect(JSON.stringify(JSON.parse('{"q":1,"p\\u0061th":1,"x":2,"path":3,"\\\\":4}'))).toBe('{"q":1,"path":3,"x":2,"\\\\":4}')
