@@ -1,7 +1,7 @@
 /**
  * Functions of OPA's runtime that get a detour at their entry: the host is asked first. It answers with the address of a value, with
  * 1 for undefined, or with 0, and then the module goes on as it was. Two of them are slow (a pattern is compiled anew at each
- * `regex.match`, which costs more than all the rest of a small judgement), the others differ from OPA's own evaluator.
+ * `regex.match`, which costs more than all the rest of a small judgement), the others differ from OPA's own evaluator (`gaps.ts`).
  */
 import { readByte, readSlice, readU32, signed, u32, type Reader } from './module-bytes.ts'
 

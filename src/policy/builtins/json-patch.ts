@@ -1,5 +1,5 @@
 /** RFC 6902, which OPA applies to sets too, and to paths that are arrays of keys. */
-import { asArray, asObject, asText, builtin, given, noAnswer, type Charge, type HostBuiltin } from './builtin.ts'
+import { asArray, asInt, asObject, asText, builtin, given, noAnswer, type Charge, type HostBuiltin } from './builtin.ts'
 import { equal, isArray, RegoNumber, RegoObject, RegoSet, type Value } from './value.ts'
 
 type Path = readonly Value[]
@@ -14,7 +14,7 @@ export function pathOf(value: Value | undefined): Path {
 
 function indexOf(array: readonly Value[], key: Value, most: number): number {
   if (key === '-') return array.length <= most ? array.length : noAnswer()
-  const text = key instanceof RegoNumber ? key.text : asText(key)
+  const text = key instanceof RegoNumber ? String(asInt(key)) : asText(key)
   if (!/^[+-]?\d+$/.test(text) || (typeof key === 'string' && /^0./.test(text))) noAnswer()
   const index = Number(text)
   return index >= 0 && index <= most ? index : noAnswer()

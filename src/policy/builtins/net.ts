@@ -24,8 +24,13 @@ const mostExpanded = 65_536n
 function valueOf(text: string): Address | undefined {
   const version = text.includes('%') ? 0 : isIP(text)
   if (version === 0) return undefined
-  const bytes = ipaddr.parse(text).toByteArray()
+  const bytes = ipaddr.parse(version === 4 ? text : inHex(text)).toByteArray()
   return { bits: version === 4 ? 32 : 128, value: bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) }
+}
+
+/** The library takes `::10.0.0.1`, which maps no IPv4, for one that does. */
+function inHex(text: string): string {
+  return text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_dotted, a: string, b: string, c: string, d: string) => `${(Number(a) * 256 + Number(b)).toString(16)}:${(Number(c) * 256 + Number(d)).toString(16)}`)
 }
 
 /** IP.To4. */
@@ -96,8 +101,10 @@ function matchable(value: Value): readonly (readonly [cidr: Value, name: Value])
 }
 
 function containsMatches(nets: Value, texts: Value, charge: Charge): Value {
-  const others = matchable(texts)
   const known = matchable(nets)
+  // Without networks nothing looks at the others.
+  if (known.length === 0) return new RegoSet([])
+  const others = matchable(texts)
   charge(known.length * others.length * 200)
   const found = known.flatMap(([cidr, name]) => {
     if (others.length === 0) return []
@@ -124,7 +131,7 @@ function rangeOf(value: Value): Range {
   const { bits, value: own } = folded(address)
   if (bits === 128) return noAnswer()
   // IP.DefaultMask: by class, and the address stays as it is.
-  const length = own >> 31n === 0n ? 8 : own >> 30n === 2n ? 16 : own >> 29n === 6n ? 24 : noAnswer()
+  const length = own >> 31n === 0n ? 8 : own >> 30n === 2n ? 16 : 24
   return { ...ranged(network({ bits, value: own }, length)), text: `${printAddress(own, 32)}/${length}` }
 }
 

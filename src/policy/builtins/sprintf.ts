@@ -54,10 +54,15 @@ export function print(format: string, operands: readonly Operand[]): string {
     if (operand?.kind !== 'int') throw new Error('a width that is no whole number')
     return Number(operand.value)
   }
-  const text = format.replace(pattern, (whole, flags: string, widthIndex?: string, written?: string, pointIndex?: string, digits?: string, index?: string, letter?: string) => {
-    if (letter === undefined) return '%!(NOVERB)'
+  const text = format.replace(pattern, (whole, flags: string, widthIndex?: string, written?: string, pointIndex?: string, digits?: string, index?: string, last?: string) => {
+    // A point at the very end is a verb.
+    const letter = last ?? (whole.endsWith('.') ? '.' : undefined)
+    if (letter === undefined) {
+      reordered ||= whole.includes('[')
+      return '%!(NOVERB)'
+    }
     const width = size(widthIndex, written)
-    const dotted = /\.(?:\[\d+\])?[\d*]*(?:\[\d+\])?.$/su.test(whole) && letter !== '.'
+    const dotted = /\.(?:\[\d+\])?[\d*]*(?:\[\d+\])?.$/su.test(whole)
     const precision = size(pointIndex, digits)
     if (Math.abs(width ?? 0) > maxWidth || (precision ?? 0) > maxWidth) throw new Error('a width that is too large')
     jump(index)
@@ -97,9 +102,10 @@ function typeOf(operand: Operand): string {
   return operand.kind === 'int' ? intType(operand.value) : operand.kind
 }
 
-/** Go complains with the value as `%v` would print it under the same flags. */
+/** Go complains with the value as `%v` would print it under the same flags; only of `%#v` itself is a text quoted. */
 function bad(operand: Operand, verb: Verb): string {
-  return `%!${verb.letter}(${typeOf(operand)}=${printVerb(operand, { ...verb, letter: 'v' })})`
+  const sharp = verb.sharp && operand.kind !== 'string'
+  return `%!${verb.letter}(${typeOf(operand)}=${printVerb(operand, { ...verb, sharp, letter: 'v' })})`
 }
 
 function printVerb(operand: Operand, verb: Verb): string {

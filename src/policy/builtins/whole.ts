@@ -2,7 +2,7 @@
 import { asArray, asInt, asText, asWhole, builtin, noAnswer, type HostBuiltin } from './builtin.ts'
 import { number, type Value } from './value.ts'
 
-const mostShifted = 16_384
+const mostShifted = 16_384n
 const limit = 256 * 1024
 
 const slice = builtin(([array, start, stop], charge) => {
@@ -23,10 +23,11 @@ const substring = builtin(([text, offset, length], charge) => {
 
 const bits = (how: (a: bigint, b: bigint) => bigint): HostBuiltin => builtin(([a, b]) => number(how(asWhole(a), asWhole(b))), 4096)
 
+const notNegative = (value: bigint): bigint => (value < 0n ? noAnswer() : value)
+
 function shiftOf(value: bigint): bigint {
-  if (value < 0n) return noAnswer()
-  if (value > BigInt(mostShifted)) throw new Error(`a shift by more than ${mostShifted} bits`)
-  return value
+  if (value > mostShifted) throw new Error(`a shift by more than ${mostShifted} bits`)
+  return notNegative(value)
 }
 
 const negate = builtin(([a]): Value => number(~asWhole(a)), 4096)
@@ -38,6 +39,6 @@ export const wholeBuiltins = {
   'bits.or': bits((a, b) => a | b),
   'bits.xor': bits((a, b) => a ^ b),
   'bits.lsh': bits((a, b) => a << shiftOf(b)),
-  'bits.rsh': bits((a, b) => a >> shiftOf(b)),
+  'bits.rsh': bits((a, b) => a >> notNegative(b)),
   'bits.negate': negate,
 } satisfies Record<string, HostBuiltin>

@@ -22,8 +22,12 @@ export function schemaOf(document: GraphQL.DocumentNode): GraphQL.GraphQLSchema 
   const names = new Set(whole.definitions.flatMap((node) => ('name' in node && node.name !== undefined ? [node.name.value] : [])))
   if (library.specifiedScalarTypes.some(({ name }) => names.has(name)) || document.definitions.some((node) => node.kind === 'OperationDefinition')) return undefined
   const schema = build(whole)
-  // A schema without queries says nothing wrong.
-  return schema === undefined || library.validateSchema(schema).some(({ message }) => !message.startsWith('Query root type must be')) ? undefined : schema
+  return schema === undefined || library.validateSchema(schema).some(({ message }) => !isTolerated(message)) ? undefined : schema
+}
+
+/** A schema without queries says nothing wrong, nor does a union of nothing. */
+function isTolerated(message: string): boolean {
+  return message.startsWith('Query root type must be') || /^Union type \w+ must define one or more member types/.test(message)
 }
 
 function build(document: GraphQL.DocumentNode): GraphQL.GraphQLSchema | undefined {

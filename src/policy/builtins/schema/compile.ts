@@ -94,7 +94,7 @@ function read(node: Value, from: Reading, isRoot = false): Schema {
   from.charge(200)
   const schema = empty()
   if (typeof node === 'boolean' && from.draft !== 4) return { ...schema, pass: node }
-  if (!(node instanceof RegoObject)) throw new SchemaError('Expected: Valid Schema, given: Invalid JSON')
+  if (!(node instanceof RegoObject)) throw new SchemaError(isRoot ? 'schema is invalid' : 'Expected: Valid Schema, given: Invalid JSON')
   const id = text(node, from.draft === 4 || (from.draft === 'any' && node.get('id') !== undefined) ? 'id' : '$id')
   if (id !== undefined && !isRoot) throw new Error('a schema with an id of its own inside another')
   readDefinitions(node, from)
@@ -109,8 +109,11 @@ function read(node: Value, from: Reading, isRoot = false): Schema {
   readObject(node, schema, from)
   readArray(node, schema, from)
   readNumbers(node, schema, from.draft)
-  readCounts(node, schema)
+  readCounts(node, schema, 'minLength', 'maxLength')
   readText(node, schema, from)
+  readCounts(node, schema, 'minProperties', 'maxProperties')
+  readRequired(node, schema)
+  readCounts(node, schema, 'minItems', 'maxItems')
   readValues(node, schema, from)
   readCombined(node, schema, from)
   return schema
@@ -223,20 +226,17 @@ function readNumbers(node: RegoObject, schema: Schema, draft: Draft): void {
   }
 }
 
-function readCounts(node: RegoObject, schema: Schema): void {
-  const pairs = [['minLength', 'maxLength'], ['minProperties', 'maxProperties'], ['minItems', 'maxItems']] as const
-  for (const [least, most] of pairs) {
-    for (const key of [least, most]) {
-      const found = node.get(key)
-      if (found === undefined) continue
-      const count = found instanceof RegoNumber && /^-?\d+$/.test(found.text) ? wholeOf(found.text) : undefined
-      if (count === undefined) return mustBe(key, 'an', 'integer')
-      if (count < 0n) throw new SchemaError(`${key} must be greater than or equal to 0`)
-      schema.counts.set(key, Number(count))
-    }
-    if (least !== 'minItems' && (schema.counts.get(least) ?? 0) > (schema.counts.get(most) ?? Infinity)) {
-      throw new SchemaError(`${least} cannot be greater than ${most}`)
-    }
+function readCounts(node: RegoObject, schema: Schema, least: Count, most: Count): void {
+  for (const key of [least, most]) {
+    const found = node.get(key)
+    if (found === undefined) continue
+    const count = found instanceof RegoNumber && /^-?\d+$/.test(found.text) ? wholeOf(found.text) : undefined
+    if (count === undefined) return mustBe(key, 'an', 'integer')
+    if (count < 0n) throw new SchemaError(`${key} must be greater than or equal to 0`)
+    schema.counts.set(key, Number(count))
+  }
+  if (least !== 'minItems' && (schema.counts.get(least) ?? 0) > (schema.counts.get(most) ?? Infinity)) {
+    throw new SchemaError(`${least} cannot be greater than ${most}`)
   }
 }
 
@@ -251,9 +251,12 @@ function readText(node: RegoObject, schema: Schema, from: Reading): void {
   schema.format = text(node, 'format') ?? ''
 }
 
-function readValues(node: RegoObject, schema: Schema, from: Reading): void {
+function readRequired(node: RegoObject, schema: Schema): void {
   schema.required = list(node, 'required').map((name) => (typeof name === 'string' ? name : wrongType('string', 'required')))
   if (new Set(schema.required).size < schema.required.length) throw new SchemaError('required items must be unique')
+}
+
+function readValues(node: RegoObject, schema: Schema, from: Reading): void {
   const unique = node.get('uniqueItems')
   if (unique !== undefined) schema.isUnique = typeof unique === 'boolean' ? unique : mustBe('uniqueItems', 'a', 'boolean')
   const constant = node.get('const')
