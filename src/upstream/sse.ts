@@ -72,7 +72,7 @@ function createLink(options: SseUpstreamOptions, replicas: Replicas, credential:
         const unsent = await post(target, credential, posting)
         return unsent === undefined ? { kind: 'accepted' } : heed(target, unsent)
       }
-      const expected = target.board.expect({ id, progressToken, signal })
+      const expected = target.board.expect({ id, progressToken, subscribes: message.method === 'subscriptions/listen', signal })
       const posted = post(target, credential, posting).catch((fault: Error) => void expected.fail(fault))
       // Some servers accept a message only when they have answered it.
       const unsent = await Promise.race([posted, expected.touched])

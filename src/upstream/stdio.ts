@@ -95,7 +95,7 @@ function createLink(options: StdioUpstreamOptions, children: Children, owner: st
         const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
         return { kind: (await Promise.race([written, aborted])) === false ? 'outdated' : 'accepted' }
       }
-      const expected = target.board.expect({ id, progressToken, signal })
+      const expected = target.board.expect({ id, progressToken, subscribes: message.method === 'subscriptions/listen', signal })
       written.catch(expected.fail)
       if ((await Promise.race([begun, expected.touched])) === false) {
         expected.fail(new GatewayError('upstream_unreachable', { detail: 'it was not sent' }))

@@ -21,6 +21,14 @@ export interface SwitchboardOptions {
   readonly flow: Flow
 }
 
+export interface Asked {
+  readonly id: RequestId
+  readonly progressToken?: string | undefined
+  /** News name their subscription, and log lines are of calls (MCP 2026-07-28 server/utilities/logging): what names nothing is for it only where no call waits. */
+  readonly subscribes?: boolean
+  readonly signal: AbortSignal
+}
+
 /** What arrives for one request. */
 export interface Expected {
   readonly items: AsyncIterable<Arrival>
@@ -34,7 +42,7 @@ export interface Switchboard {
   readonly isIdle: boolean
   deliver(message: Uint8Array): void
   /** Ends with the answer, or when `signal` aborts. */
-  expect(asked: { readonly id: RequestId; readonly progressToken?: string | undefined; readonly signal: AbortSignal }): Expected
+  expect(asked: Asked): Expected
   /** What no request asked for, until `signal` aborts; the latest listener has it. */
   listen(signal: AbortSignal): AsyncIterable<Arrival>
   /** No more is asked; what waits may still be answered. */
@@ -45,6 +53,7 @@ export interface Switchboard {
 interface Waiting {
   readonly queue: Queue<Arrival>
   readonly tokens: ReadonlySet<Json>
+  readonly subscribes: boolean
   /** It was heard of, or is over: silence is no longer looked out for. */
   readonly endWatch: () => void
   readonly touch: () => void
@@ -63,6 +72,10 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
     waiting.get(id)?.endWatch()
     waiting.get(id)?.touch()
     waiting.delete(id)
+  }
+  const latest = (): Waiting | undefined => {
+    const all = [...waiting.values()]
+    return all.findLast(({ subscribes }) => !subscribes) ?? all.at(-1)
   }
   const keep = (data: Uint8Array) => {
     backlog.push({ data })
@@ -86,13 +99,13 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
       }
       const owned = token === undefined ? undefined : [...waiting.values()].find(({ tokens }) => tokens.has(token))
       owned?.endWatch()
-      const reader = owned ?? (unasked === undefined ? [...waiting.values()].at(-1) : undefined)
+      const reader = owned ?? (unasked === undefined ? latest() : undefined)
       reader?.touch()
       const queue = reader?.queue ?? unasked
       if (queue === undefined) keep(data)
       else push(queue, data)
     },
-    expect({ id, progressToken, signal }) {
+    expect({ id, progressToken, subscribes = false, signal }) {
       const queue = createQueue<Arrival>()
       const { promise: touched, resolve: touch } = Promise.withResolvers<void>()
       const end = (finish: () => void) => {
@@ -111,7 +124,7 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
         isWatched = false
         clearTimeout(silence)
       }
-      waiting.set(id, { queue, endWatch, touch, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
+      waiting.set(id, { queue, endWatch, touch, subscribes, tokens: new Set<Json>(progressToken === undefined ? [id as Json] : [progressToken, id as Json]) })
       if (signal.aborted) end(queue.close)
       else signal.addEventListener('abort', () => end(queue.close), { once: true })
       return { items: queue.items, touched, fail: (error) => end(() => queue.fail(error)) }

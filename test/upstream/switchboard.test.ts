@@ -27,3 +27,18 @@ test('silence is', async () => {
   await expect(Array.fromAsync(items)).rejects.toMatchObject({ code: 'upstream_timeout' })
   clearInterval(alive)
 })
+
+test('what names no request is for a call, even one that was made before a subscription', async () => {
+  const { deliver, expect: ask } = createSwitchboard({
+    readAddress: (message) => ({ kind: 'answer', id: 1 as RequestId, ...(message.length > 1 ? { kind: 'notification' } : {}) }), answerTimeout: 1_000, unreadable: () => undefined,
+    flow: createFlow({ pause: () => undefined, resume: () => undefined }, { high: 1_000, low: 100 }),
+  })
+  const { signal } = new AbortController()
+  const { items } = ask({ id: 1 as RequestId, signal })
+  const subscription = ask({ id: 2 as RequestId, subscribes: true, signal })
+  deliver(Buffer.from('a log line'))
+  deliver(Buffer.from('a'))
+  expect((await Array.fromAsync(items)).map(({ data }) => Buffer.from(data).toString())).toEqual(['a log line', 'a'])
+  deliver(Buffer.from('some news'))
+  expect(await subscription.items[Symbol.asyncIterator]().next()).toMatchObject({ value: { data: Buffer.from('some news') } })
+})
