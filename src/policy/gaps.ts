@@ -7,8 +7,13 @@ import { isOdd } from './builtins/pattern.ts'
 import type { Values } from './regex-host.ts'
 import { detourIds } from './regex-detour.ts'
 
-/** Addresses of the operands, and their text in Rego's notation. */
-type Asked = (values: Values, operands: readonly number[], print: (address: number) => string) => boolean
+interface Host {
+  /** In Rego's notation. */
+  print(address: number): string
+  charge(fuel: number): void
+}
+/** By the addresses of the operands. */
+type Asked = (values: Values, operands: readonly number[], host: Host) => boolean
 
 interface Gap {
   /** Of a builtin of the host, which answers; there is no answer where it has no name. */
@@ -17,17 +22,14 @@ interface Gap {
   readonly is?: Asked
 }
 
-const plain = /^(?:0|-?[1-9]\d{0,17})$/
-const hasOddNumber: Asked = (values, operands) => operands.some((operand) => {
-  const written = values.numberAt(operand)
-  return written !== undefined && !plain.test(written)
-})
+const hasOddNumber: Asked = (values, operands) => operands.some(values.isOddNumber)
 const oddSearch: Asked = (values, [pattern, , limit]) => {
   if (pattern === undefined || limit === undefined) return false
+  if (values.isOddNumber(limit) || isOdd(values.bytesAt(pattern)?.toString('latin1') ?? '')) return true
   const most = values.numberAt(limit) ?? ''
-  return !(plain.test(most) && (most === '-1' || !most.startsWith('-'))) || isOdd(values.bytesAt(pattern)?.toString('latin1') ?? '')
+  return most.startsWith('-') && most !== '-1'
 }
-const oddPaths: Asked = (_values, [, paths], print) => paths !== undefined && hasOddPath(print(paths))
+const oddPaths: Asked = (_values, [, paths], { print }) => paths !== undefined && hasOddPath(print(paths))
 
 export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
   [detourIds.isBase64, { name: 'base64.is_valid' }],
@@ -48,8 +50,8 @@ export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
   [detourIds.negate, { name: 'bits.negate', is: hasOddNumber }],
   [detourIds.shiftLeft, { name: 'bits.lsh', is: hasOddNumber }],
   [detourIds.shiftRight, { name: 'bits.rsh', is: hasOddNumber }],
-  [detourIds.glob, { is: (values, [pattern]) => pattern !== undefined && isUnclosed(values.bytesAt(pattern)) }],
-  [detourIds.indexOf, { is: (values, [, part]) => part !== undefined && values.bytesAt(part)?.length === 0 }],
+  [detourIds.glob, { is: (values, [pattern], { charge }) => pattern !== undefined && isUnclosed(values.bytesAt(pattern), charge) }],
+  [detourIds.indexOf, { is: (values, [, part]) => part !== undefined && values.isEmptyText(part) }],
   [detourIds.toNumber, { is: (values, [text]) => text !== undefined && isOddlyWritten(values.bytesAt(text)?.toString('latin1') ?? '0') }],
 ])
 
@@ -57,11 +59,12 @@ export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
 const isOddlyWritten = (text: string): boolean => !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) || !Number.isFinite(Number(text))
 
 const brace = 0x7b
-const pieces = /\\[^]|\[!?(?:[^]-[^]\]|(?:\\[^]|[^\]\\])*\])|[{}]/gu
+const pieces = /\\[^]|\[!?(?:[^]-[^]\]|(?:\\[^]|[^\]\\])*(?:\]|\\?$))|[{}]/gu
 
 /** Whether a group of a glob is left open; a brace in a class or behind a backslash is none. */
-function isUnclosed(pattern: Buffer | undefined): boolean {
+function isUnclosed(pattern: Buffer | undefined, charge: Host['charge']): boolean {
   if (pattern?.includes(brace) !== true) return false
+  charge(pattern.length)
   let level = 0
   for (const [piece] of pattern.toString().matchAll(pieces)) {
     if (piece === '{') level += 1

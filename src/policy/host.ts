@@ -237,10 +237,15 @@ interface ImportParts {
 }
 
 function createImports({ memory, names, charge, exports: exportsOf, regex, values }: ImportParts): WebAssembly.Imports {
+  const print = (address: number): string => {
+    const text = memory.readText(exportsOf().opa_value_dump(address))
+    charge(text.length)
+    return text
+  }
   const asked = (id: number, _context: number, ...addresses: number[]): number => {
     const gap = gaps.get(id)
     if (gap === undefined) return call(names.get(id) ?? String(id), ...addresses)
-    if (gap.is?.(values(), addresses, (address) => memory.readText(exportsOf().opa_value_dump(address))) === false) return 0
+    if (gap.is?.(values(), addresses, { print, charge }) === false) return 0
     return gap.name === undefined ? undefinedAnswer : call(gap.name, ...addresses) || undefinedAnswer
   }
   const call = (name: string, ...addresses: number[]): number => {

@@ -31,11 +31,16 @@ export interface Values {
   isTrue(address: number): boolean
   /** As it is written; undefined for what is no number. */
   numberAt(address: number): string | undefined
+  /** A number that is not written in at most 18 plain digits. */
+  isOddNumber(address: number): boolean
+  isEmptyText(address: number): boolean
   isSet(address: number): boolean
 }
 
 /** Strings and booleans of OPA's runtime, made by the module or interned: the type in the first byte, then what follows here. */
 const layout = { booleans: [2, 9], strings: [4, 8], set: 7, number: 3, form: 1, written: 2, truth: 1, length: 4, bytes: 8 } as const
+const [minus, zero, nine] = [0x2d, 0x30, 0x39]
+const mostDigits = 18
 const longest = 16 * 1024
 const mostRepeats = 1000
 /**
@@ -72,6 +77,20 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
       return all.subarray(from, from + all.readUInt32LE(address + layout.length))
     },
     isSet: (address) => bytes()[address] === layout.set,
+    isOddNumber(address) {
+      const all = bytes()
+      if (all[address] !== layout.number || all[address + layout.form] !== layout.written) return false
+      const from = all.readUInt32LE(address + layout.bytes)
+      const end = from + all.readUInt32LE(address + layout.bytes + 4)
+      const first = all[from] === minus ? from + 1 : from
+      if (end - first > mostDigits || end === first || (all[first] === zero && end - from > 1)) return true
+      for (let at = first; at < end; at += 1) if (!isDigit(all[at] ?? 0)) return true
+      return false
+    },
+    isEmptyText(address) {
+      const all = bytes()
+      return isOf(layout.strings, all[address]) && all.readUInt32LE(address + layout.length) === 0
+    },
     numberAt(address) {
       const all = bytes()
       if (all[address] !== layout.number) return undefined
@@ -142,4 +161,5 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
 
 /** Line ends are left out before base 64 is decoded. */
 const isBlank = (bytes: Buffer): boolean => bytes.every((byte) => byte === 10 || byte === 13)
+const isDigit = (byte: number): boolean => byte >= zero && byte <= nine
 const isOf = (types: readonly number[], type: number | undefined): boolean => type !== undefined && types.includes(type)

@@ -49,6 +49,12 @@ const hostile: readonly (readonly [name: string, ...operands: string[]])[] = [
   ['net.cidr_expand', text('::/0')],
   ['numbers.range_step', '1', '1000000000000', '1'],
   ['object.subset', `[${'1,'.repeat(15_000)}1]`, `[${'1,'.repeat(7_000)}2]`],
+  ['bits.lsh', '1e3', '1000000000'],
+  ['bits.or', '1e4000', '-1e4000'],
+  ['json.filter', `{"a":[${'1,'.repeat(30_000)}1]}`, `[${Array.from({ length: 5_000 }, (_, index) => `"a/${index}"`).join(',')}]`],
+  ['json.remove', `${'{"a":'.repeat(400)}1${'}'.repeat(400)}`, `["${'a/'.repeat(20_000)}a"]`],
+  ['regex.find_all_string_submatch_n', text('()'.repeat(300)), text('a'.repeat(60_000)), '-2'],
+  ['regex.match', text('\\p{'.repeat(250)), text('a')],
   ['indexof_n', text('a'.repeat(30_000)), text('a'.repeat(15_000))],
 ]
 
