@@ -3,7 +3,6 @@
  * goes on by itself, so these are asked at each call and look at little.
  */
 import { hasOddPath } from './builtins/json-paths.ts'
-import { isOdd } from './builtins/pattern.ts'
 import type { Values } from './regex-host.ts'
 import { detourIds } from './regex-detour.ts'
 
@@ -11,6 +10,7 @@ interface Host {
   /** In Rego's notation. */
   print(address: number): string
   charge(fuel: number): void
+  isOddPattern(address: number): boolean
 }
 /** By the addresses of the operands. */
 type Asked = (values: Values, operands: readonly number[], host: Host) => boolean
@@ -23,9 +23,9 @@ interface Gap {
 }
 
 const hasOddNumber: Asked = (values, operands) => operands.some(values.isOddNumber)
-const oddSearch: Asked = (values, [pattern, , limit]) => {
+const oddSearch: Asked = (values, [pattern, , limit], { isOddPattern }) => {
   if (pattern === undefined || limit === undefined) return false
-  if (values.isOddNumber(limit) || isOdd(values.bytesAt(pattern)?.toString('latin1') ?? '')) return true
+  if (values.isOddNumber(limit) || isOddPattern(pattern)) return true
   const most = values.numberAt(limit) ?? ''
   return most.startsWith('-') && most !== '-1'
 }
@@ -58,15 +58,16 @@ export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
 /** No double is that large, or what is written is no number. */
 const isOddlyWritten = (text: string): boolean => !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) || !Number.isFinite(Number(text))
 
-const brace = 0x7b
-const pieces = /\\[^]|\[!?(?:[^]-[^]\]|(?:\\[^]|[^\]\\])*(?:\]|\\?$))|[{}]/gu
+const [brace, backslash] = [0x7b, 0x5c]
+const pieces = /\\(?:[^]|$)|\[!?(?:[^]-[^]\]|(?:\\[^]|[^\]\\])*(?:\]|\\?$))|[{}]/gu
 
-/** Whether a group of a glob is left open; a brace in a class or behind a backslash is none. */
+/** Whether a group of a glob is left open, or a backslash stands at its end; a brace in a class or behind a backslash opens none. */
 function isUnclosed(pattern: Buffer | undefined, charge: Host['charge']): boolean {
-  if (pattern?.includes(brace) !== true) return false
+  if (pattern === undefined || (pattern.at(-1) !== backslash && !pattern.includes(brace))) return false
   charge(pattern.length)
   let level = 0
   for (const [piece] of pattern.toString().matchAll(pieces)) {
+    if (piece === '\\') return true
     if (piece === '{') level += 1
     else if (piece === '}' && level > 0) level -= 1
   }

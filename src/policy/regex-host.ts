@@ -131,7 +131,9 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
     guard,
     isOdd(address) {
       const bytes = bytesAt(address)
-      return bytes !== undefined && isOdd(bytes.toString('latin1'))
+      const text = bytes?.toString('latin1') ?? ''
+      // Between the bytes of one letter `\B` holds in the module.
+      return isOdd(text) && (text.includes('\\B') || !isAscii(text) || patterns.find(text) === undefined)
     },
     decode(address, holds) {
       const bytes = bytesAt(address)

@@ -8,7 +8,7 @@ export interface Pattern {
 }
 
 /** What Go reads otherwise than others of its kind, in a pattern that is text or its bytes. */
-export const isOdd = (pattern: string): boolean => /\\[CpP]|\(\?P?</.test(pattern)
+export const isOdd = (pattern: string): boolean => /\\[BCpP]|\(\?P?</.test(pattern)
 
 /** Undefined for what is no pattern. */
 export function compileAsGo(pattern: string): Pattern | undefined {

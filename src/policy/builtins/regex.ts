@@ -170,7 +170,7 @@ function patternOf(template: string, open: string, close: string, charge: Charge
 }
 
 /** What the module has too, for what it does not read as Go does. */
-const matches: HostBuiltin = builtin(([pattern, text], charge) => isFound(compilePattern(asText(pattern), charge) ?? noAnswer(), asText(text), charge), maxBytes)
+const matches: HostBuiltin = builtin(([pattern, text], charge) => isFound(compilePattern(asText(pattern), charge) ?? noAnswer(), asText(text), charge), 4 * maxBytes)
 const isPattern: HostBuiltin = builtin(([pattern], charge) => compilePattern(asText(pattern), charge) !== undefined, maxBytes)
 
 export const regexBuiltins = {
