@@ -242,10 +242,11 @@ function createImports({ memory, names, charge, exports: exportsOf, regex, value
     charge(text.length)
     return text
   }
+  const own = { print, charge, isOddPattern: (address: number) => regex().isOdd(address) }
   const asked = (id: number, _context: number, ...addresses: number[]): number => {
     const gap = gaps.get(id)
     if (gap === undefined) return call(names.get(id) ?? String(id), ...addresses)
-    if (gap.is?.(values(), addresses, { print, charge, isOddPattern: (address) => regex().isOdd(address) }) === false) return 0
+    if (gap.is?.(values(), addresses, own) === false) return 0
     return gap.name === undefined ? undefinedAnswer : call(gap.name, ...addresses) || undefinedAnswer
   }
   const call = (name: string, ...addresses: number[]): number => {
