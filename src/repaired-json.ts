@@ -39,8 +39,8 @@ function hasBackslash(value: unknown): boolean {
 
 /** With other names in place of those that have escapes, which are put back afterwards. */
 function readAgain(source: string, reviver: Reviver | undefined): unknown {
-  let mark = '\u{e000}'
-  while (source.includes(mark)) mark += '\u{e000}'
+  // One longer than any that the text holds.
+  const mark = '\u{e000}'.repeat((source.match(/\u{e000}+/gu) ?? []).reduce((most, run) => Math.max(most, run.length), 0) + 1)
   const names: string[] = []
   const known = new Map<string, string>()
   const plain = withoutEscapedNames(source, (written) => {

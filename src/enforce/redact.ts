@@ -140,7 +140,8 @@ const patches = (spans: readonly Span[]) => spans.map(({ start, end }) => ({ sta
 function readLeniently(text: string): Json | undefined {
   try {
     return parseExactJson(text) as Json // by the grammar of JSON
-  } catch {
+  } catch (cause) {
+    if (cause instanceof RangeError) throw cause // JSON, nested too deeply
     return undefined
   }
 }

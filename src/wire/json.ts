@@ -93,7 +93,8 @@ export function readText(text: string): Json | undefined {
   let value: unknown
   try {
     value = JSON.parse(text)
-  } catch {
+  } catch (cause) {
+    if (cause instanceof RangeError) throw cause // JSON, nested too deeply
     return undefined
   }
   const bytes = utf8Of(text)

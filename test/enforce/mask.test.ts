@@ -228,3 +228,11 @@ test('a JSON text nested deeper than a stack is refused, not thrown at', () => {
   const text = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
   expect(['mask_impossible', 'ok']).toContain(codeOf(mask(result({ content: [{ type: 'text', text }] }), [byPath('/structuredContent/**/ssn')])))
 })
+
+test('a value in a JSON text nested deeper than a stack does not get by its mask', () => {
+  for (const name of ['n', '\\\\']) {
+    const text = `{"pay":"hidden","${name}":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
+    const done = mask(result({ content: [{ type: 'text', text }] }), [byPath('/structuredContent/pay')])
+    expect(done.ok && JSON.stringify(done.message.envelope).includes('hidden')).toBe(false)
+  }
+})

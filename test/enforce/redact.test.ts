@@ -47,6 +47,13 @@ test('a mask over the whole body or a broken one leaves nothing of the body', ()
   expect(stored(message, [byPath('broken')]).envelope).toEqual({ jsonrpc: '2.0', id: 7, result: '[MASKED]' })
 })
 
+test('of a JSON text nested deeper than a stack nothing is stored that a mask covers', () => {
+  for (const name of ['n', '\\\\']) {
+    const text = `{"pay":"hidden","${name}":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
+    expect(JSON.stringify(stored(result({ content: [{ type: 'text', text }] }), [byPath('/structuredContent/pay')]).envelope)).not.toContain('hidden')
+  }
+})
+
 test('a message without anything to hide is stored as it is', () => {
   const message = notification('notifications/progress', { progressToken: 1, progress: 2 })
   expect(stored(message)).toEqual({ call: null, method: 'notifications/progress', envelope: message.envelope })

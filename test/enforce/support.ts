@@ -3,19 +3,13 @@ import { findIn, placesIn, scan, scanReplaced, scanText } from '../../src/detect
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
 import type { Quick } from '../../src/enforce/redact.ts'
 import type { Look } from '../../src/enforce/splice.ts'
-import { parseExactJson } from '../../src/exact-json.ts'
 import type { Call, ErrorAnswer, Json, JsonObject, Mask, Message, Notification, Request, Result, Revision } from '../../src/model.ts'
+import { readText } from '../../src/wire/json.ts'
 
 export const detectors = createDetectors({})
 export const rescan = (body: Json) => scan(body, detectors)
 export const print = (value: Json): string => JSON.stringify(value)
-export const parse = (text: string): Json | undefined => {
-  try {
-    return parseExactJson(text) as Json
-  } catch {
-    return undefined
-  }
-}
+export const parse = readText
 
 export const ssn = '123-45-6789'
 export const card = '4111 1111 1111 1111'
