@@ -1,4 +1,5 @@
 import type { OwnTokens } from '../account.ts'
+import { messageOf } from '../errors.ts'
 import { createForwardClock } from '../forward-clock.ts'
 import type { Clock, Fetch, JsonObject, KnownActor, Logger } from '../model.ts'
 import { readBearer } from './bearer.ts'
@@ -110,7 +111,7 @@ export const createIdentity = (options: IdentityOptions): Identity => {
       try {
         return { name: settings.name, problem: null, keys: await keys.load() }
       } catch (error) {
-        return { name: settings.name, problem: error instanceof Error ? error.message : String(error), keys: 0 }
+        return { name: settings.name, problem: messageOf(error), keys: 0 }
       }
     })),
   }

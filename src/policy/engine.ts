@@ -1,4 +1,5 @@
 /** The one place that turns a question into a decision. Whatever goes wrong is a denial with the code `policy_error`. */
+import { createInTurn } from '../in-turn.ts'
 import type { BundleDigest, Decision, KnownActor, Logger, Question, Role } from '../model.ts'
 import type { BuiltBundle, RuleMetadata } from './bundle.ts'
 import { loadBundle, type LoadedBundle } from './loaded-bundle.ts'
@@ -57,7 +58,6 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   const { logger, observe, rolesFailed } = options
   let current: LoadedBundle | undefined
   let beside: LoadedBundle | undefined
-  let last: Promise<unknown> = Promise.resolve()
   let closed = false
   let stale = false
   const watching = new Set<() => void>()
@@ -82,11 +82,7 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     if (old !== undefined) for (const changed of watching) changed()
   }
 
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const done = last.then(work)
-    last = done.catch(() => {})
-    return done
-  }
+  const inTurn = createInTurn()
 
   const fail = (bundle: BundleDigest | 'none', detail: string): Decision => {
     logger.error('a judgement failed, the message is denied', { bundle, detail })

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { messageOf } from '../errors.ts'
 import type { JsonObject, KnownActor, Question, Role } from '../model.ts'
 import { startAsking, type Asking, type AskingOptions } from './asking.ts'
 import { fuelHere } from './budget.ts'
@@ -46,7 +47,7 @@ export async function loadBundle(bundle: BuiltBundle, options: LoadOptions): Pro
       throw cause
     })
   } catch (cause) {
-    throw new Error(`${bundle.digest} is not activated: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new Error(`${bundle.digest} is not activated: ${messageOf(cause)}`, { cause })
   }
 }
 
