@@ -1,3 +1,4 @@
+import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 
 interface Member {
@@ -12,20 +13,25 @@ interface Members {
   readonly named: Member[]
   /** Of elements of an array; of an object with other than named members everything is kept. */
   every: Wanted | undefined
+  /** Elements of which the same is wanted are printed once. */
+  once: boolean
 }
 type Wanted = true | Members
 
 /**
  * Prints of an input only what rules read: most of a judgement of a large message is the parsing of its body. A step `*` of a pointer is
- * every element of an array.
+ * every element of an array. Who reads members of `/findings/*` asks for any finding: findings that are alike there are printed as one.
  */
 export function createPrinter(pointers: readonly string[]): (input: JsonObject) => string {
   const wanted = treeOf(pointers)
-  return (input) => (wanted === true ? JSON.stringify(input) : printPart(input, wanted))
+  if (wanted === true) return (input) => JSON.stringify(input)
+  const findings = wanted.named.find(({ name }) => name === 'findings')?.wanted
+  if (findings !== undefined && findings !== true) findings.once = true
+  return (input) => printPart(input, wanted)
 }
 
 function treeOf(pointers: readonly string[]): Wanted {
-  const root: Members = { named: [], every: undefined }
+  const root = newMembers()
   for (const pointer of pointers) {
     const steps = pointer.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     const last = steps.pop()
@@ -39,8 +45,10 @@ function treeOf(pointers: readonly string[]): Wanted {
 function below(node: Wanted, step: string): Wanted {
   if (node === true) return true
   const known = step === '*' ? node.every : node.named.find(({ name }) => name === step)?.wanted
-  return known ?? put(node, step, { named: [], every: undefined })
+  return known ?? put(node, step, newMembers())
 }
+
+const newMembers = (): Members => ({ named: [], every: undefined, once: false })
 
 function put(node: Members, step: string, wanted: Wanted): Wanted {
   const known = node.named.find(({ name }) => name === step)
@@ -75,8 +83,12 @@ function printWhole(value: Json & object): string {
   return printed + ']'
 }
 
-function printPart(value: Json & object, { named, every }: Members): string {
-  if (Array.isArray(value)) return every === undefined ? JSON.stringify(value) : `[${value.map((element: Json) => print(element, every)).join(',')}]`
+function printPart(value: Json & object, { named, every, once }: Members): string {
+  if (Array.isArray(value)) {
+    if (every === undefined) return JSON.stringify(value)
+    const elements: readonly Json[] = once && every !== true ? differing(value, every) : value
+    return `[${elements.map((element) => print(element, every)).join(',')}]`
+  }
   if (every !== undefined || JSON.isRawJSON(value)) return JSON.stringify(value)
   let printed = '{'
   for (const { name, label, isInherited, wanted } of named) {
@@ -85,6 +97,25 @@ function printPart(value: Json & object, { named, every }: Members): string {
     printed += (printed.length > 1 ? ',' : '') + label + print(member, wanted)
   }
   return printed + '}'
+}
+
+/** Where more of them differ, all are printed. */
+const mostDiffering = 8
+
+/** Of elements with the same in all that is wanted, the first. */
+function differing(elements: readonly Json[], { named }: Members): readonly Json[] {
+  const kept: Json[] = []
+  for (const element of elements) {
+    if (kept.some((one) => areAlike(one, element, named))) continue
+    if (kept.length === mostDiffering) return elements
+    kept.push(element)
+  }
+  return kept
+}
+
+function areAlike(one: Json, other: Json, named: readonly Member[]): boolean {
+  if (!isObject(one) || !isObject(other)) return false
+  return named.every(({ name }) => one[name] === other[name] && typeof one[name] !== 'object')
 }
 
 /** For a short text the test is several times cheaper than printing it. */

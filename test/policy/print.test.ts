@@ -37,3 +37,28 @@ test('a step that names every element is kept of each, and of an object everythi
   expect(prune('/a/c', '/a/c/*/x')).toEqual({ a: { c: [{ d: 1 }, 2] } })
   expect(prune('/a/*/x')).toEqual({ a: { b: 1, c: [{ d: 1 }, 2], 'x/y~z': true } })
 })
+
+describe('findings of which rules read members', () => {
+  const findings = Array.from({ length: 200 }, (_, row) => ({ detector: row % 2 === 0 ? 'email' : 'card_number', path: `/rows/${row}`, count: 1, confidence: 'high' }))
+  const printed = (list: readonly unknown[], ...pointers: readonly string[]): unknown => JSON.parse(createPrinter(pointers)({ findings: list as Json }))
+
+  test('are printed once where they are alike in them', () => {
+    expect(printed(findings, '/findings/*/detector', '/findings/*/confidence')).toEqual({ findings: [{ detector: 'email', confidence: 'high' }, { detector: 'card_number', confidence: 'high' }] })
+  })
+
+  test('are all printed where many differ, or the whole of them is read', () => {
+    expect(printed(findings, '/findings/*/path')).toEqual({ findings: findings.map(({ path }) => ({ path })) })
+    expect(printed(findings, '/findings/*/detector', '/findings')).toEqual({ findings })
+  })
+
+  test('are not taken for alike where what is read is no plain value, or only one of them has it', () => {
+    const odd = [{ a: 1 }, {}, {}, 'x', 'x', null, [1], { detector: { b: 1 } }, { detector: 1 }, { detector: '1' }]
+    expect(printed(odd.slice(1, 8), '/findings/*/detector')).toEqual({ findings: [{}, 'x', 'x', null, [1], { detector: { b: 1 } }] })
+    expect(printed(odd.slice(7), '/findings/*/detector')).toEqual({ findings: [{ detector: { b: 1 } }, { detector: 1 }, { detector: '1' }] })
+    expect(printed([{}, { toString: 'x' }, {}] as unknown[], '/findings/*/toString')).toEqual<unknown>({ findings: [{}, { toString: 'x' }] })
+  })
+
+  test('other lists keep every element', () => {
+    expect(JSON.parse(createPrinter(['/entries/*/kind'])({ entries: [{ kind: 'tool' }, { kind: 'tool' }] }))).toEqual({ entries: [{ kind: 'tool' }, { kind: 'tool' }] })
+  })
+})

@@ -9,7 +9,7 @@ import (
 )
 
 // Reads says which parts of the input the rules look at, as pointers: up to the first step that is not a literal, `*` for every
-// element or member; "" is the whole of it.
+// element or member; "" is the whole of it. Members of `/findings/*` are those of any finding: how many have the same is not read.
 type Reads struct {
 	// Groups: a policy (not the library by itself) reads `actor.groups`.
 	Groups bool `json:"groups"`
@@ -150,9 +150,16 @@ func ownReads(rule *ast.Rule) pointers {
 
 func inputsOf(rule *ast.Rule) []string {
 	var pointers []string
+	members := elements(rule)
 	var visitor *ast.GenericVisitor
 	visitor = ast.NewGenericVisitor(func(node any) bool {
 		switch x := node.(type) {
+		case *ast.Expr:
+			variable, _, isElement := elementIn(x)
+			if read, only := members[variable]; isElement && only {
+				pointers = append(pointers, read...)
+				return true
+			}
 		case *ast.With:
 			// What is replaced is not read.
 			visitor.Walk(x.Value)

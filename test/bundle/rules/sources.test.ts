@@ -93,7 +93,7 @@ test('what no rule asks for is not read, so that decisions are recalled', async 
   expect(await readsOf(plain)).toEqual({ varying: {}, asked: [], settled: [], reads_groups: false })
   const more = "deny:\n  - { id: d, who: { groups: x }, tools: a, arguments: { b: { above: 1 } }, during: { hours: '08:00-09:00' }, found: us_ssn }\n"
   const said = await readsOf(plain + more)
-  expect(said).toMatchObject({ asked: ['/findings', '/message/call/arguments', '/now', '/request/call/arguments'], settled: [], reads_groups: true })
+  expect(said).toMatchObject({ asked: ['/findings/*/detector', '/message/call/arguments', '/now', '/request/call/arguments'], settled: [], reads_groups: true })
   expect(said.varying).toEqual({ deny: ['rules'], require_approval: ['rules'], risk: ['rules'] })
 })
 
