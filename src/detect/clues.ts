@@ -1,4 +1,4 @@
-import { digitRun, digitRuns, eachMatch, fewestDigits, short, type DigitRun } from './detector.ts'
+import { digitRun, digitRuns, eachMatch, fewestDigits, isSeparator, type DigitRun } from './detector.ts'
 
 /** What stands in a text, found before any detector looks at it: most texts hold nothing that one of them needs. */
 export interface Clues {
@@ -17,6 +17,8 @@ const markPattern = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp
 const wordPattern = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
 /** No key or token that only its letters tell is shorter. */
 const shortestWord = 16
+/** Texts of at most so many characters are looked at one by one, which is faster than a pattern there. */
+const short = 32
 const anyPattern = new RegExp(['@', hidingPattern.source, digitRun.source, markPattern.source].join('|'), 'i')
 /** One pattern for everything is faster than one for each in texts that are not longer. */
 const middling = 512
@@ -83,20 +85,30 @@ for (const [characters, kind] of [['@', at], ['-_.', mark], ['\\%', wide], ['012
 
 function fromCharacters(text: string, within: Within): Clues | undefined {
   let seen = 0
+  let runs: DigitRun[] | undefined
+  /** The digits of the run that goes on, or the last one. */
   let digits = 0
+  let start = 0
+  let end = 0
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
     const kind = code < 128 ? kinds[code]! : wide // in range
-    if (kind === digit) digits++
-    else seen |= kind
+    if (kind !== digit) {
+      seen |= kind
+      continue
+    }
+    if (index > end + 1 || (index === end + 1 && !isSeparator(text.charCodeAt(end)))) {
+      if (digits >= fewestDigits) (runs ??= []).push({ start, end, digits })
+      digits = 0
+    }
+    if (digits++ === 0) start = index
+    end = index + 1
   }
+  if (digits >= fewestDigits) (runs ??= []).push({ start, end, digits })
   const words = within.words && (seen & letter) !== 0 && text.length >= shortestWord && wordPattern.test(text)
-  if ((seen & ~letter) === 0 && digits < fewestDigits) return words ? { ...noClues, words } : undefined
-  return {
-    runs: digits < fewestDigits ? noClues.runs : digitRuns(text),
-    at: (seen & at) !== 0,
-    marks: within.marks && (seen & mark) !== 0 && markPattern.test(text),
-    words,
-    hiding: (seen & wide) !== 0 && hidingPattern.test(text),
-  }
+  if ((seen & ~letter) === 0 && runs === undefined) return words ? { ...noClues, words } : undefined
+  const isAt = (seen & at) !== 0
+  const marks = within.marks && (seen & mark) !== 0 && markPattern.test(text)
+  const hiding = (seen & wide) !== 0 && hidingPattern.test(text)
+  return runs !== undefined || isAt || marks || words || hiding ? { runs: runs ?? noClues.runs, at: isAt, marks, words, hiding } : undefined
 }

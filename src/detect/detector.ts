@@ -15,16 +15,9 @@ export interface DigitRun extends Span {
 export const fewestDigits = 9
 export const digitRun = /\d(?:[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d){8,}/g
 
-/** Texts of at most so many characters are looked at one by one, which is faster than a pattern there. */
-export const short = 32
-
 /** The runs of nine digits or more in a text, each as long as it goes. */
 export function digitRuns(text: string): readonly DigitRun[] {
   const runs: DigitRun[] = []
-  if (text.length <= short) {
-    addRuns(text, runs)
-    return runs
-  }
   eachMatch(digitRun, text, (matched, start) => {
     let digits = 0
     for (let at = 0; at < matched.length; at++) if (isDigit(matched.charCodeAt(at))) digits++
@@ -33,25 +26,8 @@ export function digitRuns(text: string): readonly DigitRun[] {
   return runs
 }
 
-function addRuns(text: string, runs: DigitRun[]): void {
-  let start = 0
-  let digits = 0
-  let end = -1
-  for (let at = 0; at < text.length; at++) {
-    if (!isDigit(text.charCodeAt(at))) continue
-    const goesOn = digits > 0 && (at === end || (at === end + 1 && isSeparator(text.charCodeAt(end))))
-    if (!goesOn) {
-      if (digits >= fewestDigits) runs.push({ start, end, digits })
-      start = at
-      digits = 0
-    }
-    digits++
-    end = at + 1
-  }
-  if (digits >= fewestDigits) runs.push({ start, end, digits })
-}
-
-const isSeparator = (code: number): boolean =>
+/** What may stand between two digits of a run. */
+export const isSeparator = (code: number): boolean =>
   code === 0x20 || code === 0x2d || code === 0xa0 || code === 0x2009 || (code >= 0x2010 && code <= 0x2015) || code === 0x202f
 export const isDigit = (code: number): boolean => code >= 48 && code <= 57
 

@@ -83,10 +83,11 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     if (clues === undefined && !isLabelled && added.length === 0) return none
     const found: Found[] = []
     if (clues !== undefined || isLabelled) {
-      const rows = isLabelled || clues === undefined || clues.at || clues.marks || clues.words ? native : byDigits
+      const onlyDigits = !isLabelled && clues !== undefined && !clues.at && !clues.marks && !clues.words
+      const rows = onlyDigits ? byDigits : native
       for (let index = 0; index < rows.length; index++) {
         const { detector, find, mayHit } = rows[index]! // in range
-        if (!mayHit(text, clues ?? noClues, isLabelled)) continue
+        if (!onlyDigits && !mayHit(text, clues ?? noClues, isLabelled)) continue
         const spans = find(text, label, clues?.runs)
         if (spans.length > 0) found.push({ detector, spans })
       }

@@ -1,11 +1,11 @@
 import type { Json, Scan, Sighting } from '../model.ts'
 import { anything, cluesOf, positionsOf, withinParts, type Clues, type Within } from './clues.ts'
 import type { Detectors, Found } from './index.ts'
-import { createFindings, longTexts, Walk } from './walk.ts'
+import { Findings, longTexts, Walk } from './walk.ts'
 
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
 export function scan(body: Json, detectors: Detectors): Scan {
-  const findings = createFindings(detectors)
+  const findings = new Findings(detectors)
   const walk = new Walk(detectors, anything, findings)
   walk.visit(body, undefined)
   return Object.assign(walk.sighting, { findings: findings.all })

@@ -1,9 +1,6 @@
 import type { Span } from '../model.ts'
-import { digitRuns, eachMatch, isDigit, joinSpans, spansOf, type DigitRun } from './detector.ts'
+import { digitRuns, isDigit, joinSpans, spansOf, type DigitRun } from './detector.ts'
 
-/** Area not 000, 666 or 9xx; group not 00; serial not 0000 (20 CFR 422.103 and the randomisation rules of 2011). */
-export const grouped =
-  /(?<!\d)(?<!\d[-.])(?!000|666|9)\d{3}([- \u00a0\u2010-\u2015])(?!00)\d{2}\1(?!0000)\d{4}(?!\d|-\d)/g
 /** Nine digits in a row say nothing by themselves; after the number's name they do. */
 export const named = /(?:ssn|social[ _-]?security)[^\d]{0,24}((?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4})(?!\d)/gi
 export const label = /ssn|social[ _-]?sec/i
@@ -13,21 +10,73 @@ export function findSsns(text: string, name?: string, runs: readonly DigitRun[] 
   const spans: Span[] = []
   for (const run of runs) {
     if (run.end - run.start === run.digits) continue
-    // what stands before a run can tell that it goes on from a fraction
-    const from = Math.max(run.start - 2, 0)
-    eachMatch(grouped, text.slice(from, run.end), (matched, at) => spans.push({ start: from + at, end: from + at + matched.length }))
+    for (let at = run.start; at + groupedLength <= run.end; ) {
+      const isOne = isGrouped(text, at)
+      if (isOne) spans.push({ start: at, end: at + groupedLength })
+      at += isOne ? groupedLength : 1
+    }
   }
-  if (text.length > 11 && runs.some((run) => holdsNine(text, run))) {
-    for (const { end } of spansOf(named, text)) spans.push({ start: end - 9, end })
-  }
-  if (name !== undefined && text.length < 16 && label.test(name) && bare.test(text)) {
+  if (text.length > groupedLength && someHoldsNine(text, runs)) for (const { end } of spansOf(named, text)) spans.push({ start: end - 9, end })
+  if (name !== undefined && text.length < 16 && isNine(runs) && label.test(name) && bare.test(text)) {
     const start = text.search(/\d/)
     spans.push({ start, end: start + 9 })
   }
   return joinSpans(spans)
 }
 
-/** Whether exactly nine digits stand together in a run. */
+const groupedLength = 11
+const dash = 0x2d
+const point = 0x2e
+const zero = 0x30
+const nine = 0x39
+
+/**
+ * Whether a number in its three groups stands there, apart by the same character twice: area not 000, 666 or 9xx, group not 00, serial
+ * not 0000 (20 CFR 422.103 and the randomisation rules of 2011). By characters: a pattern takes several times as long for each.
+ */
+function isGrouped(text: string, at: number): boolean {
+  const separator = text.charCodeAt(at + 3)
+  if (!isSeparator(separator) || text.charCodeAt(at + 6) !== separator) return false
+  if (!areDigits(text, at, 3) || !areDigits(text, at + 4, 2) || !areDigits(text, at + 7, 4)) return false
+  if (text.charCodeAt(at) === nine || areAll(text, at, 3, zero) || areAll(text, at, 3, zero + 6)) return false
+  if (areAll(text, at + 4, 2, zero) || areAll(text, at + 7, 4, zero)) return false
+  return !goesOnBefore(text, at) && !goesOnBehind(text, at + groupedLength)
+}
+
+/** With a digit, or one and a dash or point. */
+function goesOnBefore(text: string, at: number): boolean {
+  const before = text.charCodeAt(at - 1)
+  return isDigit(before) || ((before === dash || before === point) && isDigit(text.charCodeAt(at - 2)))
+}
+
+function goesOnBehind(text: string, end: number): boolean {
+  const next = text.charCodeAt(end)
+  return isDigit(next) || (next === dash && isDigit(text.charCodeAt(end + 1)))
+}
+
+const isSeparator = (code: number): boolean => code === dash || code === 0x20 || code === 0xa0 || (code >= 0x2010 && code <= 0x2015)
+
+function areDigits(text: string, from: number, count: number): boolean {
+  for (let at = from; at < from + count; at++) if (!isDigit(text.charCodeAt(at))) return false
+  return true
+}
+
+function areAll(text: string, from: number, count: number, code: number): boolean {
+  for (let at = from; at < from + count; at++) if (text.charCodeAt(at) !== code) return false
+  return true
+}
+
+const isNine = (runs: readonly DigitRun[]): boolean => runs.length === 1 && runs[0]!.end - runs[0]!.start === 9 // there is one
+
+/** Whether exactly nine digits stand together in one of them. */
+function someHoldsNine(text: string, runs: readonly DigitRun[]): boolean {
+  for (let index = 0; index < runs.length; index++) {
+    const run = runs[index]! // in range
+    if (run.end - run.start === run.digits ? run.digits === 9 : holdsNine(text, run)) return true
+  }
+  return false
+}
+
 function holdsNine(text: string, { start, end }: Span): boolean {
   let digits = 0
   for (let at = start; at < end; at++) {

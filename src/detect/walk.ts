@@ -9,27 +9,29 @@ const long = 1024
 /** As deep as any body. */
 const all = 2 ** 30
 
-export interface Findings {
-  readonly all: Finding[]
-  /** `alone`: no other hit can belong to it. */
-  add(detector: string, path: string, count: number, alone: boolean): void
-}
-
-export function createFindings(detectors: Detectors): Findings {
-  const all: Finding[] = []
+/** What a policy is told of the hits. */
+export class Findings {
+  readonly all: Finding[] = []
+  readonly #detectors: Detectors
   /** Those that more than one hit can belong to, by detector and path. */
-  const shared = new Map<string, number>()
-  return {
-    all,
-    add(detector, path, count, alone) {
-      const id = alone ? '' : `${detector} ${path}`
-      const known = alone ? undefined : shared.get(id)
-      if (known !== undefined) all[known] = { ...all[known]!, count: all[known]!.count + count } // an index it was given
-      else {
-        if (!alone) shared.set(id, all.length)
-        all.push({ detector, path, count, confidence: detectors.confidence(detector) })
+  readonly #shared = new Map<string, number>()
+
+  constructor(detectors: Detectors) {
+    this.#detectors = detectors
+  }
+
+  /** `alone`: no other hit can belong to it. */
+  add(detector: string, path: string, count: number, alone: boolean): void {
+    if (!alone) {
+      const id = `${detector} ${path}`
+      const known = this.#shared.get(id)
+      if (known !== undefined) {
+        this.all[known] = { ...this.all[known]!, count: this.all[known]!.count + count } // an index it was given
+        return
       }
-    },
+      this.#shared.set(id, this.all.length)
+    }
+    this.all.push({ detector, path, count, confidence: this.#detectors.confidence(detector) })
   }
 }
 

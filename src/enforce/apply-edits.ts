@@ -1,52 +1,58 @@
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import type { Change, Node, Patch } from './edits.ts'
+import type { Members, Node } from './edit-node.ts'
+import type { Change, Patch } from './edits.ts'
 import { isList } from './pointer.ts'
 
 /** A value with what was changed in it, of which everything else is shared; undefined where nothing is left. */
 export function applied(value: Json, node: Node): Json | undefined {
-  const { change, members, done } = node
+  const { change, members } = node
   if (change?.kind === 'value') return change.value
   if (change?.kind === 'drop') return undefined
-  if (done?.from === value) return done.to
+  if (node.from === value) return node.to
   const to = change?.kind === 'patches' ? patched(value, change) : members === undefined ? value : rebuilt(value, members)
-  node.done = { from: value, to }
+  node.from = value
+  node.to = to
   return to
 }
 
-function rebuilt(value: Json, members: ReadonlyMap<string, Node>): Json {
+function rebuilt(value: Json, members: Members): Json {
   if (!isList(value)) return isObject(value) ? rebuiltObject(value, members) : value
+  const { keys, nodes } = members
   const elements: Json[] = value.slice()
-  for (const [key, member] of members) elements[Number(key)] = applied(elements[Number(key)] as Json, member) ?? null // a place that was found
+  for (let index = 0; index < keys.length; index++) {
+    const at = Number(keys[index])
+    elements[at] = applied(elements[at] as Json, nodes[index]!) ?? null // a place that was found; one for each key
+  }
   return elements
 }
 
-function rebuiltObject(value: JsonObject, members: ReadonlyMap<string, Node>): JsonObject {
-  const pairs: [string, Json][] = []
-  let renamed = false
-  let dropped = false
-  for (const [key, member] of members) {
+function rebuiltObject(value: JsonObject, members: Members): JsonObject {
+  const { keys, nodes } = members
+  // A spread copies own members as data, `__proto__` among them, so these assignments meet own members only.
+  const copy: Record<string, Json> = { ...value }
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index]! // in range
+    const node = nodes[index]! // one for each key
     if (!Object.hasOwn(value, key)) continue
-    if (member.name !== undefined) renamed = true
-    const changed = applied(value[key] as Json, member) // own
-    if (changed === undefined) dropped = true
-    else pairs.push([key, changed])
+    const changed = applied(value[key] as Json, node) // own
+    if (changed === undefined || node.name !== undefined) return rebuiltMembers(value, members)
+    copy[key] = changed
   }
-  if (!renamed && !dropped) {
-    // A spread copies own members as data, `__proto__` among them, so these assignments meet own members only.
-    const copy: Record<string, Json> = { ...value }
-    for (const [key, changed] of pairs) copy[key] = changed
-    return copy
-  }
-  const changed = new Map(pairs)
+  return copy
+}
+
+/** Where some get other names or are dropped. */
+function rebuiltMembers(value: JsonObject, members: Members): JsonObject {
   const taken = new Set(Object.keys(value))
   const all: [string, Json][] = []
   for (const key of Object.keys(value)) {
     const member = members.get(key)
-    if (member !== undefined && !changed.has(key)) continue
+    const changed = member === undefined ? value[key] : applied(value[key] as Json, member) // own, here and below
+    if (changed === undefined) continue
     const name = member?.name === undefined ? key : free(member.name, taken)
     taken.add(name)
-    all.push([name, changed.has(key) ? (changed.get(key) as Json) : (value[key] as Json)]) // just asked; own
+    all.push([name, changed])
   }
   return Object.fromEntries(all)
 }

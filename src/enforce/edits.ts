@@ -1,5 +1,6 @@
 import type { Json, JsonObject, Scalar, Span } from '../model.ts'
 import { applied } from './apply-edits.ts'
+import { isWhole, Node } from './edit-node.ts'
 import type { Place } from './pointer.ts'
 import { printEdited } from './print-edited.ts'
 
@@ -37,14 +38,6 @@ export interface Splice extends Span {
   readonly inside: number
 }
 
-export interface Node {
-  change?: Change | undefined
-  name?: string | undefined
-  members?: Map<string, Node> | undefined
-  /** What became of a value, as long as nothing more is changed in it. */
-  done?: { readonly from: Json; readonly to: Json | undefined } | undefined
-}
-
 export interface Replaced {
   readonly changes: readonly { readonly place: Place; readonly value: Json | undefined; readonly like: Likeness | undefined }[]
   /** Whether a place, or one around it, is among them. */
@@ -53,7 +46,7 @@ export interface Replaced {
 
 /** Changes to a body, gathered first and carried out in one pass that shares everything that stays as it is. */
 export class Edits {
-  readonly #root: Node = newNode()
+  readonly #root = new Node()
 
   /** False where an outer place is replaced already: the outermost wins, then the first. */
   replace(place: Place, change: Exclude<Change, { kind: 'patches' }>): boolean {
@@ -78,7 +71,7 @@ export class Edits {
   rename(place: Place, name: string): void {
     const key = place.at(-1)
     const holder = this.#nodeAt(place.slice(0, -1))
-    if (key !== undefined && holder !== undefined) memberOf(holder, key).name = name
+    if (key !== undefined && holder !== undefined) holder.member(key).name = name
   }
 
   /** Whether the place, or one around it, is replaced. */
@@ -102,7 +95,7 @@ export class Edits {
     }
     if (node === undefined) return
     node.change = change
-    for (const one of around) one.done = undefined
+    for (const one of around) one.forget()
   }
 
   changes(): readonly { readonly place: Place; readonly change: Change }[] {
@@ -117,9 +110,11 @@ export class Edits {
     const visit = (value: Json, node: Node, place: string[]): void => {
       if (node.change?.kind === 'patches' && node.change.encoding === undefined && typeof value === 'string' && test(value)) found.push({ place: [...place], text: value })
       if (node.members === undefined || typeof value !== 'object' || value === null) return
-      for (const [key, member] of node.members) {
+      const { keys, nodes } = node.members
+      for (let index = 0; index < keys.length; index++) {
+        const key = keys[index]! // in range, here and below
         place.push(key)
-        visit((value as JsonObject)[key] as Json, member, place) // a place that was found
+        visit((value as JsonObject)[key] as Json, nodes[index]!, place) // a place that was found
         place.pop()
       }
     }
@@ -162,46 +157,35 @@ export class Edits {
   /** For a change there: whatever was carried out around it is so no more. */
   #nodeAt(place: Place): Node | undefined {
     let node = this.#root
-    for (const key of place) {
+    for (let depth = 0; depth < place.length; depth++) {
       if (isWhole(node.change)) return undefined
-      node.done = undefined
-      node = memberOf(node, key)
+      node.forget()
+      node = node.member(place[depth]!) // in range
     }
-    node.done = undefined
+    node.forget()
     return isWhole(node.change) ? undefined : node
   }
 }
 
 function isChangedAround(place: Place, root: Node): boolean {
   let node: Node | undefined = root
-  for (const key of place) {
+  for (let depth = 0; depth < place.length; depth++) {
     if (node.change !== undefined) return true
-    node = node.members?.get(key)
+    node = node.members?.get(place[depth]!) // in range
     if (node === undefined) return false
   }
   return node.change !== undefined
 }
 
-const standing = (change: Change, { done }: Node): Json | undefined => (change.kind === 'value' ? change.value : done?.to)
-
-/** Of one shape from the start: there may be hundreds. */
-const newNode = (): Node => ({ change: undefined, name: undefined, members: undefined, done: undefined })
-
-function memberOf(node: Node, key: string): Node {
-  const members = (node.members ??= new Map<string, Node>())
-  let member = members.get(key)
-  if (member === undefined) members.set(key, (member = newNode()))
-  return member
-}
+const standing = (change: Change, { to }: Node): Json | undefined => (change.kind === 'value' ? change.value : to)
 
 function eachChange(node: Node, place: string[], visit: (place: Place, change: Change, node: Node) => void): void {
   if (node.change !== undefined) visit(place, node.change, node)
   if (node.members === undefined) return
-  for (const [key, member] of node.members) {
-    place.push(key)
-    eachChange(member, place, visit)
+  const { keys, nodes } = node.members
+  for (let index = 0; index < keys.length; index++) {
+    place.push(keys[index]!) // in range
+    eachChange(nodes[index]!, place, visit) // one for each key
     place.pop()
   }
 }
-
-const isWhole = (change: Change | undefined): boolean => change?.kind === 'value' || change?.kind === 'drop'

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../model.ts'
 import { keepPrinted, printedOf, sourceOf, Steps } from '../printed.ts'
-import type { Change, Cut, Edits, Node } from './edits.ts'
+import type { Node } from './edit-node.ts'
+import type { Change, Cut, Edits } from './edits.ts'
 
 /** Saves printing what a text that was cut into stands in: it is cut likewise. */
 export function printCut(edits: Edits, body: JsonObject, edited: JsonObject): void {
@@ -33,7 +34,7 @@ export function printEdited(body: Json, text: string, root: Node): string | unde
   const change = (value: Json, node: Node, made: Change): boolean => {
     if (made.kind === 'drop') return false
     if (made.kind === 'value' && made.like?.cut !== undefined) return typeof value === 'string' && putCut(value, made.like.cut)
-    const to = made.kind === 'value' ? made.value : node.done?.from === value ? node.done.to : undefined
+    const to = made.kind === 'value' ? made.value : node.from === value ? node.to : undefined
     const start = steps.at
     if (to === undefined || !steps.pass(value)) return false
     put(start, steps.at, JSON.stringify(to))
