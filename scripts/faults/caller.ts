@@ -93,3 +93,9 @@ function parse(body: string): { error?: { code: number; data?: { executed?: bool
     return undefined // cut off
   }
 }
+
+/** Until the load flows: a crash before anything was answered shows little. */
+export async function flows({ calls }: Caller): Promise<void> {
+  const until = performance.now() + 20_000
+  while (performance.now() < until && calls.filter((call) => fateOf(call) === 'answered').length < 50) await wait(20)
+}

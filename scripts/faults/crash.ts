@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createTally, type Campaign, type Need, type Tally } from './campaign.ts'
-import { fateOf, type Caller } from './caller.ts'
+import { fateOf, flows, type Caller } from './caller.ts'
 import { openExchanges } from './store-rows.ts'
 import { trace } from './strace.ts'
 import { createWorld, type World } from './world.ts'
@@ -59,12 +59,6 @@ async function onOneStore({ from, to, of }: { readonly from: number; readonly to
   } finally {
     await world.close()
   }
-}
-
-/** Until the load flows: a crash before anything was answered shows little. */
-async function flows({ calls }: Caller): Promise<void> {
-  const until = performance.now() + 20_000
-  while (performance.now() < until && calls.filter((call) => fateOf(call) === 'answered').length < 50) await wait(20)
 }
 
 /** At a random moment of an open load, in milliseconds after it flows. */

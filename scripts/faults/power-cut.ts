@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createTally, type Campaign } from './campaign.ts'
+import { flows } from './caller.ts'
 import { createLoopDisk, loopDiskNeeds } from './loop-disk.ts'
-import type { Reconciled } from './reconcile.ts'
+import { reconcile, type Reconciled } from './reconcile.ts'
 import { trace, writerThread } from './strace.ts'
 import { createWorld } from './world.ts'
 
@@ -20,7 +21,8 @@ async function cutUnderLoad(lying: boolean): Promise<Reconciled> {
     const lie = lying ? await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:retval=0']) : undefined
     const stop = new AbortController()
     const load = caller.load(500, stop.signal)
-    await wait(500 + Math.random() * 2_000)
+    await flows(caller)
+    await wait(Math.random() * 2_000)
     disk.cutPower()
     stop.abort()
     await world.gateway().kill('SIGKILL')
@@ -29,7 +31,7 @@ async function cutUnderLoad(lying: boolean): Promise<Reconciled> {
     caller.close()
     disk.remount()
     await world.start()
-    return world.reconcile(caller)
+    return reconcile({ ...world.journals(caller), powerWasCut: true })
   } finally {
     await world.close()
     disk.remove()

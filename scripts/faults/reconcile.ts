@@ -6,6 +6,8 @@ export interface Journals {
   readonly stub: readonly Arrived[]
   readonly store: Stored
   readonly client: readonly Call[]
+  /** Then a record whose sync failed may be on the disk all the same, after everything that was sent or told. */
+  readonly powerWasCut?: boolean
 }
 
 export interface Reconciled {
@@ -25,11 +27,13 @@ interface Track {
 }
 
 /** Joins the three journals by nonce. Whatever broke in between, there is exactly one story, and the record tells it. */
-export function reconcile({ stub, store, client }: Journals): Reconciled {
+export function reconcile({ stub, store, client, powerWasCut = false }: Journals): Reconciled {
   const differences: string[] = [...store.faults]
   const tracks = tracksOf(store.events)
   const sent = Map.groupBy(stub.filter(({ message }) => message.method === 'tools/call'), ({ message }) => message.params?.arguments?.nonce ?? '')
   const calls = new Map(client.map((call) => [call.nonce, call]))
+  const lastEffect = powerWasCut ? lastWithEffect(tracks, (nonce) => sent.has(nonce), (nonce) => isAnswered(calls.get(nonce))) : Infinity
+  const outlived = ({ intents }: Track) => intents.every(({ n, outcome }) => outcome === 'unknown' && n > lastEffect)
   let answered = 0
   let refused = 0
 
@@ -52,7 +56,7 @@ export function reconcile({ stub, store, client }: Journals): Reconciled {
     }
     if (fate === 'refused') refused += 1
     if (fate === 'refused' && sent.has(nonce)) differences.push(`${nonce}: refused as not executed, and the server got it`)
-    if (fate === 'refused' && track !== undefined) differences.push(`${nonce}: refused as not executed, and recorded as ${track.intents.map(({ outcome }) => outcome).join()}`)
+    if (fate === 'refused' && track !== undefined && !outlived(track)) differences.push(`${nonce}: refused as not executed, and recorded as ${track.intents.map(({ outcome }) => outcome).join()}`)
     if (fate === 'withheld' && !sent.has(nonce)) differences.push(`${nonce}: told as executed, and the server never got it`)
   }
   let unknown = 0
@@ -63,6 +67,14 @@ export function reconcile({ stub, store, client }: Journals): Reconciled {
     if (isUnknown === track.closed) differences.push(`${nonce}: ${isUnknown ? 'unknown and closed' : 'neither closed nor unknown'}`)
   }
   return { differences, calls: calls.size, sent: sent.size, answered, refused, unknown }
+}
+
+const isAnswered = (call: Call | undefined): boolean => call !== undefined && fateOf(call) === 'answered'
+
+/** The last record of a call that was sent, or of an answer that was told. */
+function lastWithEffect(tracks: ReadonlyMap<string, Track>, isSent: (nonce: string) => boolean, isTold: (nonce: string) => boolean): number {
+  const withEffect = [...tracks].flatMap(([nonce, { intents, results }]) => [...(isSent(nonce) ? intents : []), ...(isTold(nonce) ? results : [])])
+  return withEffect.reduce((last, { n }) => Math.max(last, n), 0)
 }
 
 /** By the nonce of the request; answers belong to their request's exchange. */

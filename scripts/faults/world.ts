@@ -5,7 +5,7 @@ import { writeGatewayFiles, type GatewayFiles } from '../../test/support/gateway
 import { startGatewayProcess, type GatewayProcess } from '../../test/support/gateway-process.ts'
 import { createCaller, type Caller } from './caller.ts'
 import { readStore } from './store-rows.ts'
-import { reconcile, type Reconciled } from './reconcile.ts'
+import { reconcile, type Journals, type Reconciled } from './reconcile.ts'
 import { startStub, type Stub } from './stub.ts'
 
 const policy = `package policies.faults
@@ -29,7 +29,9 @@ export interface World {
   /** Starts the gateway, again if it ended. */
   start(under?: readonly string[]): Promise<GatewayProcess>
   caller(prefix: string): Promise<Caller>
-  /** Joins what the server got, what is recorded and what these callers got. */
+  /** What the server got, what is recorded and what these callers got. */
+  journals(...callers: readonly Caller[]): Journals
+  /** Joins them. */
   reconcile(...callers: readonly Caller[]): Reconciled
   close(): Promise<void>
 }
@@ -57,8 +59,9 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
     if (current === undefined) throw new Error('no gateway was started')
     return current
   }
+  const journals = (...callers: readonly Caller[]): Journals => ({ stub: stub.arrived(), store: readStore(where), client: callers.flatMap(({ calls }) => calls) })
   return {
-    files, stub, gateway, store: where,
+    files, stub, gateway, journals, store: where,
     async start(under) {
       if (current !== undefined) await current.ended
       for (let tries = 1; ; tries += 1) {
@@ -74,7 +77,7 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
       const tokens = await Promise.all(Array.from({ length: people }, (_, index) => files.token({ subject: `person-${index}`, groups: [], expires: '12h' }, 'stub')))
       return createCaller(files.mcp('stub'), tokens, prefix)
     },
-    reconcile: (...callers) => reconcile({ stub: stub.arrived(), store: readStore(where), client: callers.flatMap(({ calls }) => calls) }),
+    reconcile: (...callers) => reconcile(journals(...callers)),
     async close() {
       await current?.kill('SIGKILL')
       await stub.stop()

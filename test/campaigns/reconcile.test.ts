@@ -27,6 +27,19 @@ test.each<[string, Journals]>([
   expect(reconcile(given).differences).toEqual([])
 })
 
+// A record whose sync fails as the power goes may be on the disk all the same, and nobody can take it back.
+test('refused, and the last of a store whose power was cut, is a story, and nowhere else', () => {
+  const [sent, refused] = [intent('a', 'unknown'), intent('b', 'unknown')]
+  const cut = (stub: string[], events: StoredEvent[]): Journals => ({ ...journals(stub, events, [call('a', lost), call('b', refusal(false))]), powerWasCut: true })
+  expect(reconcile(cut(['a'], [sent, refused])).differences).toEqual([])
+  expect(reconcile({ ...cut(['a'], [sent, refused]), powerWasCut: false }).differences).toEqual(['b: refused as not executed, and recorded as unknown'])
+  expect(reconcile(cut(['a', 'b'], [sent, refused])).differences).toEqual(['b: refused as not executed, and the server got it', 'b: refused as not executed, and recorded as unknown'])
+  const later = { ...sent, n: refused.n + 1 }
+  expect(reconcile(cut(['a'], [refused, later])).differences).toEqual(['b: refused as not executed, and recorded as unknown'])
+  const told = { ...answer('a'), n: refused.n + 1 }
+  expect(reconcile({ ...journals(['a'], [{ ...sent, outcome: 'forwarded' }, refused, told], [call('a'), call('b', refusal(false))]), powerWasCut: true }).differences).toEqual(['b: refused as not executed, and recorded as unknown'])
+})
+
 test.each<[string, Journals, string]>([
   ['sent without a record', journals(['a'], [], [call('a', lost)]), 'nothing is recorded'],
   ['sent, and recorded as denied', journals(['a'], [{ ...intent('a', 'denied'), closes: 1 }], [call('a', lost)]), 'recorded is denied'],
