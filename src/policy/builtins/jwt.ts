@@ -3,7 +3,8 @@ import { createHmac } from 'node:crypto'
 import { decodeBase64Url } from './base64.ts'
 import { asObject, asText, builtin, noAnswer, type Charge, type HostBuiltin, type Run } from './builtin.ts'
 import { goJson } from './encode.ts'
-import { isAlgorithm, isSigned, readJwks, signature, verificationKeys, type Algorithm, type TokenKey } from './jwt-keys.ts'
+import { readJwks, type TokenKey } from './jwk.ts'
+import { isAlgorithm, isSigned, signature, verificationKeys, type Algorithm, type Strictness } from './jwt-keys.ts'
 import { compareNumbers } from './number.ts'
 import { asJson, isArray, objectOf, readJson, RegoNumber, RegoObject, type Value } from './value.ts'
 
@@ -80,8 +81,8 @@ function readHeader(header: RegoObject): Header {
 }
 
 /** The key that the token names, or any; one that names an algorithm only for this. */
-function isSignedByAny(token: Token, { kid, alg: named }: Header, keys: readonly TokenKey[], alg: Algorithm, charge: Charge): boolean {
-  const check = ({ key }: TokenKey): boolean => isSigned(alg, key, token.input, token.signature, charge)
+function isSignedByAny(token: Token, { kid, alg: named }: Header, keys: readonly TokenKey[], alg: Algorithm, how: Strictness, charge: Charge): boolean {
+  const check = (key: TokenKey): boolean => isSigned(alg, key, token.input, token.signature, how, charge)
   const own = kid === '' ? undefined : keys.find((key) => key.kid === kid)
   return own === undefined ? keys.some((key) => (key.alg === '' || key.alg === named) && check(key)) : check(own)
 }
@@ -92,7 +93,7 @@ function verifyBy(alg: Algorithm): HostBuiltin {
     const keys = verificationKeys(asText(certificate), charge) ?? noAnswer()
     decode(sign)
     const token = readToken(asText(text))
-    return isSignedByAny(token, readHeader(token.header), keys, alg, charge)
+    return isSignedByAny(token, readHeader(token.header), keys, alg, 'loose', charge)
   })
 }
 
@@ -144,10 +145,11 @@ const decodeVerify: Run = ([operand, options], charge) => {
 }
 
 function isTrusted(token: Token, header: Header, { keys, secret }: Constraints, charge: Charge): boolean {
-  const { alg } = header
+  // The newer name (RFC 9864) of what was EdDSA.
+  const alg = header.alg === 'Ed25519' ? 'EdDSA' : header.alg
   if (!isAlgorithm(alg)) return false
   if (keys === undefined) return alg.startsWith('HS') && token.signature.equals(hmac(alg, secret, token.input))
-  return !alg.startsWith('HS') && isSignedByAny(token, header, keys, alg, charge)
+  return isSignedByAny(token, header, keys, alg, 'strict', charge)
 }
 
 /** Registered claims (RFC 7519, section 4.1). */

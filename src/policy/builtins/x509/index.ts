@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { decodeBase64 } from '../base64.ts'
 import { asText, builtin, noAnswer, type Charge, type HostBuiltin } from '../builtin.ts'
+import { isKnown } from '../jwt-keys.ts'
 import { readPem, writePem, type PemBlock } from '../pem.ts'
 import { number, objectOf, type Value } from '../value.ts'
 import { bitsOf, childrenOf, integerOf, onlyDer, readDer, sequenceOf, type Der } from './der.ts'
@@ -16,7 +17,9 @@ function certificate(element: Der, withUris: boolean): Value {
   const [tbs, algorithm, signature] = sequenceOf(element)
   const parts = [...sequenceOf(tbs)]
   const version = parts[0]?.tag === 0xa0 ? integerOf(childrenOf(parts.shift() ?? noAnswer())[0]) : 0n
-  const [serial, , issuer, validity, subject, info, ...more] = parts
+  const [serial, inner, issuer, validity, subject, info, ...more] = parts
+  // RFC 5280, section 4.1.1.2.
+  if (inner === undefined || algorithm === undefined || !inner.raw.equals(algorithm.raw)) return noAnswer()
   const [notBefore, notAfter] = sequenceOf(validity)
   const [keyAlgorithm, key] = publicKey(info)
   const wrapped = more.find(({ tag }) => tag === 0xa3)
@@ -113,12 +116,14 @@ function privateKey(pem: string): KeyObject {
   } catch {
     return noAnswer()
   }
+  if (!isKnown(key) || key.asymmetricKeyType === 'dsa') return noAnswer()
   if ((key.asymmetricKeyDetails?.modulusLength ?? 0) > 8192) throw new Error('a key of more than 8192 bits')
   return key
 }
 
 /** Go's structures: what is precomputed for RSA is part of it. */
 function keyObject(key: KeyObject): Value {
+  if (key.asymmetricKeyType === 'x25519') return objectOf({})
   const jwk = key.export({ format: 'jwk' })
   const { n, e, d, p, q, dp, dq, qi, x, y } = jwk as Record<string, string | undefined>
   if (jwk.kty === 'RSA') {

@@ -2,6 +2,7 @@
 import { createPublicKey } from 'node:crypto'
 import { noAnswer } from '../builtin.ts'
 import { textOfBytes } from '../encode.ts'
+import { isKnown } from '../jwt-keys.ts'
 import { number, objectOf, type Value } from '../value.ts'
 import { bitsOf, childrenOf, integerOf, oidOf, onlyDer, sequenceOf, tags, type Der } from './der.ts'
 
@@ -37,7 +38,9 @@ export function publicKey(info: Der | undefined): readonly [algorithm: Value, ke
 }
 
 function curveKey(info: Der | undefined): Value {
-  const { x, y } = createPublicKey({ key: info?.raw ?? noAnswer(), format: 'der', type: 'spki' }).export({ format: 'jwk' })
+  const key = createPublicKey({ key: info?.raw ?? noAnswer(), format: 'der', type: 'spki' })
+  if (!isKnown(key)) return noAnswer()
+  const { x, y } = key.export({ format: 'jwk' })
   return objectOf({ Curve: objectOf({}), X: coordinate(x), Y: coordinate(y) })
 }
 
