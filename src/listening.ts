@@ -17,7 +17,7 @@ function oneAfterAnother(handle: RequestListener): RequestListener {
     const count = (unanswered.get(socket) ?? 0) + 1
     if (count > mostUnanswered) return void socket.destroy()
     unanswered.set(socket, count)
-    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+    response.on('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
     handle(request, response)
   }
 }

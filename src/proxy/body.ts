@@ -41,7 +41,7 @@ export function readBody(request: IncomingMessage, limit: number, load: Load): P
       reject(new GatewayError('busy', { detail: 'messages of one caller, or of all, take too much memory' }))
     }
     request.on('data', read)
-    request.once('end', () => settle({ ok: true, bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks) }))
-    request.once('error', () => settle(brokenOff))
+    request.on('end', () => settle({ ok: true, bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks) }))
+    request.on('error', () => settle(brokenOff))
   })
 }

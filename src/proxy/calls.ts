@@ -12,7 +12,7 @@ import { stopping } from './hold.ts'
 import { withDefinition } from './learn.ts'
 import { recordOwnDenial } from './own-answers.ts'
 import { forget, track } from './pending.ts'
-import { passMessage } from './pipeline.ts'
+import { passMessage, type PassOptions } from './pipeline.ts'
 import { fitDefinition, isOwnTask, readRequest } from './read-request.ts'
 import { relayRequest } from './relay.ts'
 import { answerServer, sendOnly } from './send.ts'
@@ -33,13 +33,14 @@ export interface From {
   readonly session: ClientSession
   readonly actor: KnownActor
   /** Told when a request's turn has come. */
-  readonly begun?: () => void
+  readonly begun?: (() => void) | undefined
 }
 
 /** A request of the client: judged, perhaps held, sent, and answered on its channel. */
 export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {
   const { session, actor } = from
-  await greetAgain(from, rooms)
+  const greets = greetAgain(from, rooms)
+  if (greets !== undefined) await greets
   const read = await readRequest(rpc, from, rooms)
   if ('refused' in read) return channel.answer(read.refused)
   const { earlier } = read
@@ -48,7 +49,7 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
   const fit = await fitDefinition(request, earlier, mirrored, from, rooms)
   if ('refused' in fit) return channel.answer(fit.refused)
   if (request.call !== undefined) rooms.counters.add(session.counterKey, 'calls')
-  const pending = track(request, channel, from, rooms, { earlier, ...fit })
+  const pending = track(request, channel, from, rooms, { earlier, mirror: fit.mirror })
   const about: About = { session, exchange: pending.exchange, actor, approval: earlier.approval }
   let endTurn: EndTurn | undefined
   try {
@@ -57,7 +58,7 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
     if (endTurn === undefined) return await answerUnbegun(request, pending, about, rooms)
     pending.paused = false
     from.begun?.()
-    const passage = await passMessage(request, about, { closes: false, ...(earlier.claim === undefined ? {} : { claim: earlier.claim }) }, rooms)
+    const passage = await passMessage(request, about, earlier.claim === undefined ? open : { closes: false, claim: earlier.claim }, rooms)
     if (passage.kind === 'forward') return await relayRequest(passage, pending, session, rooms)
     if (passage.kind === 'refused') return await answerRefused(request, passage.judged.decision, pending, rooms)
     endTurn() // what waits for a reviewer costs nobody anything
@@ -67,6 +68,9 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
     forget(pending, session)
   }
 }
+
+/** Its answer is still to come. */
+const open: PassOptions = { closes: false }
 
 /** It was taken back, or the gateway stops, while it waited its turn. */
 async function answerUnbegun(request: Request, pending: Pending, about: About, rooms: Judge): Promise<void> {

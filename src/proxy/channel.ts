@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { Abort, type Signal } from '../abort.ts'
 import type { ErrorAnswer, Evaluated, Json, JsonObject, Notification, Request, Result } from '../model.ts'
 import { ClientResponse } from './client-response.ts'
 import { isEvaluated } from './evaluate.ts'
@@ -23,7 +24,7 @@ export interface Channel {
   /** Whether it is a stream of events on which more can be said. */
   readonly streams: boolean
   /** Aborts when the client has left for good, or the gateway cut the response short. */
-  readonly left: AbortSignal
+  readonly left: Signal
   /** `of` says what the message belongs to, for a client that comes back for it. */
   release(evaluated: Evaluated<ToClient>, of: SaidOf, status?: number): Promise<void>
   /** An answer of the gateway's own to a request. */
@@ -66,7 +67,7 @@ export interface ChannelOptions {
   readonly unjudged: () => void
   readonly released?: (bytes: number) => void
   /** Where the events of a stream are kept for a client that can come back; undefined for one that cannot. */
-  readonly log?: (channel: ClientChannel) => StreamLog | undefined
+  readonly log?: ((channel: ClientChannel) => StreamLog | undefined) | undefined
   /** Whether a stream begins with an event that says nothing (MCP 2025-11-25 basic/transports, "Sending Messages to the Server"). */
   readonly primes?: () => boolean
 }
@@ -79,7 +80,7 @@ export class HttpChannel implements ClientChannel {
   readonly #options: ChannelOptions
   readonly #to: ClientResponse
   readonly #events: Events
-  #left: AbortController | undefined
+  #left: Abort | undefined
   #hasLeft = false
   #missing: number
   #over = false
@@ -105,9 +106,9 @@ export class HttpChannel implements ClientChannel {
   get streams(): boolean {
     return this.#to.streams && !this.#over && this.reaches
   }
-  get left(): AbortSignal {
+  get left(): Signal {
     if (this.#left === undefined) {
-      this.#left = new AbortController()
+      this.#left = new Abort()
       if (this.#hasLeft) this.#left.abort()
     }
     return this.#left.signal
@@ -183,7 +184,7 @@ export class HttpChannel implements ClientChannel {
 }
 
 /** For requests that the gateway makes itself: what comes back is read, never released. */
-export const createSilentChannel = (left: AbortSignal = new AbortController().signal): Channel => ({
+export const createSilentChannel = (left: Signal = new Abort()): Channel => ({
   reaches: false,
   streams: false,
   left,

@@ -82,7 +82,7 @@ export class ClientResponse {
   }
 
   #watch(watched: ServerResponse): void {
-    watched.once('close', () => {
+    watched.on('close', () => {
       if (watched !== this.#response) return
       clearInterval(this.#keepAlive)
       this.#options.closed(watched.writableFinished)

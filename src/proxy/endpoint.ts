@@ -69,7 +69,11 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       if (parts.isElsewhere?.(request, response, resolved.caller.actor) === true) return
       if (method === 'POST') {
         const load = parts.incoming.open(callerOf(resolved.caller.actor))
-        return await post(request, response, upstream, resolved.caller, load).finally(() => load.end())
+        try {
+          return await post(request, response, upstream, resolved.caller, load)
+        } finally {
+          load.end()
+        }
       }
       const visit = parts.door.readVisit(request.rawHeaders, method)
       if (!visit.ok) return replies.reject(response, visit.refusal)
@@ -93,7 +97,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     // Only now: a session may end while a message is still arriving.
     const transport = head.head.get('mcp-session-id')
     const session = transport === undefined ? undefined : sessions.findLegacy(transport, actor, upstream.name)
-    const door = parts.door.readPost({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
+    const door = parts.door.readPost({ head: head.head, bytes: body.bytes, limits: parts.limits, session })
     if (!door.ok) return replies.turnAway(response, door.refusal, meant)
     const { messages } = door
     const first = messages[0]
@@ -105,8 +109,8 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       if (parts.isClosing() && messages.some(({ kind }) => kind === 'request')) throw new GatewayError('shutting_down')
       const opened = openFor(door, first, session, transport, upstream, actor)
       if ('refusal' in opened) return replies.reject(response, opened.refusal)
-      const begun = messages.length === 1 && first.kind === 'request' ? { begun: () => load.end() } : {}
-      await pass(messages, { session: opened.session, actor, ...begun }, opened.fresh, request, response, caller)
+      const begun = messages.length === 1 && first.kind === 'request' ? () => load.end() : undefined
+      await pass(messages, { session: opened.session, actor, begun }, opened.fresh, request, response, caller)
     } catch (cause) {
       replies.fail(cause, response, first.kind === 'request' ? first.id : null)
     }
@@ -129,17 +133,21 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const channel = channelFor(response, session, requests.length)
     if (requests.some(({ method }) => method === 'subscriptions/listen')) endWith(caller, () => channel.finish(), response)
     let unasked = false
+    const faults: unknown[] = []
     const handle = async (message: RpcMessage): Promise<void> => {
-      if (message.kind === 'request') return handleRequest(message, from, channel, mirrored, rooms).catch((cause: unknown) => replies.answerFault(cause, message.id, channel))
-      if (message.kind === 'notification') return handleNotification(message, from, rooms)
-      if (!(await handleReply(message, from, rooms))) {
-        unasked = true
-        await recordUnasked(message, from, rooms)
+      try {
+        if (message.kind === 'request') await handleRequest(message, from, channel, mirrored, rooms)
+        else if (message.kind === 'notification') await handleNotification(message, from, rooms)
+        else if (!(await handleReply(message, from, rooms))) {
+          unasked = true
+          await recordUnasked(message, from, rooms)
+        }
+      } catch (fault) {
+        if (message.kind === 'request') await replies.answerFault(fault, message.id, channel).catch((another: unknown) => faults.push(another))
+        else faults.push(fault)
       }
     }
-    const faults: unknown[] = []
-    const work = messages.map((message) => handle(message).catch((fault: unknown) => void faults.push(fault)))
-    for (const each of work) await each
+    for (const work of messages.map(handle)) await work
     // Where nothing else is answered, the fault is; in a batch the answers of the others are awaited.
     if (faults.length > 0 && requests.length === 0) throw faults[0]
     for (const fault of faults) replies.logFault(fault)
@@ -151,7 +159,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const resumes = session.era === 'legacy' && session.revision !== '2024-11-05'
     return new HttpChannel({
       response, answers, print: rooms.wire.print, writeEvent: parts.sse.writeEvent, comment: parts.sse.comment, unjudged: rooms.meters.unjudged, released: countBytes(session, rooms),
-      ...(resumes ? { log: (channel: ClientChannel) => log ?? session.outbox.open(channel, answers === 0) } : {}),
+      log: resumes ? (channel) => log ?? session.outbox.open(channel, answers === 0) : undefined,
       primes: () => session.revision === '2025-11-25',
       headers: (streams) => (session.transport === undefined || (!streams && session.greeting === undefined) ? {} : { 'mcp-session-id': session.transport }),
     })

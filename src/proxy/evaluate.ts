@@ -83,10 +83,12 @@ export interface Copy {
   readonly masks: readonly Mask[]
 }
 
+type Growing<T> = { -readonly [K in keyof T]: T[K] }
+
 /** Makes the record durable. Rejects with `GatewayError` where it cannot be. */
 export async function recordJudged(judged: Judged, outcome: Outcome, closes: boolean, about: About, rooms: Rooms, copy: Copy = { ...judged, masks: masksOf(judged.decision) }): Promise<void> {
   const started = performance.now()
-  const exchange: Exchange = {
+  const exchange: Growing<Exchange> = {
     session: about.session.id,
     exchange: about.exchange,
     at: rooms.clock(),
@@ -95,8 +97,9 @@ export async function recordJudged(judged: Judged, outcome: Outcome, closes: boo
     decision: judged.message.hadCredential === true ? tellingEcho(judged.decision) : judged.decision,
     outcome,
     closes,
-    ...(judged.question === undefined || judged.verdict === undefined ? {} : { question: judged.question, verdict: judged.verdict }),
   }
+  if (judged.question !== undefined) exchange.question = judged.question
+  if (judged.verdict !== undefined) exchange.verdict = judged.verdict
   await rooms.record.record(exchange, copy.scan, copy.masks)
   rooms.meters.recorded((performance.now() - started) / 1000)
 }

@@ -8,15 +8,26 @@ import { sendOnly } from './send.ts'
 import type { ClientSession } from './session.ts'
 
 /** A child that was restarted has forgotten everything: it is greeted as the client greeted it, judged like any message. */
-export async function greetAgain(from: From, rooms: Judge): Promise<void> {
+export function greetAgain(from: From, rooms: Judge): Promise<void> | undefined {
+  const { session } = from
+  return session.greets === undefined && forgottenAs(session) === undefined ? undefined : greetInTurn(from, rooms)
+}
+
+async function greetInTurn(from: From, rooms: Judge): Promise<void> {
   const { session } = from
   await session.greets
-  const generation = generationOf(session)
-  if (session.greeting === undefined || generation === undefined || generation === session.greeted) return
+  const generation = forgottenAs(session)
+  if (session.greeting === undefined || generation === undefined) return
   session.greeted = generation
   const greets = greetNow(session.greeting, from, rooms)
   session.greets = greets.catch(() => undefined) // those who wait meet the same fault when they send
   await greets
+}
+
+/** The generation that has not been greeted, where there is one. */
+function forgottenAs(session: ClientSession): number | undefined {
+  const generation = session.greeting === undefined ? undefined : generationOf(session)
+  return generation === session.greeted ? undefined : generation
 }
 
 /** Undefined where no child can be started: the message is judged and recorded, and then fails. */

@@ -1,3 +1,4 @@
+import { toPlatform } from '../abort.ts'
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import { isObject } from '../exact-json.ts'
 import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../model.ts'
@@ -107,7 +108,7 @@ async function waitFor(row: ApprovalRow, judgedBy: Decision['bundle'], patience:
   const ticking = token === undefined ? undefined : tickProgress(token, row, patience, pending)
   pending.paused = true
   try {
-    return await rooms.approvals.wait(row.id, { signal: AbortSignal.any([over.signal, pending.abort.signal]) })
+    return await rooms.approvals.wait(row.id, { signal: AbortSignal.any([over.signal, toPlatform(pending.abort)]) })
   } finally {
     pending.paused = false
     unwatch()

@@ -20,7 +20,7 @@ export async function withDefinition(request: Request, { session, actor }: From,
     // A new tool is worth another look; of a template's resources there is no end.
     await rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, { session, actor }, rooms))
   }
-  return { ...request, call: describedCall(request, name, rooms) ?? call }
+  return { ...request, call: describedCall(call, name, rooms) }
 }
 
 const maxPages = 50

@@ -1,3 +1,4 @@
+import { Abort } from '../abort.ts'
 import type { Json, JsonObject, Notification, Request } from '../model.ts'
 import type { From } from './calls.ts'
 import type { Channel } from './channel.ts'
@@ -9,13 +10,13 @@ import type { ClientSession, Pending } from './session.ts'
 
 export interface TrackOptions {
   readonly earlier?: Earlier
-  readonly mirror?: Pending['mirror']
+  readonly mirror?: Pending['mirror'] | undefined
   readonly internal?: (nextCursor: string | undefined) => void
   readonly isTask?: boolean
 }
 
 export function track(request: Request, channel: Channel, { session, actor }: From, rooms: Judge, options: TrackOptions): Pending {
-  const abort = new AbortController()
+  const abort = new Abort()
   const pending: Pending = {
     request,
     exchange: rooms.ids.exchange(),

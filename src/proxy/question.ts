@@ -1,5 +1,5 @@
 import { isoTime } from '../iso-time.ts'
-import type { Call, Entry, Finding, JudgedMessage, Message, Question, Request } from '../model.ts'
+import type { Call, Entry, Finding, JudgedMessage, Message, Question } from '../model.ts'
 import type { About, Judge } from './evaluate.ts'
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] }
@@ -43,7 +43,8 @@ function entriesOf(message: Message, upstream: string, rooms: Judge): readonly E
 }
 
 /** A call with what the server last said of the tool, prompt or resource. */
-export function describedCall(request: Request, upstream: string, rooms: Judge): Call | undefined {
-  if (request.call === undefined) return undefined
-  return { ...request.call, ...rooms.definitions.describe(upstream, request.call.kind, request.call.name) }
+export function describedCall(call: Call, upstream: string, rooms: Judge): Call {
+  const { kind, name, arguments: args, template } = call
+  const { annotations, definition_sha256 } = rooms.definitions.describe(upstream, kind, name)
+  return definition_sha256 === undefined ? { ...call, annotations } : { kind, name, arguments: args, template, annotations, definition_sha256 }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { toPlatform } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import type { Arrival, StreamMark } from '../upstream/upstream.ts'
 import type { Judge } from './evaluate.ts'
@@ -41,7 +42,7 @@ async function leaveClient({ channel, retry }: Pending): Promise<void> {
 }
 
 async function resumeAt({ heard, retry, abort }: Pending, session: ClientSession): Promise<Arrivals> {
-  await pause(retry ?? usualRetry, undefined, { signal: abort.signal, ref: false })
+  await pause(retry ?? usualRetry, undefined, { signal: toPlatform(abort), ref: false })
   const reply = await session.link.listen({ signal: abort.signal, revision: session.revision, ...(heard === undefined ? {} : { from: heard }) })
   if (reply.kind !== 'stream') throw new GatewayError('upstream_broken', { detail: 'the server does not go on with a stream that it ended' })
   return reply.arrivals

@@ -44,7 +44,8 @@ export function receiveValue(value: Json, session: ClientSession, { own, shared 
   }
   const rpc = rooms.wire.readRpc(cleaned.value)
   if (rpc.kind === 'problem') return { kind: 'broken', detail: rpc.message }
-  const base = { direction: 'to_client', revision: session.revision, ...(cleaned.removed ? { hadCredential: true as const } : {}) } as const
+  const { revision } = session
+  const base = cleaned.removed ? ({ direction: 'to_client', revision, hadCredential: true } as const) : ({ direction: 'to_client', revision } as const)
 
   if (rpc.kind === 'result' || rpc.kind === 'error') {
     const named = typeof rpc.id === 'string' ? session.pending.get(rpc.id) : undefined

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
 import { idKey, type Decision, type ErrorAnswer, type ExchangeId, type GrantedApproval, type JsonObject, type Notification, type Request, type Result } from '../model.ts'
-import type { Arrival, Reply, StreamMark } from '../upstream/upstream.ts'
+import type { Arrival, Reply, SendOptions, StreamMark } from '../upstream/upstream.ts'
 import { answerRefused } from './answer-refused.ts'
 import type { Channel } from './channel.ts'
 import { recordJudged, type About, type Judge } from './evaluate.ts'
@@ -19,9 +19,6 @@ import { clientWasTold, endIfRefused, isOutdated, isTooEarly, noteGranted } from
 import { isForeignNews, passUnfolded } from './task-results.ts'
 import type { ClientSession, Pending } from './session.ts'
 
-/** Made once: an abort without a reason makes an error with a stack trace each time. */
-const over = new Error('the exchange is over')
-
 /** Sends a judged request and passes on whatever the server sends until it is answered. Faults become answers. */
 export async function relayRequest(passage: Forward, pending: Pending, session: ClientSession, rooms: Judge): Promise<void> {
   const silence = watchSilence(pending, rooms.patience.silence)
@@ -33,7 +30,7 @@ export async function relayRequest(passage: Forward, pending: Pending, session: 
   } finally {
     silence?.end()
     rooms.meters.completed((performance.now() - pending.startedAt) / 1000)
-    pending.abort.abort(over) // whatever the server still sends, nobody reads
+    pending.abort.abort() // whatever the server still sends, nobody reads
     forget(pending, session)
   }
 }
@@ -47,7 +44,7 @@ async function sendRequest(passage: Forward, pending: Pending, session: ClientSe
     const { message, bundle } = current.evaluated
     pending.sent = true
     pending.judgedBy = bundle
-    const reply = await session.link.send(current.evaluated, { ...sendOptions(message, pending), isCurrent: () => rooms.policy.active() === bundle })
+    const reply = await session.link.send(current.evaluated, sendOptions(message, pending, () => rooms.policy.active() === bundle))
     if (reply.kind !== 'outdated' && reply.kind !== 'uncredentialed') return reply
     pending.sent = false
     if (reply.kind === 'uncredentialed') return answerUncredentialed(reply.need, current.judged, pending, about, rooms)
@@ -72,12 +69,12 @@ async function answerUnsent({ kind, judged }: Exclude<Passage<Request>, Forward>
   await pending.channel.answer({ envelope })
 }
 
-const sendOptions = ({ body }: Request, pending: Pending) => ({
-  id: pending.upstreamId,
-  signal: pending.abort.signal,
-  ...(pending.upstreamToken === undefined ? {} : { progressToken: pending.upstreamToken }),
-  ...(pending.mirror === undefined ? {} : { headers: pending.mirror(isObject(body['arguments']) ? body['arguments'] : {}) }),
-})
+function sendOptions({ body }: Request, { upstreamId, upstreamToken, abort, mirror }: Pending, isCurrent: () => boolean): SendOptions {
+  const options = { id: upstreamId, signal: abort.signal, isCurrent }
+  if (upstreamToken === undefined && mirror === undefined) return options
+  const headers = mirror?.(isObject(body['arguments']) ? body['arguments'] : {})
+  return { ...options, ...(upstreamToken === undefined ? {} : { progressToken: upstreamToken }), ...(headers === undefined ? {} : { headers }) }
+}
 
 async function passReply(reply: Reply, pending: Pending, silence: Silence | undefined, session: ClientSession, rooms: Judge): Promise<void> {
   if (reply.kind === 'accepted') throw new GatewayError('upstream_broken', { detail: 'a request was answered with 202 and no answer' })
@@ -137,7 +134,7 @@ async function passRetry(retry: number, { pending, channel }: Where): Promise<vo
 async function passArrival(arrival: Arrival, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
   const source = { own: where.pending, shared: where.shared === true }
   const inbound = receive(arrival.data, session, source, rooms)
-  if (inbound.kind !== 'batch') return passInbound(inbound, where, session, rooms)
+  if (inbound.kind !== 'batch') return await passInbound(inbound, where, session, rooms)
   for (const value of inbound.values) if (!(await passInbound(receiveValue(value, session, source, rooms), where, session, rooms))) return false
   return true
 }
@@ -160,14 +157,13 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   learn(arrived, session, rooms)
   const message = keepLeg(arrived, owner, session, rooms)
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
-  const outcome = owner.internal === undefined ? {} : { outcome: 'dropped' as const }
   if (message.kind === 'result') owner.internal?.(nextCursor(message.body))
-  const passage = await passUnfolded(message, about, { closes: true, ...outcome }, session, rooms)
+  const passage = await passUnfolded(message, about, owner.internal === undefined ? { closes: true } : { closes: true, outcome: 'dropped' }, session, rooms)
   if (owner.answered) return // the gateway itself ended it meanwhile
   owner.answered = true
   if (passage.kind === 'forward') {
     if (passage.evaluated.message.kind === 'result') adopt(passage.evaluated.message, owner.approval, session, rooms)
-    return channel.release(passage.evaluated, about, status)
+    return await channel.release(passage.evaluated, about, status)
   }
   const { decision } = passage.judged
   await channel.answer({ envelope: rooms.answers.refusal(owner.request, decision, { decisionId: owner.exchange, executed: true }) })

@@ -1,3 +1,4 @@
+import { Abort } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import type { ErrorAnswer, Evaluated, Notification, Request, Result } from '../model.ts'
 import { seal, type About, type Judge, type Judged } from './evaluate.ts'
@@ -28,7 +29,7 @@ export async function sendOnly<M extends Unanswered>(passage: Extract<Passage<M>
 }
 
 async function sendOnce(evaluated: Evaluated<Unanswered>, session: ClientSession, isCurrent: () => boolean, own: { readonly cancelledId?: string } = {}): Promise<boolean> {
-  const abort = new AbortController()
+  const abort = new Abort()
   const timer = setTimeout(() => abort.abort(), 30_000).unref()
   try {
     const { kind } = await session.link.send(evaluated, { ...own, isCurrent, signal: abort.signal })

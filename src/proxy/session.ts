@@ -1,3 +1,4 @@
+import type { Abort } from '../abort.ts'
 import { chainOf, idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Principal, type Request, type Revision, type SessionId } from '../model.ts'
 import type { ListName } from '../wire/changes.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
@@ -21,7 +22,7 @@ export interface Pending {
   /** The ids and token the server knows it by. */
   readonly upstreamId: string
   readonly upstreamToken: string | undefined
-  readonly abort: AbortController
+  readonly abort: Abort
   readonly startedAt: number
   /** True once an approval released it: its answers are asked with that approval. */
   approval: GrantedApproval | undefined

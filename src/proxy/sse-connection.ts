@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { toPlatform } from '../abort.ts'
 import type { Channel, ClientChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { passStream } from './relay.ts'
@@ -94,7 +95,7 @@ const longestPause = 30_000
 
 /** The client opened its one stream at the beginning: what its server says unasked is listened to for it, as long as it stays. */
 export async function hearUnasked(session: ClientSession, { listening }: SseConnection, rooms: Judge): Promise<void> {
-  const signal = listening.left
+  const signal = toPlatform(listening.left)
   for (let wait = firstPause; !signal.aborted && !session.closed; wait = Math.min(wait * 2, longestPause)) {
     const since = rooms.clock()
     try {

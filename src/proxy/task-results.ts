@@ -28,8 +28,12 @@ async function unfoldTask<M extends Bearer>(message: M, about: About, session: C
 }
 
 /** The way of a message that may bring the result of a task: what it brings and what brings it are judged by the same bundle. */
-export async function passUnfolded<M extends Bearer>(message: M, about: About, options: PassOptions, session: ClientSession, rooms: Judge): Promise<Passage<M> | { readonly kind: 'refused'; readonly judged: Judged }> {
-  if (session.tasks.size === 0) return passMessage(message, about, options, rooms)
+export const passUnfolded = <M extends Bearer>(message: M, about: About, options: PassOptions, session: ClientSession, rooms: Judge): Unfolding<M> =>
+  session.tasks.size === 0 ? passMessage(message, about, options, rooms) : passWithTask(message, about, options, session, rooms)
+
+type Unfolding<M extends Bearer> = Promise<Passage<M> | { readonly kind: 'refused'; readonly judged: Judged }>
+
+async function passWithTask<M extends Bearer>(message: M, about: About, options: PassOptions, session: ClientSession, rooms: Judge): Unfolding<M> {
   for (;;) {
     const unfolded = await unfoldTask(message, about, session, rooms)
     if (unfolded.kind === 'refused') return unfolded

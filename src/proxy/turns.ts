@@ -1,3 +1,4 @@
+import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 
 /** Gives a turn back; a second time does nothing. */
@@ -9,7 +10,7 @@ export type EndTurn = () => void
  */
 export interface Turns {
   /** Undefined where the signal came first. Rejects with `GatewayError('busy')`. `bytes` is asked where it has to wait. */
-  take(who: string, bytes: () => number, signal: AbortSignal): Promise<EndTurn | undefined>
+  take(who: string, bytes: () => number, signal: Signal): Promise<EndTurn | undefined>
 }
 
 interface Caller {
@@ -41,7 +42,7 @@ export function createTurns(atOnce: number): Turns {
     }
   }
 
-  const wait = (who: string, caller: Caller, size: number, signal: AbortSignal): Promise<EndTurn | undefined> =>
+  const wait = (who: string, caller: Caller, size: number, signal: Signal): Promise<EndTurn | undefined> =>
     new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer)

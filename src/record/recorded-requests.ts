@@ -40,10 +40,8 @@ export function createRecordedRequests(): RecordedRequests {
 
   const keepLatest = (exchange: ExchangeId, request: Latest): void => {
     latest.set(exchange, request)
-    for (const oldest of latest.keys()) {
-      if (latest.size <= mostOpen) break
-      latest.delete(oldest)
-    }
+    const oldest = latest.size > mostOpen ? latest.keys().next().value : undefined
+    if (oldest !== undefined) latest.delete(oldest)
   }
   const put = (of: JsonObject, recorded: Recorded): void => {
     if (!isEmpty(of)) requests.set(of, recorded)

@@ -49,14 +49,9 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, b
     })
   }
 
-  async function keep(row: NewEvent): Promise<void> {
-    try {
-      await store.append(row)
-    } catch (error) {
-      // The call has ended so whether this can be told or not: it is told when the store takes records again.
-      if (row.closes && row.outcome === 'unknown' && late.length < mostLate) late.push(row)
-      throw error
-    }
+  /** The call has ended so whether this can be told or not: it is told when the store takes records again. */
+  function tellLater(row: NewEvent): void {
+    if (row.closes && row.outcome === 'unknown' && late.length < mostLate) late.push(row)
   }
 
   function rowOf(exchange: Exchange, scan: Scan, masks: readonly Mask[]): NewEvent {
@@ -104,8 +99,13 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, b
       }
       const session = unkept.get(exchange.session)
       if (session !== undefined) put(session)
-      await keep(row)
-      for (const each of late.splice(0)) keep(each).catch(() => undefined)
+      try {
+        await store.append(row)
+      } catch (error) {
+        tellLater(row)
+        throw error
+      }
+      if (late.length > 0) for (const each of late.splice(0)) store.append(each).catch(() => tellLater(each))
       if (row.outcome === 'denied' || row.outcome === 'held') tell(row)
     },
     async closeInterrupted() {

@@ -59,20 +59,23 @@ export const faultOfNeed = (cause: unknown): unknown => (cause instanceof Uncred
  * credential by then, the same is sent once more with it. So does a 403 that wants more of the credential (RFC 6750 section 3.1).
  */
 export async function exchangeAs(credential: Credential, exchange: ExchangeWith, base: string, input: ExchangeInput): Promise<ExchangeOutput> {
-  const url = input.path === undefined ? base : new URL(input.path, base).href
-  const send = async () => {
-    const found = credential.present({ ...input, url })
-    const presented = found instanceof Promise ? await found : found
-    if ('need' in presented) throw new Uncredentialed(presented.need)
-    return { presented, output: await exchange({ ...input, headers: { ...input.headers, ...presented.headers } }) }
-  }
-  let { presented, output } = await send()
+  const outgoing: Outgoing = { ...input, url: input.path === undefined ? base : new URL(input.path, base).href }
+  let presented = presentable(await credential.present(outgoing))
+  let output = await exchange(carrying(presented, input))
   if (output.status === 401 && !input.signal.aborted && (await presented.renew())) {
     await discard(output.body)
-    ;({ presented, output } = await send())
+    presented = presentable(await credential.present(outgoing))
+    output = await exchange(carrying(presented, input))
   }
   const need = output.status === 403 ? await presented.lacks?.(output.headers['www-authenticate'] ?? '') : undefined
   if (need === undefined) return output
   await discard(output.body)
   throw new Uncredentialed(need)
 }
+
+function presentable(found: Presented | { readonly need: Need }): Presented {
+  if ('need' in found) throw new Uncredentialed(found.need)
+  return found
+}
+
+const carrying = ({ headers }: Presented, input: ExchangeInput): ExchangeInput => ({ ...input, headers: { ...input.headers, ...headers } })

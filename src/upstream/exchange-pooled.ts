@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Pool, type Dispatcher } from 'undici'
+import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import { faultOf, idleFor, Outdated, tlsOptions, type ExchangeInput, type ExchangeOutput, type ExchangeWith, type TlsIdentity } from './exchange.ts'
 import { PushedBody } from './pushed-body.ts'
@@ -21,7 +22,7 @@ export function createPooledExchange(url: string, tls?: TlsIdentity): { exchange
 }
 
 class OneExchange implements Dispatcher.DispatchHandler {
-  readonly #signal: AbortSignal
+  readonly #signal: Signal
   readonly #mayBegin: (() => boolean) | undefined
   readonly #resolve: (output: ExchangeOutput) => void
   readonly #reject: (fault: GatewayError | Outdated) => void

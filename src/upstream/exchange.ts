@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 
 export interface ExchangeInput {
@@ -9,7 +10,7 @@ export interface ExchangeInput {
   readonly path?: string
   /** Asked when a connection is there, at the moment of the first byte; where it says no, nothing is sent and `Outdated` is thrown. */
   readonly mayBegin?: () => boolean
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** Milliseconds until the server's response head; 0 waits for ever. */
   readonly headersTimeout: number
 }
@@ -48,7 +49,7 @@ export const idleFor = 4000
 export const tooLong = (limit: number) => new GatewayError('upstream_broken', { detail: `an answer of more than ${limit} bytes` })
 export const unfinished = () => new GatewayError('upstream_timeout', { detail: 'the answer was not finished' })
 
-export function faultOf(error: Error & { code?: string }, signal: AbortSignal, neverSent: boolean): GatewayError {
+export function faultOf(error: Error & { code?: string }, signal: Signal, neverSent: boolean): GatewayError {
   if (error instanceof GatewayError) return error
   return new GatewayError(neverSent ? 'upstream_unreachable' : 'upstream_broken', { cause: error, detail: signal.aborted ? 'aborted' : (error.code ?? error.message) })
 }

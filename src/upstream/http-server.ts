@@ -32,7 +32,10 @@ export interface HttpServer {
 /** A 401 or 403 is about the gateway, never about its caller. */
 export const credentialRefused = (status: number) => new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
 
-export const mediaTypeOf = ({ headers }: ExchangeOutput) => headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+export function mediaTypeOf({ headers }: ExchangeOutput): string | undefined {
+  const type = headers['content-type']
+  return type === 'application/json' ? type : type?.split(';')[0]?.trim().toLowerCase()
+}
 
 const mostDiscarded = 64 * 1024
 

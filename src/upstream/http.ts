@@ -49,18 +49,22 @@ function openLink(actor: KnownActor, replicas: Replicas, options: HttpUpstreamOp
       const greets = message.kind === 'request' && message.method === 'initialize'
       const input = {
         method: 'POST',
-        headers: { ...sending.headers, ...headersOf(message, greets), ...posted },
+        headers: { ...posted, ...headersOf(message, greets), ...sending.headers },
         body: options.print(message, sending),
         mayBegin: sending.isCurrent,
         signal,
         headersTimeout: options.headersTimeout,
       } as const
       const attempt = (replica: Replica) => call(replica, input)
-      const answer = await (greets ? session.greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : session.atHome(attempt, signal)).catch(unlessUnsent)
-      if ('kind' in answer) return answer
+      let answer: ExchangeOutput
+      try {
+        answer = await (greets ? session.greet(attempt, signal) : message.revision === '2026-07-28' ? replicas.first('calls', signal, attempt) : session.atHome(attempt, signal))
+      } catch (cause) {
+        return unlessUnsent(cause)
+      }
       if (greets) session.greeted(single(answer.headers['mcp-session-id']) || undefined)
       else if (message.revision !== '2026-07-28') session.speaks(message.revision)
-      return readReply(answer, options)
+      return await readReply(answer, options)
     },
     async listen({ signal, revision, from }) {
       const headers = { ...session.headers(revision), accept: 'text/event-stream', 'accept-encoding': 'identity', ...(from === undefined ? {} : { 'last-event-id': from }) }

@@ -1,7 +1,8 @@
+import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import { createPooledExchange } from './exchange-pooled.ts'
 import { createProxiedExchange } from './exchange-proxied.ts'
-import type { AnswerBody, ExchangeInput, ExchangeWith, TlsIdentity } from './exchange.ts'
+import type { AnswerBody, ExchangeWith, TlsIdentity } from './exchange.ts'
 
 /** One of the addresses under which the same server runs. */
 export interface Replica {
@@ -27,7 +28,7 @@ export interface Replicas {
    * Tries at the replica with the least to do, and at the next one only where the connection was refused: an exchange of which a
    * byte may have been sent is never made again. Where all refuse, the last fault is thrown.
    */
-  first<T>(by: 'calls' | 'sessions', signal: AbortSignal, attempt: (replica: Replica) => Promise<T>): Promise<T>
+  first<T>(by: 'calls' | 'sessions', signal: Signal, attempt: (replica: Replica) => Promise<T>): Promise<T>
   state(): readonly ReplicaState[]
   close(): void
 }
@@ -81,24 +82,31 @@ export const isRefusal = (cause: unknown): boolean => cause instanceof GatewayEr
 function createReplica(url: string, tls: TlsIdentity | undefined, counts: boolean): Own {
   const calls = createPooledExchange(url, tls)
   const streams = createProxiedExchange(url, tls)
-  const watched = (exchange: ExchangeWith): ExchangeWith => async (input: ExchangeInput) => {
-    if (counts) own.inFlight += 1
-    const done = once(() => {
-      if (counts) own.inFlight -= 1
-    })
+  const watched = (exchange: ExchangeWith): ExchangeWith => async (input) => {
     try {
       const output = await exchange(input)
       own.downSince = undefined
-      return counts ? { ...output, body: counted(output.body, done) } : output
+      return output
     } catch (cause) {
-      done()
       if (isRefusal(cause) && !input.signal.aborted) own.downSince = performance.now()
       throw cause
     }
   }
+  const counting = (exchange: ExchangeWith): ExchangeWith => async (input) => {
+    own.inFlight += 1
+    const done = once(() => (own.inFlight -= 1))
+    try {
+      const output = await exchange(input)
+      return { ...output, body: counted(output.body, done) }
+    } catch (cause) {
+      done()
+      throw cause
+    }
+  }
+  const reached = (exchange: ExchangeWith) => (counts ? counting(watched(exchange)) : watched(exchange))
   const own: Own = {
     url, homes: 0, downSince: undefined, inFlight: 0,
-    calls: watched(calls.exchange), streams: watched(streams.exchange),
+    calls: reached(calls.exchange), streams: reached(streams.exchange),
     close() {
       calls.close()
       streams.close()

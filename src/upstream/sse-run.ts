@@ -1,3 +1,4 @@
+import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import type { Logger } from '../model.ts'
 import { exchangeAs, Uncredentialed, type Credential } from './credential.ts'
@@ -71,7 +72,7 @@ export function startRun(options: SseUpstreamOptions, replicas: Replicas, creden
   return run
 }
 
-async function openStream(replica: Replica, { answerTimeout }: SseUpstreamOptions, credential: Credential, signal: AbortSignal) {
+async function openStream(replica: Replica, { answerTimeout }: SseUpstreamOptions, credential: Credential, signal: Signal) {
   const headers = { accept: 'text/event-stream', 'accept-encoding': 'identity' }
   const answer = await exchangeAs(credential, replica.streams, replica.url, { method: 'GET', headers, signal, headersTimeout: answerTimeout })
   if (answer.status === 200 && mediaTypeOf(answer) === 'text/event-stream') return { replica, body: answer.body }

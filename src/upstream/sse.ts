@@ -1,3 +1,4 @@
+import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import { exchangeAs, Uncredentialed, type Credential } from './credential.ts'
 import { Outdated } from './exchange.ts'
@@ -93,7 +94,7 @@ type Unsent = Extract<Sent, { kind: 'status' | 'outdated' | 'uncredentialed' }>
 
 interface Posting {
   readonly body: string
-  readonly signal: AbortSignal
+  readonly signal: Signal
   readonly mayBegin: () => boolean
   readonly headersTimeout: number
 }

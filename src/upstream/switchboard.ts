@@ -1,3 +1,4 @@
+import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import type { Json, RequestId } from '../model.ts'
 import { createQueue, type Flow, type Queue } from './queue.ts'
@@ -26,7 +27,7 @@ export interface Asked {
   readonly progressToken?: string | undefined
   /** News name their subscription, and log lines are of calls (MCP 2026-07-28 server/utilities/logging): what names nothing is for it only where no call waits. */
   readonly subscribes?: boolean
-  readonly signal: AbortSignal
+  readonly signal: Signal
 }
 
 /** What arrives for one request. */
@@ -44,7 +45,7 @@ export interface Switchboard {
   /** Ends with the answer, or when `signal` aborts. */
   expect(asked: Asked): Expected
   /** What no request asked for, until `signal` aborts; the latest listener has it. */
-  listen(signal: AbortSignal): AsyncIterable<Arrival>
+  listen(signal: Signal): AsyncIterable<Arrival>
   /** No more is asked; what waits may still be answered. */
   endListening(): void
   fail(code: 'upstream_broken' | 'upstream_timeout', detail: string): void

@@ -1,3 +1,4 @@
+import type { Signal } from '../abort.ts'
 import type { ErrorAnswer, Evaluated, KnownActor, Notification, Request, RequestId, Result, Revision } from '../model.ts'
 import type { Need } from './credential.ts'
 import type { ReplicaState } from './replicas.ts'
@@ -48,7 +49,7 @@ export interface SendOptions extends OwnIds {
   /** Asked at the moment of the first byte, whatever had to be waited for until then: whether what was judged may still be sent. */
   readonly isCurrent: () => boolean
   /** Aborts the exchange with the server. */
-  readonly signal: AbortSignal
+  readonly signal: Signal
 }
 
 /** A client session's way to one server: its own upstream session or child process. Only judged messages go out. */
@@ -63,7 +64,7 @@ export interface UpstreamLink {
   readonly secrets: readonly string[]
   send(message: Evaluated<ToServer>, options: SendOptions): Promise<Sent>
   /** The server's stream of messages that no request asked for; `from` resumes after that event id of the server's. */
-  listen(options: { readonly signal: AbortSignal; readonly revision: Revision; readonly from?: string }): Promise<Reply>
+  listen(options: { readonly signal: Signal; readonly revision: Revision; readonly from?: string }): Promise<Reply>
   close(): Promise<void>
 }
 

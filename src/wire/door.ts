@@ -18,7 +18,7 @@ export interface Post {
   readonly bytes: Uint8Array
   readonly limits: { readonly request: number; readonly depth: number }
   /** The legacy session that the request names, if there is one. */
-  readonly session?: { readonly revision: Revision }
+  readonly session?: { readonly revision: Revision } | undefined
 }
 export type Door =
   | { readonly ok: true; readonly era: Era; readonly revision: Revision; readonly batch: boolean; readonly messages: readonly RpcMessage[] }

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
+import { Abort, toPlatform } from '../../src/abort.ts'
 import type { Pending } from '../../src/proxy/session.ts'
 import { watchSilence } from '../../src/proxy/silence.ts'
 import { socketPair, standStill } from '../support/socket-pair.ts'
 
 const limit = 50
 const call = () => {
-  const abort = new AbortController()
+  const abort = new Abort()
   return { abort, silence: watchSilence({ request: { method: 'tools/call' }, abort } as Pending, limit) }
 }
 
@@ -26,7 +27,7 @@ test.each(['the last', 'one of several'])('a message that came while the process
 test('a server that says nothing is given up', async () => {
   const { abort } = call()
   const alive = setInterval(() => undefined, 1_000) // what is waited for keeps no process from ending
-  await once(abort.signal, 'abort')
+  await once(toPlatform(abort), 'abort')
   clearInterval(alive)
   expect(abort.signal.reason).toMatchObject({ code: 'upstream_timeout' })
 })
