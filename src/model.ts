@@ -120,7 +120,15 @@ export interface Nobody {
 export type Actor = Person | ServiceAccount | Agent | Nobody
 export type KnownActor = Exclude<Actor, Nobody>
 /** One issuer may call a program and a person alike (RFC 9068 section 5), and one agent acts for many: those are different callers. */
-export const callerOf = (actor: Pick<KnownActor, 'kind'> & Principal): string => JSON.stringify([actor.kind, ...chainOf(actor).flatMap(({ issuer, subject }) => [issuer, subject])])
+export function callerOf(actor: Pick<KnownActor, 'kind'> & Principal): string {
+  const known = callers.get(actor)
+  if (known !== undefined) return known
+  const caller = JSON.stringify([actor.kind, ...chainOf(actor).flatMap(({ issuer, subject }) => [issuer, subject])])
+  callers.set(actor, caller)
+  return caller
+}
+/** A token that is known gives the same actor each time. */
+const callers = new WeakMap<object, string>()
 /** What somebody is in the admin API; policies say who. */
 export type Role = 'viewer' | 'reviewer' | 'auditor' | 'operator'
 

@@ -81,7 +81,8 @@ export const createIdentity = (options: IdentityOptions): Identity => {
       const no = (why: Reason): Resolved => ({ ok: false, refusal: refuse(why, { realm: publicUrl, metadata: metadataUrl(audience), scope: scopeOf(audience) }) })
       const bearer = readBearer(rawHeaders, url)
       if (!bearer.ok) return no(bearer.reason)
-      const verified = await verifier.verify(bearer.token)
+      const found = verifier.verify(bearer.token)
+      const verified = found instanceof Promise ? await found : found
       if (!verified.ok) return no(verified.reason)
       const elsewhere = notFor(verified.token, audience)
       if (elsewhere !== undefined) return no(elsewhere)

@@ -72,7 +72,7 @@ const sayWrong = (error: unknown, skew: number): Verification => {
 }
 
 /** Verifies access tokens of the configured issuers (RFC 9068, RFC 8725) and remembers those that were right. */
-export const createTokenVerifier = (issuers: ReadonlyMap<string, TrustedIssuer>, clock: Clock): { verify(token: string): Promise<Verification> } => {
+export const createTokenVerifier = (issuers: ReadonlyMap<string, TrustedIssuer>, clock: Clock): { verify(token: string): Verification | Promise<Verification> } => {
   const kept = new Map<string, Kept>()
 
   const keep = (key: string, value: Kept): void => {
@@ -145,7 +145,8 @@ export const createTokenVerifier = (issuers: ReadonlyMap<string, TrustedIssuer>,
   }
 
   return {
-    async verify(token) {
+    /** At once where it is remembered. */
+    verify(token) {
       const digest = hash('sha256', token, 'hex')
       const known = kept.get(digest)
       const now = clock()

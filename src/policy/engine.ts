@@ -57,6 +57,7 @@ export interface PolicyEngine {
 export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   const { logger, observe, rolesFailed } = options
   let current: LoadedBundle | undefined
+  let active: ActiveBundle | undefined
   let beside: LoadedBundle | undefined
   let closed = false
   let stale = false
@@ -77,6 +78,7 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     const loaded = waiting?.bundle.digest === bundle.digest ? waiting : await loadFor(bundle)
     const old = current
     current = loaded
+    active = shown(loaded.bundle)
     logger.info('policy activated', { bundle: bundle.digest, revision: bundle.revision })
     void old?.retire()
     if (old !== undefined) for (const changed of watching) changed()
@@ -109,11 +111,7 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
         beside = undefined
         if (bundle !== undefined && current?.bundle.digest !== bundle.digest) beside = await loadFor(bundle)
       }),
-    active() {
-      if (current === undefined) return undefined
-      const { digest, revision, commit, rules, reads_groups, input_paths } = current.bundle
-      return { digest, revision, ...(commit === undefined ? {} : { commit }), rules, reads_groups, ...(input_paths === undefined ? {} : { input_paths }) }
-    },
+    active: () => active,
     setStale(isStale) {
       stale = isStale
     },
@@ -149,8 +147,12 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
       closed = true
       const open = [current, beside]
       current = undefined
+      active = undefined
       beside = undefined
       await Promise.all(open.map((one) => one?.close()))
     },
   }
 }
+
+const shown = ({ digest, revision, commit, rules, reads_groups, input_paths }: BuiltBundle): ActiveBundle =>
+  ({ digest, revision, ...(commit === undefined ? {} : { commit }), rules, reads_groups, ...(input_paths === undefined ? {} : { input_paths }) })

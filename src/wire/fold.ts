@@ -13,23 +13,33 @@ export function hasTwins(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (Array.isArray(value)) return value.some(hasTwins)
   const object = value as { readonly [key: string]: unknown }
+  let arePlain = true
+  for (const name in object) {
+    arePlain &&= PLAIN.test(name)
+    if (hasTwins(object[name])) return true
+  }
+  if (arePlain) return false
   const names = Object.keys(object)
-  if (names.length > 1 && !names.every((name) => PLAIN.test(name)) && new Set(names.map(fold)).size < names.length) return true
-  return names.some((name) => hasTwins(object[name]))
+  return new Set(names.map(fold)).size < names.length
 }
 
-/** Names that mean something to the protocol, by the form in which look-alikes are found. */
-export type KnownNames = ReadonlyMap<string, string>
+/** Names that mean something to the protocol. */
+export interface KnownNames {
+  readonly spelt: ReadonlySet<string>
+  /** By the form in which look-alikes are found. */
+  readonly folded: ReadonlyMap<string, string>
+}
 
 export function knownNames(names: readonly string[]): KnownNames {
-  return new Map(names.map((name) => [fold(name), name]))
+  return { spelt: new Set(names), folded: new Map(names.map((name) => [fold(name), name])) }
 }
 
 /** The known name that a member of `object` spells in another way, such as `name` where there is a member `Name`. */
-export function lookAlike(object: { readonly [key: string]: unknown }, known: KnownNames): string | undefined {
+export function lookAlike(object: { readonly [key: string]: unknown }, { spelt, folded }: KnownNames): string | undefined {
   for (const name in object) {
-    const meant = known.get(fold(name))
-    if (meant !== undefined && meant !== name) return meant
+    if (spelt.has(name)) continue
+    const meant = folded.get(fold(name))
+    if (meant !== undefined) return meant
   }
   return undefined
 }

@@ -24,6 +24,7 @@ const shapes: { readonly [method: string]: ListShape } = {
   'resources/list': { member: 'resources', kind: 'resource', nameMember: 'uri' },
   'resources/templates/list': { member: 'resourceTemplates', kind: 'resource', nameMember: 'uriTemplate' },
 }
+const everyShape = Object.values(shapes)
 const entryNames = knownNames(['name', 'uri', 'uriTemplate', 'description', 'annotations', 'inputSchema', 'outputSchema', 'arguments'])
 const subscribing = new Set(['subscriptions/listen', 'notifications/subscriptions/acknowledged'])
 
@@ -78,7 +79,7 @@ export function privateCaching(envelope: JsonObject, wasChanged: boolean): JsonO
  * listed without having been judged.
  */
 export function listFault(body: JsonObject): string | undefined {
-  for (const { member, nameMember } of Object.values(shapes)) {
+  for (const { member, nameMember } of everyShape) {
     const entries = own(body, member)
     if (entries === undefined) continue
     if (!Array.isArray(entries)) return `expected result.${member} to be an array`
