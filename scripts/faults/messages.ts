@@ -1,6 +1,7 @@
 import { everyMessageIsJudged, nobodyGetsAnothersAnswer, type CampaignReport } from '../../test/campaigns/campaigns.ts'
 import { nothingPassesUnjudgedOrAstray } from '../../test/campaigns/doors.ts'
 import { whatIsSentWasJudged } from '../../test/campaigns/same.ts'
+import { unlessTooBusy } from './busy.ts'
 import { createTally, type Campaign } from './campaign.ts'
 
 // Each round has its own gateway and store, so that a million messages need no more memory and disk than one round.
@@ -12,7 +13,7 @@ const overMessages = (title: string, run: (messages: number, round: number) => P
   async run({ messages = 1_000_000, say }) {
     const tally = createTally()
     for (let left = messages, round = 1; left > 0; round += 1) {
-      const report = await run(Math.min(left, perRound), round)
+      const report = await unlessTooBusy(() => run(Math.min(left, perRound), round))
       left -= report.messages
       tally.checked(report.messages)
       for (const each of report.violations) tally.violation(each)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeGatewayFiles, type GatewayFiles } from '../../test/support/gateway-files.ts'
 import { startGatewayProcess, type GatewayProcess } from '../../test/support/gateway-process.ts'
+import { unlessTooBusy } from './busy.ts'
 import { createCaller, type Caller } from './caller.ts'
 import { readStore } from './store-rows.ts'
 import { reconcile, type Journals, type Reconciled } from './reconcile.ts'
@@ -15,10 +16,6 @@ allow if input.message.call.name == "work"
 
 /** How many people a caller stands for: no limit of one person's is met. */
 const people = 16
-
-/** A machine with much else to do may not compile the policies in time: then the gateway says so and does not start. */
-const isTooBusy = (error: unknown): boolean => error instanceof Error && error.message.includes('[no_answer]')
-const mostTries = 5
 
 /** A gateway, its server and its callers, each keeping its own journal outside the store. */
 export interface World {
@@ -64,14 +61,8 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
     files, stub, gateway, journals, store: where,
     async start(under) {
       if (current !== undefined) await current.ended
-      for (let tries = 1; ; tries += 1) {
-        try {
-          current = await startGatewayProcess(files, under === undefined ? {} : { under })
-          return current
-        } catch (error) {
-          if (tries === mostTries || !isTooBusy(error)) throw error
-        }
-      }
+      current = await unlessTooBusy(() => startGatewayProcess(files, under === undefined ? {} : { under }))
+      return current
     },
     async caller(prefix) {
       const tokens = await Promise.all(Array.from({ length: people }, (_, index) => files.token({ subject: `person-${index}`, groups: [], expires: '12h' }, 'stub')))

@@ -27,7 +27,8 @@ export async function startStubServer(answer: Answer, tls?: https.ServerOptions)
     received.push(seen)
     await answer(seen, response)
   }
-  const server = tls === undefined ? http.createServer(take) : https.createServer(tls, take)
+  // A machine with much else to do may stop this process for longer than idle connections are kept: no call is to meet one that dies.
+  const server = tls === undefined ? http.createServer({ keepAliveTimeout: 600_000 }, take) : https.createServer({ keepAliveTimeout: 600_000, ...tls }, take)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
