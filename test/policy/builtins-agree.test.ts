@@ -35,6 +35,13 @@ const areas: Readonly<Record<string, readonly string[]>> = {
     'yaml.marshal([[1, 2], [[]], {"a": {"b": [1]}}, "é🎉", "a\\"b", "a\\\\b", -0.5, 1e-7, 123456789012345678901234567890, 1.0, "x\\n\\ny\\n\\n"])',
     'yaml.marshal({"k: v": 1, "- a": 2, "true": 3, "": 4})',
     'yaml.marshal(true)',
+    'yaml.marshal("a\\n b\\n")',
+    'yaml.marshal([1234567.891, 1000000.0, 123456.5, -0.0, 0.0001, 0.00001, 18446744073709551615, 18446744073709551616, json.unmarshal("-0")])',
+    'yaml.unmarshal("a: |\\n\\n x")',
+    'yaml.unmarshal("a: >+\\n x\\n\\n")',
+    'yaml.is_valid("a: \'it\'\'")',
+    'yaml.is_valid("a: \\"\\\\\\"")',
+    'yaml.unmarshal("a: \'it\'\'s\'\\nb: \\"\\\\\\"\\"\\n")',
   ],
   'what the module has and is repaired': [
     'base64.decode("YQ")',

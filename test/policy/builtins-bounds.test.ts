@@ -67,6 +67,13 @@ test('what has no end is a fault, never an undefined that a rule might take for 
   expect(endless.map(([name, ...operands]) => ask(name, operands))).toEqual(endless.map(() => expect.stringContaining('fault')))
 })
 
+test('YAML that another reader would take otherwise is a fault', () => {
+  const texts = ['a: [\n1,\n2\n]', 'a: "b"#c', "a: \"\\'\"", 'a: ! 1', '%YAML 1.1\n---\na', 'a: 1\n...\n', 'a:\u00a0\u2028b', 'a: &x:1 b', '[a:]', '{a: :1}', '|\nx']
+  expect(texts.map((written) => ask('yaml.unmarshal', [text(written)]))).toEqual(texts.map(() => expect.stringContaining('fault')))
+  expect(ask('yaml.marshal', ['1e400'])).toContain('fault')
+  expect(ask('yaml.marshal', [text('\nx')])).toContain('fault')
+})
+
 test('a token with times needs a time, and the same token is judged by that time alone', () => {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const signed = ask('io.jwt.encode_sign', ['{"alg":"HS256"}', '{"exp":1000}', '{"kty":"oct","k":"c2VjcmV0"}'])

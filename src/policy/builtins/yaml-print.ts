@@ -6,7 +6,7 @@ import { plainOf } from './yaml-scalar.ts'
 const maxKey = 100
 
 export function printYaml(value: Value, charge: Charge): string {
-  return isBlock(value) ? `${lines(value, charge).join('\n')}\n` : `${scalar(value, '', charge)}\n`
+  return isBlock(value) ? `${lines(value, charge).join('\n')}\n` : `${scalar(value, '  ', charge)}\n`
 }
 
 function isBlock(value: Value): value is readonly Value[] | RegoObject {
@@ -26,6 +26,8 @@ function lines(value: readonly Value[] | RegoObject, charge: Charge): string[] {
   return members.flatMap(([key, inner]) => {
     const name = scalar(key, '', charge)
     if (name.length > maxKey || name.includes('\n')) throw new Error('a key that is too long for YAML')
+    // Go sorts by numbers of 64 bits within the names.
+    if (/\d{19}/.test(name)) throw new Error('a key with a number that is too large for YAML')
     if (!isBlock(inner)) return `${name}: ${scalar(inner, '  ', charge)}`.split('\n')
     return [`${name}:`, ...lines(inner, charge).map((line) => (line === '' ? line : `  ${line}`))]
   })
@@ -40,13 +42,15 @@ function scalar(value: Value, indent: string, charge: Charge): string {
   return printText(value, indent)
 }
 
+/** Whole ones as they are while they fit 64 bits; others as strconv's 'g' writes them, whose exponents have two digits. */
 function printNumber(text: string): string {
-  if (/^-?\d{1,18}$/.test(text)) return String(BigInt(text))
+  const whole = /^-?\d{1,20}$/.test(text) ? BigInt(text) : undefined
+  if (whole !== undefined && whole < 2n ** 64n && whole >= -(2n ** 63n)) return String(whole)
   const value = Number(text)
-  const size = Math.abs(value)
-  if (size >= 1e-4 && size < 1e15 && !/e/.test(String(value))) return String(value)
-  // strconv's 'g', whose exponents have two digits.
-  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
+  if (!Number.isFinite(value)) throw new Error('a number that is too large for YAML')
+  if (value === 0) return text.startsWith('-') ? '-0' : '0'
+  const [, power = '0'] = value.toExponential().split('e')
+  return Number(power) >= -4 && Number(power) < 6 ? String(value) : value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
 }
 
 const oldBooleans = /^(?:y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF)$/
@@ -77,7 +81,7 @@ function printLines(text: string, indent: string): string {
   while (text[end - 1] === '\n') end -= 1
   const body = text.slice(0, end)
   const ends = text.length - body.length
-  if (body === '' || /^[ \t]|[ \t]$|[ \t]\n|\t|[\ud800-\udfff]/.test(text)) throw new Error('lines that are rare in YAML')
+  if (body === '' || /^[ \t\n]|[ \t]$|[ \t]\n|\t|[\ud800-\udfff]/.test(text)) throw new Error('lines that are rare in YAML')
   const mark = ends === 0 ? '|-' : ends === 1 ? '|' : '|+'
   return [mark, ...body.split('\n').map((line) => (line === '' ? '' : `${indent}${line}`)), ...Array.from({ length: Math.max(0, ends - 1) }, () => '')].join('\n')
 }

@@ -18,6 +18,7 @@ const maxDepth = 200
 interface Reading {
   readonly document: Yaml.Document.Parsed
   readonly charge: Charge
+  readonly text: string
   nodes: number
   aliases: number
 }
@@ -27,10 +28,23 @@ function read(text: string, charge: Charge): Value {
   charge(10_000 + 400 * text.length)
   if (isDeep(text)) throw new Error('a YAML document that is too deep')
   const documents = library().parseAllDocuments(text, { schema: 'failsafe', merge: false, uniqueKeys: false, logLevel: 'silent' })
-  if (!Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0)) return noAnswer()
+  if (!Array.isArray(documents)) return noAnswer()
+  const [error] = documents.flatMap(({ errors }) => errors)
+  if (rare.test(text) || (error !== undefined && isRead(error, text))) throw new Error('YAML in a rare notation')
+  if (error !== undefined) return noAnswer()
   const [document] = documents
   if (document === undefined) return null
-  return valueOf(document.contents, { document, charge, nodes: 0, aliases: 0 }, 0)
+  return valueOf(document.contents, { document, charge, text, nodes: 0, aliases: 0 }, 0)
+}
+
+/** Signs, directives, ends of documents, tabs and colons that Go's reader takes otherwise. */
+const rare = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)|^(?:%|\.\.\.(?:\s|$)| *\t)|^\s*[|>]|[[{,]\s*:|:[\]},]|:\s+:\S|^[?-]\t|["']\s*\n\s*:/m
+
+/** Whether Go's reader may well read what the library does not. */
+function isRead({ code, message }: Yaml.YAMLError, text: string): boolean {
+  if (code === 'BAD_INDENT') return /[[{][^]*[\]}]/.test(text)
+  if (code === 'MISSING_CHAR') return message.startsWith('Comments') || /(["'])[^"']*\n[^]*\1/.test(text)
+  return code === 'BAD_DQ_ESCAPE' || code === 'BLOCK_IN_FLOW' || /(?:^|[\s[{,])[!&]/m.test(text)
 }
 
 /** Nesting by brackets, or by marks on one line; by indentation it takes a text as long as the square of its depth. */
@@ -52,7 +66,8 @@ function valueOf(node: unknown, from: Reading, depth: number): Value {
   if (node === null || node === undefined) return null
   if (isAlias(node) && (from.aliases += 1) > maxAliases) throw new Error(`more than ${maxAliases} aliases`)
   if (isAlias(node)) return valueOf(node.resolve(from.document) ?? noAnswer(), from, depth + 1)
-  if (isScalar(node)) return scalarOf(node)
+  if ((isScalar(node) || isSeq(node) || isMap(node)) && node.anchor !== undefined && !/^[\w-]+$/.test(node.anchor)) throw new Error('a YAML anchor with a rare name')
+  if (isScalar(node)) return scalarOf(node, from.text)
   if (isSeq(node)) return node.items.map((item) => valueOf(item, from, depth + 1))
   if (!isMap(node)) return noAnswer()
   const members = new Map<string, Value>()
@@ -73,9 +88,15 @@ function isMerge(key: unknown): boolean {
   return isScalar(key) && key.type === 'PLAIN' && key.value === '<<' && key.tag === undefined
 }
 
-function scalarOf(node: Yaml.Scalar): Value {
+/** The library takes one that ends in an escaped quote for closed. */
+const quoted = /^(?:'(?:[^']|'')*'|"(?:[^"\\]|\\[^])*")$/
+
+function scalarOf(node: Yaml.Scalar, all: string): Value {
   const text = String(node.source ?? node.value ?? '')
-  if (node.tag !== undefined && node.tag !== '!' && node.tag !== 'tag:yaml.org,2002:str') throw new Error('a YAML value with a tag')
+  if (node.tag !== undefined && node.tag !== 'tag:yaml.org,2002:str') throw new Error('a YAML value with a tag')
+  if (node.type?.startsWith('QUOTE') === true && !quoted.test(all.slice(node.range?.[0], node.range?.[1]))) return noAnswer()
+  // A block that the text ends in has no end of line there.
+  if (node.type?.startsWith('BLOCK') === true && !all.endsWith('\n') && (node.range?.[1] ?? 0) >= all.length) return String(node.value ?? '').replace(/\n$/, '')
   if (node.type !== 'PLAIN' || node.tag !== undefined) return String(node.value ?? '')
   return plainOf(text)
 }
