@@ -146,7 +146,7 @@ export class HttpChannel implements ClientChannel {
   }
   finish(): void {
     this.#over = true
-    if (!this.#events.areRetold) this.#to.end()
+    if (!this.#events.areRetold) this.#end()
     if (this.#options.answers === 0 || this.#missing > 0) this.#leave()
   }
   cut(): void {
@@ -155,7 +155,12 @@ export class HttpChannel implements ClientChannel {
   }
   async resume(next: ServerResponse, seq: number, again: Again): Promise<void> {
     clearTimeout(this.#waiting)
-    if ((await this.#events.resume(next, seq, again)) && this.#over) this.#to.end()
+    if ((await this.#events.resume(next, seq, again)) && this.#over) this.#end()
+  }
+
+  #end(): void {
+    this.#to.end()
+    this.#events.end()
   }
 
   async #send(said: Said, envelope: JsonObject, isAnswer: boolean, own: Omit<OwnAnswer, 'envelope'>): Promise<void> {

@@ -8,9 +8,6 @@ import type { ClientResponse } from './client-response.ts'
 /** What was said before, as it is now; undefined where it is not said again. */
 export type Again = (said: Said) => Promise<Evaluated<ToClient> | OwnAnswer | undefined>
 
-/** What an event that is kept takes in memory beside its text, in bytes: its message and request, its stream and response. About 5 kB were measured. */
-const besideText = 6 * 1024
-
 export interface EventsOptions {
   readonly to: ClientResponse
   readonly log: () => StreamLog | undefined
@@ -48,6 +45,10 @@ export class Events {
   open(): void {
     this.#log = this.#options.log()
   }
+  /** All was said. */
+  end(): void {
+    this.#log?.end()
+  }
 
   /** An event that says nothing, whose id the client can come back with. */
   async prime(): Promise<void> {
@@ -57,7 +58,7 @@ export class Events {
   }
 
   async say(said: Said, text: string): Promise<void> {
-    const id = this.#log?.add(said, text.length + besideText)
+    const id = this.#log?.add(said, text)
     this.#areNamed ||= id !== undefined && this.#options.to.isOpen
     if (!this.#areRetold) await this.#write({ data: text, ...(id === undefined ? {} : { id }) })
   }

@@ -29,12 +29,15 @@ const refusal = (status: number, message: string, headers?: WireRefusal['headers
 
 /** The stream of what no request asked for, or the rest of a stream that was cut (MCP 2025-11-25 basic/transports, "Listening", "Resumability"). */
 export async function listen(listener: Listener, rooms: Judge): Promise<Listened> {
-  const { session, response, actor, last, endsBy } = listener
+  const { session, response, actor, last, open, endsBy } = listener
   const resumed = last === undefined ? undefined : session.outbox.find(last)
   if (last !== undefined && resumed === undefined) return refusal(400, 'that Last-Event-ID is not known, or no longer')
   if (resumed?.listens === false) {
-    endsBy(() => void resumed.channel.pause())
-    return void (await resumed.channel.resume(response, resumed.seq, (said) => judgeAgain(said, session, actor, rooms)))
+    const channel = resumed.channel ?? open(resumed.log)
+    endsBy(() => void channel.pause())
+    await channel.resume(response, resumed.seq, (said) => judgeAgain(said, session, actor, rooms))
+    if (resumed.channel === undefined) channel.finish()
+    return undefined
   }
   const { listening } = session
   if (listening?.isOpen === true && resumed?.channel !== listening) return refusal(409, 'this session has an open stream already')

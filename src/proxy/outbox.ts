@@ -1,5 +1,8 @@
-import type { Clock, ExchangeId, GrantedApproval, KnownActor, Request } from '../model.ts'
+import { parseExactJson } from '../exact-json.ts'
+import type { Clock, ExchangeId, GrantedApproval, Json, JsonObject, KnownActor, Request } from '../model.ts'
 import type { ClientChannel, OwnAnswer, ToClient } from './channel.ts'
+import { withEnvelope } from './pipeline.ts'
+import { Shelf, Shelves, type Entry, type OutboxLimits } from './shelves.ts'
 
 /** What was written as one event: a message that was released, with all that is needed to judge it again, or the gateway's own words. */
 export type Said =
@@ -18,16 +21,19 @@ export interface Kept {
 
 /** The events of one stream of a client (MCP 2025-11-25 basic/transports, "Resumability and Redelivery"). */
 export interface StreamLog {
-  /** Keeps an event and gives its id. */
-  add(said: Said, bytes: number): string
+  /** Keeps an event and how it is printed, and gives its id. */
+  add(said: Said, text: string): string
   /** The id of an event that says nothing. */
   mark(): string
   idOf(seq: number): string
   /** The first event after that one which is still kept. */
   after(seq: number): Kept | undefined
+  /** All was said: its channel is not held any longer. */
+  end(): void
 }
 export interface Resumed {
-  readonly channel: ClientChannel
+  /** Undefined where all was said on it. */
+  readonly channel: ClientChannel | undefined
   readonly log: StreamLog
   readonly seq: number
   /** True for the stream of what no request asked for. */
@@ -50,132 +56,124 @@ export interface Outboxes {
   sweep(): void
 }
 
-interface OneStream {
-  readonly key: string
-  readonly log: StreamLog
-  readonly listens: boolean
-  readonly kept: Map<number, Entry>
-  channel: ClientChannel
-  last: number
-}
-/** Of all sessions of a caller, the oldest first. */
-interface KeptBy {
-  readonly entries: Set<Entry>
-  bytes: number
-}
-interface Entry extends Kept {
-  readonly at: number
-  readonly bytes: number
-  drop(): void
-}
-
-export interface OutboxLimits {
-  /** Bytes of printed events, of one session and of all. */
-  readonly session: number
-  readonly all: number
-  /** Milliseconds. */
-  readonly age: number
-}
 const usual: OutboxLimits = { session: 8 * 1024 * 1024, all: 64 * 1024 * 1024, age: 5 * 60_000 }
 
-export function createOutboxes(clock: Clock, limits: OutboxLimits = usual): Outboxes {
-  /** Oldest first. */
-  const all = new Set<Entry>()
-  const callers = new Map<string, KeptBy>()
-  let allBytes = 0
+/** What an event that is kept takes beside its text and its request, in bytes. Measured; small requests are part of it. */
+const besideText = 2048
 
-  const shed = (entries: ReadonlySet<Entry>, isTooMuch: () => boolean) => {
-    for (const oldest of entries) {
-      if (!isTooMuch() && oldest.at > clock() - limits.age) return
-      oldest.drop()
-    }
+/** A class, like its entries, for what it takes: there are thousands. */
+export class Stream implements StreamLog {
+  readonly session: SessionOutbox
+  readonly key: string
+  readonly listens: boolean
+  channel: ClientChannel | undefined
+  last = 0
+  readonly kept: Entry[] = []
+  /** Of the last event's request. */
+  #weight = 0
+
+  constructor(session: SessionOutbox, key: string, listens: boolean, channel: ClientChannel) {
+    this.session = session
+    this.key = key
+    this.listens = listens
+    this.channel = channel
   }
 
-  const makeRoom = () => {
-    while (allBytes > limits.all) {
-      const most = [...callers.values()].reduce((one, other) => (other.bytes > one.bytes ? other : one))
-      const [oldest] = most.entries
-      oldest?.drop()
-    }
+  idOf(seq: number): string {
+    return `${this.session.prefix}.${this.key}.${seq}`
   }
-
-  function open(name: () => string, caller: string): Outbox {
-    const streams = new Map<string, OneStream>()
-    const own = new Set<Entry>()
-    let prefix: string | undefined
-    let bytes = 0
-    let count = 0
-
-    const keep = (stream: OneStream, said: Said, size: number) => {
-      const seq = (stream.last += 1)
-      const by = callers.get(caller) ?? { entries: new Set<Entry>(), bytes: 0 }
-      callers.set(caller, by)
-      const entry: Entry = {
-        seq, said, bytes: size, at: clock(),
-        drop() {
-          if (!all.delete(entry)) return
-          own.delete(entry)
-          by.entries.delete(entry)
-          by.bytes -= size
-          if (by.entries.size === 0) callers.delete(caller)
-          stream.kept.delete(seq)
-          bytes -= size
-          allBytes -= size
-          if (stream.kept.size === 0 && !stream.listens && stream.channel.isOver) streams.delete(stream.key)
-        },
-      }
-      all.add(entry)
-      own.add(entry)
-      by.entries.add(entry)
-      by.bytes += size
-      stream.kept.set(seq, entry)
-      bytes += size
-      allBytes += size
-      shed(own, () => bytes > limits.session)
-      shed(all, () => false)
-      makeRoom()
-      return seq
-    }
-    const logOf = (stream: () => OneStream, key: string): StreamLog => {
-      const idOf = (seq: number) => `${prefix}.${key}.${seq}`
-      return {
-        idOf,
-        add: (said, size) => idOf(keep(stream(), said, size)),
-        mark: () => idOf((stream().last += 1)),
-        after(seq) {
-          shed(own, () => false)
-          for (const entry of stream().kept.values()) if (entry.seq > seq) return entry
-          return undefined
-        },
-      }
-    }
-
-    return {
-      open(channel, listens) {
-        prefix ??= name()
-        count += 1
-        const key = String(count)
-        const stream: OneStream = { key, log: logOf(() => stream, key), listens, channel, kept: new Map(), last: 0 }
-        // A client listens on one stream at a time.
-        if (listens) for (const old of [...streams.values()].filter((each) => each.listens)) {
-          for (const entry of [...old.kept.values()]) entry.drop()
-          streams.delete(old.key)
-        }
-        streams.set(key, stream)
-        return stream.log
-      },
-      find(id) {
-        const [from, key = '', seq = '', ...more] = id.split('.')
-        const stream = prefix === undefined || from !== prefix || more.length > 0 ? undefined : streams.get(key)
-        if (stream === undefined || !/^\d{1,15}$/.test(seq) || Number(seq) > stream.last) return undefined
-        return { channel: stream.channel, log: stream.log, seq: Number(seq), listens: stream.listens, moveTo: (channel) => void (stream.channel = channel) }
-      },
-      close() {
-        for (const entry of [...own]) entry.drop()
-        streams.clear()
-      },
-    }
+  add(said: Said, text: string): string {
+    const { shelves } = this.session
+    const request = requestOf(said)
+    const before = this.kept.at(-1)
+    const isShared = request !== undefined && before?.request === request
+    const weight = request === undefined ? 0 : isShared ? this.#weight : weightOf(request.body)
+    if (before !== undefined && isShared) shelves.lighten(before, weight)
+    this.#weight = weight
+    const entry: Entry = { seq: (this.last += 1), at: shelves.clock(), bytes: besideText + text.length + weight, request, stream: this, said: packed(said), text }
+    this.kept.push(entry)
+    shelves.add(entry)
+    return this.idOf(entry.seq)
   }
-
-  return { open, sweep: () => shed(all, () => false) }
+  mark(): string {
+    return this.idOf((this.last += 1))
+  }
+  after(seq: number): Kept | undefined {
+    this.session.shelves.shed(this.session.own, Infinity)
+    const entry = this.kept.find((each) => each.seq > seq)
+    return entry === undefined ? undefined : { seq: entry.seq, said: unpacked(entry) }
+  }
+  end(): void {
+    this.channel = undefined
+    this.#leaveIfDone()
+  }
+  forget(entry: Entry): void {
+    const at = this.kept.indexOf(entry)
+    if (at >= 0) this.kept.splice(at, 1)
+    this.#leaveIfDone()
+  }
+  #leaveIfDone(): void {
+    if (this.kept.length === 0 && !this.listens && this.channel === undefined) this.session.streams.delete(this.key)
+  }
 }
+
+class SessionOutbox implements Outbox {
+  readonly shelves: Shelves
+  readonly caller: string
+  readonly own = new Shelf()
+  readonly streams = new Map<string, Stream>()
+  readonly #name: () => string
+  prefix: string | undefined
+  #count = 0
+
+  constructor(shelves: Shelves, name: () => string, caller: string) {
+    this.shelves = shelves
+    this.#name = name
+    this.caller = caller
+  }
+
+  open(channel: ClientChannel, listens: boolean): StreamLog {
+    this.prefix ??= this.#name()
+    this.#count += 1
+    const stream = new Stream(this, String(this.#count), listens, channel)
+    // A client listens on one stream at a time.
+    if (listens) for (const old of [...this.streams.values()].filter((each) => each.listens)) {
+      for (const entry of [...old.kept]) this.shelves.drop(entry)
+      this.streams.delete(old.key)
+    }
+    this.streams.set(stream.key, stream)
+    return stream
+  }
+  find(id: string): Resumed | undefined {
+    const [from, key = '', seq = '', ...more] = id.split('.')
+    const stream = this.prefix === undefined || from !== this.prefix || more.length > 0 ? undefined : this.streams.get(key)
+    if (stream === undefined || !/^\d{1,15}$/.test(seq) || Number(seq) > stream.last) return undefined
+    return { channel: stream.channel, log: stream, seq: Number(seq), listens: stream.listens, moveTo: (channel) => void (stream.channel = channel) }
+  }
+  close(): void {
+    for (const entry of [...this.own.entries]) this.shelves.drop(entry)
+    this.streams.clear()
+  }
+}
+
+export function createOutboxes(clock: Clock, limits: OutboxLimits = usual): Outboxes {
+  const shelves = new Shelves(clock, limits)
+  return { open: (name, caller) => new SessionOutbox(shelves, name, caller), sweep: () => shelves.shed(shelves.all, Infinity) }
+}
+
+const requestOf = (said: Said): Request | undefined =>
+  said.kind === 'own' ? undefined : said.message.kind === 'result' || said.message.kind === 'error' ? said.message.request : said.of.request
+
+/** About what a value takes in memory: a member or element takes as much as a few characters. */
+function weightOf(value: Json): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  let sum = 0
+  for (const name in value) sum += besideValue + weightOf((value as JsonObject)[name] as Json) // own: a JSON value
+  return sum
+}
+const besideValue = 32
+
+const inText: JsonObject = {}
+const packed = (said: Said): Said => (said.kind === 'own' ? said : { ...said, message: { ...said.message, envelope: inText, body: inText } })
+const unpacked = ({ said, text }: Entry): Said => (said.kind === 'own' ? said : { ...said, message: withEnvelope(said.message, parseExactJson(text) as JsonObject) }) // printed from an object
