@@ -1,6 +1,7 @@
 import type { Approvals } from '../approval/approval.ts'
 import type { Detectors } from '../detect/index.ts'
 import { findIn, placesIn, scan, scanReplaced, scanText } from '../detect/scan.ts'
+import { longestOf } from '../detect/walk.ts'
 import { createEchoGuards } from '../enforce/echo.ts'
 import { applyMasks } from '../enforce/mask.ts'
 import { omitLargeBlobs } from '../enforce/omit.ts'
@@ -91,6 +92,7 @@ export const quickWith = (detectors: Detectors): Quick => ({
     isPlain: detectors.isPlain,
   },
   rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors),
+  longestOf,
 })
 
 const answers: AnswerRoom = {

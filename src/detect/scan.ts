@@ -1,7 +1,7 @@
 import type { Json, Scan, Sighting } from '../model.ts'
 import { anything, cluesOf, positionsOf, withinParts, type Clues, type Within } from './clues.ts'
 import type { Detectors, Found } from './index.ts'
-import { Findings, longTexts, Walk } from './walk.ts'
+import { Findings, longestOf, longTexts, Walk } from './walk.ts'
 
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
 export function scan(body: Json, detectors: Detectors): Scan {
@@ -35,39 +35,50 @@ export function placesIn(before: Sighting, text: string, detectors: Detectors): 
 export const findIn = (text: string, name: string | undefined, detectors: Detectors): readonly Found[] =>
   detectors.find(text, name !== undefined && detectors.factsOf(name).telling ? name : undefined)
 
-/** A value that another stands for now. */
-export interface Replacement {
-  readonly place: readonly string[]
-  /** What stands there now; undefined where nothing does. */
-  readonly value: Json | undefined
-  /** It is JSON, printed from what this text holds as JSON, but for some values. */
-  readonly like?: { readonly text: string; readonly values: readonly Json[]; readonly cut?: { readonly clean: boolean } | undefined } | undefined
+/** What a text that was put in place of another value is made of: JSON, printed from what `text` holds as JSON, but for some values. */
+export interface Likeness {
+  readonly text: string
+  readonly values: readonly Json[]
+  readonly cut?: { readonly clean: boolean } | undefined
 }
-/** None inside another. The names of all members are as they were. */
+/** The places of a body at which other values stand now, none inside another. The names of all members are as they were. */
 export interface Replaced {
-  readonly changes: readonly Replacement[]
+  /** `value` is undefined where nothing stands there now. A place is good during its visit only. */
+  each(visit: (place: readonly string[], value: Json | undefined, like: Likeness | undefined) => void): void
   /** Whether a place, or one around it, is among them. */
   covers(keys: readonly string[]): boolean
 }
 
 /** The hits in a body, in any order, given those before values were replaced: only what stands there now is looked at. */
 export function scanReplaced(before: Sighting, body: Json, replaced: Replaced, detectors: Detectors): Sighting {
-  // whether data is read decoded depends on the members beside it
-  if (replaced.changes.some(({ place }) => place.at(-1) === 'type' || place.at(-1) === 'mimeType')) return scan(body, detectors)
-  const walk = new Walk(detectors, anything)
+  const places: (readonly string[])[] = []
+  const likes: (Likeness | undefined)[] = []
+  let isReadOtherwise = false
+  let longest = longestOf(before)
   /** Placeholders are mostly the same. */
   const empty = new Set<Json>()
   const isEmpty = (value: string): boolean => empty.has(value) || (detectors.isEmpty(value) && empty.add(value) !== undefined)
+  replaced.each((place, value, like) => {
+    const name = place.at(-1)
+    // whether data is read decoded depends on the members beside it
+    isReadOtherwise ||= name === 'type' || name === 'mimeType'
+    if (typeof value === 'string' && value.length > longest) longest = value.length
+    if (like?.cut?.clean === true || (name !== 'data' && name !== 'blob' && typeof value === 'string' && isEmpty(value))) return
+    places.push(place.slice())
+    likes.push(like)
+  })
+  if (isReadOtherwise) return scan(body, detectors)
+  const walk = new Walk(detectors, anything)
   for (const hit of before.hits) if (!replaced.covers(hit.where === 'name' ? hit.keys.slice(0, -1) : hit.keys)) walk.hits.push(hit)
-  for (const { place, value, like } of replaced.changes) {
-    if (like?.cut?.clean === true) continue
-    const isEncoded = place.at(-1) === 'data' || place.at(-1) === 'blob'
-    if (isEncoded || typeof value !== 'string' || !isEmpty(value)) walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
+  for (const [index, place] of places.entries()) {
+    const like = likes[index]
+    walk.visitAt(body, place, like === undefined ? anything : withinLike(before, like))
   }
+  if (longest > walk.sighting.longest) walk.sighting.longest = longest
   return walk.sighting
 }
 
-function withinLike(before: Sighting, { text, values }: NonNullable<Replacement['like']>): Within {
+function withinLike(before: Sighting, { text, values }: Likeness): Within {
   const known = longTexts.get(before)
   const clues = known?.get(text)
   if (known?.has(text) !== true || !isVerbatim(text, clues)) return anything

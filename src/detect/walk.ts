@@ -6,6 +6,11 @@ import type { Detectors, Found, NameFacts } from './index.ts'
 /** The clues of the long texts that a scan saw: what is made of them later holds no others. */
 export const longTexts = new WeakMap<Sighting, Map<string, Clues | undefined>>()
 const long = 1024
+/** How long the longest text is at most in what a scan was of. */
+export const longestOf = (sighting: Sighting): number => (sighting as Partial<Sized>).longest ?? Infinity
+export interface Sized extends Sighting {
+  longest: number
+}
 /** As deep as any body. */
 const all = 2 ** 30
 
@@ -38,7 +43,7 @@ export class Findings {
 /** Looks at every value, every member name and every encoded text. A class for its cost: there are several for every message. */
 export class Walk {
   readonly hits: Hit[] = []
-  readonly sighting: Sighting
+  readonly sighting: Sized
   readonly #detectors: Detectors
   readonly #findings: Findings | undefined
   /** What the strings of the value can hold. */
@@ -62,7 +67,7 @@ export class Walk {
     this.#inStrings = inStrings
     this.#within = inStrings
     this.#findings = findings
-    this.sighting = { hits: this.hits, detectors: detectors.names }
+    this.sighting = { hits: this.hits, detectors: detectors.names, longest: 0 }
   }
 
   visit(value: Json, label: string | undefined): void {
@@ -152,6 +157,7 @@ export class Walk {
   /** `key` is entered only where something is found. */
   #visitText(text: string, label: string | undefined, inText: Within, key?: string, step?: string): void {
     const clues = cluesOf(text, inText)
+    if (text.length > this.sighting.longest) this.sighting.longest = text.length
     if (text.length >= long) this.#keepClues(text, clues)
     const found = this.#detectors.findBy(clues, text, label)
     if (found.length === 0) return

@@ -1,53 +1,50 @@
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import type { Members, Node } from './edit-node.ts'
+import type { Node } from './edit-node.ts'
 import type { Change, Patch } from './edits.ts'
 import { isList } from './pointer.ts'
 
 /** A value with what was changed in it, of which everything else is shared; undefined where nothing is left. */
 export function applied(value: Json, node: Node): Json | undefined {
-  const { change, members } = node
+  const { change } = node
   if (change?.kind === 'value') return change.value
   if (change?.kind === 'drop') return undefined
   if (node.from === value) return node.to
-  const to = change?.kind === 'patches' ? patched(value, change) : members === undefined ? value : rebuilt(value, members)
+  const to = change?.kind === 'patches' ? patched(value, change) : node.first === undefined ? value : rebuilt(value, node)
   node.from = value
   node.to = to
   return to
 }
 
-function rebuilt(value: Json, members: Members): Json {
-  if (!isList(value)) return isObject(value) ? rebuiltObject(value, members) : value
-  const { keys, nodes } = members
+function rebuilt(value: Json, node: Node): Json {
+  if (!isList(value)) return isObject(value) ? rebuiltObject(value, node) : value
   const elements: Json[] = value.slice()
-  for (let index = 0; index < keys.length; index++) {
-    const at = Number(keys[index])
-    elements[at] = applied(elements[at] as Json, nodes[index]!) ?? null // a place that was found; one for each key
+  for (let member = node.first; member !== undefined; member = member.next) {
+    const at = Number(member.key)
+    elements[at] = applied(elements[at] as Json, member) ?? null // a place that was found
   }
   return elements
 }
 
-function rebuiltObject(value: JsonObject, members: Members): JsonObject {
-  const { keys, nodes } = members
+function rebuiltObject(value: JsonObject, node: Node): JsonObject {
   // A spread copies own members as data, `__proto__` among them, so these assignments meet own members only.
   const copy: Record<string, Json> = { ...value }
-  for (let index = 0; index < keys.length; index++) {
-    const key = keys[index]! // in range
-    const node = nodes[index]! // one for each key
+  for (let member = node.first; member !== undefined; member = member.next) {
+    const { key } = member
     if (!Object.hasOwn(value, key)) continue
-    const changed = applied(value[key] as Json, node) // own
-    if (changed === undefined || node.name !== undefined) return rebuiltMembers(value, members)
+    const changed = applied(value[key] as Json, member) // own
+    if (changed === undefined || member.name !== undefined) return rebuiltMembers(value, node)
     copy[key] = changed
   }
   return copy
 }
 
 /** Where some get other names or are dropped. */
-function rebuiltMembers(value: JsonObject, members: Members): JsonObject {
+function rebuiltMembers(value: JsonObject, node: Node): JsonObject {
   const taken = new Set(Object.keys(value))
   const all: [string, Json][] = []
   for (const key of Object.keys(value)) {
-    const member = members.get(key)
+    const member = node.member(key)
     const changed = member === undefined ? value[key] : applied(value[key] as Json, member) // own, here and below
     if (changed === undefined) continue
     const name = member?.name === undefined ? key : free(member.name, taken)

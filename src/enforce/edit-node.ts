@@ -1,62 +1,83 @@
 import type { Json } from '../model.ts'
 import type { Change } from './edits.ts'
 
-/** A value in which something changes. A class, like that of its members, for its cost: there may be hundreds for one message. */
+/** Up to so many are looked through one by one. */
+const few = 8
+
+/**
+ * A value in which something changes, or below which something does. Members that change are a chain, in the order in which they
+ * were first changed: hundreds of them, two or three to a row, cost less than with a table for each row. Whoever asks for one mostly asked
+ * for it just before, or for the one before it in the chain.
+ */
 export class Node {
+  readonly key: string
   change: Change | undefined = undefined
   name: string | undefined = undefined
-  members: Members | undefined = undefined
-  /** The value that changes, once that was carried out and as long as nothing more is changed in it. */
+  /** The first member that changes. */
+  first: Node | undefined = undefined
+  /** The next one in the same value. */
+  next: Node | undefined = undefined
+  /** The value, once its changes were carried out and as long as there is no other. */
   from: Json | undefined = undefined
   /** What became of it. */
   to: Json | undefined = undefined
+  #last: Node | undefined = undefined
+  #asked: Node | undefined = undefined
+  #count = 0
+  #table: Map<string, Node> | undefined = undefined
 
-  member(key: string): Node {
-    return (this.members ??= new Members()).at(key)
+  constructor(key: string) {
+    this.key = key
+  }
+
+  member(key: string): Node | undefined {
+    const asked = this.#asked
+    if (asked === undefined || asked.key === key) return asked
+    const next = asked.next
+    const found = next?.key === key ? next : this.#count <= few ? this.#lookThrough(key) : this.#lookUp(key)
+    if (found !== undefined) this.#asked = found
+    return found
+  }
+
+  /** Made where it is not there. */
+  memberAt(key: string): Node {
+    const before = this.member(key)
+    if (before !== undefined) return before
+    const made = new Node(key)
+    if (this.#last === undefined) this.first = made
+    else this.#last.next = made
+    this.#last = made
+    this.#asked = made
+    this.#count++
+    this.#table?.set(key, made)
+    return made
+  }
+
+  withoutMembers(): void {
+    this.first = undefined
+    this.#last = undefined
+    this.#asked = undefined
+    this.#count = 0
+    this.#table = undefined
   }
 
   forget(): void {
     this.from = undefined
     this.to = undefined
   }
-}
 
-/** Up to so many are looked through one by one. */
-const few = 8
-
-/** Changed members or elements, in the order in which they were first changed. Whoever asks mostly asks for the last one again, or for the one after it. */
-export class Members {
-  readonly keys: string[] = []
-  /** One for each key. */
-  readonly nodes: Node[] = []
-  #last = 0
-  /** Where each key stands, once there are many. */
-  #table: Map<string, number> | undefined = undefined
-
-  get(key: string): Node | undefined {
-    const { keys } = this
-    if (keys[this.#last] === key) return this.nodes[this.#last]
-    if (keys[this.#last + 1] === key) return this.nodes[++this.#last]
-    const found = keys.length <= few ? keys.indexOf(key) : this.#positions().get(key)
-    if (found === undefined || found < 0) return undefined
-    this.#last = found
-    return this.nodes[found]
+  #lookThrough(key: string): Node | undefined {
+    let member = this.first
+    while (member !== undefined && member.key !== key) member = member.next
+    return member
   }
 
-  /** Made where it is not there. */
-  at(key: string): Node {
-    const before = this.get(key)
-    if (before !== undefined) return before
-    const node = new Node()
-    this.#table?.set(key, this.keys.length)
-    this.#last = this.keys.length
-    this.keys.push(key)
-    this.nodes.push(node)
-    return node
-  }
-
-  #positions(): ReadonlyMap<string, number> {
-    return (this.#table ??= new Map(this.keys.map((key, index) => [key, index])))
+  #lookUp(key: string): Node | undefined {
+    if (this.#table === undefined) {
+      this.#table = new Map()
+      for (let member = this.first; member !== undefined; member = member.next) this.#table.set(member.key, member)
+    }
+    return this.#table.get(key)
   }
 }
 

@@ -39,21 +39,22 @@ export interface Splice extends Span {
 }
 
 export interface Replaced {
-  readonly changes: readonly { readonly place: Place; readonly value: Json | undefined; readonly like: Likeness | undefined }[]
+  /** In the order in which they were changed first. A place is good during its visit only. */
+  each(visit: (place: Place, value: Json | undefined, like: Likeness | undefined) => void): void
   /** Whether a place, or one around it, is among them. */
   covers(place: Place): boolean
 }
 
 /** Changes to a body, gathered first and carried out in one pass that shares everything that stays as it is. */
 export class Edits {
-  readonly #root = new Node()
+  readonly #root = new Node('')
 
   /** False where an outer place is replaced already: the outermost wins, then the first. */
   replace(place: Place, change: Exclude<Change, { kind: 'patches' }>): boolean {
     const node = this.#nodeAt(place)
     if (node === undefined) return false
     node.change = change
-    node.members = undefined
+    node.withoutMembers()
     return true
   }
 
@@ -71,7 +72,7 @@ export class Edits {
   rename(place: Place, name: string): void {
     const key = place.at(-1)
     const holder = this.#nodeAt(place.slice(0, -1))
-    if (key !== undefined && holder !== undefined) holder.member(key).name = name
+    if (key !== undefined && holder !== undefined) holder.memberAt(key).name = name
   }
 
   /** Whether the place, or one around it, is replaced. */
@@ -79,7 +80,7 @@ export class Edits {
     let node: Node | undefined = this.#root
     for (const key of place) {
       if (isWhole(node.change)) return true
-      node = node.members?.get(key)
+      node = node.member(key)
       if (node === undefined) return false
     }
     return isWhole(node.change)
@@ -90,7 +91,7 @@ export class Edits {
     let node: Node | undefined = this.#root
     const around: Node[] = [node]
     for (const key of place) {
-      node = node?.members?.get(key)
+      node = node?.member(key)
       if (node !== undefined) around.push(node)
     }
     if (node === undefined) return
@@ -109,12 +110,10 @@ export class Edits {
     const found: { place: Place; text: string }[] = []
     const visit = (value: Json, node: Node, place: string[]): void => {
       if (node.change?.kind === 'patches' && node.change.encoding === undefined && typeof value === 'string' && test(value)) found.push({ place: [...place], text: value })
-      if (node.members === undefined || typeof value !== 'object' || value === null) return
-      const { keys, nodes } = node.members
-      for (let index = 0; index < keys.length; index++) {
-        const key = keys[index]! // in range, here and below
-        place.push(key)
-        visit((value as JsonObject)[key] as Json, nodes[index]!, place) // a place that was found
+      if (typeof value !== 'object' || value === null) return
+      for (let member = node.first; member !== undefined; member = member.next) {
+        place.push(member.key)
+        visit((value as JsonObject)[member.key] as Json, member, place) // a place that was found
         place.pop()
       }
     }
@@ -130,9 +129,10 @@ export class Edits {
 
   /** The places whose values are others now, once they were applied. */
   replaced(): Replaced {
-    const changes: { place: Place; value: Json | undefined; like: Likeness | undefined }[] = []
-    eachChange(this.#root, [], (place, change, node) => changes.push({ place: [...place], value: standing(change, node), like: change.kind === 'value' ? change.like : undefined }))
-    return { changes, covers: (place) => isChangedAround(place, this.#root) }
+    return {
+      each: (visit) => eachChange(this.#root, [], (place, change, node) => visit(place, standing(change, node), change.kind === 'value' ? change.like : undefined)),
+      covers: (place) => isChangedAround(place, this.#root),
+    }
   }
 
   /** What stands there now, once it was applied. */
@@ -160,7 +160,7 @@ export class Edits {
     for (let depth = 0; depth < place.length; depth++) {
       if (isWhole(node.change)) return undefined
       node.forget()
-      node = node.member(place[depth]!) // in range
+      node = node.memberAt(place[depth]!) // in range
     }
     node.forget()
     return isWhole(node.change) ? undefined : node
@@ -171,7 +171,7 @@ function isChangedAround(place: Place, root: Node): boolean {
   let node: Node | undefined = root
   for (let depth = 0; depth < place.length; depth++) {
     if (node.change !== undefined) return true
-    node = node.members?.get(place[depth]!) // in range
+    node = node.member(place[depth]!) // in range
     if (node === undefined) return false
   }
   return node.change !== undefined
@@ -181,11 +181,9 @@ const standing = (change: Change, { to }: Node): Json | undefined => (change.kin
 
 function eachChange(node: Node, place: string[], visit: (place: Place, change: Change, node: Node) => void): void {
   if (node.change !== undefined) visit(place, node.change, node)
-  if (node.members === undefined) return
-  const { keys, nodes } = node.members
-  for (let index = 0; index < keys.length; index++) {
-    place.push(keys[index]!) // in range
-    eachChange(nodes[index]!, place, visit) // one for each key
+  for (let member = node.first; member !== undefined; member = member.next) {
+    place.push(member.key)
+    eachChange(member, place, visit)
     place.pop()
   }
 }

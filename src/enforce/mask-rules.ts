@@ -1,5 +1,5 @@
-import type { Hit, Json, Mask, Scalar, Sighting } from '../model.ts'
-import { Edits } from './edits.ts'
+import type { Hit, Json, Mask, Scalar, Sighting, Span } from '../model.ts'
+import { Edits, type Change, type Patch } from './edits.ts'
 import { covers, parsePointer, placesOf, type Place, type Segments } from './pointer.ts'
 import { startOf, type Position } from './position.ts'
 
@@ -42,8 +42,9 @@ export function placeMasks(masks: readonly Mask[]): readonly Mask[] {
 function readAll(masks: readonly Mask[], detectors: readonly string[]): MaskRules {
   const rules: MaskRule[] = []
   for (const mask of [...masks].sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0))) {
-    const detector = 'detector' in mask ? mask.detector : undefined
-    if (detector !== undefined && !detectors.includes(detector)) return { ok: false, detail: `a mask names a detector that is not there, rule ${mask.rule}` }
+    // the very name that hits bear: to compare it with itself is fastest
+    const detector = 'detector' in mask ? detectors.find((name) => name === mask.detector) : undefined
+    if ('detector' in mask && detector === undefined) return { ok: false, detail: `a mask names a detector that is not there, rule ${mask.rule}` }
     const parsed = mask.path === undefined ? undefined : parsePointer(mask.path)
     if (parsed?.ok === false) return { ok: false, detail: `${parsed.problem}, rule ${mask.rule}` }
     if (detector === undefined && parsed === undefined) return { ok: false, detail: `a mask has neither path nor detector, rule ${mask.rule}` }
@@ -92,26 +93,40 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
     if (rule.detector !== undefined || rule.segments === undefined) continue
     const from = target.position(rule.segments)
     if (from === undefined) continue
-    for (const place of placesOf(target.value, rule.segments, from)) {
-      matched.add(rule)
-      edits.replace(place, { kind: 'value', value: rule.with })
-    }
+    const change: Change = { kind: 'value', value: rule.with }
+    const places = placesOf(target.value, rule.segments, from)
+    for (const place of places) edits.replace(place, change)
+    if (places.length > 0) matched.add(rule)
   }
   const names: { place: Place; hit: Hit; rule: MaskRule }[] = []
+  const detecting = rules.filter(({ detector }) => detector !== undefined)
+  const patchesOf = createPatches()
   for (const hit of target.hits) {
-    const rule = coveringRule(target, hit, rules, matched)
+    const rule = coveringRule(target, hit, detecting, matched)
     if (rule === undefined) continue
     if (hit.where === 'name') {
       if (!edits.isReplaced(hit.keys.slice(0, -1))) names.push({ place: hit.keys, hit, rule })
-    } else edits.patch(hit.keys, hit.spans.map(({ start, end }) => ({ start, end, text: rule.text, value: rule.with })), hit.encoding)
+    } else edits.patch(hit.keys, patchesOf(hit.spans, rule), hit.encoding)
   }
   return { edits, matched, names }
 }
 
+/** In rows the same spans are replaced by the same again and again. */
+function createPatches(): (spans: readonly Span[], rule: MaskRule) => readonly Patch[] {
+  const last = new Map<MaskRule, readonly Patch[]>()
+  return (spans, rule) => {
+    const before = last.get(rule)
+    if (before?.length === 1 && spans.length === 1 && before[0]!.start === spans[0]!.start && before[0]!.end === spans[0]!.end) return before // both have one
+    const patches = spans.map(({ start, end }) => ({ start, end, text: rule.text, value: rule.with }))
+    last.set(rule, patches)
+    return patches
+  }
+}
+
 /** The first rule that covers a hit; all that do have matched. */
-function coveringRule(target: Target, hit: Hit, rules: readonly MaskRule[], matched: Set<MaskRule>): MaskRule | undefined {
+function coveringRule(target: Target, hit: Hit, detecting: readonly MaskRule[], matched: Set<MaskRule>): MaskRule | undefined {
   let first: MaskRule | undefined
-  for (const rule of rules) {
+  for (const rule of detecting) {
     if (rule.detector !== hit.detector || !isCovered(target, rule, hit.keys)) continue
     matched.add(rule)
     first ??= rule

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
+import { sourceOf } from '../printed.ts'
 import { Edits } from './edits.ts'
 import { isList } from './pointer.ts'
 
-const most = 64 * 1024
+/** Characters of base64 that are always kept. */
+export const mostKept = 64 * 1024
 
 /** The base64 of image, audio and resource blocks over 64 KiB as `{omitted: {bytes, sha256, mime_type}}`; all else as it is. */
 export function omitLargeBlobs(body: JsonObject): JsonObject {
-  if (!holdsLarge(body)) return body
+  if ((sourceOf(body)?.length ?? Infinity) <= mostKept || !holdsLarge(body)) return body
   const edits = new Edits()
   collect(body, [], edits)
   // members of an object stay an object
@@ -17,7 +19,7 @@ export function omitLargeBlobs(body: JsonObject): JsonObject {
 
 /** Most bodies hold no text of such a length at all. */
 function holdsLarge(value: Json): boolean {
-  if (typeof value === 'string') return value.length > most
+  if (typeof value === 'string') return value.length > mostKept
   if (typeof value !== 'object' || value === null) return false
   if (isList(value)) {
     for (let index = 0; index < value.length; index++) if (holdsLarge(value[index] as Json)) return true // in range
@@ -34,9 +36,9 @@ function collect(value: Json, place: readonly string[], edits: Edits): void {
       const member = value[key] as Json // own
       if (typeof member === 'string') {
         // four characters carry three bytes
-        if (member.length > most && isBlob(value, key)) {
+        if (member.length > mostKept && isBlob(value, key)) {
           const bytes = Buffer.from(member, 'base64')
-          if (bytes.length > most) edits.replace([...place, key], { kind: 'value', value: omitted(bytes, value['mimeType']) })
+          if (bytes.length > mostKept) edits.replace([...place, key], { kind: 'value', value: omitted(bytes, value['mimeType']) })
         }
       } else if (typeof member === 'object' && member !== null) collect(member, [...place, key], edits)
     }

@@ -1,5 +1,5 @@
 import { isObject } from '../exact-json.ts'
-import type { Json } from '../model.ts'
+import type { Json, JsonObject } from '../model.ts'
 import { startOf, type Position } from './position.ts'
 
 /** One step of a mask's pointer. */
@@ -42,36 +42,43 @@ export type Place = readonly string[]
 export function placesOf(body: Json, segments: Segments, from: Position = startOf(segments)): readonly Place[] {
   if (from.isMatch) return [[]]
   const places: Place[] = []
-  const keys: (string | number)[] = []
-  const take = (key: string | number, member: Json, next: Position): void => {
-    if (next.isMatch) places.push([...keys, key].map(String))
-    else if (!next.isDead && typeof member === 'object' && member !== null) {
-      keys.push(key)
-      visit(member, next)
-      keys.pop()
-    }
+  const keys: string[] = []
+  const take = (key: string, member: Json, next: Position): void => {
+    if (!leadsOn(member, next)) return
+    keys.push(key)
+    if (next.isMatch) places.push(keys.slice())
+    else visit(member, next)
+    keys.pop()
   }
   const visit = (value: Json, position: Position): void => {
     const { only } = position
+    if (only !== undefined) {
+      const isThere = isList(value) ? (indexOf(only) ?? value.length) < value.length : isObject(value) && Object.hasOwn(value, only)
+      if (isThere) take(only, (value as JsonObject)[only] as Json, position.step(only)) // an element or own
+      return
+    }
+    const { names } = position
+    const aside = position.stepAside()
     if (isList(value)) {
-      if (only !== undefined) {
-        const index = indexOf(only)
-        if (index !== undefined && index < value.length) take(index, value[index] as Json, position.step(only)) // in range
-        return
+      for (let index = 0; index < value.length; index++) {
+        const member = value[index] as Json // in range
+        if (names.length === 0 && !leadsOn(member, aside)) continue
+        const key = String(index)
+        take(key, member, position.step(key))
       }
-      const spelt = position.names.length > 0
-      for (let index = 0; index < value.length; index++) take(index, value[index] as Json, spelt ? position.step(String(index)) : position.stepAside()) // in range
     } else if (isObject(value)) {
-      if (only !== undefined) {
-        if (Object.hasOwn(value, only)) take(only, value[only] as Json, position.step(only)) // own
-        return
+      for (const key in value) {
+        const member = value[key] as Json // own: a JSON value
+        const next = names.length > 1 || key === names[0] ? position.step(key) : aside
+        take(key, member, next)
       }
-      for (const key in value) take(key, value[key] as Json, position.step(key)) // own: a JSON value
     }
   }
   visit(body, from)
   return places
 }
+
+const leadsOn = (member: Json, next: Position): boolean => next.isMatch || (!next.isDead && typeof member === 'object' && member !== null)
 
 /** RFC 6901 section 4: an index is 0 or has no leading zero. */
 const indexOf = (key: string): number | undefined => (/^(?:0|[1-9]\d{0,14})$/.test(key) ? Number(key) : undefined)

@@ -43,15 +43,14 @@ export function printEdited(body: Json, text: string, root: Node): string | unde
   const visit = (value: Json, node: Node | undefined): boolean => {
     if (node?.name !== undefined) return false
     if (node?.change !== undefined) return change(value, node, node.change)
-    if (node?.members === undefined || typeof value !== 'object' || value === null || JSON.isRawJSON(value)) return steps.pass(value)
-    const { members } = node
+    if (node?.first === undefined || typeof value !== 'object' || value === null || JSON.isRawJSON(value)) return steps.pass(value)
     if (Array.isArray(value)) {
       const list = value as readonly Json[]
-      for (let index = 0; index < list.length; index++) if (!steps.element(index) || !visit(list[index] as Json, members.get(String(index)))) return false // in range
+      for (let index = 0; index < list.length; index++) if (!steps.element(index) || !visit(list[index] as Json, node.member(String(index)))) return false // in range
       return steps.closeList(list.length)
     }
     let index = 0
-    for (const name in value) if (!steps.member(index++, name) || !visit((value as JsonObject)[name] as Json, members.get(name))) return false // own: a JSON value
+    for (const name in value) if (!steps.member(index++, name) || !visit((value as JsonObject)[name] as Json, node.member(name))) return false // own: a JSON value
     return steps.close(index)
   }
   return visit(body, root) && steps.at === text.length ? printed + text.slice(done) : undefined

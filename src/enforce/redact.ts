@@ -5,7 +5,7 @@ import type { Hit, Json, JsonObject, Mask, Message, Sighting, Span } from '../mo
 import { patchText } from './apply-edits.ts'
 import { Edits, type Replaced } from './edits.ts'
 import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
-import { omitLargeBlobs } from './omit.ts'
+import { mostKept, omitLargeBlobs } from './omit.ts'
 import { printCut } from './print-edited.ts'
 import { bodyMember } from './rebuild.ts'
 import type { Look } from './splice.ts'
@@ -27,6 +27,8 @@ export interface Quick {
   readonly look: Look
   /** Of a body in which only some values were replaced since it was scanned. */
   readonly rescanReplaced: (before: Sighting, body: Json, replaced: Replaced) => Sighting
+  /** How long the longest text is at most in what a scan was of. */
+  readonly longestOf: (scan: Sighting) => number
 }
 
 /** `scan` is that of `message.body`; `rescan` looks at everything else, and once more at what is left. */
@@ -89,17 +91,21 @@ function redactBody(body: JsonObject, scan: Sighting, masks: readonly Mask[], re
   const read = readMasks(paths, scan.detectors)
   // a mask that cannot be read covers nobody knows what
   if (!read.ok) return masked
-  if (scan.hits.length === 0 && paths.length === 0) return omitLargeBlobs(body)
+  if (scan.hits.length === 0 && paths.length === 0) return smallEnough(body, scan, quick)
   try {
     const rules = [...read.rules.map((rule) => ({ ...rule, with: masked, text: masked })), ...everyDetector(scan)]
     const first = pass(body, scan, rules, rescan, quick)
     const clean = cleanse(first.body, first.scan, rescan)
-    return isObject(clean) ? omitLargeBlobs(clean) : clean
+    if (!isObject(clean)) return clean
+    return clean === first.body ? smallEnough(clean, first.scan, quick) : omitLargeBlobs(clean)
   } catch (error) {
     if (error instanceof RangeError) return masked
     throw error
   }
 }
+
+const smallEnough = (body: JsonObject, scan: Sighting, quick: Quick | undefined): JsonObject =>
+  quick !== undefined && quick.longestOf(scan) <= mostKept ? body : omitLargeBlobs(body)
 
 const everyDetector = (scan: Sighting): readonly MaskRule[] => scan.detectors.map((detector) => ({ ...whole, detector }))
 

@@ -128,7 +128,10 @@ function printedTwin(context: TwinContext, root: Place, text: string): Twin | un
   return after === undefined ? 'gone' : { text: context.print(after), like: { text, values: context.edits.replacements() }, masked, matched: new Set(), named: false }
 }
 
-const mayBeObject = (text: string): boolean => /^[\s\ufeff]*[[{]/.test(text)
+function mayBeObject(text: string): boolean {
+  const first = text.charCodeAt(0)
+  return first > 0x20 && first < 0x7f ? first === 0x5b || first === 0x7b : /^[\s\ufeff]*[[{]/.test(text)
+}
 
 /** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
 function strayTwin(context: TwinContext, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {

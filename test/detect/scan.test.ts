@@ -1,6 +1,6 @@
 import { fc } from '../support/property.ts'
 import { createDetectors } from '../../src/detect/index.ts'
-import { scan, scanReplaced } from '../../src/detect/scan.ts'
+import { scan, scanReplaced, type Replaced } from '../../src/detect/scan.ts'
 import { valueAt } from '../../src/enforce/pointer.ts'
 import type { Json, Sighting } from '../../src/model.ts'
 
@@ -137,8 +137,9 @@ describe('a scan after values were replaced', () => {
         let next = 0
         const places: string[][] = []
         const after = replaceSome(before, () => choices[next++ % choices.length] as number, places) // in range
+        const each: Replaced['each'] = (visit) => places.forEach((place) => visit(place, valueAt(after, place), undefined))
         const covers = (keys: readonly string[]) => places.some((place) => place.every((key, at) => keys[at] === key))
-        expect(ordered(scanReplaced(scan(before, detectors), after, { changes: places.map((place) => ({ place, value: valueAt(after, place) })), covers }, detectors))).toEqual(ordered(scan(after, detectors)))
+        expect(ordered(scanReplaced(scan(before, detectors), after, { each, covers }, detectors))).toEqual(ordered(scan(after, detectors)))
       }),
       { numRuns: 1000 },
     )

@@ -4,8 +4,9 @@ import { createDetectors } from '../../src/detect/index.ts'
 import { scan } from '../../src/detect/scan.ts'
 import { omitLargeBlobs } from '../../src/enforce/omit.ts'
 import { redact, redactText, redactTexts } from '../../src/enforce/redact.ts'
-import type { Json, JsonObject, Mask, Message } from '../../src/model.ts'
-import { byPath, card, detectors, mail, notification, request, rescan, result, ssn, toolCall } from './support.ts'
+import type { Json, JsonObject, Mask, Message, Result } from '../../src/model.ts'
+import { readJson } from '../../src/wire/json.ts'
+import { byDetector, byPath, card, detectors, mail, mask, notification, quick, request, rescan, result, ssn, toolCall } from './support.ts'
 
 const stored = (message: Message, masks: readonly Mask[] = []) => redact(message, rescan(message.body), masks, rescan)
 
@@ -92,6 +93,33 @@ test('large data and blobs are left out with size, digest and type; small ones s
   const none = { content: [{ type: 'image', mimeType: 'image/png', data: small }] }
   expect(omitLargeBlobs(none)).toBe(none)
 })
+
+test('what is omitted is the same, whether the length of every text is known or not', () => {
+  const blob = 'ab'.repeat(50_000)
+  const bodies = [
+    { content: [{ type: 'resource', resource: { uri: 'a://b', blob } }, { type: 'text', text: ssn }] },
+    { content: [{ type: 'resource', resource: { uri: 'a://b', blob: 'ab' } }, { type: 'text', text: ssn }] },
+    { content: [{ type: 'resource', resource: { uri: 'a://b', blob } }] },
+  ]
+  for (const body of bodies) {
+    // the placeholder itself is as long as what is omitted
+    for (const masks of [[], [byDetector('us_ssn')], [byPath('/content/0/resource/blob', { with: blob })]]) {
+      const message = arrived(result(body))
+      const masked = mask(message, masks)
+      if (!masked.ok) throw new Error(masked.detail)
+      const { envelope } = redact(masked.message, masked.scan, [], rescan, quick)
+      expect(envelope).toEqual(redact(masked.message, rescan(masked.message.body), [], rescan).envelope)
+      expect(JSON.stringify(envelope).includes('omitted')).toBe(body !== bodies[1] || masks[0]?.with === blob)
+    }
+  }
+})
+
+/** With the text that it was parsed from. */
+function arrived(message: Result): Result {
+  const read = readJson(Buffer.from(JSON.stringify(message.envelope)), { maxBytes: 1e6, maxDepth: 64, twins: 'none' })
+  if (!read.ok) throw new Error(read.problem.message)
+  return result((read.value as JsonObject)['result'] as JsonObject)
+}
 
 test('the digest of a large text that held secrets is that of the redacted text', () => {
   const text = `${ssn}\n${'a b c\n'.repeat(20_000)}`

@@ -1,5 +1,6 @@
 import { createDetectors } from '../../src/detect/index.ts'
 import { findIn, placesIn, scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
+import { longestOf } from '../../src/detect/walk.ts'
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
 import type { Quick } from '../../src/enforce/redact.ts'
 import type { Look } from '../../src/enforce/splice.ts'
@@ -55,7 +56,7 @@ const look: Look = {
   find: (text, name) => findIn(text, name, detectors),
   isPlain: detectors.isPlain,
 }
-export const quick: Quick = { look, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors) }
+export const quick: Quick = { look, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), longestOf }
 
 export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({
   message,
