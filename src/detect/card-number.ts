@@ -1,5 +1,5 @@
 import type { Span } from '../model.ts'
-import { digitRuns, isDigit, type DigitRun } from './detector.ts'
+import { added, digitRuns, isDigit, noSpans, type DigitRun } from './detector.ts'
 
 /** A long token of hexadecimal digits: a digest, whatever its digits spell. */
 const hexToken = /^[0-9a-f]{24,}$/i
@@ -11,23 +11,23 @@ interface Group {
 
 /** ISO/IEC 7812 numbers: 13 to 19 digits of a known issuer with the right check digit, alone or grouped. */
 export function findCardNumbers(text: string, _label?: string, runs: readonly DigitRun[] = digitRuns(text)): readonly Span[] {
-  const spans: Span[] = []
+  let spans: Span[] | undefined
   for (const run of runs) {
     if (run.digits < 13) continue
     if (run.end - run.start === run.digits) {
       const { start, end } = run
-      if (run.digits <= 19 && isCard(text, start, end) && !isPartOfMore(text, start, end, true)) spans.push({ start, end })
+      if (run.digits <= 19 && isCard(text, start, end) && !isPartOfMore(text, start, end, true)) spans = added(spans, { start, end })
       continue
     }
     const groups = groupsOf(text, run)
     for (let first = 0; first < groups.length; first++) {
       const last = cardFrom(text, groups, first)
       if (last === undefined) continue
-      spans.push({ start: groups[first]!.start, end: groups[last]!.end }) // both are indices of groups
+      spans = added(spans, { start: groups[first]!.start, end: groups[last]!.end }) // both are indices of groups
       first = last
     }
   }
-  return spans
+  return spans ?? noSpans
 }
 
 const isCard = (text: string, start: number, end: number): boolean => isIssued(text, start, end - start) && passesLuhn(text, start, end)

@@ -1,4 +1,4 @@
-import { digitRun, digitRuns, eachMatch, fewestDigits, isSeparator, type DigitRun } from './detector.ts'
+import { added, digitRun, digitRuns, eachMatch, fewestDigits, isSeparator, type DigitRun } from './detector.ts'
 
 /** What stands in a text, found before any detector looks at it: most texts hold nothing that one of them needs. */
 export interface Clues {
@@ -98,17 +98,18 @@ function fromCharacters(text: string, within: Within): Clues | undefined {
       continue
     }
     if (index > end + 1 || (index === end + 1 && !isSeparator(text.charCodeAt(end)))) {
-      if (digits >= fewestDigits) (runs ??= []).push({ start, end, digits })
+      if (digits >= fewestDigits) runs = added(runs, { start, end, digits })
       digits = 0
     }
     if (digits++ === 0) start = index
     end = index + 1
   }
-  if (digits >= fewestDigits) (runs ??= []).push({ start, end, digits })
+  if (digits >= fewestDigits) runs = added(runs, { start, end, digits })
   const words = within.words && (seen & letter) !== 0 && text.length >= shortestWord && wordPattern.test(text)
   if ((seen & ~letter) === 0 && runs === undefined) return words ? { ...noClues, words } : undefined
   const isAt = (seen & at) !== 0
-  const marks = within.marks && (seen & mark) !== 0 && markPattern.test(text)
+  // no mark without letters but armour's dashes: dates and numbers in groups have none
+  const marks = within.marks && (seen & mark) !== 0 && ((seen & letter) === 0 ? text.includes('---') : markPattern.test(text))
   const hiding = (seen & wide) !== 0 && hidingPattern.test(text)
   return runs !== undefined || isAt || marks || words || hiding ? { runs: runs ?? noClues.runs, at: isAt, marks, words, hiding } : undefined
 }

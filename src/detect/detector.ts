@@ -31,6 +31,14 @@ export const isSeparator = (code: number): boolean =>
   code === 0x20 || code === 0x2d || code === 0xa0 || code === 0x2009 || (code >= 0x2010 && code <= 0x2015) || code === 0x202f
 export const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
+/** Mostly there is one; an array that grows from nothing takes room for seventeen. */
+export function added<T>(to: T[] | undefined, one: T): T[] {
+  if (to === undefined) return [one]
+  to.push(one)
+  return to
+}
+export const noSpans: readonly Span[] = []
+
 /** Each match with where it begins. The pattern must be global; not `matchAll`, which copies the pattern for every text. */
 export function eachMatch(pattern: RegExp, text: string, visit: (matched: string, start: number) => void): void {
   pattern.lastIndex = 0

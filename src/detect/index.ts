@@ -2,7 +2,7 @@ import type { Finding, Span } from '../model.ts'
 import { awsLabel, findApiKeys } from './api-key.ts'
 import { findCardNumbers } from './card-number.ts'
 import { cluesOf, noClues, type Clues } from './clues.ts'
-import { joinSpans, type Detector } from './detector.ts'
+import { added, joinSpans, type Detector } from './detector.ts'
 import { findEmails } from './email.ts'
 import { findJwts } from './jwt.ts'
 import { plainCopy } from './plain-copy.ts'
@@ -69,7 +69,7 @@ const longestKept = 64
 
 /** The built-in detectors and those that the settings add; a name may be taken only once. */
 export function createDetectors(custom: Readonly<Record<string, (text: string) => readonly Span[]>>): Detectors {
-  const added = Object.entries(custom)
+  const own = Object.entries(custom)
   const native = Object.entries<Row>(builtIn).flatMap(([detector, row]) => (Object.hasOwn(custom, detector) ? [] : [{ detector, ...row }]))
 
   const byDigits = native.filter((row) => row.byDigits === true)
@@ -80,8 +80,8 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   const findBy = (clues: Clues | undefined, text: string, label: string | undefined, depth: number): readonly Found[] => {
     // of what only a label tells, a social security number is a run of digits, and an AWS secret is long
     const isLabelled = label !== undefined && text.length >= shortestLabelled
-    if (clues === undefined && !isLabelled && added.length === 0) return none
-    const found: Found[] = []
+    if (clues === undefined && !isLabelled && own.length === 0) return none
+    let found: Found[] | undefined
     if (clues !== undefined || isLabelled) {
       const onlyDigits = !isLabelled && clues !== undefined && !clues.at && !clues.marks && !clues.words
       const rows = onlyDigits ? byDigits : native
@@ -89,25 +89,26 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
         const { detector, find, mayHit } = rows[index]! // in range
         if (!onlyDigits && !mayHit(text, clues ?? noClues, isLabelled)) continue
         const spans = find(text, label, clues?.runs)
-        if (spans.length > 0) found.push({ detector, spans })
+        if (spans.length > 0) found = added(found, { detector, spans })
       }
     }
-    for (const [detector, find] of added) {
+    for (const [detector, find] of own) {
       const spans = find(text)
-      if (spans.length > 0) found.push({ detector, spans })
+      if (spans.length > 0) found = added(found, { detector, spans })
     }
-    if (depth === deepestCopy || clues?.hiding !== true) return found
+    const plainly = found ?? none
+    if (depth === deepestCopy || clues?.hiding !== true) return plainly
     const copy = plainCopy(text)
-    if (copy === undefined) return found
+    if (copy === undefined) return plainly
     const hidden = findBy(cluesOf(copy.text), copy.text, label, depth + 1)
-    return hidden.length === 0 ? found : merge([...found, ...hidden.map(({ detector, spans }) => ({ detector, spans: spans.map(copy.sourceOf) }))])
+    return hidden.length === 0 ? plainly : merge([...plainly, ...hidden.map(({ detector, spans }) => ({ detector, spans: spans.map(copy.sourceOf) }))])
   }
   const find = (text: string, label?: string): readonly Found[] => findBy(cluesOf(text), text, label, 0)
-  const isPlain = (text: string): boolean => added.length === 0 && cluesOf(text) === undefined
+  const isPlain = (text: string): boolean => own.length === 0 && cluesOf(text) === undefined
   return {
-    names: [...native.map(({ detector }) => detector), ...added.map(([name]) => name)],
+    names: [...native.map(({ detector }) => detector), ...own.map(([name]) => name)],
     confidence: (detector) => confidence.get(detector) ?? 'medium',
-    anyNumber: added.length > 0,
+    anyNumber: own.length > 0,
     factsOf(name) {
       const before = known.get(name)
       if (before !== undefined) return before

@@ -1,5 +1,5 @@
 import type { Span } from '../model.ts'
-import { digitRuns, isDigit, joinSpans, spansOf, type DigitRun } from './detector.ts'
+import { added, digitRuns, isDigit, joinSpans, noSpans, spansOf, type DigitRun } from './detector.ts'
 
 /** Nine digits in a row say nothing by themselves; after the number's name they do. */
 export const named = /(?:ssn|social[ _-]?security)[^\d]{0,24}((?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4})(?!\d)/gi
@@ -7,21 +7,21 @@ export const label = /ssn|social[ _-]?sec/i
 const bare = /^\s*(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}\s*$/
 
 export function findSsns(text: string, name?: string, runs: readonly DigitRun[] = digitRuns(text)): readonly Span[] {
-  const spans: Span[] = []
+  let spans: Span[] | undefined
   for (const run of runs) {
     if (run.end - run.start === run.digits) continue
     for (let at = run.start; at + groupedLength <= run.end; ) {
       const isOne = isGrouped(text, at)
-      if (isOne) spans.push({ start: at, end: at + groupedLength })
+      if (isOne) spans = added(spans, { start: at, end: at + groupedLength })
       at += isOne ? groupedLength : 1
     }
   }
-  if (text.length > groupedLength && someHoldsNine(text, runs)) for (const { end } of spansOf(named, text)) spans.push({ start: end - 9, end })
+  if (text.length > groupedLength && someHoldsNine(text, runs)) for (const { end } of spansOf(named, text)) spans = added(spans, { start: end - 9, end })
   if (name !== undefined && text.length < 16 && isNine(runs) && label.test(name) && bare.test(text)) {
     const start = text.search(/\d/)
-    spans.push({ start, end: start + 9 })
+    spans = added(spans, { start, end: start + 9 })
   }
-  return joinSpans(spans)
+  return spans === undefined ? noSpans : joinSpans(spans)
 }
 
 const groupedLength = 11

@@ -139,3 +139,28 @@ test('every place in which two values differ is told', () => {
     }
   }), { numRuns: 300 })
 })
+
+test('of rows each kind of place is told once, as if each change were spelt out', () => {
+  /** One after another, and nothing below what was told before. */
+  const spelt = (before: Json, after: Json, at: string, found: Set<string>): void => {
+    if (found.has(at) || before === after) return
+    if (Array.isArray(before) && Array.isArray(after) && before.length === after.length) return void before.forEach((each: Json, index) => spelt(each, after[index] as Json, `${at}/*`, found))
+    const [left, right] = [before, after].map((value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : undefined))
+    if (left === undefined || right === undefined) return void (JSON.stringify(before) !== JSON.stringify(after) && found.add(at))
+    for (const name of left) {
+      if (!right.includes(name)) return void found.add(at)
+      spelt((before as JsonObject)[name] as Json, (after as JsonObject)[name] as Json, `${at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, found)
+    }
+    if (left.length !== right.length) found.add(at)
+  }
+  const cell = fc.oneof({ weight: 4, arbitrary: fc.constantFrom<Json>('a', 'b', 1, null) }, fc.constantFrom<Json>([1, 'a'], [1, 'b'], [], { a: 1 }, { a: 2 }, { b: 1 }))
+  const row = fc.dictionary(fc.constantFrom('a', 'b', 'c/d', '~', '*', '0'), cell, { noNullPrototype: true })
+  fc.assert(fc.property(fc.array(fc.tuple(row, row, fc.boolean()), { maxLength: 8 }), row, row, (rows, one, other) => {
+    const [before, after] = [{ rows: rows.map(([was]) => was), one }, { rows: rows.map(([was, is, isSame]) => (isSame ? was : is)), one: other }]
+    const found = new Set<string>()
+    spelt(before, after, '', found)
+    expect(changedPlaces(before, after)).toEqual([...found])
+  }), { numRuns: 500 })
+  const many = (by: number) => Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`m${index}`, index * by]))
+  expect(changedPlaces(many(1), many(2))).toEqual([''])
+})
