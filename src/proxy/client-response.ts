@@ -43,7 +43,11 @@ export class ClientResponse {
     const { headers, comment } = this.#options
     this.#streams = true
     this.#response.writeHead(200, { ...headers?.(true), 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
+    // in one piece with what is said in the same turn
+    const { socket } = this.#response
+    socket?.cork()
     this.#response.flushHeaders()
+    process.nextTick(() => socket?.uncork())
     this.#keepAlive = setInterval(() => this.#response.write(comment), keepAliveEvery).unref()
   }
 
