@@ -37,6 +37,9 @@ export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
   [detourIds.intersects, { name: 'net.cidr_intersects' }],
   [detourIds.marshal, { name: 'json.marshal' }],
   [detourIds.isJson, { name: 'json.is_valid' }],
+  // Values with others in them have an order within a text, and their texts are quoted.
+  [detourIds.template, { name: 'internal.template_string', is: (_values, [parts], { print }) => parts !== undefined && /\{(?:[[{]|set\(\))/.test(print(parts)) }],
+  [detourIds.unionN, { name: 'object.union_n', is: (values, [objects]) => objects !== undefined && (values.isSet(objects) || values.isEmptyArray(objects)) }],
   // Only a set has another order there.
   [detourIds.concat, { name: 'concat', is: (values, [, texts]) => texts !== undefined && values.isSet(texts) }],
   [detourIds.submatch, { name: 'regex.find_all_string_submatch_n', is: oddSearch }],

@@ -10,6 +10,7 @@ export const detourIds = {
   isValid: 1_000_001, match: 1_000_002, unmarshal: 1_000_003, decode: 1_000_004, decodeUrl: 1_000_005, isBase64: 1_000_006, contains: 1_000_007, intersects: 1_000_008,
   marshal: 1_000_009, isJson: 1_000_010, concat: 1_000_011, glob: 1_000_012, submatch: 1_000_013, indexOf: 1_000_014, filter: 1_000_015, remove: 1_000_016,
   slice: 1_000_017, and: 1_000_018, or: 1_000_019, xor: 1_000_020, negate: 1_000_021, shiftLeft: 1_000_022, shiftRight: 1_000_023, substring: 1_000_024, toNumber: 1_000_025,
+  template: 1_000_026, unionN: 1_000_027,
 } as const
 export const undefinedAnswer = 1
 export const matchExport = 'regex_match'
@@ -44,6 +45,8 @@ const wanted = {
   builtin_json_filter: { parameters: 2, id: detourIds.filter },
   builtin_json_remove: { parameters: 2, id: detourIds.remove },
   opa_strings_substring: { parameters: 3, id: detourIds.substring },
+  opa_template_string: { parameters: 1, id: detourIds.template },
+  builtin_object_union_n: { parameters: 1, id: detourIds.unionN },
   opa_to_number: { parameters: 1, id: detourIds.toNumber },
   opa_array_slice: { parameters: 3, id: detourIds.slice },
   opa_bits_and: { parameters: 2, id: detourIds.and },

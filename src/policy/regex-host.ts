@@ -35,10 +35,11 @@ export interface Values {
   isOddNumber(address: number): boolean
   isEmptyText(address: number): boolean
   isSet(address: number): boolean
+  isEmptyArray(address: number): boolean
 }
 
 /** Strings and booleans of OPA's runtime, made by the module or interned: the type in the first byte, then what follows here. */
-const layout = { booleans: [2, 9], strings: [4, 8], set: 7, number: 3, form: 1, written: 2, truth: 1, length: 4, bytes: 8 } as const
+const layout = { booleans: [2, 9], strings: [4, 8], set: 7, array: 5, number: 3, form: 1, written: 2, truth: 1, elements: 8, length: 4, bytes: 8 } as const
 const [minus, zero, nine] = [0x2d, 0x30, 0x39]
 const mostDigits = 18
 const longest = 16 * 1024
@@ -77,6 +78,7 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
       return all.subarray(from, from + all.readUInt32LE(address + layout.length))
     },
     isSet: (address) => bytes()[address] === layout.set,
+    isEmptyArray: (address) => bytes()[address] === layout.array && bytes().readUInt32LE(address + layout.elements) === 0,
     isOddNumber(address) {
       const all = bytes()
       if (all[address] !== layout.number || all[address + layout.form] !== layout.written) return false

@@ -262,6 +262,10 @@ const areas: Readonly<Record<string, readonly string[]>> = {
     'concat(",", {"b", "a", "c"})',
     'concat(",", ["b", "a"])',
     'concat(",", {"b"})',
+    '$"{{"b", "a", 3, "c"}} {[1e400, {"z": [1.0, "a\\tb\\u200b"], "b": set()}]} {"a\\u200b"} {data.nothing} {null}"',
+    'object.union_n([])',
+    'object.union_n([{}, {"a": {"b": 1}}, {"a": {"c": 2}}])',
+    '[x | some y in [{{}}, []]; x := object.union_n(y)]',
   ],
   'times': [
     'time.format([1700000000123456789, "America/New_York", "Mon Jan _2 15:04:05.000000 MST 2006 -07:00 002 __2"])',

@@ -74,6 +74,10 @@ test('YAML that another reader would take otherwise is a fault', () => {
   expect(ask('yaml.marshal', [text('\nx')])).toContain('fault')
 })
 
+test('what sprintf does not print as Go does is a fault', () => {
+  expect(['%[2]0v', '%[1].2f', '%*'].map((format) => ask('sprintf', [text(format), '[1, 2]']))).toEqual(Array(3).fill(expect.stringContaining('fault')))
+})
+
 test('a token with times needs a time, and the same token is judged by that time alone', () => {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const signed = ask('io.jwt.encode_sign', ['{"alg":"HS256"}', '{"exp":1000}', '{"kty":"oct","k":"c2VjcmV0"}'])

@@ -29,7 +29,7 @@ const families = {
   patch: { marks: ['json.patch'], load: async () => (await import('./json-patch.ts')).patchBuiltins },
   schema: { marks: ['json.match_schema', 'json.verify_schema'], load: async () => (await import('./schema/index.ts')).schemaBuiltins },
   structure: {
-    marks: ['graph.reachable_paths', 'indexof_n', 'numbers.range_step', 'object.subset', 'strings.split_n', 'trace', 'opa_strings_concat'],
+    marks: ['graph.reachable_paths', 'indexof_n', 'numbers.range_step', 'object.subset', 'strings.split_n', 'trace', 'opa_strings_concat', 'opa_template_string', 'builtin_object_union_n'],
     load: async () => (await import('./structure.ts')).structureBuiltins,
   },
   units: { marks: ['units.'], load: async () => (await import('./units.ts')).unitBuiltins },

@@ -1,4 +1,5 @@
 /** Values in Rego's notation, as the module prints them (`opa_value_dump`): JSON, and sets as `{1, 2}` and `set()`. */
+import { compareNumbers } from './number.ts'
 
 /** Where there are elements: an object's are its keys and values in turn. */
 type Value =
@@ -17,6 +18,18 @@ const maxDepth = 500
 export function readRegoArray(text: string): readonly Operand[] | undefined {
   const value = read({ tokens: tokensOf(text), at: 0 }, 0)
   return value.kind === 'array' ? value.elements.map(toOperand) : undefined
+}
+
+export function readTemplate(text: string): string {
+  const parts = read({ tokens: tokensOf(text), at: 0 }, 0)
+  const shown = (part: Value): string => (part.kind === 'string' ? part.text : print(part))
+  const of = (part: Value): string => {
+    if (part.kind !== 'set') return shown(part)
+    const [one, other] = part.elements
+    if (other !== undefined) throw new Error('a text of several values')
+    return one === undefined ? '<undefined>' : shown(one)
+  }
+  return 'elements' in parts ? parts.elements.map(of).join('') : ''
 }
 
 interface Cursor {
@@ -79,7 +92,7 @@ function compare(a: Value, b: Value): number {
   }
   if (!('text' in a) || !('text' in b)) return 0
   if (a.kind === 'word') return words.indexOf(a.text) - words.indexOf(b.text)
-  return a.kind === 'number' ? Number(a.text) - Number(b.text) : Buffer.compare(Buffer.from(a.text), Buffer.from(b.text))
+  return a.kind === 'number' ? compareNumbers(a.text, b.text) : Buffer.compare(Buffer.from(a.text), Buffer.from(b.text))
 }
 
 function toOperand(value: Value): Operand {

@@ -57,6 +57,7 @@ export function print(format: string, operands: readonly Operand[]): string {
   const text = format.replace(pattern, (whole, flags: string, widthIndex?: string, written?: string, pointIndex?: string, digits?: string, index?: string, last?: string) => {
     // A point at the very end is a verb.
     const letter = last ?? (whole.endsWith('.') ? '.' : undefined)
+    if (/\][\d.]/.test(whole) || (letter === undefined && whole.includes('*'))) throw new Error('an index or a width that has no verb')
     if (letter === undefined) {
       reordered ||= whole.includes('[')
       return '%!(NOVERB)'

@@ -1,8 +1,10 @@
 import { asElements, asInt, asObject, asText, asWhole, builtin, noAnswer, type Charge, type HostBuiltin } from './builtin.ts'
+import { readTemplate } from './rego-text.ts'
 import { equal, isArray, number, RegoObject, RegoSet, type Value } from './value.ts'
 
 const mostNumbers = 100_000
 const mostPaths = 20_000
+const large = 8 * 1024 * 1024
 
 /** Whether every element is in a set; the sets are in one order. */
 function hasAll(superset: RegoSet, set: RegoSet): boolean {
@@ -113,13 +115,25 @@ const indexOfN = builtin(([operand, part], charge) => {
 })
 
 /** The module's own takes the elements of a set in the order of their hashes. */
-const concat = builtin(([delimiter, texts]) => asElements(texts).map(asText).join(asText(delimiter)), 8 * 1024 * 1024)
+const concat = builtin(([delimiter, texts]) => asElements(texts).map(asText).join(asText(delimiter)), large)
+
+/** OPA's own evaluator joins none to the empty object, and no set. */
+const unionOfNone = builtin(([objects]) => (isArray(objects) && objects.length === 0 ? new RegoObject([]) : noAnswer()))
+
+/** The parts of a text: each in a set that is empty where it is undefined. */
+const templateString: HostBuiltin = {
+  reads: 'rego',
+  maxBytes: 256 * 1024,
+  run: ([parts = '']) => JSON.stringify(readTemplate(parts)),
+}
 
 export const structureBuiltins = {
   concat,
   'graph.reachable_paths': reachablePaths,
   indexof_n: indexOfN,
+  'internal.template_string': templateString,
   'numbers.range_step': rangeStep,
+  'object.union_n': unionOfNone,
   'object.subset': builtin(([superset, part], charge) => isSubset(superset ?? null, part ?? null, charge) ?? noAnswer()),
   'strings.split_n': splitN,
   /** It says nothing where nothing is traced. */
