@@ -30,14 +30,17 @@ const OPEN = 0x7b
 const CLOSE = 0x7d
 const NEAR = 12
 const DEEPEST = 64
-/** What no text may hold that is cut into: escapes, and controls that are no white space. */
-const odd = /[\\\u0000-\u0008\u000b\u000c\u000e-\u001f]/
+/** Controls that are no white space, in two classes: one class for both is looked for ten times as slowly. */
+const lowControl = /[\u0000-\u0008\u000b\u000c\u000e\u000f]/
+const highControl = /[\u0010-\u001f]/
+/** What no text may hold that is cut into: those, and escapes. */
+const isOdd = (text: string): boolean => text.includes('\\') || lowControl.test(text) || highControl.test(text)
 const breaks = /[\t\n\r]/g
 
 /** Undefined where the text must be parsed. */
 export function spliceText(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look): Spliced | undefined {
   const first = text.charCodeAt(0)
-  if ((first !== OPEN && first !== OPEN_LIST) || rules.some(({ must }) => must) || odd.test(text) || !text.isWellFormed()) return undefined
+  if ((first !== OPEN && first !== OPEN_LIST) || rules.some(({ must }) => must) || isOdd(text) || !text.isWellFormed()) return undefined
   const reader = new Splicer(text, places, target, rules, look)
   return reader.read() ? reader.spliced() : undefined
 }

@@ -55,7 +55,7 @@ const hidden = fc.oneof(
 const oddNames = fc.tuple(string, string, fc.constantFrom('7', `no ${ssn}`)).map(([one, other, name]) => `[{"ssn":${one},"${name}":${other}},{"${name}":${one},"ssn":${other}}]`)
 const inList = fc.constantFrom('123456789', '"123456789"', '"a"').map((value) => `{"ssn":[[${value}],1],"a":[${value}]}`)
 /** No JSON, though it nearly is. */
-const broken = fc.constantFrom('\t', '\n').map((control) => `{"a":"${ssn}","ssn":"a long text${control}"}`)
+const broken = fc.constantFrom('\t', '\n', '\u0000', '\u0008', '\u000b', '\u000f', '\u0010', '\u001f').map((control) => `{"a":"${ssn}","ssn":"a long text${control}"}`)
 const document = fc.oneof({ weight: 4, arbitrary: node }, { weight: 4, arbitrary: rows }, hidden, broken, oddNames, inList, fc.tuple(rows, fc.constantFrom('\u00a0', 'x', '}', ',1')).map((parts) => parts.join('')))
 
 const placeholder = fc.constantFrom<Scalar>('[MASKED]', '[MASKED]', 'made-up@example.com', '"', '\\u0034', '4111111111111111', 0, 123456789, null, true, '\u200b', '123-45', '-', '@')
