@@ -3,7 +3,7 @@ import { createInTurn } from '../in-turn.ts'
 import type { BundleDigest, Decision, KnownActor, Logger, Question, Role } from '../model.ts'
 import type { BuiltBundle, RuleMetadata } from './bundle.ts'
 import { loadBundle, type LoadedBundle } from './loaded-bundle.ts'
-import { policyError, policyStale } from './verdict.ts'
+import { policyError, policyStale, type Verdict } from './verdict.ts'
 
 export interface Observation {
   readonly micros: number
@@ -91,14 +91,16 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
     return policyError(bundle)
   }
 
-  const judge = async (loaded: LoadedBundle, question: Question, seen: (bytes: number) => void): Promise<Decision> => {
+  const decisionOf = (verdict: Verdict, { bundle }: LoadedBundle): Decision => (verdict.ok ? verdict.decision : fail(bundle.digest, verdict.detail))
+  // Its message may quote the question.
+  const failBy = (cause: unknown, { bundle }: LoadedBundle): Decision => fail(bundle.digest, cause instanceof Error ? cause.name : 'unknown fault')
+
+  const judge = (loaded: LoadedBundle, question: Question, seen: (bytes: number) => void): Decision | Promise<Decision> => {
     try {
       const judged = loaded.judge(question, seen)
-      const verdict = 'ok' in judged ? judged : await judged
-      return verdict.ok ? verdict.decision : fail(loaded.bundle.digest, verdict.detail)
+      return 'ok' in judged ? decisionOf(judged, loaded) : judged.then((verdict) => decisionOf(verdict, loaded), (cause: unknown) => failBy(cause, loaded))
     } catch (cause) {
-      // Its message may quote the question.
-      return fail(loaded.bundle.digest, cause instanceof Error ? cause.name : 'unknown fault')
+      return failBy(cause, loaded)
     }
   }
 
@@ -126,7 +128,8 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
       const seen = (length: number): void => {
         bytes = length
       }
-      const decision = current === undefined ? fail('none', 'no bundle is active') : stale ? policyStale(current.bundle.digest) : await judge(current, question, seen)
+      const judged = current === undefined ? fail('none', 'no bundle is active') : stale ? policyStale(current.bundle.digest) : judge(current, question, seen)
+      const decision = 'kind' in judged ? judged : await judged
       const failed = decision.reasons.some(({ rule }) => rule === 'sallyport/policy_error')
       observe?.({ micros: (performance.now() - began) * 1000, outcome: failed ? 'policy_error' : 'ok', bytes })
       return decision

@@ -114,10 +114,10 @@ export class HttpChannel implements ClientChannel {
     return this.#left.signal
   }
 
-  async release(evaluated: Evaluated<ToClient>, of: SaidOf, status?: number): Promise<void> {
-    if (!isEvaluated(evaluated)) return this.#options.unjudged()
+  release(evaluated: Evaluated<ToClient>, of: SaidOf, status?: number): Promise<void> {
+    if (!isEvaluated(evaluated)) return Promise.resolve(this.#options.unjudged())
     const { message } = evaluated
-    await this.#send({ kind: 'released', message, of }, message.envelope, message.kind === 'result' || message.kind === 'error', status === undefined ? {} : { status })
+    return this.#send({ kind: 'released', message, of }, message.envelope, message.kind === 'result' || message.kind === 'error', status === undefined ? {} : { status })
   }
   answer(answer: OwnAnswer): Promise<void> {
     return this.#send({ kind: 'own', answer }, answer.envelope, true, answer)

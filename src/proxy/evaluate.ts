@@ -86,7 +86,7 @@ export interface Copy {
 type Growing<T> = { -readonly [K in keyof T]: T[K] }
 
 /** Makes the record durable. Rejects with `GatewayError` where it cannot be. */
-export async function recordJudged(judged: Judged, outcome: Outcome, closes: boolean, about: About, rooms: Rooms, copy: Copy = { ...judged, masks: masksOf(judged.decision) }): Promise<void> {
+export function recordJudged(judged: Judged, outcome: Outcome, closes: boolean, about: About, rooms: Rooms, copy: Copy = { ...judged, masks: masksOf(judged.decision) }): Promise<void> {
   const started = performance.now()
   const exchange: Growing<Exchange> = {
     session: about.session.id,
@@ -100,8 +100,7 @@ export async function recordJudged(judged: Judged, outcome: Outcome, closes: boo
   }
   if (judged.question !== undefined) exchange.question = judged.question
   if (judged.verdict !== undefined) exchange.verdict = judged.verdict
-  await rooms.record.record(exchange, copy.scan, copy.masks)
-  rooms.meters.recorded((performance.now() - started) / 1000)
+  return rooms.record.record(exchange, copy.scan, copy.masks).then(() => rooms.meters.recorded((performance.now() - started) / 1000))
 }
 
 function tellingEcho(decision: Decision): Decision {

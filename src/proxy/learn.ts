@@ -11,16 +11,15 @@ const listing = { tool: 'tools/list', prompt: 'prompts/list', resource: 'resourc
 const using = new Set(['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete'])
 
 /** What was never seen is listed first: by its annotations it must be as known to a call as to a list. */
-export async function withDefinition(request: Request, { session, actor }: From, rooms: Judge): Promise<Request> {
+export function withDefinition(request: Request, from: From, rooms: Judge): Request | Promise<Request> {
   const { call } = request
   if (call === undefined) return request
-  const { name } = session.upstream
-  if (using.has(request.method) && rooms.definitions.get(name, call.kind, call.name) === undefined) {
-    const method = listing[call.template ? 'template' : call.kind]
-    // A new tool is worth another look; of a template's resources there is no end.
-    await rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, { session, actor }, rooms))
-  }
-  return { ...request, call: describedCall(call, name, rooms) }
+  const { name } = from.session.upstream
+  const described = (): Request => ({ ...request, call: describedCall(call, name, rooms) })
+  if (!using.has(request.method) || rooms.definitions.get(name, call.kind, call.name) !== undefined) return described()
+  const method = listing[call.template ? 'template' : call.kind]
+  // A new tool is worth another look; of a template's resources there is no end.
+  return rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, from, rooms)).then(described)
 }
 
 const maxPages = 50

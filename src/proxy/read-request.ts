@@ -12,12 +12,14 @@ interface Refused {
   readonly refused: OwnAnswer
 }
 
+type Reading = { readonly request: Request; readonly earlier: Earlier } | Refused
+
 /** One that the gateway made of a held call, not the server's. */
 export const isOwnTask = ({ method, revision, body }: Request, { approvals }: Judge): boolean =>
   revision === '2026-07-28' && method.startsWith('tasks/') && typeof body['taskId'] === 'string' && approvals.tickets.isOwn(body['taskId'])
 
 /** What a request is about, and what it brings back of an earlier answer. */
-export async function readRequest(rpc: Extract<RpcMessage, { kind: 'request' }>, { session, actor }: From, rooms: Judge): Promise<{ readonly request: Request; readonly earlier: Earlier } | Refused> {
+export function readRequest(rpc: Extract<RpcMessage, { kind: 'request' }>, { session, actor }: From, rooms: Judge): Reading | Promise<Reading> {
   const base: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id: rpc.id, method: rpc.method, envelope: rpc.envelope, body: rpc.body }
   const read = rooms.wire.callOf(rpc.method, rpc.body)
   // Of a method that the revision does not know, nothing is expected: it is answered as unknown.
@@ -30,12 +32,16 @@ export async function readRequest(rpc: Extract<RpcMessage, { kind: 'request' }>,
   if (read.kind !== 'call') return { request: base, earlier: {} }
   const named: Request = { ...base, call: { ...read.call, annotations: {} } }
   if (rpc.body['requestState'] === undefined) return { request: named, earlier: {} }
-  const leg = await takeLeg(named, actor, session, rooms)
-  return 'refused' in leg ? refuse(base, { ...leg.refused, status: 200 }, { session, actor }, rooms) : leg
+  return readLeg(named, base, { session, actor }, rooms)
+}
+
+async function readLeg(named: Request, base: Request, from: From, rooms: Judge): Promise<Reading> {
+  const leg = await takeLeg(named, from.actor, from.session, rooms)
+  return 'refused' in leg ? refuse(base, { ...leg.refused, status: 200 }, from, rooms) : leg
 }
 
 /** Whether a call fits the definition last seen: as it was approved, and with headers that say what its arguments say. */
-export async function fitDefinition(request: Request, earlier: Earlier, mirrored: Mirrored, from: From, rooms: Judge): Promise<{ readonly mirror?: Pending['mirror'] } | Refused> {
+export function fitDefinition(request: Request, earlier: Earlier, mirrored: Mirrored, from: From, rooms: Judge): { readonly mirror?: Pending['mirror'] } | Promise<Refused> {
   const { call } = request
   if (earlier.definition !== undefined && earlier.definition !== (call?.definition_sha256 ?? null)) {
     return refuse(request, { code: 'approval_void', detail: 'the tool changed since it was approved: send the request again without requestState', status: 200 }, from, rooms)

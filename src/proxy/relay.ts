@@ -12,7 +12,7 @@ import { ownAnswer, recordOwnDenial } from './own-answers.ts'
 import { forget } from './pending.ts'
 import { passMessage, type Passage } from './pipeline.ts'
 import { readOn } from './read-on.ts'
-import { receive, receiveValue, type Inbound } from './receive.ts'
+import { receive, receiveValue, type Batch, type Inbound, type Source } from './receive.ts'
 import { answerServer } from './send.ts'
 import { gaveUp, watchSilence, type Silence } from './silence.ts'
 import { clientWasTold, endIfRefused, isOutdated, isTooEarly, noteGranted } from './subscriptions.ts'
@@ -131,11 +131,14 @@ async function passRetry(retry: number, { pending, channel }: Where): Promise<vo
 }
 
 /** Puts one message of a server to the policy and passes it on. False where the stream must not be read on. */
-async function passArrival(arrival: Arrival, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
+function passArrival(arrival: Arrival, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
   const source = { own: where.pending, shared: where.shared === true }
   const inbound = receive(arrival.data, session, source, rooms)
-  if (inbound.kind !== 'batch') return await passInbound(inbound, where, session, rooms)
-  for (const value of inbound.values) if (!(await passInbound(receiveValue(value, session, source, rooms), where, session, rooms))) return false
+  return inbound.kind === 'batch' ? passBatch(inbound, source, where, session, rooms) : passInbound(inbound, where, session, rooms)
+}
+
+async function passBatch({ values }: Batch, source: Source, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
+  for (const value of values) if (!(await passInbound(receiveValue(value, session, source, rooms), where, session, rooms))) return false
   return true
 }
 

@@ -9,8 +9,8 @@ export type EndTurn = () => void
  * what is more than may wait is refused.
  */
 export interface Turns {
-  /** Undefined where the signal came first. Rejects with `GatewayError('busy')`. `bytes` is asked where it has to wait. */
-  take(who: string, bytes: () => number, signal: Signal): Promise<EndTurn | undefined>
+  /** At once where there is room. Undefined where the signal came first. Throws, or rejects with, `GatewayError('busy')`. `bytes` is asked where it has to wait. */
+  take(who: string, bytes: () => number, signal: Signal): EndTurn | undefined | Promise<EndTurn | undefined>
 }
 
 interface Caller {
@@ -68,7 +68,7 @@ export function createTurns(atOnce: number): Turns {
     })
 
   return {
-    async take(who, bytes, signal) {
+    take(who, bytes, signal) {
       if (signal.aborted) return undefined
       const caller = callers.get(who) ?? { running: 0, waiting: new Set() }
       callers.set(who, caller)

@@ -60,7 +60,8 @@ export const faultOfNeed = (cause: unknown): unknown => (cause instanceof Uncred
  */
 export async function exchangeAs(credential: Credential, exchange: ExchangeWith, base: string, input: ExchangeInput): Promise<ExchangeOutput> {
   const outgoing: Outgoing = { ...input, url: input.path === undefined ? base : new URL(input.path, base).href }
-  let presented = presentable(await credential.present(outgoing))
+  const found = credential.present(outgoing)
+  let presented = presentable(found instanceof Promise ? await found : found)
   let output = await exchange(carrying(presented, input))
   if (output.status === 401 && !input.signal.aborted && (await presented.renew())) {
     await discard(output.body)
