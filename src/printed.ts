@@ -32,7 +32,7 @@ export function keepPrinted(value: object, text: string): void {
 
 /** An envelope around a body that was printed before, or that is as it was read. */
 function printAround(value: Json & object): string | undefined {
-  if (Array.isArray(value) || JSON.isRawJSON(value)) return undefined
+  if (Array.isArray(value) || JSON.isRawJSON(value) || !holdsKnown(value as JsonObject)) return undefined
   const known: (string | undefined)[] = []
   for (const name in value) {
     const member = (value as JsonObject)[name] as Json // own: a JSON value
@@ -43,6 +43,14 @@ function printAround(value: Json & object): string | undefined {
   let index = 0
   for (const name in value) text += `${text === '' ? '{' : ','}${JSON.stringify(name)}:${known[index++] ?? JSON.stringify((value as JsonObject)[name])}`
   return `${text}}`
+}
+
+function holdsKnown(value: JsonObject): boolean {
+  for (const name in value) {
+    const member = value[name]
+    if (typeof member === 'object' && member !== null && (texts.has(member) || sources.has(member))) return true
+  }
+  return false
 }
 
 function asRead(value: object): string | undefined {

@@ -4,11 +4,13 @@ import type { ResolveInput } from '../identity/identity.ts'
 import { createEndpoint, type EndpointParts, type Resolved } from '../proxy/endpoint.ts'
 import { createIncoming } from '../proxy/incoming.ts'
 import type { Rejections } from '../proxy/rejections.ts'
+import { toolsCalled } from '../proxy/replies.ts'
 import type { Sessions } from '../proxy/sessions.ts'
 import { createSseEndpoint } from '../proxy/sse-endpoint.ts'
 import { wantedFor } from '../upstream/scopes.ts'
 import { readSseMessage } from '../wire/2024-11-05/message.ts'
 import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readPost, readVisit } from '../wire/door.ts'
+import type { RpcMessage } from '../wire/rpc.ts'
 import { sseComment, writeSseEvent } from '../wire/sse.ts'
 import type { Settings } from '../config/schema.ts'
 import type { Parts } from './parts.ts'
@@ -42,8 +44,9 @@ export function createDoors({ identity, upstreams, limits, settings, rooms, sess
       if (resolved.ok) return { ok: true, caller: { actor: resolved.actor, expiresAt: resolved.token.expires_at, scopes: resolved.token.scopes, isGood: () => isStillGood(input) } }
       return { ok: false, ...resolved.refusal }
     },
-    lacking(upstream: string, tools: readonly string[], has: readonly string[]) {
+    lacking(upstream: string, messages: readonly RpcMessage[], has: readonly string[]) {
       const scopes = scoped.get(upstream)
+      const tools = scopes === undefined ? [] : toolsCalled(messages)
       if (scopes === undefined || tools.length === 0) return undefined
       const wanted = wantedFor(upstream, scopes, tools)
       return wanted.length === 0 ? undefined : identity.lacking({ audience: audienceOf(upstream), has, wanted })

@@ -15,7 +15,7 @@ import { listen } from './listen.ts'
 import type { StreamLog } from './outbox.ts'
 import { countBytes } from './relay.ts'
 import type { Rejections } from './rejections.ts'
-import { clientOf, createReplies, recordUnasked, toolsCalled, type Challenge } from './replies.ts'
+import { clientOf, createReplies, recordUnasked, type Challenge } from './replies.ts'
 import type { ClientSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import { watchToken } from './token-watch.ts'
@@ -45,8 +45,8 @@ export interface EndpointParts {
   readonly sse: { readonly writeEvent: (event: { id?: string; data?: string; retry?: number }) => string; readonly comment: string }
   readonly rejections: Rejections
   readonly incoming: Incoming
-  /** Why calls of these tools want more than the caller's token was given for. */
-  readonly lacking: (upstream: string, tools: readonly string[], scopes: readonly string[]) => Challenge | undefined
+  /** Why the tools that these messages call want more than the caller's token was given for. */
+  readonly lacking: (upstream: string, messages: readonly RpcMessage[], scopes: readonly string[]) => Challenge | undefined
   readonly isClosing: () => boolean
   /** True where another process serves the caller: it is answering the request. Asked before anything of the body is read. */
   readonly isElsewhere?: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
@@ -102,7 +102,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
     const { messages } = door
     const first = messages[0]
     if (first === undefined) return
-    const lacking = parts.lacking(upstream.name, toolsCalled(messages), scopes)
+    const lacking = parts.lacking(upstream.name, messages, scopes)
     if (lacking !== undefined) return replies.challenge(response, lacking, upstream.name)
     try {
       // What runs may still be answered by its client; nothing new begins.

@@ -10,7 +10,7 @@ import { HttpChannel } from './channel.ts'
 import type { Caller, EndpointParts } from './endpoint.ts'
 import type { Load } from './incoming.ts'
 import { countBytes } from './relay.ts'
-import { clientOf, createReplies, toolsCalled, type Meant } from './replies.ts'
+import { clientOf, createReplies, type Meant } from './replies.ts'
 import type { ClientSession } from './session.ts'
 import { endWaits } from './session-ends.ts'
 import { createSseConnection, type SseConnection } from './sse-connection.ts'
@@ -121,7 +121,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     const { session } = connection
     const door = parts.door.readMessage({ head: head.head, bytes: body.bytes, limits: parts.limits, ...(session === undefined ? {} : { session: { revision: session.revision } }) })
     if (!door.ok) return refuse(door.refusal, connection, response, meant)
-    const lacking = parts.lacking(upstream.name, toolsCalled(door.messages), scopes)
+    const lacking = parts.lacking(upstream.name, door.messages, scopes)
     if (lacking !== undefined) return replies.challenge(response, lacking, upstream.name)
     // A stream ends with the newest token that its caller has shown.
     shown.set(connection, isGood)

@@ -9,7 +9,7 @@ export const CLIENT_INFO = `${PREFIX}clientInfo`
 const SUBSCRIPTION_ID = `${PREFIX}subscriptionId`
 
 export function withId(envelope: JsonObject, id: RequestId): JsonObject {
-  return replace(envelope, 'id', id)
+  return { ...envelope, id }
 }
 
 /** The token of a request's `_meta`, or of a progress notification, replaced in its place. */

@@ -46,15 +46,16 @@ type SourceReviver = (key: string, value: unknown, context: { readonly source?: 
 export function readJson(bytes: Uint8Array, options: ReadOptions): JsonReading {
   if (bytes.length > options.maxBytes) return problem('too_large', `expected at most ${options.maxBytes} bytes of JSON`)
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return problem('bom', 'expected JSON without a byte order mark')
-  if (!isUtf8(bytes)) return problem('not_utf8', 'expected valid UTF-8')
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const isPlain = isAscii(bytes)
+  if (!isPlain && !isUtf8(bytes)) return problem('not_utf8', 'expected valid UTF-8')
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const latin = buffer.toString('latin1')
 
   const scan = scanText(buffer, latin, options.maxDepth)
   if (scan === 'too_deep') return problem('too_deep', `expected at most ${options.maxDepth} levels of nesting`)
   if (scan === 'number_range') return problem('number_range', 'expected numbers that a double can hold')
 
-  const text = isAscii(buffer) ? latin : buffer.toString('utf8')
+  const text = isPlain ? latin : buffer.toString('utf8')
   let value: unknown
   try {
     value = JSON.parse(text)
