@@ -1,14 +1,14 @@
-/** A machine with much else to do may not compile the policies in time: then a gateway says so and does not start. */
-const isTooBusy = (error: unknown): boolean => error instanceof Error && error.message.includes('[no_answer]')
+/** What a gateway says that does not start on a machine with much else to do: its policies did not compile in time. */
+const signs = ['[no_answer]']
 const mostTries = 5
 
-/** Does it again where that was in the way of a start. */
-export async function unlessTooBusy<T>(attempt: () => Promise<T>): Promise<T> {
+/** Does it again where that was in the way of a start. `more`: what else is no sign of anything but that. */
+export async function unlessTooBusy<T>(attempt: () => Promise<T>, more: readonly string[] = []): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt()
     } catch (error) {
-      if (tries === mostTries || !isTooBusy(error)) throw error
+      if (tries === mostTries || ![...signs, ...more].some((sign) => String(error).includes(sign))) throw error
     }
   }
 }

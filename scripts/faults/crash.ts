@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createTally, type Campaign, type Need, type Tally } from './campaign.ts'
 import { fateOf, flows, type Caller } from './caller.ts'
+import { missing } from './needs.ts'
 import { openExchanges } from './store-rows.ts'
-import { trace } from './strace.ts'
+import { trace, writerThread } from './strace.ts'
 import { createWorld, type World } from './world.ts'
 
 interface Way {
@@ -61,15 +62,22 @@ async function onOneStore({ from, to, of }: { readonly from: number; readonly to
   }
 }
 
+/** Where there is strace, each sync of every other round takes longer: between a call and its record, a quick disk leaves no moment to be killed in. */
+const slower = 'fsync,fdatasync:delay_exit=30000'
+const canSlow = missing(['linux', 'strace']).length === 0
+
 /** At a random moment of an open load, in milliseconds after it flows. */
-const underLoad = (perSecond: number, least: number, most: number): Way['kill'] => async (world, caller) => {
+const underLoad = (perSecond: number, least: number, most: number): Way['kill'] => async (world, caller, round) => {
+  const { pid, kill } = world.gateway()
+  const slowed = canSlow && round % 2 === 0 ? await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', `inject=${slower}`]) : undefined
   const stop = new AbortController()
   const load = caller.load(perSecond, stop.signal)
   await flows(caller)
   await wait(least + Math.random() * (most - least))
-  await world.gateway().kill('SIGKILL')
+  await kill('SIGKILL')
   stop.abort()
   await load
+  await slowed?.stop()
 }
 
 /** First one of its workers after the other, and then the process that supervises them. */
@@ -94,13 +102,15 @@ function workersOf(supervisor: number): readonly number[] {
 
 /** What a call makes the gateway ask of the kernel: the writer keeps records, the main thread wakes it and talks to both sides. */
 const asked = ['pwrite64', 'fsync', 'write', 'writev'] as const
+/** A commit writes a dozen times: one by one, the few rounds would all end in the first. */
+const everyNth = { pwrite64: 5, fsync: 1, write: 1, writev: 1 } as const
 const inParallel = 3
 const mostCalls = 300
 
 /** As one of its threads asks for the n-th time: no moment between two effects is left out. */
 const atEachStep: Way['kill'] = async (world, caller, round) => {
   const call = asked[(round - 1) % asked.length] ?? 'fsync'
-  const when = Math.ceil(round / asked.length)
+  const when = Math.ceil(round / asked.length) * everyNth[call]
   await caller.call()
   const { pid, ended } = world.gateway()
   const traced = await trace(pid, ['-f', '-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${when}`])
@@ -122,7 +132,7 @@ export const workers = crashes({
 })
 export const stepwise = crashes({
   title: 'no byte of an answer reaches a client without its record, at whichever step the gateway is killed',
-  needs: ['linux', 'strace'], normally: 80, delay: 2, kill: atEachStep,
+  needs: ['linux', 'strace'], normally: 240, delay: 2, kill: atEachStep,
 })
 export const honest = crashes({
   title: 'what was in flight at a crash is told as unknown, and nothing else is',

@@ -17,6 +17,9 @@ allow if input.message.call.name == "work"
 /** How many people a caller stands for: no limit of one person's is met. */
 const people = 16
 
+/** On a disk that is whole and nobody else's. */
+const tooSlow = 'could not open the store within'
+
 /** A gateway, its server and its callers, each keeping its own journal outside the store. */
 export interface World {
   readonly files: GatewayFiles
@@ -61,7 +64,7 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
     files, stub, gateway, journals, store: where,
     async start(under) {
       if (current !== undefined) await current.ended
-      current = await unlessTooBusy(() => startGatewayProcess(files, under === undefined ? {} : { under }))
+      current = await unlessTooBusy(() => startGatewayProcess(files, under === undefined ? {} : { under }), store === undefined ? [tooSlow] : [])
       return current
     },
     async caller(prefix) {
