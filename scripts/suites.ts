@@ -1,7 +1,7 @@
 // The suites. What fails beside others is tried once more alone: a run passes with it, and says so.
 //   node scripts/suites.ts [options of Jest]
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** More than this is no accident of a busy machine. */
 const mostAgain = 3
+/** MiB for what is new. Each suite loads its modules anew, which Node's own 16 have it look through again and again. */
+const roomForNew = 64
 
 export interface SuitesRun {
   readonly ok: boolean
@@ -29,13 +31,27 @@ interface Report {
   readonly testResults: readonly { readonly name: string; readonly status: string; readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[] }[]
 }
 
+/** A directory for one run, and an environment by which hundreds of threads and processes, of the same few programs, find there what one of them compiled. */
+export interface Scratch {
+  readonly directory: string
+  readonly env: NodeJS.ProcessEnv
+  remove(): Promise<void>
+}
+export function makeScratch(): Scratch {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-suites-'))
+  return {
+    directory,
+    env: { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') },
+    // A process that ends late may still be keeping there what it compiled, which says nothing of the suites.
+    remove: () => rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => undefined),
+  }
+}
+
 /** Undefined where Jest ended without a report. */
-async function runJest(args: readonly string[]): Promise<Report | undefined> {
-  const scratch = mkdtempSync(join(tmpdir(), 'sallyport-suites-'))
-  const file = join(scratch, 'report.json')
-  const jest = ['--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'), ...args, '--json', `--outputFile=${file}`]
-  // Hundreds of threads and processes are started, of the same few programs: what one of them compiled the next finds.
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled') }
+async function runJest(args: readonly string[], { directory, env }: Scratch): Promise<Report | undefined> {
+  const file = join(directory, 'report.json')
+  rmSync(file, { force: true })
+  const jest = [`--max-semi-space-size=${roomForNew}`, '--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'), ...args, '--json', `--outputFile=${file}`]
   const child = spawn(process.execPath, jest, { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] })
   const code = await new Promise<number>((resolve) => child.once('exit', (exit) => resolve(exit ?? 1)))
   try {
@@ -43,15 +59,12 @@ async function runJest(args: readonly string[]): Promise<Report | undefined> {
     return { ...report, success: report.success && code === 0 }
   } catch {
     return undefined
-  } finally {
-    // A process that ends late may still be keeping there what it compiled, which says nothing of the suites.
-    await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => undefined)
   }
 }
 
 /** Nothing is alone before `others` have ended. */
-export async function runSuites(args: readonly string[], others?: Promise<unknown>): Promise<SuitesRun> {
-  const first = await runJest(args)
+export async function runSuites(args: readonly string[], scratch: Scratch, others?: Promise<unknown>): Promise<SuitesRun> {
+  const first = await runJest(args, scratch)
   if (first === undefined) return { ok: false, passed: 0, failed: 1, skipped: 0, passedAlone: {} }
   const { numPassedTests: passed, numPendingTests: skipped } = first
   const failedSuites = first.testResults.filter(({ status }) => status === 'failed')
@@ -61,7 +74,7 @@ export async function runSuites(args: readonly string[], others?: Promise<unknow
 
   await others
   process.stdout.write(`\nalone, once more: ${failedSuites.map(({ name }) => relative(root, name)).join(', ')}\n`)
-  const again = await runJest([...args, '--maxWorkers=1', '--runTestsByPath', ...failedSuites.map(({ name }) => name)])
+  const again = await runJest([...args, '--maxWorkers=1', '--runTestsByPath', ...failedSuites.map(({ name }) => name)], scratch)
   if (again === undefined || !again.success || again.testResults.length !== failedSuites.length) return asTheyAre
   const passedAlone = Object.fromEntries(failedSuites.map(({ name, assertionResults }) => {
     const tests = assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName)
@@ -81,7 +94,9 @@ export function tellPassedAlone(passedAlone: SuitesRun['passedAlone']): string {
 }
 
 if (import.meta.main) {
-  const run = await runSuites(process.argv.slice(2))
+  const scratch = makeScratch()
+  const run = await runSuites(process.argv.slice(2), scratch)
+  await scratch.remove()
   process.stdout.write(`${run.passed} passed, ${run.failed} failed, ${run.skipped} skipped\n${tellPassedAlone(run.passedAlone)}`)
   process.exitCode = run.ok ? 0 : 1
 }

@@ -4,7 +4,7 @@
 //   node scripts/test.ts STEP …     only the steps named
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { runSuites, tellPassedAlone, type SuitesRun } from './suites.ts'
+import { makeScratch, runSuites, tellPassedAlone, type SuitesRun } from './suites.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** By name: the programs, and none for the suites. */
@@ -23,7 +23,7 @@ const steps: Readonly<Record<string, readonly string[]>> = {
 /** What it says comes in one piece, since others run beside it. */
 const runProgram = (args: readonly string[]): Promise<SuitesRun> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...args], { cwd: root, env: scratch.env, stdio: ['ignore', 'pipe', 'pipe'] })
     const said: Buffer[] = []
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void said.push(chunk))
     child.once('close', (code) => {
@@ -45,6 +45,7 @@ if (unknown.length > 0) {
   process.stderr.write(`there is no step ${unknown.join(', ')}; the steps are ${Object.keys(steps).join(', ')}\n`)
   process.exit(2)
 }
+const scratch = makeScratch()
 const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name)
 const program = (name: string): Promise<SuitesRun> => timed(name, () => runProgram(steps[name] ?? []))
 
@@ -62,11 +63,13 @@ const runBeside = async (): Promise<readonly string[]> => {
   return failed
 }
 const beside = runBeside()
-if (isWanted('suites')) runs.push(await timed('suites', () => runSuites([], beside)))
+if (isWanted('suites')) runs.push(await timed('suites', () => runSuites([], scratch, beside)))
 for (const name of await beside) {
   const run = await program(name)
   runs.push(run.ok ? { ...run, passedAlone: { [name]: ['the step as a whole'] } } : run)
 }
+
+await scratch.remove()
 
 const sum = (of: (run: SuitesRun) => number): number => runs.reduce((total, run) => total + of(run), 0)
 const failed = sum((run) => run.failed)

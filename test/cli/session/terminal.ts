@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { bareEnvironment } from '../../../src/bare-environment.ts'
 import { createPersonBrowser, type PersonBrowser, type Visit } from '../../support/person-browser.ts'
 import { until } from '../../support/conditions.ts'
 
@@ -38,7 +39,7 @@ export function createTerminal({ secretTool = failing, hasScreen = true }: { rea
     writeFileSync(join(bin, name), text)
     chmodSync(join(bin, name), 0o755)
   }
-  const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: home, XDG_CONFIG_HOME: join(home, 'config'), ...(hasScreen ? { DISPLAY: ':9' } : {}) }
+  const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: home, XDG_CONFIG_HOME: join(home, 'config'), ...bareEnvironment(), ...(hasScreen ? { DISPLAY: ':9' } : {}) }
   const opened = () => readFileSync(calls, 'utf8').split('\n').filter((line) => line !== '').map((line) => line.split(' ').slice(1))
   const run = (args: readonly string[], more: Readonly<Record<string, string>> = {}, hear: (err: string) => void = () => undefined): Promise<Run> => new Promise((resolve) => {
     const child = spawn(process.execPath, ['--no-warnings', program, ...args], { env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000 })
