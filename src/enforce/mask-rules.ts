@@ -98,6 +98,11 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
     for (const place of places) edits.replace(place, change)
     if (places.length > 0) matched.add(rule)
   }
+  return { edits, matched, names: target.hits.length === 0 ? [] : markHits(target, rules, edits, matched) }
+}
+
+/** Those on names, which can only be told. */
+function markHits(target: Target, rules: readonly MaskRule[], edits: Edits, matched: Set<MaskRule>): Marked['names'] {
   const names: { place: Place; hit: Hit; rule: MaskRule }[] = []
   const detecting = rules.filter(({ detector }) => detector !== undefined)
   const patchesOf = createPatches()
@@ -108,7 +113,7 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
       if (!edits.isReplaced(hit.keys.slice(0, -1))) names.push({ place: hit.keys, hit, rule })
     } else edits.patch(hit.keys, patchesOf(hit.spans, rule), hit.encoding)
   }
-  return { edits, matched, names }
+  return names
 }
 
 /** In rows the same spans are replaced by the same again and again. */
