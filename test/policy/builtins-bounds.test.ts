@@ -55,6 +55,11 @@ const hostile: readonly (readonly [name: string, ...operands: string[]])[] = [
   ['json.remove', `${'{"a":'.repeat(400)}1${'}'.repeat(400)}`, `["${'a/'.repeat(20_000)}a"]`],
   ['regex.find_all_string_submatch_n', text('()'.repeat(300)), text('a'.repeat(60_000)), '-2'],
   ['regex.match', text('\\p{'.repeat(250)), text('a')],
+  ['sprintf', text('%[1]x'.repeat(6_000)), `[${text('é'.repeat(15_000))}]`],
+  ['sprintf', text('%[1]d'.repeat(6_000)), `[${'9'.repeat(30_000)}]`],
+  ['sprintf', text('%[1]q'.repeat(6_000)), `[${text('\u0001'.repeat(5_000))}]`],
+  ['numbers.range_step', '0', '9'.repeat(30_000), '9'.repeat(29_997)],
+  ['json.patch', `{"a":${text('x'.repeat(10_000))}}`, `[${Array.from({ length: 900 }, (_, index) => `{"op":"copy","from":"","path":"/b${index}"}`).join(',')}]`],
   ['indexof_n', text('a'.repeat(30_000)), text('a'.repeat(15_000))],
 ]
 

@@ -30,12 +30,27 @@ export function builtin(run: Run, maxBytes = usual): HostBuiltin {
     run(operands, charge) {
       const answer = answerOf(run, operands, charge)
       if (answer === undefined) return undefined
+      const most = Math.max(maxAnswer, 2 * maxBytes)
+      if (leastLength(answer, most) > most) throw new Error('an answer that is too long')
       const printed = print(answer)
-      if (printed.length > Math.max(maxAnswer, 2 * maxBytes)) throw new Error('an answer that is too long')
+      if (printed.length > most) throw new Error('an answer that is too long')
       charge(printed.length)
       return printed
     },
   }
+}
+
+/** At least how long it is when printed. Counting ends beyond `most`: a value may stand in others many times over. */
+function leastLength(value: Value, most: number): number {
+  if (typeof value === 'string') return value.length
+  if (value instanceof RegoNumber) return value.text.length
+  const inner = isArray(value) ? value : value instanceof RegoSet ? value.elements : value instanceof RegoObject ? value.pairs.flat() : []
+  let length = 2
+  for (const one of inner) {
+    if (length > most) break
+    length += 1 + leastLength(one, most - length)
+  }
+  return length
 }
 
 function answerOf(run: Run, operands: readonly string[], charge: Charge): Value | undefined {

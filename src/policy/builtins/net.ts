@@ -141,8 +141,8 @@ function ranged(net: Network): Range {
 }
 
 function merge(value: Value | undefined, charge: Charge): Value {
+  charge(asElements(value).length * 2_000)
   const ranges = asElements(value).map(rangeOf)
-  charge(ranges.length * 500)
   ranges.sort((a, b) => Number(a.last - b.last) || Number(a.first - b.first))
   for (let index = ranges.length - 1; index > 0; index -= 1) {
     const [before, here] = [ranges[index - 1], ranges[index]]

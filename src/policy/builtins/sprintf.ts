@@ -2,7 +2,7 @@
  * `sprintf` as Go's fmt does it, for what Rego hands to it: integers, floats and strings; every other value comes as its Rego
  * text. A verb that does not fit prints Go's complaint, since the evaluator that runs the tests does so too.
  */
-import { textOf, type HostBuiltin } from './builtin.ts'
+import { textOf, type Charge, type HostBuiltin } from './builtin.ts'
 import { goQuote, readRegoArray, type Operand } from './rego-text.ts'
 
 interface Verb {
@@ -27,7 +27,7 @@ export const sprintf: HostBuiltin = {
     const format = textOf(operands[0])
     const values = readRegoArray(operands[1] ?? '')
     if (format === undefined || values === undefined) return undefined
-    const printed = print(format, values)
+    const printed = print(format, values, charge)
     charge(printed.length)
     if (printed.length > 2 * maxBytes) throw new Error('a text that is too long')
     return JSON.stringify(printed)
@@ -36,7 +36,16 @@ export const sprintf: HostBuiltin = {
 
 const pattern = /%([-+# 0]*)(?:(\[\d+\])?(\d+|\*))?(?:\.(?:(\[\d+\])?(\d+|\*))?)?(\[\d+\])?(.)?/gsu
 
-export function print(format: string, operands: readonly Operand[]): string {
+/** What printing takes, in fuel: one operand may be printed as often as the format says. */
+function weightOf(operand: Operand, letter: string): number {
+  if (operand.kind === 'float64') return 200
+  if (operand.kind === 'string') return 100 + operand.value.length * ('qxX'.includes(letter) ? 40 : 2)
+  // Digits are found in time that grows with their square; a bit is a third of one.
+  const digits = isSmall(operand.value) ? 20 : operand.value.toString(16).length
+  return 200 + (digits * digits) / 700
+}
+
+export function print(format: string, operands: readonly Operand[], charge: Charge): string {
   let used = 0
   let reordered = false
   const jump = (index: string | undefined): void => {
@@ -72,6 +81,7 @@ export function print(format: string, operands: readonly Operand[]): string {
     const operand = operands[used]
     if (operand === undefined) return `%!${letter}(MISSING)`
     used += 1
+    charge(weightOf(operand, letter))
     const minus = flags.includes('-') || (width ?? 0) < 0
     return printVerb(operand, {
       letter,

@@ -50,7 +50,9 @@ const rangeStep = builtin(([from, to, by], charge) => {
   if (step <= 0n) return undefined
   const count = (first < last ? last - first : first - last) / step + 1n
   if (count > BigInt(mostNumbers)) throw new Error(`a range of more than ${mostNumbers} numbers`)
-  charge(Number(count) * 20)
+  // Digits are found in time that grows with their square.
+  const digits = Math.max(...[first, last].map((value) => value.toString(16).length))
+  charge(Number(count) * (20 + (digits * digits) / 700))
   const signed = first <= last ? step : -step
   return Array.from({ length: Number(count) }, (_, index) => number(first + BigInt(index) * signed))
 })
