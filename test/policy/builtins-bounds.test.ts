@@ -60,6 +60,8 @@ const hostile: readonly (readonly [name: string, ...operands: string[]])[] = [
   ['sprintf', text('%[1]q'.repeat(6_000)), `[${text('\u0001'.repeat(5_000))}]`],
   ['numbers.range_step', '0', '9'.repeat(30_000), '9'.repeat(29_997)],
   ['json.patch', `{"a":${text('x'.repeat(10_000))}}`, `[${Array.from({ length: 900 }, (_, index) => `{"op":"copy","from":"","path":"/b${index}"}`).join(',')}]`],
+  ['json.marshal_with_options', `${'[1,1,1,1,1,1,1,1,1,'.repeat(400)}1${']'.repeat(400)}`, `{"indent":"${'x'.repeat(100)}"}`],
+  ['graphql.schema_is_valid', text(`union U = ${'T|'.repeat(7_000)}T type T {a: Int}`)],
   ['indexof_n', text('a'.repeat(30_000)), text('a'.repeat(15_000))],
 ]
 

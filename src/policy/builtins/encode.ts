@@ -69,6 +69,20 @@ export function goJson(value: Value, indent?: string, prefix = '', depth = 0): s
   return `${open}${line(depth + 1)}${members.join(`,${line(depth + 1)}`)}${line(depth)}${close}`
 }
 
+const mostAdded = 1024 * 1024
+
+/** How many there are once printed, and how many levels deep they stand all together. */
+function linesOf(value: Value, depth: number): { readonly lines: number; readonly levels: number } {
+  const inner = isArray(value) ? value : value instanceof RegoObject ? value.pairs.map(([, member]) => member) : []
+  let [lines, levels] = inner.length === 0 ? [0, 0] : [inner.length + 1, inner.length * (depth + 1) + depth]
+  for (const one of inner) {
+    const below = linesOf(one, depth + 1)
+    lines += below.lines
+    levels += below.levels
+  }
+  return { lines, levels }
+}
+
 const marshalWithOptions = builtin(([value, options], charge) => {
   const known = new Map(asObject(options).pairs)
   for (const [name, inner] of known) {
@@ -81,8 +95,10 @@ const marshalWithOptions = builtin(([value, options], charge) => {
   const json = asJson(value ?? null)
   if (pretty !== true) return goJson(json)
   // Each line begins with the prefix and an indent for each level.
-  const printed = print(json)
-  charge(printed.length * (prefix.length + indent.length + 1))
+  const { lines, levels } = linesOf(json, 0)
+  const added = lines * (prefix.length + 1) + levels * indent.length
+  if (added > mostAdded) throw new Error('an answer that is too long')
+  charge(print(json).length + added)
   return prefix + goJson(json, indent, prefix)
 })
 

@@ -47,7 +47,7 @@ function replaced(container: Value, key: Value, value: Value): Value {
 }
 
 function change(root: Value, path: Path, how: Change, charge: Charge): Value {
-  charge(20 + 10 * sizeOf(root))
+  charge(20 + 20 * sizeOf(root))
   const [key, ...rest] = path
   if (key === undefined) return noAnswer()
   return rest.length === 0 ? how(root, key) : replaced(root, key, change(at(root, key), rest, how, charge))

@@ -125,7 +125,7 @@ const unionOfNone = builtin(([objects]) => (isArray(objects) && objects.length =
 /** The parts of a text: each in a set that is empty where it is undefined. */
 const templateString: HostBuiltin = {
   reads: 'rego',
-  maxBytes: 256 * 1024,
+  maxBytes: 64 * 1024,
   run: ([parts = '']) => JSON.stringify(readTemplate(parts)),
 }
 

@@ -21,7 +21,9 @@ const queryOf = (value: Value | undefined, charge: Charge): GraphQL.DocumentNode
 const schemaDocument = (value: Value | undefined, charge: Charge): GraphQL.DocumentNode => documentOf(value, printSchema, charge)
 
 function check(document: GraphQL.DocumentNode, charge: Charge): GraphQL.GraphQLSchema {
-  charge(schemaFuel * (document.loc?.end ?? 0) + 100_000)
+  // The members of a union and the interfaces of a type are compared with each other.
+  const listed = document.loc?.source.body.match(/[|&]/g)?.length ?? 0
+  charge(schemaFuel * (document.loc?.end ?? 0) + 100_000 + pairFuel * listed * listed)
   return schemaOf(document) ?? noAnswer()
 }
 
