@@ -101,10 +101,9 @@ function compareText(a: string, b: string): number {
 const lift = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit)
 
 function compareAll(a: readonly Value[], b: readonly Value[]): number {
-  for (const [index, element] of a.entries()) {
-    const other = b[index]
-    if (other === undefined) return 1
-    const order = compare(element, other)
+  // Where there are many keys or elements, an iterator for each pair of them is most of the work.
+  for (let index = 0; index < a.length && index < b.length; index += 1) {
+    const order = compare(a[index] ?? null, b[index] ?? null)
     if (order !== 0) return order
   }
   return a.length - b.length
