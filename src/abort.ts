@@ -25,14 +25,22 @@ export class Abort implements Signal {
     return this.#reason
   }
 
-  /** A second time does nothing. */
+  /** A second time does nothing. All who listen are told, then the first fault of one is thrown. */
   abort(reason?: unknown): void {
     if (this.#aborted) return
     this.#aborted = true
     this.#reason = reason
-    const listeners = this.#listeners
+    if (this.#listeners === undefined) return
+    const faults: unknown[] = []
+    for (const listener of this.#listeners) {
+      try {
+        listener()
+      } catch (fault) {
+        faults.push(fault)
+      }
+    }
     this.#listeners = undefined
-    if (listeners !== undefined) for (const listener of listeners) listener()
+    if (faults.length > 0) throw faults[0]
   }
 
   /** Each is called once at most, and not where it was aborted before. */
@@ -44,10 +52,14 @@ export class Abort implements Signal {
   }
 }
 
-/** The same for what takes only the platform's. */
+/** The same for what takes only the platform's: one for each, whose listeners come and go. */
 export function toPlatform(signal: Signal): AbortSignal {
+  const known = platforms.get(signal)
+  if (known !== undefined) return known
   const controller = new AbortController()
+  platforms.set(signal, controller.signal)
   if (signal.aborted) controller.abort(signal.reason)
   else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true })
   return controller.signal
 }
+const platforms = new WeakMap<Signal, AbortSignal>()
