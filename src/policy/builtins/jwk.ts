@@ -39,7 +39,7 @@ const names = new Set(['kty', 'n', 'e', 'd', 'x', 'y', 'k', 'p', 'q', 'dp', 'dq'
 /** Of a name that stands twice, or in capitals, Go's readers make now this, now that. */
 function parse(text: string): unknown {
   const parsed = attempt<unknown>(() => JSON.parse(text))
-  if (parsed === undefined && /^[ \t\r\n]*\{/.test(text)) throw new Error('a key that is no JSON')
+  if (parsed === undefined && /^[ \t\r\n]*\{/.test(text) && /\}\s*[^\s,}\]]/.test(text)) throw new Error('a key with something behind it')
   if (parsed === undefined) return undefined
   let written = 0
   for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon !== undefined) written += 1
