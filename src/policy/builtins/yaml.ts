@@ -30,7 +30,7 @@ function read(text: string, charge: Charge): Value {
   const documents = library().parseAllDocuments(text, { schema: 'failsafe', merge: false, uniqueKeys: false, logLevel: 'silent' })
   if (!Array.isArray(documents)) return noAnswer()
   const [error] = documents.flatMap(({ errors }) => errors)
-  if (rare.test(text) || (error !== undefined && isRead(error, text))) throw new Error('YAML in a rare notation')
+  if (rare.test(text) || (error === undefined ? /^ *\t/m.test(text) : isRead(error, text))) throw new Error('YAML in a rare notation')
   if (error !== undefined) return noAnswer()
   const [document] = documents
   if (document === undefined) return null
@@ -38,7 +38,7 @@ function read(text: string, charge: Charge): Value {
 }
 
 /** Signs, directives, ends of documents, tabs and colons that Go's reader takes otherwise. */
-const rare = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)|^(?:%|\.\.\.(?:\s|$)| *\t)|^\s*[|>]|[[{,]\s*:|:[\]},]|:\s+:\S|^[?-]\t|["']\s*\n\s*:/m
+const rare = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)|^(?:%|\.\.\.(?:\s|$))|^\s*[|>]|[[{,]\s*:|:[\]},]|:\s+:\S|^[?-]\t|["']\s*\n\s*:/m
 
 /** Whether Go's reader may well read what the library does not. */
 function isRead({ code, message }: Yaml.YAMLError, text: string): boolean {
