@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { inParallel } from '../../test/campaigns/client.ts'
+import { inParallel, patiently } from '../../test/campaigns/client.ts'
 import { connect, type PlainClient } from '../../test/support/gateway.ts'
 import { createTally, type Campaign, type Tally } from './campaign.ts'
 import { createWorld, type World } from './world.ts'
@@ -22,6 +22,7 @@ const most = 20
 
 const call = (client: PlainClient, nonce: string) => client.request('tools/call', { name: 'work', arguments: { nonce } })
 type Told = Awaited<ReturnType<typeof call>>
+const isDone = (told: Told, nonce: string) => JSON.stringify(told).includes(`did ${nonce}.`)
 const approvalOf = ({ result }: Told) => (result?.['_meta'] as { 'sallyport/decision'?: { approval_id?: string; expires_at?: string } } | undefined)?.['sallyport/decision']
 
 async function api<T>({ files }: World, path: string, body?: object): Promise<T> {
@@ -44,7 +45,8 @@ async function pending(world: World): Promise<ReadonlyMap<string, Shown>> {
 const executions = (world: World, nonce: string): number => world.stub.arrived().filter(({ message }) => message.method === 'tools/call' && message.params?.arguments?.nonce === nonce).length
 
 async function open(world: World): Promise<PlainClient> {
-  return connect(world.files.mcp('stub'), await world.files.token({ subject: 'sam', groups: [], expires: '12h' }, 'stub'), '2025-11-25')
+  const token = await world.files.token({ subject: 'sam', groups: [], expires: '12h' }, 'stub')
+  return patiently(() => connect(world.files.mcp('stub'), token, '2025-11-25'))
 }
 
 async function killAndStart(world: World): Promise<void> {
@@ -71,8 +73,8 @@ async function checkExecution(world: World, nonces: ReadonlyMap<string, string>,
   await killAndStart(world)
   const first = await open(world)
   for (const nonce of nonces.values()) {
-    const { result } = await call(first, nonce)
-    if (!JSON.stringify(result).includes(`did ${nonce}.`)) tally.violation(`${nonce} was approved before the crash and does not run: ${JSON.stringify(result)}`)
+    const told = await call(first, nonce)
+    if (!isDone(told, nonce)) tally.violation(`${nonce} was approved before the crash and does not run: ${JSON.stringify(told)}`)
   }
   await killAndStart(world)
   const second = await open(world)
@@ -111,7 +113,7 @@ async function killWhileTheyRun(world: World, nonces: readonly string[], tally: 
   const first = await open(world)
   const ran = () => nonces.filter((nonce) => executions(world, nonce) > 0)
   const answered = new Set<string>()
-  const before = nonces.map((nonce) => call(first, nonce).then(({ result }) => void (JSON.stringify(result).includes(`did ${nonce}.`) && answered.add(nonce)), () => undefined))
+  const before = nonces.map((nonce) => call(first, nonce).then((told) => void (isDone(told, nonce) && answered.add(nonce)), () => undefined))
   const until = performance.now() + 20_000
   while (ran().length === 0 && performance.now() < until) await wait(2)
   await wait(Math.random() * killedWithin)
