@@ -1,3 +1,4 @@
+import { checkOf } from '../../src/enforce/output-schema.ts'
 import { isPlainSchema } from '../../src/enforce/plain-schema.ts'
 import type { Json, JsonObject } from '../../src/model.ts'
 import { byDetector, byPath, codeOf, mask, maskedBody, result, ssn } from './support.ts'
@@ -99,12 +100,24 @@ describe('a hostile schema refuses the answer in bounded time', () => {
     expect(millisOfWork(() => expect(codeOf(mask(answer({ a: text }), [byDetector('us_ssn')], schema))).toBe('mask_impossible'))).toBeLessThan(3_000)
   })
 
-  test('a schema that took too long three times is not tried again', () => {
+  test('a schema that took too long several times is not tried again', () => {
     const schema = doublingOf(40)
-    for (let run = 0; run < 3; run++) mask(answer({ a: ssn }), [byDetector('us_ssn')], schema)
+    for (let spent = 0; spent < 700; ) spent += 1 + millisOfWork(() => mask(answer({ a: ssn }), [byDetector('us_ssn')], schema))
     // Tried, it takes the whole of its deadline: 200 ms.
     expect(millisOfWork(() => expect(codeOf(mask(answer({ a: ssn }), [byDetector('us_ssn')], schema))).toBe('mask_impossible'))).toBeLessThan(100)
   })
+})
+
+test('what a machine takes that is busy with other things is not the fault of the schema', () => {
+  const check = checkOf(object({ a: { type: 'string', format: 'email' } }))
+  const sleep = new Int32Array(new SharedArrayBuffer(4))
+  for (let run = 0; run < 4; run++) {
+    let slept = 0
+    // Off the processor for longer than the deadline, once, as on a machine that runs others first.
+    const value = { get a() { return slept++ === 0 ? Atomics.wait(sleep, 0, 0, 300) : ssn } }
+    expect(check(value)).toEqual([{ path: '/a' }])
+    expect(slept).toBeGreaterThan(1)
+  }
 })
 
 describe('references', () => {
