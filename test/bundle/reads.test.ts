@@ -37,6 +37,8 @@ describe('of findings', () => {
     'members of two': [any('some other in input.findings\n\tfinding.detector == "jwt"\n\tother.path == finding.path'), ['detector', 'path']],
   }
   const all: Readonly<Record<string, string>> = {
+    'none of their members is': 'deny contains {"code": "x"} if {\n\tsome _ in input.findings\n}',
+    'none of their members is, in a set': 'deny contains {"code": "x"} if count({1 | some finding in input.findings}) > 0',
     'they are counted': 'deny contains {"code": "x"} if count(input.findings) > 3',
     'it is told which one': 'deny contains {"code": "x"} if {\n\tsome at, finding in input.findings\n\tat > 2\n\tfinding.detector == "jwt"\n}',
     'members are gathered with how often': 'deny contains {"code": "x"} if count([finding.detector | some finding in input.findings]) > 3',

@@ -7,7 +7,8 @@ const findings = "/findings"
 
 // elements are the variables of a rule that stand for any finding (`some finding in input.findings`) and of which only named
 // members are looked at: by variable, the pointers of these. A rule that could tell how many there are, or in which order, has none:
-// one that uses the index, or collects them in an array.
+// one that uses the index, or collects them in an array. One that looks at no member has none either: that there is a finding is
+// told by what is handed over of it.
 func elements(rule *ast.Rule) map[ast.Var][]string {
 	members := map[ast.Var][]string{}
 	// How often a variable stands for itself: not as the head of a reference to a named member.
@@ -44,7 +45,7 @@ func elements(rule *ast.Rule) map[ast.Var][]string {
 	visitor.Walk(rule.Head.Reference) // which walking a rule passes over
 	found := map[ast.Var][]string{}
 	for variable, index := range bound {
-		if whole[variable] == 1 && whole[index] == 1 {
+		if whole[variable] == 1 && whole[index] == 1 && len(members[variable]) > 0 {
 			found[variable] = members[variable]
 		}
 	}
