@@ -32,13 +32,7 @@ export async function listen(listener: Listener, rooms: Judge): Promise<Listened
   const { session, response, actor, last, open, endsBy } = listener
   const resumed = last === undefined ? undefined : session.outbox.find(last)
   if (last !== undefined && resumed === undefined) return refusal(400, 'that Last-Event-ID is not known, or no longer')
-  if (resumed?.listens === false) {
-    const channel = resumed.channel ?? open(resumed.log)
-    endsBy(() => void channel.pause())
-    await channel.resume(response, resumed.seq, (said) => judgeAgain(said, session, actor, rooms))
-    if (resumed.channel === undefined) channel.finish()
-    return undefined
-  }
+  if (resumed?.listens === false) return void (await tellRest(listener, resumed, rooms))
   const { listening } = session
   if (listening?.isOpen === true && resumed?.channel !== listening) return refusal(409, 'this session has an open stream already')
   // Its client was lost a moment ago, and the server's stream is still read.
@@ -48,6 +42,19 @@ export async function listen(listener: Listener, rooms: Judge): Promise<Listened
     return void (await tellOwed(session, rooms))
   }
   return hearServer(listener, resumed, rooms)
+}
+
+/** The rest of a stream of answers. Of one that is over, on a channel of its own: whoever comes back once more meanwhile goes on with that. */
+async function tellRest({ session, response, actor, open, endsBy }: Listener, resumed: Resumed, rooms: Judge): Promise<void> {
+  const isOver = resumed.channel === undefined
+  const channel = resumed.channel ?? open(resumed.log)
+  if (isOver) resumed.moveTo(channel)
+  endsBy(() => void channel.pause())
+  try {
+    await channel.resume(response, resumed.seq, (said) => judgeAgain(said, session, actor, rooms))
+  } finally {
+    if (isOver) channel.finish()
+  }
 }
 
 async function hearServer({ session, response, actor, open, endsBy }: Listener, resumed: Resumed | undefined, rooms: Judge): Promise<Listened> {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import { get, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, startGateway, type TestGateway } from '../support/gateway.ts'
 import { messagesIn, readEvents, readMessages } from '../support/events.ts'
 import { events, mcpAnswers, startStubServer, type Received, type StubServer } from '../support/stub-server.ts'
@@ -79,6 +79,7 @@ const open = async (revision: string) => {
       return last
     },
     listen: (signal: AbortSignal) => fetch(gateway.mcp('stub'), { headers: { ...headers, accept: 'text/event-stream' }, signal }),
+    resumeUnread: (last: string) => new Promise<IncomingMessage>((resolve, reject) => get(gateway.mcp('stub'), { headers: { ...headers, accept: 'text/event-stream', 'last-event-id': last } }, resolve).on('error', reject)),
     resume: (last: string) => fetch(gateway.mcp('stub'), { headers: { ...headers, accept: 'text/event-stream', 'last-event-id': last } }),
   }
 }
@@ -153,6 +154,20 @@ test('an answer that came while the caller was away is fetched, and again if it 
   expect(await messagesIn(await resume(last))).toEqual([answer(7, 'missed')])
 })
 
+test('a client that comes back once more for a stream that is over is told on the newest connection only', async () => {
+  // More than a connection takes on that nobody reads from.
+  const long = 'word '.repeat(250_000)
+  onCall = (id, response) => void (events(response, [...Array.from({ length: 6 }, () => frame(news(long))), frame(answer(id, 'last'))]), response.end())
+  const { callAndLeave, resume, resumeUnread } = await open('2025-11-25')
+  const last = await callAndLeave(1)
+  expect(await messagesIn(await resume(last))).toHaveLength(6)
+  const first = await resumeUnread(last)
+  expect(await messagesIn(await resume(last))).toHaveLength(6)
+  let told = ''
+  for await (const part of first) told += String(part)
+  expect(told.includes('"last"')).toBe(false)
+})
+
 test('what comes again is judged by the bundle that is active then: masked further, left out, or told as withheld', async () => {
   onCall = (id, response) => {
     events(response, [frame(news('for all')), frame(news('not any more')), frame(answer(id, 'code 4711'))])
@@ -175,9 +190,9 @@ deny contains {"code": "withdrawn"} if input.message.direction == "to_client"
   await gateway.gateway.pipeline.run()
   expect(await messagesIn(await resume(last))).toMatchObject([{ id: 7, result: { isError: true, _meta: { 'sallyport/decision': { executed: true } } } }])
   const audit = await gateway.token({ subject: 'ada', groups: ['audit'] }, 'api')
-  const get = async (path: string) => (await fetch(`${gateway.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${audit}` } })).json() as Promise<{ items: Record<string, unknown>[] }>
-  const [session] = (await get('sessions')).items
-  const results = (await get(`sessions/${String(session?.['id'])}/events`)).items.filter(({ method, kind }) => method === 'tools/call' && kind === 'result')
+  const read = async (path: string) => (await fetch(`${gateway.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${audit}` } })).json() as Promise<{ items: Record<string, unknown>[] }>
+  const [session] = (await read('sessions')).items
+  const results = (await read(`sessions/${String(session?.['id'])}/events`)).items.filter(({ method, kind }) => method === 'tools/call' && kind === 'result')
   expect(results.map(({ outcome }) => outcome)).toEqual(['forwarded', 'forwarded', 'denied'])
   gateway.writePolicy('policies/test/test.rego', policy)
   await gateway.gateway.pipeline.run()
