@@ -29,7 +29,7 @@ const refusal = (status: number, message: string, headers?: WireRefusal['headers
 
 /** The stream of what no request asked for, or the rest of a stream that was cut (MCP 2025-11-25 basic/transports, "Listening", "Resumability"). */
 export async function listen(listener: Listener, rooms: Judge): Promise<Listened> {
-  const { session, response, actor, last, open, endsBy } = listener
+  const { session, response, actor, last, endsBy } = listener
   const resumed = last === undefined ? undefined : session.outbox.find(last)
   if (last !== undefined && resumed === undefined) return refusal(400, 'that Last-Event-ID is not known, or no longer')
   if (resumed?.listens === false) return void (await tellRest(listener, resumed, rooms))
