@@ -15,12 +15,13 @@ export function greetAgain(from: From, rooms: Judge): Promise<void> | undefined 
 
 async function greetInTurn(from: From, rooms: Judge): Promise<void> {
   const { session } = from
-  await session.greets
+  while (session.greets !== undefined) await session.greets
   const generation = forgottenAs(session)
   if (session.greeting === undefined || generation === undefined) return
   session.greeted = generation
   const greets = greetNow(session.greeting, from, rooms)
-  session.greets = greets.catch(() => undefined) // those who wait meet the same fault when they send
+  const settle = () => void (session.greets = undefined) // those who wait meet the same fault when they send
+  session.greets = greets.then(settle, settle)
   await greets
 }
 

@@ -99,7 +99,7 @@ export interface ClientSession {
   /** What greeted the server, to greet it again when it was restarted. */
   greeting: { readonly initialize: Request; initialized: Notification | undefined } | undefined
   greeted: number
-  /** Settled when a restarted child has been greeted. */
+  /** Set while a restarted child is being greeted. */
   greets: Promise<void> | undefined
   /** The server is gone for this session: clients are told 404. */
   closed: boolean

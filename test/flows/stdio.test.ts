@@ -99,6 +99,18 @@ describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
   })
 })
 
+test('all of a batch waits until a child that was started again is greeted, the second time as well', async () => {
+  const { client } = await open('2025-03-26')
+  for (const time of ['first', 'second']) {
+    await client.request('tools/call', { name: 'crash', arguments: {} })
+    const batch = [1, 2, 3].map((id) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'echo', arguments: {} } }))
+    const response = await client.send(batch)
+    for await (const message of readMessages(response)) expect(text(message)).toBe('done')
+    const since = lines().slice(lines().lastIndexOf('start') + 1)
+    expect([time, ...since]).toEqual([time, 'got initialize', 'got notifications/initialized', ...batch.map(() => 'got tools/call')])
+  }
+})
+
 test('the server hears of a cancellation under its own id, and its late answer harms nobody', async () => {
   const { client } = await open('2025-11-25')
   const cancelled = client.send({ jsonrpc: '2.0', id: 'mine', method: 'tools/call', params: { name: 'hang', arguments: {} } })
