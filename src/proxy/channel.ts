@@ -155,7 +155,12 @@ export class HttpChannel implements ClientChannel {
   }
   async resume(next: ServerResponse, seq: number, again: Again): Promise<void> {
     clearTimeout(this.#waiting)
-    if ((await this.#events.resume(next, seq, again)) && this.#over) this.#end()
+    let isLatest = true // only the latest can fail
+    try {
+      isLatest = await this.#events.resume(next, seq, again)
+    } finally {
+      if (isLatest && this.#over) this.#end()
+    }
   }
 
   #end(): void {
