@@ -31,7 +31,7 @@ test('a stream that ends while what was missed cannot be told is over: its chann
   let log: StreamLog | undefined
   const first = await ask()
   const channel = new HttpChannel({
-    response: first.response, answers: 1, print: printJson, writeEvent: writeSseEvent, comment: sseComment, unjudged: () => undefined, log: (own) => (log ??= outbox.open(own, false)), primes: () => true,
+    response: first.response, answers: 1, print: printJson, writeEvent: writeSseEvent, comment: sseComment(), unjudged: () => undefined, log: (own) => (log ??= outbox.open(own, false)), primes: () => true,
   })
   channel.stream()
   await channel.notify(says('one'))
