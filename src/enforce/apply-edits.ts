@@ -42,22 +42,25 @@ function rebuiltObject(value: JsonObject, node: Node): JsonObject {
 /** Where some get other names or are dropped. */
 function rebuiltMembers(value: JsonObject, node: Node): JsonObject {
   const taken = new Set(Object.keys(value))
+  const tried = new Map<string, number>()
   const all: [string, Json][] = []
   for (const key of Object.keys(value)) {
     const member = node.member(key)
     const changed = member === undefined ? value[key] : applied(value[key] as Json, member) // own, here and below
     if (changed === undefined) continue
-    const name = member?.name === undefined ? key : free(member.name, taken)
+    const name = member?.name === undefined ? key : free(member.name, taken, tried)
     taken.add(name)
     all.push([name, changed])
   }
   return Object.fromEntries(all)
 }
 
-function free(name: string, taken: ReadonlySet<string>): string {
+/** `tried`: where the search ended for the last one of that name; hundreds of thousands may get the same. */
+function free(name: string, taken: ReadonlySet<string>, tried: Map<string, number>): string {
   if (!taken.has(name)) return name
-  let number = 2
+  let number = tried.get(name) ?? 2
   while (taken.has(`${name} ${number}`)) number++
+  tried.set(name, number)
   return `${name} ${number}`
 }
 

@@ -44,10 +44,11 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
       if (isList(value)) return value.map(walk)
       if (isObject(value)) {
         const taken = new Set<string>()
+        let number = 2
         return Object.fromEntries(
           Object.entries(value).map(([name, member]) => {
             let free = count(name)
-            for (let number = 2; taken.has(free); number++) free = `${credential} ${number}`
+            for (; taken.has(free); number++) free = `${credential} ${number}`
             taken.add(free)
             return [free, walk(member)]
           }),

@@ -6,6 +6,7 @@ import { omitLargeBlobs } from '../../src/enforce/omit.ts'
 import { redact, redactText, redactTexts } from '../../src/enforce/redact.ts'
 import type { Json, JsonObject, Mask, Message, Result } from '../../src/model.ts'
 import { readJson } from '../../src/wire/json.ts'
+import { millisOfWork } from '../support/work.ts'
 import { byDetector, byPath, card, detectors, mail, mask, notification, quick, request, rescan, result, ssn, toolCall } from './support.ts'
 
 const stored = (message: Message, masks: readonly Mask[] = []) => redact(message, rescan(message.body), masks, rescan)
@@ -31,6 +32,16 @@ test('names that become equal are told apart, and members keep their order', () 
   expect(JSON.stringify(stored(result({ content: [], structuredContent: body })).envelope['result'])).toBe(
     '{"content":[],"structuredContent":{"first":1,"[MASKED]":2,"[MASKED] 2":3,"last":4}}',
   )
+})
+
+test('so do thousands of them, without looking through all that came before for each', () => {
+  const names = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`user${index}@example.com`, index]))
+  const message = result({ content: [], structuredContent: names })
+  let copy: ReturnType<typeof stored> | undefined
+  expect(millisOfWork(() => (copy = stored(message)))).toBeLessThan(4_000)
+  const kept = (copy?.envelope['result'] as JsonObject)['structuredContent'] as JsonObject
+  expect(Object.keys(kept)).toEqual(['[MASKED]', ...Array.from({ length: 19_999 }, (_, index) => `[MASKED] ${index + 2}`)])
+  expect(Object.values(kept)).toEqual(Object.values(names))
 })
 
 test('masked places are replaced whatever placeholder the policy gave, in JSON texts as well', () => {
