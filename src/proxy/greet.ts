@@ -18,9 +18,13 @@ async function greetInTurn(from: From, rooms: Judge): Promise<void> {
   while (session.greets !== undefined) await session.greets
   const generation = forgottenAs(session)
   if (session.greeting === undefined || generation === undefined) return
+  const before = session.greeted
   session.greeted = generation
-  const greets = greetNow(session.greeting, from, rooms)
-  const settle = () => void (session.greets = undefined) // those who wait meet the same fault when they send
+  const settle = () => void (session.greets = undefined)
+  const greets = greetNow(session.greeting, from, rooms).catch((cause: unknown) => {
+    session.greeted = before // it could not be recorded: whoever comes next tries again
+    throw cause
+  })
   session.greets = greets.then(settle, settle)
   await greets
 }

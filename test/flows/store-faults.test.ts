@@ -1,5 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { allowAll, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -11,6 +13,7 @@ let stub: StubServer
 let gateway: TestGateway
 let token: string
 let locked: DatabaseSync | undefined
+const journal = join(mkdtempSync(join(tmpdir(), 'sallyport-store-faults-')), 'journal')
 
 const lock = () => {
   locked = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { timeout: 60_000 })
@@ -25,7 +28,8 @@ const unlock = () => {
 beforeAll(async () => {
   const base = mcpAnswers({ 'tools/list': () => ({ tools: [{ name: 't', inputSchema: { type: 'object' } }] }), 'tools/call': () => ({ content: [] }) })
   stub = await startStubServer((request, response) => (play !== undefined && request.body.includes('tools/call') ? play(JSON.parse(request.body).id, response) : base(request, response)))
-  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll } })
+  const child = { command: process.execPath, args: ['--no-warnings', join(import.meta.dirname, '../support/stdio-server.ts'), journal] }
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url }, child }, rego: { 'policies/open/open.rego': allowAll } })
   token = await gateway.token({ subject: 'sam', groups: [] }, 'stub')
 })
 afterEach(async () => {
@@ -36,6 +40,7 @@ afterEach(async () => {
 afterAll(async () => {
   await gateway?.close()
   await stub?.close()
+  rmSync(dirname(journal), { recursive: true, force: true })
 })
 
 const call = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 't', arguments: {} } })
@@ -105,4 +110,15 @@ test('in a batch each element has its own fate', async () => {
 test('no session: a batch is answered as one request without a session is', async () => {
   const response = await post(gateway.mcp('stub'), token, [call(1)])
   expect(response.status).toBe(400)
+})
+
+test('a server that was started again while nothing could be recorded is greeted when it can be', async () => {
+  const client = await connect(gateway.mcp('child'), await gateway.token({ subject: 'sam', groups: [] }, 'child'), '2025-11-25')
+  await client.request('tools/call', { name: 'crash', arguments: {} })
+  lock()
+  expect((await client.request('tools/call', { name: 'echo', arguments: {} })).status).toBe(503)
+  unlock()
+  while ((await client.request('tools/call', { name: 'echo', arguments: {} })).status !== 200) await new Promise((resolve) => setTimeout(resolve, 10))
+  const heard = readFileSync(journal, 'utf8').trim().split('\n')
+  expect(heard.slice(heard.lastIndexOf('start') + 1)).toEqual(['got initialize', 'got notifications/initialized', 'got tools/call'])
 })
