@@ -29,7 +29,9 @@ export function repair(input: {
     if (!root.every((key, at) => place[at] === key)) continue
     const inner = place.slice(root.length)
     const group = groupOf(inner)
-    groups.set(group, [...(groups.get(group) ?? []), inner])
+    const alike = groups.get(group)
+    if (alike === undefined) groups.set(group, [inner])
+    else alike.push(inner)
   }
   for (let round = 0; round < maxRounds; round++) {
     const masked = input.read(edits.apply(input.body) ?? null)
