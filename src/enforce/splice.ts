@@ -30,6 +30,8 @@ const OPEN = 0x7b
 const CLOSE = 0x7d
 const NEAR = 12
 const DEEPEST = 64
+/** Each name is compared with those before it in its object: one with more members is parsed. */
+const WIDEST = 1000
 /** Controls that are no white space, in two classes: one class for both is looked for ten times as slowly. */
 const lowControl = /[\u0000-\u0008\u000b\u000c\u000e\u000f]/
 const highControl = /[\u0010-\u001f]/
@@ -162,7 +164,7 @@ class Splicer {
       const first = text.charCodeAt(start)
       if (first >= 0x30 && first <= 0x39) return undefined
       shape.length = member
-      if (shape.includes(name)) return undefined
+      if (member === WIDEST || shape.includes(name)) return undefined
       shape.push(name)
     }
     this.#at = start + name.length + 1

@@ -7,6 +7,7 @@ import { redact } from '../../src/enforce/redact.ts'
 import type { JsonObject, Mask, Result, Scalar, Sighting } from '../../src/model.ts'
 import { printJson } from '../../src/printed.ts'
 import { readJson } from '../../src/wire/json.ts'
+import { millisOfWork } from '../support/work.ts'
 import { byDetector, byPath, inputFor, maskSlowly, parse, quick, rescan, result, ssn } from './support.ts'
 
 const detectorNames = ['us_ssn', 'card_number', 'email', 'api_key', 'jwt', 'private_key'] as const
@@ -169,4 +170,11 @@ test('rows are masked in their text without being parsed or printed again', () =
   expect(printJson(done.message.envelope)).toBe(JSON.stringify(done.message.envelope))
   expect(done.masked).toBe(60)
   expect(done.scan.hits).toEqual([])
+})
+
+test('an object of very many members is gone through once', () => {
+  const text = `{${Array.from({ length: 60_000 }, (_, index) => `"k${index}":${index === 5 ? '"ada@example.com"' : 1}`).join(',')}}`
+  const message = result({ content: [{ type: 'text', text }] })
+  const scan = rescan(message.body)
+  expect(millisOfWork(() => expect(redact(message, scan, [], rescan, quick).envelope['result']).toEqual({ content: [{ type: 'text', text: text.replace('ada@example.com', '[MASKED]') }] }))).toBeLessThan(4_000)
 })
