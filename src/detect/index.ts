@@ -127,11 +127,11 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
 }
 
 function merge(found: readonly Found[]): readonly Found[] {
-  const spans = new Map<string, Span[]>()
+  const spans = new Map<string, readonly Span[]>()
   for (const one of found) {
     const sofar = spans.get(one.detector)
-    if (sofar === undefined) spans.set(one.detector, [...one.spans])
-    else sofar.push(...one.spans)
+    // not `push`: a text may hold more than a call takes arguments
+    spans.set(one.detector, sofar === undefined ? one.spans : sofar.concat(one.spans))
   }
   return [...spans].map(([detector, all]) => ({ detector, spans: joinSpans(all) }))
 }

@@ -23,6 +23,11 @@ test('a hit gives the keys and the spans, of every detector that hit', () => {
   ])
 })
 
+test('a text may hold more hits than a call takes arguments, some of them hidden', () => {
+  const { hits } = scan({ a: `a@b.io ${'a@b.io '.repeat(160_000)}a\\u0040b.io` }, detectors)
+  expect(hits.map(({ spans }) => spans.length)).toEqual([160_002])
+})
+
 test('the path never carries a name that holds a secret, neither its own nor one above', () => {
   const body = { people: { [ssn]: { mail: 'ada@example.com', more: { ssn } } } }
   const { findings: found, hits } = scan(body, detectors)
