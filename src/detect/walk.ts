@@ -13,6 +13,9 @@ export interface Sized extends Sighting {
 }
 /** As deep as any body. */
 const all = 2 ** 30
+/** Characters of a path, and of all of them: one long name may stand above very many hits. */
+const longestPath = 512
+const mostOfPaths = 16 * 1024 * 1024
 
 /** What a policy is told of the hits. */
 export class Findings {
@@ -20,14 +23,17 @@ export class Findings {
   readonly #detectors: Detectors
   /** Those that more than one hit can belong to, by detector and path. */
   readonly #shared = new Map<string, number>()
+  #room = mostOfPaths
 
   constructor(detectors: Detectors) {
     this.#detectors = detectors
   }
 
-  /** `alone`: no other hit can belong to it. */
-  add(detector: string, path: string, count: number, alone: boolean): void {
-    if (!alone) {
+  /** `alone`: no other hit can belong to it. Where there is no room for the path it is told as one of the whole. */
+  add(detector: string, place: string, count: number, alone: boolean): void {
+    const isTold = place.length <= this.#room
+    const path = isTold ? place : ''
+    if (!alone || !isTold) {
       const id = `${detector} ${path}`
       const known = this.#shared.get(id)
       if (known !== undefined) {
@@ -36,6 +42,7 @@ export class Findings {
       }
       this.#shared.set(id, this.all.length)
     }
+    this.#room -= path.length
     this.all.push({ detector, path, count, confidence: this.#detectors.confidence(detector) })
   }
 }
@@ -183,9 +190,11 @@ export class Walk {
   }
 
   #note(found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void {
-    const path = this.#findings === undefined ? '' : this.#pathTo(this.#shown < this.#depth ? this.#shown : this.#depth)
+    let told = this.#shown < this.#depth ? this.#shown : this.#depth
+    let path = this.#findings === undefined ? '' : this.#pathTo(told)
+    while (path.length > longestPath) path = this.#pathTo(--told)
     const place = this.#keys.slice(0, this.#depth)
-    const alone = where === 'value' && this.#shown === all && encoding === undefined
+    const alone = where === 'value' && this.#shown === all && told === this.#depth && encoding === undefined
     for (const { detector, spans } of found) {
       this.hits.push(encoding ? { detector, keys: place, where, encoding, spans } : { detector, keys: place, where, spans })
       this.#findings?.add(detector, path, spans.length, alone)

@@ -42,6 +42,18 @@ test('the path never carries a name that holds a secret, neither its own nor one
   ])
 })
 
+test('very many hits below long names are told at a place around them', () => {
+  const hits = Array.from({ length: 20_000 }, () => ssn)
+  expect(findings({ a: { ['x'.repeat(100_000)]: hits, b: ssn } })).toEqual([
+    { detector: 'us_ssn', path: '/a', count: 20_000, confidence: 'medium' },
+    { detector: 'us_ssn', path: '/a/b', count: 1, confidence: 'medium' },
+  ])
+  const told = findings({ ['x'.repeat(500)]: [...hits, ...hits] })
+  expect(told.reduce((sum, { count }) => sum + count, 0)).toBe(40_000)
+  expect(told.reduce((sum, { path }) => sum + path.length, 0)).toBeLessThanOrEqual(16 * 1024 * 1024)
+  expect(told.filter(({ path }) => path === '')).toMatchObject([{ detector: 'us_ssn' }])
+})
+
 test('what stands after a name that holds a secret has its own path again', () => {
   expect(findings({ [ssn]: 1, after: ssn }).map(({ path }) => path)).toEqual(['', '/after'])
 })
