@@ -99,9 +99,10 @@ export class Edits {
     for (const one of around) one.forget()
   }
 
-  changes(): readonly { readonly place: Place; readonly change: Change }[] {
+  /** Those at a place and below it. */
+  changes(root: Place = []): readonly { readonly place: Place; readonly change: Change }[] {
     const found: { place: Place; change: Change }[] = []
-    eachChange(this.#root, [], (place, change) => found.push({ place: [...place], change }))
+    this.#eachBelow(root, (place, change) => found.push({ place: [...place], change }))
     return found
   }
 
@@ -135,10 +136,10 @@ export class Edits {
     }
   }
 
-  /** What stands there now, once it was applied. */
-  replacements(): readonly Json[] {
+  /** What stands where something was changed, at a place and below it, once it was applied. */
+  replacements(root: Place = []): readonly Json[] {
     const values: Json[] = []
-    eachChange(this.#root, [], (_place, change, node) => {
+    this.#eachBelow(root, (_place, change, node) => {
       const value = standing(change, node)
       if (value !== undefined) values.push(value)
     })
@@ -152,6 +153,12 @@ export class Edits {
   /** What the body is printed as once they were applied, given the text that it was parsed from; undefined where that does not tell. */
   print(body: Json, text: string): string | undefined {
     return printEdited(body, text, this.#root)
+  }
+
+  #eachBelow(root: Place, visit: (place: Place, change: Change, node: Node) => void): void {
+    let node: Node | undefined = this.#root
+    for (const key of root) node = node?.member(key)
+    if (node !== undefined) eachChange(node, [...root], visit)
   }
 
   /** For a change there: whatever was carried out around it is so no more. */

@@ -25,8 +25,7 @@ export function repair(input: {
   const { edits, root, check } = input
   const repairs = new Map<string, 'null' | 'drop'>()
   const groups = new Map<string, Place[]>()
-  for (const { place } of edits.changes()) {
-    if (!root.every((key, at) => place[at] === key)) continue
+  for (const { place } of edits.changes(root)) {
     const inner = place.slice(root.length)
     const group = groupOf(inner)
     const alike = groups.get(group)

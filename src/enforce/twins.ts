@@ -66,17 +66,41 @@ export function maskTwins(context: TwinContext): Twins {
     edits.replace(place, { kind: 'value', value: twin.text, like: twin.like })
   }
   for (const holder of holdersOf(body)) {
+    const structured = structuredOf(context, holder.place)
     for (const text of holder.texts) {
-      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(context, holder.place, text, readings), 1)
+      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(context, structured, text, readings), 1)
     }
   }
   for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(context, text, readings), 1)
   return { masked, matched, named, cut }
 }
 
-function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
-  const { rules, body } = context
+/** The structured content beside very many blocks is printed once, and masked once. */
+interface Structured {
+  readonly holder: Place
+  readonly root: Place
+  /** Undefined where there is none. */
+  readonly printed: () => string | undefined
+  /** What becomes of a text that is the same. `gone`: it was dropped, and the text must be looked at. */
+  readonly twin: () => Twin | undefined | 'gone'
+}
+
+function structuredOf(context: TwinContext, holder: Place): Structured {
   const root = [...holder, 'structuredContent']
+  const printed = once(() => {
+    const value = valueAt(context.body, root)
+    return value === undefined ? undefined : context.print(value)
+  })
+  return { holder, root, printed, twin: once(() => printedTwin(context, root, printed() ?? '')) }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+function blockTwin(context: TwinContext, { holder, root, printed, twin }: Structured, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
+  const { rules } = context
   const around = rules.filter(({ detector, segments }) => detector !== undefined && segments !== undefined && covers(segments, place))
   const reaches = ({ detector, segments }: MaskRule): boolean =>
     segments === undefined ? detector !== undefined : positionAfter(segments, root) !== undefined || covers(segments, root)
@@ -88,9 +112,8 @@ function blockTwin(context: TwinContext, holder: Place, { place, text }: TextPla
   const repairs = context.repairs(holder)
   const cut = cutText(context, text, where, rules, repairs)
   if (cut !== undefined) return cut === 'nothing' ? undefined : cut
-  const structured = valueAt(body, root)
-  if (around.length === 0 && structured !== undefined && mayBeObject(text) && text === context.print(structured)) {
-    const same = printedTwin(context, root, text)
+  if (around.length === 0 && mayBeObject(text) && text === printed()) {
+    const same = twin()
     if (same !== 'gone') return same
   }
   return parsedText(context, text, where, rules, repairs, readings)
@@ -120,12 +143,12 @@ function readingOf({ parse, rescan }: TwinContext, text: string, readings: Map<s
   return reading
 }
 
-/** A common case: the text is the structured content, printed. `gone`: that was dropped, and the text must be looked at. */
+/** A common case: the text is the structured content, printed. */
 function printedTwin(context: TwinContext, root: Place, text: string): Twin | undefined | 'gone' {
-  const masked = context.edits.changes().filter(({ place }) => root.every((key, at) => place[at] === key)).length
+  const masked = context.edits.changes(root).length
   if (masked === 0) return undefined
   const after = valueAt(context.edits.apply(context.body) ?? null, root)
-  return after === undefined ? 'gone' : { text: context.print(after), like: { text, values: context.edits.replacements() }, masked, matched: new Set(), named: false }
+  return after === undefined ? 'gone' : { text: context.print(after), like: { text, values: context.edits.replacements(root) }, masked, matched: new Set(), named: false }
 }
 
 function mayBeObject(text: string): boolean {

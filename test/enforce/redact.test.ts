@@ -7,7 +7,7 @@ import { redact, redactText, redactTexts } from '../../src/enforce/redact.ts'
 import type { Json, JsonObject, Mask, Message, Result } from '../../src/model.ts'
 import { readJson } from '../../src/wire/json.ts'
 import { millisOfWork } from '../support/work.ts'
-import { byDetector, byPath, card, detectors, mail, mask, notification, quick, request, rescan, result, ssn, toolCall } from './support.ts'
+import { byDetector, byPath, card, detectors, mail, mask, maskedBody, notification, quick, request, rescan, result, ssn, toolCall } from './support.ts'
 
 const stored = (message: Message, masks: readonly Mask[] = []) => redact(message, rescan(message.body), masks, rescan)
 
@@ -197,4 +197,15 @@ test('a name that is clean beside one method is looked at beside every other tha
   }
   expect(named('tools/call\nstaff-17', '').method).toBe('tools/call\nstaff-17')
   expect(named('tools/call', 'staff-17\n').call).toBe('[MASKED]')
+})
+
+test('very many texts beside structured content are compared with it, and masked like it, once', () => {
+  const escaped = { ssn, note: 'a "word"' }
+  const same = result({ structuredContent: escaped, content: Array.from({ length: 20_000 }, () => ({ type: 'text', text: JSON.stringify(escaped) })) })
+  const large = result({ structuredContent: { rows: Array.from({ length: 20_000 }, (_, index) => ({ ssn, index })) }, content: Array.from({ length: 20_000 }, (_, index) => ({ type: 'text', text: `{\\${index}` })) })
+  for (const message of [same, large]) {
+    const scan = rescan(message.body)
+    expect(millisOfWork(() => expect(JSON.stringify(redact(message, scan, [], rescan, quick).envelope)).not.toContain(ssn))).toBeLessThan(6_000)
+    expect(millisOfWork(() => expect(JSON.stringify(maskedBody(message, [byDetector('us_ssn')]))).not.toContain(ssn))).toBeLessThan(6_000)
+  }
 })
