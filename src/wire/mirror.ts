@@ -50,9 +50,10 @@ export function paramHeaders(rawHeaders: readonly string[]): { readonly [name: s
 export function mirrorParams(inputSchema: Json | undefined, args: JsonObject, sent: { readonly [name: string]: string } = {}): { readonly [name: string]: string } {
   const found: { [name: string]: string } = {}
   const known = new Set(mirroredBy(inputSchema).map(({ header }) => `${PREFIX}${header.toLowerCase()}`))
-  for (const [name, text] of Object.entries(sent)) {
-    if (!known.has(name.toLowerCase()) && saysOneOf(args, text.trim())) found[name] = text
-  }
+  const others = Object.entries(sent).filter(([name]) => !known.has(name.toLowerCase()))
+  const said: Said = { texts: new Set(), numbers: new Set() }
+  if (others.length > 0) gather(args, said)
+  for (const [name, text] of others) if (isSaid(text.trim(), said)) found[name] = text
   for (const { header, path } of mirroredBy(inputSchema)) {
     const text = textOf(valueAt(args, path))
     if (text !== undefined) found[`Mcp-Param-${header}`] = encodeHeader(text)
@@ -82,20 +83,34 @@ export function checkParamHeaders(
   return undefined
 }
 
-function saysOneOf(value: Json, text: string): boolean {
-  if (Array.isArray(value)) return value.some((element: Json) => saysOneOf(element, text))
-  if (isObject(value)) return Object.values(value).some((member) => saysOneOf(member, text))
-  return agrees(text, value)
+/** What arguments say, gathered once: there may be hundreds of headers and hundreds of thousands of arguments. */
+interface Said {
+  readonly texts: Set<string>
+  readonly numbers: Set<number>
+}
+
+function gather(value: Json, said: Said): void {
+  if (Array.isArray(value)) for (const element of value as readonly Json[]) gather(element, said)
+  else if (isObject(value)) for (const member of Object.values(value)) gather(member, said)
+  else {
+    const written = textOf(value)
+    if (written === undefined) return
+    said.texts.add(written)
+    if (typeof value !== 'string' && typeof value !== 'boolean') said.numbers.add(Number(written))
+  }
+}
+
+/** "SHOULD compare … numerically": 42.0 and 42 are equal. Beyond 2^53 a double no longer tells numbers apart. */
+function isSaid(text: string, { texts, numbers }: Said): boolean {
+  const decoded = decodeHeader(text)
+  if (decoded === undefined) return false
+  return texts.has(decoded) || (DECIMAL.test(decoded) && Number.isSafeInteger(Number(decoded)) && numbers.has(Number(decoded)))
 }
 
 function agrees(text: string, value: Json): boolean {
-  const decoded = decodeHeader(text)
-  const written = textOf(value)
-  if (decoded === undefined || written === undefined) return false
-  if (decoded === written) return true
-  // "SHOULD compare … numerically": 42.0 and 42 are equal. Beyond 2^53 a double no longer tells numbers apart.
-  if (typeof value === 'string' || typeof value === 'boolean' || !DECIMAL.test(decoded)) return false
-  return Number.isSafeInteger(Number(decoded)) && Number(decoded) === Number(written)
+  const said: Said = { texts: new Set(), numbers: new Set() }
+  if (!Array.isArray(value) && !isObject(value)) gather(value, said)
+  return isSaid(text, said)
 }
 
 function textOf(value: Json | undefined): string | undefined {
@@ -104,8 +119,18 @@ function textOf(value: Json | undefined): string | undefined {
   return isRawNumber(value) ? value.rawJSON : undefined
 }
 
+/** By the schema's identity: a call must not cost what the largest schema does. */
+const marks = new WeakMap<JsonObject, readonly Mirrored[]>()
+
+function mirroredBy(inputSchema: Json | undefined): readonly Mirrored[] {
+  if (!isObject(inputSchema)) return []
+  const known = marks.get(inputSchema) ?? marksOf(inputSchema, [])
+  marks.set(inputSchema, known)
+  return known
+}
+
 /** Properties marked `x-mcp-header`, reached from the root by `properties` only; a mark that breaks the rules marks nothing. */
-function mirroredBy(inputSchema: Json | undefined, path: readonly string[] = []): readonly Mirrored[] {
+function marksOf(inputSchema: Json | undefined, path: readonly string[]): readonly Mirrored[] {
   const properties = isObject(inputSchema) ? own(inputSchema, 'properties') : undefined
   if (!isObject(properties)) return []
   return Object.entries(properties).flatMap(([name, property]) => {
@@ -113,7 +138,7 @@ function mirroredBy(inputSchema: Json | undefined, path: readonly string[] = [])
     const header = own(property, 'x-mcp-header')
     const here = [...path, name]
     const marked = typeof header === 'string' && TOKEN.test(header) ? [{ header, path: here }] : []
-    return [...marked, ...mirroredBy(property, here)]
+    return [...marked, ...marksOf(property, here)]
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../src/model.ts'
 import { checkParamHeaders, mirrorParams, paramHeaders, readHead, readVisit } from '../../src/wire/door.ts'
+import { millisOfWork } from '../support/work.ts'
 import { headersFor } from './corpus.ts'
 
 describe('GET and DELETE', () => {
@@ -107,5 +108,11 @@ describe('Mcp-Param headers', () => {
       'Mcp-Param-Tenant': '=?base64?PT9iYXNlNjQ/eD89?=',
     })
     expect(check(Object.entries(headers).flat(), args)).toBe('agreed')
+  })
+
+  test('of which there are hundreds are looked for in very many arguments at once', () => {
+    const sent = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`mcp-param-${index}`, index === 7 ? '7.0' : 'no']))
+    const args: JsonObject = { rows: [...Array.from({ length: 250_000 }, () => 'yes'), 7] }
+    expect(millisOfWork(() => expect(mirrorParams({}, args, sent)).toEqual({ 'mcp-param-7': '7.0' }))).toBeLessThan(2_000)
   })
 })
