@@ -133,11 +133,16 @@ function parsedText(context: TwinContext, text: string, where: TargetAround, rul
   return reading === undefined ? undefined : rewritten(context, text, { ...reading, ...where }, rules, repairs)
 }
 
+/** A text of thousands of levels with something on each would be searched by places as long. */
+const deepest = 256
+const isDeeper = (value: Json, most: number): boolean => typeof value === 'object' && value !== null && (most === 0 || Object.values(value).some((member: Json) => isDeeper(member, most - 1)))
+
 function readingOf({ parse, rescan }: TwinContext, text: string, readings: Map<string, Reading>): Reading | undefined {
   const before = readings.get(text)
   if (before !== undefined) return before
   const value = readText(text, parse)
   if (value === undefined) return undefined
+  if (isDeeper(value, deepest)) throw new RangeError('a JSON text is nested too deeply')
   const reading = { value, hits: rescan(text, value).hits }
   readings.set(text, reading)
   return reading

@@ -224,6 +224,13 @@ test('ids, the order of members and everything unmasked stay as they were', () =
   expect(done.ok && done.message.body['_meta']).toBe(message.body['_meta'])
 })
 
+test('a JSON text of very many levels, with something to mask on each, is refused', () => {
+  const nested = (levels: number) => `{"ssn":"${ssn}","x":"\\n","more":`.repeat(levels) + 'null' + '}'.repeat(levels)
+  const answer = (levels: number) => result({ content: [{ type: 'text', text: nested(levels) }] })
+  expect(maskedBody(answer(256), [byDetector('us_ssn')])).toEqual({ content: [{ type: 'text', text: nested(256).replaceAll(ssn, '[MASKED]') }] })
+  expect(mask(answer(257), [byDetector('us_ssn')])).toMatchObject({ ok: false, code: 'mask_impossible' })
+})
+
 test('a JSON text nested deeper than a stack is refused, not thrown at', () => {
   const text = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
   expect(['mask_impossible', 'ok']).toContain(codeOf(mask(result({ content: [{ type: 'text', text }] }), [byPath('/structuredContent/**/ssn')])))
