@@ -75,6 +75,8 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
   const byDigits = native.filter((row) => row.byDigits === true)
   /** Names come again and again. */
   const known = new Map<string, NameFacts>()
+  /** Long ones come again only in the message that is looked at. */
+  const lately = new Map<string, NameFacts>()
   const confidence = new Map(native.map(({ detector, confidence }) => [detector, confidence]))
 
   const findBy = (clues: Clues | undefined, text: string, label: string | undefined, depth: number): readonly Found[] => {
@@ -110,11 +112,16 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
     confidence: (detector) => confidence.get(detector) ?? 'medium',
     anyNumber: own.length > 0,
     factsOf(name) {
-      const before = known.get(name)
+      const isLong = name.length > longestKept
+      const before = (isLong ? lately : known).get(name)
       if (before !== undefined) return before
       const facts = { found: find(name), telling: ssnLabel.test(name) || awsLabel.test(name), step: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` }
+      if (isLong) {
+        if (lately.size === 0) queueMicrotask(() => lately.clear())
+        lately.set(name, facts)
+      }
       // a name that is itself a secret is not kept
-      if (facts.found.length > 0 || name.length > longestKept) return facts
+      if (isLong || facts.found.length > 0) return facts
       if (known.size >= mostKept) known.clear()
       known.set(name, facts)
       return facts

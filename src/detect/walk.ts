@@ -101,12 +101,14 @@ export class Walk {
       const holder: Json | undefined = value
       if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key)) break
       value = (holder as JsonObject)[key] // own, or an element
+      let step = `/${key}`
       if (!isArray(holder)) {
-        const { found, telling } = this.#detectors.factsOf(key)
-        if (found.length > 0) this.#shown = Math.min(this.#shown, this.#depth)
-        label = telling ? key : undefined
+        const facts = this.#detectors.factsOf(key)
+        if (facts.found.length > 0) this.#shown = Math.min(this.#shown, this.#depth)
+        label = facts.telling ? key : undefined
+        step = facts.step
       }
-      this.#enter(key, this.#detectors.factsOf(key).step)
+      this.#enter(key, step)
       if (this.#depth < place.length || value === undefined) continue
       this.visit(value, label)
       this.#depth--

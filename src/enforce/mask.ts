@@ -7,7 +7,7 @@ import { checkOf, type SchemaCheck } from './output-schema.ts'
 import { isList, valueAt } from './pointer.ts'
 import { printCut } from './print-edited.ts'
 import { withBody } from './rebuild.ts'
-import { repair, type Repairs } from './repair.ts'
+import { noRepairs, repair, type Repairs } from './repair.ts'
 import { brokenAt } from './shape.ts'
 import type { Look } from './splice.ts'
 import { maskTwins } from './twins.ts'
@@ -98,7 +98,7 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
   }
   const { parse, print } = input
   const rescan = (text: string, value: Json) => input.rescanText(input.scan, text, value)
-  const twins = maskTwins({ body, rules, edits, rescan, look: input.look, scan: input.scan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? new Map() })
+  const twins = maskTwins({ body, rules, edits, rescan, look: input.look, scan: input.scan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? noRepairs })
   if (twins.named) return refuse('mask_name', 'a member name in a JSON text holds what a mask must replace')
   const masked = edits.apply(body) ?? null
   if (!isObject(masked)) return refuse('mask_impossible', 'a mask would replace the whole body')
@@ -108,19 +108,18 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
 
 /** Undefined where the structured content cannot be made valid. */
 function repairHolder(input: MaskInput, holder: Holder, edits: Edits): Repairs | undefined {
-  const none: Repairs = new Map()
   const { message, outputSchema } = input
-  if (message.kind !== 'result' || !Object.hasOwn(holder.value, 'structuredContent') || edits.isReplaced(holder.place)) return none
+  if (message.kind !== 'result' || !Object.hasOwn(holder.value, 'structuredContent') || edits.isReplaced(holder.place)) return noRepairs
   const root = [...holder.place, 'structuredContent']
   const read = (body: Json): Json | undefined => valueAt(body, root)
   const before = read(message.body)
   const after = read(edits.apply(message.body) ?? null)
-  if (before === after) return none
+  if (before === after) return noRepairs
   const mustBeObject = message.revision !== '2026-07-28'
   if (outputSchema === undefined || holder.value['isError'] === true) {
     // up to 2025-11-25 it is an object or not there at all
     if (mustBeObject && !isObject(after)) edits.swap(root, { kind: 'drop' })
-    return none
+    return noRepairs
   }
   const fits = checkOf(outputSchema)
   const check: SchemaCheck = (value) => (mustBeObject && !isObject(value) ? [{ path: '' }] : fits(value))

@@ -3,12 +3,40 @@ import type { Change, Edits } from './edits.ts'
 import type { SchemaCheck } from './output-schema.ts'
 import type { Place } from './pointer.ts'
 
-/** What was done where the schema refused a placeholder; by place, with every index written `*`. */
-export type Repairs = ReadonlyMap<string, 'null' | 'drop'>
+/** What was done where the schema refused a placeholder, at places that differ in indices only. */
+export interface Repairs {
+  readonly size: number
+  of(place: Place): 'null' | 'drop' | undefined
+}
+export const noRepairs: Repairs = { size: 0, of: () => undefined }
 
 const maxRounds = 64
 
-export const groupOf = (place: Place): string => place.map((key) => (/^\d+$/.test(key) ? '*' : key.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
+/** A key of places, the same object wherever it is the same: very many places may lie below one long name. */
+interface Step {
+  readonly id: string
+}
+type Steps = readonly Step[]
+const index = '*'
+
+function createSteps(): (place: Place) => Steps {
+  const known = new Map<string, Step>()
+  return (place) => place.map((key) => {
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const step = { id: /^\d+$/.test(key) ? index : String(known.size) }
+    known.set(key, step)
+    return step
+  })
+}
+const groupOf = (steps: Steps): string => steps.map(({ id }) => id).join('/')
+const beginsWith = (steps: Steps, first: Steps): boolean => steps.length >= first.length && first.every((step, at) => steps[at] === step)
+
+interface Changed {
+  readonly place: Place
+  /** Below the structured content. */
+  readonly steps: Steps
+}
 
 /**
  * Makes masked `structuredContent` valid: where the schema refuses a placeholder null stands instead, or the member goes.
@@ -23,48 +51,50 @@ export function repair(input: {
   readonly read: (body: Json) => Json | undefined
 }): Repairs | undefined {
   const { edits, root, check } = input
-  const repairs = new Map<string, 'null' | 'drop'>()
-  const groups = new Map<string, Place[]>()
+  const stepsOf = createSteps()
+  const done = new Map<string, 'null' | 'drop'>()
+  const groups = new Map<string, Changed[]>()
   for (const { place } of edits.changes(root)) {
-    const inner = place.slice(root.length)
-    const group = groupOf(inner)
+    const steps = stepsOf(place.slice(root.length))
+    const group = groupOf(steps)
     const alike = groups.get(group)
-    if (alike === undefined) groups.set(group, [inner])
-    else alike.push(inner)
+    if (alike === undefined) groups.set(group, [{ place, steps }])
+    else alike.push({ place, steps })
   }
   for (let round = 0; round < maxRounds; round++) {
     const masked = input.read(edits.apply(input.body) ?? null)
     const errors = masked === undefined ? undefined : check(masked)
     if (errors === undefined) return undefined
-    if (errors.length === 0) return repairs
-    const group = culprit(errors.map(({ path }) => path), groups, repairs)
+    if (errors.length === 0) return { size: done.size, of: (place) => done.get(groupOf(stepsOf(place))) }
+    const group = culprit(errors.map(({ path }) => stepsOf(keysOf(path))), groups, done)
     if (group === undefined) return undefined
-    const next = repairs.get(group) === 'null' ? 'drop' : 'null'
-    repairs.set(group, next)
+    const next = done.get(group) === 'null' ? 'drop' : 'null'
+    done.set(group, next)
     const change: Change = next === 'null' ? { kind: 'value', value: null } : { kind: 'drop' }
-    for (const place of groups.get(group) ?? []) edits.swap([...root, ...place], change)
+    for (const { place } of groups.get(group) ?? []) edits.swap(place, change)
   }
   return undefined
 }
+
+/** RFC 6901 section 4. */
+const keysOf = (path: string): Place => path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
 
 /** The group that an error is about and that can still give way: the very place first, then one below it. */
-function culprit(paths: readonly string[], groups: ReadonlyMap<string, readonly Place[]>, repairs: Repairs): string | undefined {
-  const open = [...groups].filter(([group, places]) => mayGiveWay(group, places, repairs))
-  const pathOf = (place: Place): string => place.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-  for (const path of paths) {
-    const exact = open.find(([, places]) => places.some((place) => pathOf(place) === path))
-    if (exact !== undefined) return exact[0]
-  }
-  for (const path of paths) {
-    const below = open.find(([, places]) => places.some((place) => pathOf(place).startsWith(`${path}/`)))
-    if (below !== undefined) return below[0]
+function culprit(paths: readonly Steps[], groups: ReadonlyMap<string, readonly Changed[]>, done: ReadonlyMap<string, 'null' | 'drop'>): string | undefined {
+  const open = [...groups].filter(([group, changed]) => mayGiveWay(changed, done.get(group)))
+  const isAt = (path: Steps, { steps }: Changed): boolean => steps.length === path.length && beginsWith(steps, path)
+  const isBelow = (path: Steps, { steps }: Changed): boolean => steps.length > path.length && beginsWith(steps, path)
+  for (const test of [isAt, isBelow]) {
+    for (const path of paths) {
+      const found = open.find(([, changed]) => changed.some((one) => test(path, one)))
+      if (found !== undefined) return found[0]
+    }
   }
   return undefined
 }
 
-function mayGiveWay(group: string, places: readonly Place[], repairs: Repairs): boolean {
-  const done = repairs.get(group)
+function mayGiveWay(changed: readonly Changed[], done: 'null' | 'drop' | undefined): boolean {
   if (done === undefined) return true
   // an element cannot go without moving the others, and the whole is not optional
-  return done === 'null' && places.every((place) => place.length > 0 && !/^\d+$/.test(place.at(-1) ?? ''))
+  return done === 'null' && changed.every(({ steps }) => steps.length > 0 && steps.at(-1)?.id !== index)
 }

@@ -6,7 +6,7 @@ import type { Edits, Likeness } from './edits.ts'
 import { holdersOf, readText, type TextPlace } from './json-text.ts'
 import { mark, positionAfter, type MaskRule, type Target, type TargetAround } from './mask-rules.ts'
 import { covers, valueAt, type Place, type Segments } from './pointer.ts'
-import { groupOf, type Repairs } from './repair.ts'
+import { noRepairs, type Repairs } from './repair.ts'
 import { spliceText, type Look } from './splice.ts'
 
 export interface TwinContext {
@@ -165,16 +165,16 @@ function mayBeObject(text: string): boolean {
 function strayTwin(context: TwinContext, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
   const where = { position: () => undefined, isInside: () => true }
-  const cut = cutText(context, text, where, inside, new Map())
+  const cut = cutText(context, text, where, inside, noRepairs)
   if (cut !== undefined) return cut === 'nothing' ? undefined : cut
-  return parsedText(context, text, where, inside, new Map(), readings)
+  return parsedText(context, text, where, inside, noRepairs, readings)
 }
 
 function rewritten(context: TwinContext, text: string, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {
   const { edits, names, matched } = mark(target, rules)
   if (repairs.size > 0) {
     for (const { place, change } of edits.changes()) {
-      const done = repairs.get(groupOf(place))
+      const done = repairs.of(place)
       if (done !== undefined && change.kind !== 'drop') edits.swap(place, done === 'null' ? { kind: 'value', value: null } : { kind: 'drop' })
     }
   }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../src/model.ts'
+import { millisOfWork } from '../support/work.ts'
 import {
   byDetector, byPath, codeOf, errorAnswer, mail, mask, maskedBody, notification, parse, request, rescan, result, ssn, toolCall,
 } from './support.ts'
@@ -242,4 +243,15 @@ test('a value in a JSON text nested deeper than a stack does not get by its mask
     const done = mask(result({ content: [{ type: 'text', text }] }), [byPath('/structuredContent/pay')])
     expect(done.ok && JSON.stringify(done.message.envelope).includes('hidden')).toBe(false)
   }
+})
+
+test('very many places below one long name are told apart without reading it for each', () => {
+  const body = { ['x'.repeat(250_000)]: Array.from({ length: 15_000 }, () => ssn) }
+  const message = result({ content: [{ type: 'text', text: JSON.stringify(body) }], structuredContent: body })
+  const schema = { type: 'object', additionalProperties: { type: 'array', items: { type: ['string', 'null'], maxLength: 11 } } }
+  const masks = [byDetector('us_ssn', { with: 'made.up@example.com' })]
+  const work = millisOfWork(() => {
+    for (const body of [maskedBody(message, masks), maskedBody(message, masks, schema)]) expect(JSON.stringify(body)).not.toContain(ssn)
+  })
+  expect(work).toBeLessThan(4_000)
 })
