@@ -3,6 +3,8 @@ import type { Json, JsonObject } from '../model.ts'
 
 /** More than these are told as one: the whole. */
 const most = 32
+/** … and so does what would take more characters: one long name may stand above all of them. */
+const longest = 8192
 const escape = (name: string): string => (/[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name)
 
 /**
@@ -12,7 +14,7 @@ const escape = (name: string): string => (/[~/]/.test(name) ? name.replaceAll('~
 export function changedPlaces(before: Json, after: Json): readonly string[] {
   const found: string[] = []
   visit(before, after, new Place('', found))
-  return found.length > most ? [''] : found
+  return found.length > most || found.reduce((sum, { length }) => sum + length, 0) > longest ? [''] : found
 }
 
 /** The elements of an array are at one place: its pointer is spelt out once for all of them. */

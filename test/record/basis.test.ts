@@ -163,4 +163,7 @@ test('of rows each kind of place is told once, as if each change were spelt out'
   }), { numRuns: 500 })
   const many = (by: number) => Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`m${index}`, index * by]))
   expect(changedPlaces(many(1), many(2))).toEqual([''])
+  const below = (name: string, by: number) => ({ [name]: { a: by, b: by, c: by } })
+  expect(changedPlaces(below('x'.repeat(2000), 1), below('x'.repeat(2000), 2))).toHaveLength(3)
+  expect(changedPlaces(below('x'.repeat(4000), 1), below('x'.repeat(4000), 2))).toEqual([''])
 })
