@@ -31,7 +31,7 @@ const CLOSE = 0x7d
 const NEAR = 12
 const DEEPEST = 64
 /** Each name is compared with those before it in its object: one with more members is parsed. */
-const WIDEST = 1000
+const WIDEST = 200
 /** Controls that are no white space, in two classes: one class for both is looked for ten times as slowly. */
 const lowControl = /[\u0000-\u0008\u000b\u000c\u000e\u000f]/
 const highControl = /[\u0010-\u001f]/
