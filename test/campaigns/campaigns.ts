@@ -26,13 +26,16 @@ deny contains {"code": "no_answer"} if {
 `
 export const tools = ['echo', 'denied', 'hidden'].map((name) => ({ name, inputSchema: { type: 'object' } }))
 
-export async function withGateway(answer: Answer, run: (gateway: TestGateway, stub: { received: readonly { body: string }[] }) => Promise<CampaignReport>): Promise<CampaignReport> {
+export async function withGateway(answer: Answer, run: (gateway: TestGateway, stub: { received: readonly { body: string }[] }) => Promise<CampaignReport>, rego = policy): Promise<CampaignReport> {
   const stub = await startStubServer(answer)
-  const gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/campaign/campaign.rego': policy } })
   try {
-    return await run(gateway, stub)
+    const gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/campaign/campaign.rego': rego } })
+    try {
+      return await run(gateway, stub)
+    } finally {
+      await gateway.close()
+    }
   } finally {
-    await gateway.close()
     await stub.close()
   }
 }
@@ -60,8 +63,8 @@ async function metric(gateway: TestGateway, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? NaN)
 }
 
-/** P10: what the server and the clients got is exactly what was judged, let pass and recorded, in number and by message; and what the policy says decides. */
-export const everyMessageIsJudged = (messages: number): Promise<CampaignReport> =>
+/** P10: what the server and the clients got is exactly what was judged, let pass and recorded, in number and by message; and what the policy says decides. Under another policy that must show. */
+export const everyMessageIsJudged = (messages: number, rego = policy): Promise<CampaignReport> =>
   withGateway(
     (request, response) => {
       const message = JSON.parse(request.body)
@@ -98,6 +101,7 @@ export const everyMessageIsJudged = (messages: number): Promise<CampaignReport> 
       if ((await metric(gateway, 'sallyport_unjudged_total')) !== 0) violations.push('sallyport_unjudged_total is not 0')
       return { messages, violations }
     },
+    rego,
   )
 
 /** `refused` never reaches the server; what is `withheld` does, and its answer never reaches the client. */
@@ -125,7 +129,7 @@ const mixed: readonly ((n: number) => Mixed)[] = [
 const ownQuestions: ReadonlySet<string> = new Set(['tools/list', 'resources/list', 'resources/templates/list', 'prompts/list', 'server/discover'])
 
 /** Each message that bears its number arrived once if it may, and never if it may not; of the others, no kind arrived that may not. */
-function arrivals(messages: number, bodies: readonly string[]): readonly string[] {
+export function arrivals(messages: number, bodies: readonly string[]): readonly string[] {
   const came = new Map<number, number>()
   const violations: string[] = []
   for (const body of bodies) {
