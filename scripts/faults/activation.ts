@@ -8,8 +8,7 @@ import { gzipSync } from 'node:zlib'
 import { readSigningKey, type Key } from '../../src/bundle/trust/keys.ts'
 import { signBundle } from '../../src/bundle/trust/sign.ts'
 import { writeTar } from '../../src/bundle/trust/tar.ts'
-import { createTally, type Campaign, type Need, type Tally } from './campaign.ts'
-import type { Caller } from './caller.ts'
+import type { Campaign, Need, Tally } from './campaign.ts'
 import { createWorld, type World } from './world.ts'
 
 /** Bundles of this version or above must never judge. */
@@ -83,10 +82,7 @@ interface Status {
   readonly active: { readonly revision: string } | null
   readonly last_run: { readonly error: string | null } | null
 }
-const statusOf = async ({ files }: World): Promise<Status> => {
-  const token = await files.token({ subject: 'aude', groups: ['audit'] }, 'api')
-  return (await (await fetch(`${files.url}/api/v1/policy`, { headers: { authorization: `Bearer ${token}` } })).json()) as Status
-}
+const statusOf = async (world: World): Promise<Status> => (await (await world.api('policy')).json()) as Status
 const until = async (world: World, so: (status: Status) => boolean, what: string): Promise<void> => {
   for (const end = performance.now() + patience; !so(await statusOf(world)); await wait(50)) if (performance.now() > end) throw new Error(`it did not come so far: ${what}`)
 }
@@ -107,20 +103,18 @@ const killAt = async (world: World, round: number): Promise<void> => {
 
 async function round(number: number, world: World, put: (bytes: Buffer | undefined) => void, tally: Tally): Promise<void> {
   const version = number + 1
-  const caller: Caller = await world.caller(`r${number}`)
-  const stop = new AbortController()
-  const load = caller.load(50, stop.signal, 100)
+  const caller = await world.caller(`r${number}`)
   const forgery = bad[number % bad.length]
-  if (forgery !== undefined) {
-    put(await forgery(version - 1))
-    await until(world, ({ last_run }) => last_run?.error !== null, 'a bad bundle was seen')
-  }
   const good = await signed(version)
-  const killed = killAt(world, number)
-  put(good)
-  await killed
-  stop.abort()
-  await load
+  await caller.loadDuring(50, async () => {
+    if (forgery !== undefined) {
+      put(await forgery(version - 1))
+      await until(world, ({ last_run }) => last_run?.error !== null, 'a bad bundle was seen')
+    }
+    const killed = killAt(world, number)
+    put(good)
+    await killed
+  }, 100)
   caller.close()
   const highest = checkRecords(judged(world.store), tally)
 
@@ -138,10 +132,10 @@ async function round(number: number, world: World, put: (bytes: Buffer | undefin
   await until(world, ({ active }) => active?.revision === `v${version}`, `version ${version} is active`)
 }
 
-const activations = ({ title, workers, needs, normally }: { readonly title: string; readonly workers: number; readonly needs: readonly Need[]; readonly normally: number }): Campaign => ({
+const activations = ({ title, workers, needs, rounds: full }: { readonly title: string; readonly workers: number; readonly needs: readonly Need[]; readonly rounds: number }): Campaign => ({
   title, needs,
-  async run({ rounds = normally, say }) {
-    const tally = createTally()
+  size: { rounds: full },
+  async run({ rounds, tally, say }) {
     const place = mkdtempSync(join(tmpdir(), 'sallyport-faults-'))
     const file = join(place, 'bundle.tar.gz')
     const put = (bytes: Buffer | undefined): void => {
@@ -160,7 +154,6 @@ const activations = ({ title, workers, needs, normally }: { readonly title: stri
         say(`round ${number} of ${rounds}: killed while version ${number + 1} became active`)
       }
       checkRecords(judged(world.store), tally)
-      return tally.report()
     } finally {
       await world.close()
       rmSync(place, { recursive: true, force: true })
@@ -168,5 +161,5 @@ const activations = ({ title, workers, needs, normally }: { readonly title: stri
   },
 })
 
-export const activation = activations({ title: 'whenever the gateway is killed while a bundle becomes active, each record names one whole bundle, and it comes back on one', workers: 1, needs: [], normally: 50 })
-export const activationOfWorkers = activations({ title: 'with several processes, too', workers: 2, needs: ['linux'], normally: 10 })
+export const activation = activations({ title: 'whenever the gateway is killed while a bundle becomes active, each record names one whole bundle, and it comes back on one', workers: 1, needs: [], rounds: 50 })
+export const activationOfWorkers = activations({ title: 'with several processes, too', workers: 2, needs: ['linux'], rounds: 10 })

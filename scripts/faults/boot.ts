@@ -9,7 +9,7 @@ import { inParallel } from '../../test/campaigns/client.ts'
 import { createPlace, good, writeConfiguration, type Content } from '../../test/config/configuration.ts'
 import { rows, type Row } from '../../test/config/weak-rows.ts'
 import { freePort } from '../../test/support/free-port.ts'
-import { createTally, type Campaign } from './campaign.ts'
+import type { Campaign } from './campaign.ts'
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts')
 const patience = 60_000
@@ -69,8 +69,8 @@ const later: readonly (Pick<Row, 'name' | 'content' | 'says' | 'files'>)[] = [
 export const bootMatrix: Campaign = {
   title: 'a gateway with something missing, weak or impossible ends before it listens, and names it',
   needs: [],
-  async run({ say }) {
-    const tally = createTally()
+  size: {},
+  async run({ tally, say }) {
     const control = await boot({ content: good(), files: { 'rego/policies.rego': 'package policies.a\n\nallow if input.actor.kind == "person"\n' } })
     if (!control.listened) tally.violation(`a good configuration does not start, so the campaign proves nothing: ${control.told.slice(0, 500)}`)
     // Pairs too: what one section lacks must not hide what another does.
@@ -90,7 +90,6 @@ export const bootMatrix: Campaign = {
       if (row.paths.length < 2 && !row.says.test(told.replaceAll('\\"', '"'))) tally.violation(`${row.name}: told is ${told.slice(0, 300)}`)
     })
     say(`${rows.length} single faults, ${pairs.length} pairs, ${later.length} that are found later`)
-    return tally.report()
   },
 }
 

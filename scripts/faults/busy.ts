@@ -1,5 +1,7 @@
 /** What a gateway says that does not start on a machine with much else to do: its policies did not compile in time. */
 const signs = ['[no_answer]']
+/** The same of a store on a disk that is whole and nobody else's. */
+export const storeTooSlow = 'could not open the store within'
 const mostTries = 5
 
 /** Does it again where that was in the way of a start. `more`: what else is no sign of anything but that. */

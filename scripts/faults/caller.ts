@@ -20,6 +20,8 @@ export interface Caller {
   call(): Promise<Call>
   /** So many calls a second, whatever becomes of them, until it is told to stop or `atMost` are open. Resolves when all are over. */
   load(perSecond: number, until: AbortSignal, atMost?: number): Promise<void>
+  /** The same for as long as something else goes on, however that ends; what it came to, once all calls are over. */
+  loadDuring<T>(perSecond: number, what: () => Promise<T>, atMost?: number): Promise<T>
   close(): void
 }
 
@@ -52,22 +54,33 @@ export function createCaller(url: string, tokens: readonly string[], prefix: str
     })
   }
 
-  return {
-    calls, call,
-    async load(perSecond, until, atMost = 1_000) {
-      const open = new Set<Promise<Call>>()
-      const began = performance.now()
-      for (let sent = 0; !until.aborted; ) {
-        const due = Math.floor(((performance.now() - began) / 1_000) * perSecond)
-        for (; sent < due; sent += 1) {
-          if (open.size >= atMost) continue
-          const one = call()
-          open.add(one)
-          void one.then(() => open.delete(one))
-        }
-        await wait(2)
+  async function load(perSecond: number, until: AbortSignal, atMost = 1_000): Promise<void> {
+    const open = new Set<Promise<Call>>()
+    const began = performance.now()
+    for (let sent = 0; !until.aborted; ) {
+      const due = Math.floor(((performance.now() - began) / 1_000) * perSecond)
+      for (; sent < due; sent += 1) {
+        if (open.size >= atMost) continue
+        const one = call()
+        open.add(one)
+        void one.then(() => open.delete(one))
       }
-      await Promise.all(open)
+      await wait(2)
+    }
+    await Promise.all(open)
+  }
+
+  return {
+    calls, call, load,
+    async loadDuring(perSecond, what, atMost) {
+      const stop = new AbortController()
+      const over = load(perSecond, stop.signal, atMost)
+      try {
+        return await what()
+      } finally {
+        stop.abort()
+        await over
+      }
     },
     close: () => agent.destroy(),
   }

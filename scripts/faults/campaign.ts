@@ -3,15 +3,19 @@ export interface Campaign {
   readonly title: string
   /** What the machine must have; where it is missing the campaign is skipped, loudly. */
   readonly needs: readonly Need[]
-  run(options: RunOptions): Promise<Report>
+  /** How much is tried where nothing else is asked for, in what it is counted in; neither where all there is is tried once. */
+  readonly size: Partial<Size>
+  run(options: RunOptions): Promise<void>
 }
 export type Need = 'linux' | 'root' | 'loop devices' | 'strace' | 'prlimit' | 'perl' | 'chattr'
 
-export interface RunOptions {
-  /** How often it is tried, where it is tried in rounds; each campaign has its own default. */
-  readonly rounds?: number
-  /** How many messages, where it is counted in messages. */
-  readonly messages?: number
+export interface Size {
+  readonly rounds: number
+  readonly messages: number
+}
+export interface RunOptions extends Size {
+  /** What is found is told at once: it stays, also where the campaign cannot be carried to its end. */
+  readonly tally: Tally
   /** Tells how far it is. */
   readonly say: (text: string) => void
 }
@@ -35,7 +39,7 @@ export interface Tally {
   report(): Report
 }
 
-export function createTally(): Tally {
+export function createTally(say: (text: string) => void): Tally {
   const violations: string[] = []
   const notes: string[] = []
   let checked = 0
@@ -44,7 +48,9 @@ export function createTally(): Tally {
     checked: (more = 1) => void (checked += more),
     violation(what) {
       count += 1
-      if (violations.length < mostDetails) violations.push(what)
+      if (violations.length >= mostDetails) return
+      violations.push(what)
+      say(`VIOLATION ${what}`)
     },
     note: (what) => void notes.push(what),
     report: () => ({ checked, violations: count, details: [...violations, ...notes] }),

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { createPlainCalls, type PlainCalls } from './plain-calls.ts'
 import { readStore } from './store-rows.ts'
-import { createWorld, type World } from './world.ts'
+import { createWorld, preloaded, type World } from './world.ts'
 
 const policy = `package policies.faults
 
@@ -55,7 +55,7 @@ async function approvals({ world, tally, set }: Place, round: number): Promise<v
   await set(hour)
   const ahead = await stateOf(world, id)
   await set(-hour)
-  const answer = await api(world, `approvals/${id}/approve`, { reason: 'seen' })
+  const answer = await world.api(`approvals/${id}/approve`, { reason: 'seen' })
   const back = await stateOf(world, id)
   await calls.work(nonce)
   tally.checked()
@@ -66,32 +66,29 @@ async function approvals({ world, tally, set }: Place, round: number): Promise<v
   calls.close()
 }
 
-async function api({ files }: World, path: string, body?: object): Promise<Response> {
-  const token = await files.token({ subject: 'rita', groups: ['oncall'], expires: '12h' }, 'api')
-  return fetch(`${files.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-}
-const stateOf = async (world: World, id: string): Promise<unknown> => ((await (await api(world, `approvals/${id}`)).json()) as { state?: unknown }).state
+const stateOf = async (world: World, id: string): Promise<unknown> => ((await (await world.api(`approvals/${id}`)).json()) as { state?: unknown }).state
 
 export const clockSteps: Campaign = {
   title: 'a clock that jumps an hour revives no token and no approval, and the order of records stays',
   needs: [],
-  async run({ rounds = 3, say }) {
-    const tally = createTally()
+  size: { rounds: 3 },
+  async run({ rounds, tally, say }) {
     for (let round = 1; round <= rounds; round += 1) {
       const world = await createWorld({ rego: policy, settings: { approvals: { hold: '1s' } } })
       const file = join(world.files.directory, 'clock')
+      const falsified = preloaded('preload/clock.ts', { SALLYPORT_CLOCK: file })
       const set = async (offset: number) => {
         writeFileSync(file, String(offset))
         await settle()
       }
       try {
         writeFileSync(file, '0')
-        await world.start(['env', `NODE_OPTIONS=--no-warnings --import=${new URL('preload/clock.ts', import.meta.url).href}`, `SALLYPORT_CLOCK=${file}`])
+        await world.start(falsified)
         const place = { world, tally, set }
         await approvals(place, round)
         await tokens(place, false, round)
         await world.gateway().kill('SIGKILL') // what it knew of the time is gone
-        await world.start(['env', `NODE_OPTIONS=--no-warnings --import=${new URL('preload/clock.ts', import.meta.url).href}`, `SALLYPORT_CLOCK=${file}`])
+        await world.start(falsified)
         await tokens(place, true, round)
         const { events, faults } = readStore(world.store)
         for (const fault of faults) tally.violation(fault)
@@ -101,6 +98,5 @@ export const clockSteps: Campaign = {
         await world.close()
       }
     }
-    return tally.report()
   },
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign, type Need, type Tally } from './campaign.ts'
+import type { Campaign, Need, Tally } from './campaign.ts'
 import { fateOf, flows, type Caller } from './caller.ts'
 import { missing } from './needs.ts'
 import { openExchanges } from './store-rows.ts'
@@ -10,13 +10,12 @@ import { createWorld, type World } from './world.ts'
 interface Way {
   readonly title: string
   readonly needs: readonly Need[]
-  /** How many rounds where nothing else is said. */
-  readonly normally: number
+  readonly rounds: number
   /** How long the server takes: what is slow is in flight when the gateway dies. */
   readonly delay: number
   readonly settings?: Readonly<Record<string, unknown>>
   /** Calls, and ends the gateway. Resolves when every call is over. */
-  readonly kill: (world: World, caller: Caller, round: number) => Promise<void>
+  readonly kill: (world: World, caller: Caller, round: number, tally: Tally) => Promise<void>
 }
 
 /** Rounds on one store, which is read whole after each. */
@@ -25,13 +24,12 @@ const roundsPerStore = 10
 const crashes = (way: Way): Campaign => ({
   title: way.title,
   needs: way.needs,
-  async run({ rounds = way.normally, say }) {
-    const tally = createTally()
+  size: { rounds: way.rounds },
+  async run({ rounds, tally, say }) {
     let unknown = 0
     for (let done = 0; done < rounds; done += roundsPerStore) unknown += await onOneStore({ from: done + 1, to: Math.min(done + roundsPerStore, rounds), of: rounds }, way, tally, say)
     tally.note(`${unknown} calls were in flight and are recorded as unknown`)
     if (unknown === 0) tally.violation('nothing was in flight at any crash: the campaign proves nothing')
-    return tally.report()
   },
 })
 
@@ -44,7 +42,7 @@ async function onOneStore({ from, to, of }: { readonly from: number; readonly to
     for (let round = from; round <= to; round += 1) {
       const caller = await world.caller(`r${round}`)
       callers.push(caller)
-      await kill(world, caller, round)
+      await kill(world, caller, round, tally)
       caller.close()
       await world.start()
       if (openExchanges(world.store) !== 0) tally.violation('calls were left open after the start')
@@ -70,30 +68,25 @@ const canSlow = missing(['linux', 'strace']).length === 0
 const underLoad = (perSecond: number, least: number, most: number): Way['kill'] => async (world, caller, round) => {
   const { pid, kill } = world.gateway()
   const slowed = canSlow && round % 2 === 0 ? await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', `inject=${slower}`]) : undefined
-  const stop = new AbortController()
-  const load = caller.load(perSecond, stop.signal)
-  await flows(caller)
-  await wait(least + Math.random() * (most - least))
-  await kill('SIGKILL')
-  stop.abort()
-  await load
+  await caller.loadDuring(perSecond, async () => {
+    await flows(caller)
+    await wait(least + Math.random() * (most - least))
+    await kill('SIGKILL')
+  })
   await slowed?.stop()
 }
 
 /** First one of its workers after the other, and then the process that supervises them. */
-const amongWorkers: Way['kill'] = async (world, caller) => {
-  const stop = new AbortController()
-  const load = caller.load(500, stop.signal)
-  for (const worker of workersOf(world.gateway().pid)) {
-    await flows(caller)
-    await wait(200 + Math.random() * 1_000)
-    process.kill(worker, 'SIGKILL')
-  }
-  await wait(200 + Math.random() * 2_000)
-  await world.gateway().kill('SIGKILL')
-  stop.abort()
-  await load
-}
+const amongWorkers: Way['kill'] = (world, caller) =>
+  caller.loadDuring(500, async () => {
+    for (const worker of workersOf(world.gateway().pid)) {
+      await flows(caller)
+      await wait(200 + Math.random() * 1_000)
+      process.kill(worker, 'SIGKILL')
+    }
+    await wait(200 + Math.random() * 2_000)
+    await world.gateway().kill('SIGKILL')
+  })
 
 function workersOf(supervisor: number): readonly number[] {
   const children = readdirSync(`/proc/${supervisor}/task`).flatMap((task) => readFileSync(`/proc/${supervisor}/task/${task}/children`, 'utf8').split(' ').filter(Boolean))
@@ -108,7 +101,7 @@ const inParallel = 3
 const mostCalls = 300
 
 /** As one of its threads asks for the n-th time: no moment between two effects is left out. */
-const atEachStep: Way['kill'] = async (world, caller, round) => {
+const atEachStep: Way['kill'] = async (world, caller, round, tally) => {
   const call = asked[(round - 1) % asked.length] ?? 'fsync'
   const when = Math.ceil(round / asked.length) * everyNth[call]
   await caller.call()
@@ -117,24 +110,27 @@ const atEachStep: Way['kill'] = async (world, caller, round) => {
   await Promise.all(Array.from({ length: inParallel }, async () => {
     while (caller.calls.length < mostCalls && fateOf(await caller.call()) !== 'lost');
   }))
-  if (caller.calls.length >= mostCalls) await world.gateway().kill('SIGKILL')
+  if (caller.calls.length >= mostCalls) {
+    tally.violation(`in ${mostCalls} calls nothing asked for ${call} the ${when}th time: that proves nothing`)
+    await world.gateway().kill('SIGKILL')
+  }
   await ended
   await traced.stop()
 }
 
 export const crash = crashes({
   title: 'what reached the server is recorded, whenever the gateway is killed',
-  needs: [], normally: 200, delay: 20, kill: underLoad(1_000, 0, 3_000),
+  needs: [], rounds: 200, delay: 20, kill: underLoad(1_000, 0, 3_000),
 })
 export const workers = crashes({
   title: 'with several processes on one store, too, whichever of them is killed',
-  needs: ['linux'], normally: 20, delay: 20, settings: { workers: 2 }, kill: amongWorkers,
+  needs: ['linux'], rounds: 20, delay: 20, settings: { workers: 2 }, kill: amongWorkers,
 })
 export const stepwise = crashes({
   title: 'no byte of an answer reaches a client without its record, at whichever step the gateway is killed',
-  needs: ['linux', 'strace'], normally: 240, delay: 2, kill: atEachStep,
+  needs: ['linux', 'strace'], rounds: 240, delay: 2, kill: atEachStep,
 })
 export const honest = crashes({
   title: 'what was in flight at a crash is told as unknown, and nothing else is',
-  needs: [], normally: 40, delay: 300, kill: underLoad(300, 0, 2_000),
+  needs: [], rounds: 40, delay: 300, kill: underLoad(300, 0, 2_000),
 })

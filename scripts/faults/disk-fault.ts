@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { fateOf, type Call, type Caller } from './caller.ts'
 import { createLoopDisk, loopDiskNeeds, type LoopDisk } from './loop-disk.ts'
 import { createWorld, type World } from './world.ts'
@@ -143,9 +143,8 @@ export async function settle(world: World, callers: readonly Caller[], tally: Ta
 export const diskFault: Campaign = {
   title: 'a disk that takes nothing is a refusal, and is recovered from without a restart',
   needs: [...loopDiskNeeds, 'chattr'],
-  async run({ rounds = 3, say }) {
-    const tally = createTally()
+  size: { rounds: 3 },
+  async run({ rounds, tally, say }) {
     for (let round = 1; round <= rounds; round += 1) for (const fault of [full, unwritable]) await underFault(fault, tally, say)
-    return tally.report()
   },
 }

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { createPlainCalls, type Answered, type PlainCalls } from './plain-calls.ts'
 import type { EvaluatorFault } from './preload/evaluator.ts'
-import { createWorld, type World } from './world.ts'
+import { createWorld, preloaded, type World } from './world.ts'
 
 /** `pad` is read, so that a large one is judged on a thread; the direction is read beside it, so that what is asked before a decision is recalled fails too. */
 const policy = `package policies.faults
@@ -40,14 +40,14 @@ const callsEach = 5
 export const failingEvaluator: Campaign = {
   title: 'whatever the evaluator does in place of judging is a denial, and is counted',
   needs: [],
-  async run({ say }) {
-    const tally = createTally()
+  size: {},
+  async run({ tally, say }) {
     const world = await createWorld({ rego: policy })
     const file = join(world.files.directory, 'fault.json')
     const set = (fault: EvaluatorFault | null) => writeFileSync(file, JSON.stringify(fault))
     try {
       set(null)
-      await world.start(['env', `NODE_OPTIONS=--no-warnings --import=${new URL('preload/evaluator.ts', import.meta.url).href}`, `SALLYPORT_FAULT=${file}`])
+      await world.start(preloaded('preload/evaluator.ts', { SALLYPORT_FAULT: file }))
       const calls = createPlainCalls(world.files.mcp('stub'), await world.files.token({ subject: 'p12', groups: [], expires: '2h' }, 'stub'))
       await calls.work('first')
       for (const { fault, sizes } of faults) {
@@ -63,7 +63,6 @@ export const failingEvaluator: Campaign = {
     } finally {
       await world.close()
     }
-    return tally.report()
   },
 }
 
@@ -109,7 +108,4 @@ async function trySets(fault: Omit<EvaluatorFault, 'on'>, { world, calls, set, t
 const isFine = ({ status, body }: Answered) => status === 200 && body.includes('did ')
 const isDenied = ({ status, body }: Answered, executed: boolean) => status === 200 && body.includes('"isError":true') && body.includes('policy_error') && body.includes(`"executed":${executed}`) && !body.includes('did ')
 
-async function errorsOf(world: World): Promise<number> {
-  const text = await (await fetch(`${world.files.url}/metrics`)).text()
-  return Number(/^sallyport_policy_errors_total (\d+)/m.exec(text)?.[1] ?? NaN)
-}
+const errorsOf = (world: World): Promise<number> => world.metric('sallyport_policy_errors_total')

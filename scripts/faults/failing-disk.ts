@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { fateOf, type Caller } from './caller.ts'
 import { settle } from './disk-fault.ts'
 import { trace, writerThread } from './strace.ts'
@@ -45,8 +45,8 @@ async function failOnce({ call, n, then }: Failing, world: World, caller: Caller
 export const failingDisk: Campaign = {
   title: 'whichever write or sync fails, the call is refused and the writer recovers',
   needs: ['linux', 'strace'],
-  async run({ rounds = 100, say }) {
-    const tally = createTally()
+  size: { rounds: 100 },
+  async run({ rounds, tally, say }) {
     const world = await createWorld()
     try {
       await world.start()
@@ -67,6 +67,5 @@ export const failingDisk: Campaign = {
     } finally {
       await world.close()
     }
-    return tally.report()
   },
 }

@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { modernHeaders, modernText } from '../../test/campaigns/client.ts'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { fateOf } from './caller.ts'
+import { timesOf, type Times } from './figures.ts'
 import { createWorld, type World } from './world.ts'
 
 const perSecond = 100
@@ -97,36 +98,26 @@ const floods: readonly Flood[] = [
   repeating('calls of one caller, without waiting for their answers', 2, (world, token) => `${head(world, token, Buffer.byteLength(call('flood')), lines(modernHeaders('tools/call', 'work')))}\r\n${call('flood')}`),
 ]
 
-interface Seen {
-  readonly p50: number
-  readonly p99: number
-}
-
-async function callsFor(world: World, tally: Tally, name: string): Promise<Seen> {
+async function callsFor(world: World, tally: Tally, name: string): Promise<Times> {
   const caller = await world.caller(`f${Math.random().toString(36).slice(2)}`)
-  const stop = new AbortController()
-  const load = caller.load(perSecond, stop.signal, 200)
-  await wait(phase)
-  stop.abort()
-  await load
+  await caller.loadDuring(perSecond, () => wait(phase), 200)
   caller.close()
   const fates = caller.calls.map(fateOf)
   tally.checked(fates.length)
   const lost = fates.filter((fate) => fate !== 'answered' && fate !== 'refused').length
   if (lost > 0) tally.violation(`${name}: ${lost} of ${fates.length} good calls were not answered`)
-  const times = caller.calls.map(({ took }) => took ?? Infinity).sort((a, b) => a - b)
-  return { p50: times[Math.floor(times.length / 2)] ?? NaN, p99: times[Math.floor(times.length * 0.99)] ?? NaN }
+  return timesOf(caller.calls)
 }
 
 /** What only waits must cost nobody anything. What is read and answered takes its share of the machine, and must not starve others. */
-const isWorse = (calm: Seen, stormy: Seen, costly: boolean): boolean =>
+const isWorse = (calm: Times, stormy: Times, costly: boolean): boolean =>
   costly ? stormy.p50 > Math.max(1_000, 10 * calm.p50) : stormy.p99 > 2 * Math.max(calm.p99, 50) && stormy.p50 > 2 * Math.max(calm.p50, 25)
 
 export const underFloods: Campaign = {
   title: 'slow sockets and floods of one caller leave the calls of others as they were',
   needs: [],
-  async run({ say }) {
-    const tally = createTally()
+  size: {},
+  async run({ tally, say }) {
     const world = await createWorld()
     try {
       await world.start()
@@ -144,6 +135,5 @@ export const underFloods: Campaign = {
     } finally {
       await world.close()
     }
-    return tally.report()
   },
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { fateOf } from './caller.ts'
 import { readStore } from './store-rows.ts'
 import { createWorld } from './world.ts'
@@ -20,17 +20,17 @@ async function stopUnderLoad({ delay, ends }: Shape, tally: Tally): Promise<stri
   try {
     const { ended } = await world.start()
     const caller = await world.caller('r')
-    const stop = new AbortController()
+    let told = 0
+    const stopped = ended.then((code) => ({ code, took: Date.now() - told }))
     // A server that hangs: what is in flight would be without bound.
-    const load = caller.load(perSecond, stop.signal, ends === 'unknown' ? 200 : 1_000)
-    await wait(1_000 + Math.random() * 2_000)
-    const told = Date.now()
-    const code = world.gateway().kill('SIGTERM')
-    await Promise.race([ended, wait(onItsWay * 2)])
-    stop.abort()
-    if ((await code) !== 0) tally.violation(`exit ${await code}`)
-    const took = Date.now() - told
-    await load
+    await caller.loadDuring(perSecond, async () => {
+      await wait(1_000 + Math.random() * 2_000)
+      told = Date.now()
+      void world.gateway().kill('SIGTERM')
+      await Promise.race([ended, wait(onItsWay * 2)])
+    }, ends === 'unknown' ? 200 : 1_000)
+    const { code, took } = await stopped
+    if (code !== 0) tally.violation(`exit ${code}`)
     caller.close()
     if (took > drain + 10_000) tally.violation(`it took ${took} ms to stop`)
     for (const call of caller.calls) {
@@ -56,10 +56,9 @@ async function stopUnderLoad({ delay, ends }: Shape, tally: Tally): Promise<stri
 export const gracefulStop: Campaign = {
   title: 'told to stop, it begins nothing, ends what runs or tells it as unknown, and exits with 0',
   needs: [],
-  async run({ rounds = 10, say }) {
-    const tally = createTally()
+  size: { rounds: 10 },
+  async run({ rounds, tally, say }) {
     for (let round = 1; round <= rounds; round += 1) say(`round ${round} of ${rounds}: ${await stopUnderLoad({ delay: round % 2 === 0 ? 20 : 1_500, ends: 'answered' }, tally)}`)
     say(`a server that takes longer: ${await stopUnderLoad({ delay: 10 * 60_000, ends: 'unknown' }, tally)}`)
-    return tally.report()
   },
 }

@@ -7,8 +7,9 @@ import { cpuOf } from '../../bench/processes.ts'
 import { post } from '../../test/support/gateway.ts'
 import { createPersonBrowser } from '../../test/support/person-browser.ts'
 import { stormIdentity, type StormIssuers, type StormOptions, type StormReport } from '../../test/campaigns/login-storm.ts'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { fateOf } from './caller.ts'
+import { medianOf, timesOf, type Times } from './figures.ts'
 import { createWorld, type World } from './world.ts'
 
 const callsPerSecond = 200
@@ -36,39 +37,27 @@ async function startStorm(): Promise<Storm> {
   }
 }
 
-interface Seen {
-  readonly p50: number
-  readonly p99: number
-}
 /** Which part of the load this machine has time for. */
 async function scaleOf(world: World): Promise<number> {
   const caller = await world.caller('w')
-  const stop = new AbortController()
-  const load = caller.load(100_000, stop.signal, 32)
-  await wait(5_000)
-  const half = caller.calls.length
-  await wait(5_000)
-  stop.abort()
-  await load
+  const half = await caller.loadDuring(100_000, async () => {
+    await wait(5_000)
+    const { length } = caller.calls
+    await wait(5_000)
+    return length
+  }, 32)
   caller.close()
   return Math.max(0.05, Math.min(1, (caller.calls.length - half) / 5 / neededForAll))
 }
-async function callsFor(world: World, tally: Tally, name: string, rate: number, during: Promise<unknown>): Promise<Seen> {
+async function callsFor(world: World, tally: Tally, name: string, rate: number, during: Promise<unknown>): Promise<Times> {
   const caller = await world.caller(`l${Math.random().toString(36).slice(2)}`)
-  const stop = new AbortController()
-  const load = caller.load(rate, stop.signal)
-  await during
-  stop.abort()
-  await load
+  await caller.loadDuring(rate, () => during)
   caller.close()
   tally.checked(caller.calls.length)
   const odd = caller.calls.map(fateOf).filter((fate) => fate !== 'answered')
   if (odd.length > 0) tally.violation(`${name}: ${odd.length} of ${caller.calls.length} calls were not answered (${odd[0]})`)
-  const times = caller.calls.map(({ took }) => took ?? Infinity).sort((a, b) => a - b)
-  const at = (share: number) => times[Math.floor(times.length * share)] ?? NaN
-  return { p50: at(0.5), p99: at(0.99) }
+  return timesOf(caller.calls)
 }
-const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 /** CPU milliseconds of the gateway for each sign-in, and for each token. */
 async function costsOf(world: World, storm: Storm, options: StormOptions): Promise<{ readonly login: number; readonly unknown: number }> {
   const { pid } = world.gateway()
@@ -85,8 +74,8 @@ const ordinary = 50
 export const loginStorm: Campaign = {
   title: 'everybody signs in, and tokens of unknown keys come in, beside calls: keys are fetched once in five minutes, and calls are as quick as before',
   needs: [],
-  async run({ rounds = 3, say }) {
-    const tally = createTally()
+  size: { rounds: 3 },
+  async run({ rounds, tally, say }) {
     const storm = await startStorm()
     const world = await createWorld({ settings: { identity: stormIdentity(storm.issuers, { file: 'idp.secret' }) } })
     try {
@@ -107,8 +96,8 @@ export const loginStorm: Campaign = {
       tally.note(used)
       const began = performance.now()
       const before = await storm.ask<readonly number[]>({ what: 'fetched' })
-      const calm: Seen[] = []
-      const stormy: Seen[] = []
+      const calm: Times[] = []
+      const stormy: Times[] = []
       for (let round = 0; round < rounds; round += 1) {
         calm.push(await callsFor(world, tally, 'calm', rate, wait(phase * 1_000)))
         const raging = storm.ask<StormReport>({ what: 'storm', options })
@@ -127,7 +116,7 @@ export const loginStorm: Campaign = {
         say(`the keys of ${name} were fetched ${more} times in the storm`)
         if (!(more <= most)) tally.violation(`the keys of ${name} were fetched ${more} times, in place of ${most}`)
       }
-      const [calmly, stormily] = [middle(calm.map(({ p99 }) => p99)), middle(stormy.map(({ p99 }) => p99))]
+      const [calmly, stormily] = [medianOf(calm.map(({ p99 }) => p99)), medianOf(stormy.map(({ p99 }) => p99))]
       const told = `p99 of calls ${calmly.toFixed(0)} → ${stormily.toFixed(0)} ms (median of ${rounds})`
       if (scale < 1) tally.note(`${told}: NOT PROVED, this machine had time for ${(scale * 100).toFixed(0)} % of the load`)
       else if (stormily > 2 * Math.max(calmly, ordinary)) tally.violation(told)
@@ -136,6 +125,5 @@ export const loginStorm: Campaign = {
       storm.close()
       await world.close()
     }
-    return tally.report()
   },
 }

@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Need } from './campaign.ts'
 
-/** A disk of its own: a file system that can be filled, made read-only, and cut off from its power. */
+/** A disk of its own: a file system that can be filled, and cut off from its power. */
 export interface LoopDisk {
   readonly directory: string
   /** From now on nothing reaches the disk, and what was not yet on it is lost (ext4's `EXT4_IOC_SHUTDOWN`, without flushing its log). */
   cutPower(): void
   /** As after a power cut: the file system is mounted from what the disk has. Whoever had files open there must be gone. */
   remount(): void
-  setReadOnly(readOnly: boolean): void
   remove(): void
 }
 
@@ -36,7 +35,6 @@ export function createLoopDisk(megabytes: number): LoopDisk {
       run('umount', directory)
       mount()
     },
-    setReadOnly: (readOnly) => run('mount', '-o', `remount,${readOnly ? 'ro' : 'rw'}`, directory),
     remove() {
       run('umount', directory)
       rmSync(place, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createTally, type Campaign } from './campaign.ts'
+import type { Campaign } from './campaign.ts'
 import { fateOf } from './caller.ts'
 import { trace } from './strace.ts'
 import { createWorld } from './world.ts'
@@ -40,8 +40,8 @@ export function readTrace(text: string) {
 export const order: Campaign = {
   title: 'the disk has the record before the server gets a byte of the call, and before the client gets a byte of the answer',
   needs: ['linux', 'strace'],
-  async run({ messages = 1_000, say }) {
-    const tally = createTally()
+  size: { messages: 1_000 },
+  async run({ messages, tally, say }) {
     const world = await createWorld()
     try {
       const { pid } = await world.start()
@@ -63,6 +63,5 @@ export const order: Campaign = {
     } finally {
       await world.close()
     }
-    return tally.report()
   },
 }

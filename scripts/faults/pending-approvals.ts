@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { inParallel, patiently } from '../../test/campaigns/client.ts'
 import { connect, type PlainClient } from '../../test/support/gateway.ts'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { createWorld, type World } from './world.ts'
 
 const policy = `package policies.faults
@@ -25,9 +25,8 @@ type Told = Awaited<ReturnType<typeof call>>
 const isDone = (told: Told, nonce: string) => JSON.stringify(told).includes(`did ${nonce}.`)
 const approvalOf = ({ result }: Told) => (result?.['_meta'] as { 'sallyport/decision'?: { approval_id?: string; expires_at?: string } } | undefined)?.['sallyport/decision']
 
-async function api<T>({ files }: World, path: string, body?: object): Promise<T> {
-  const token = await files.token({ subject: 'rita', groups: ['oncall'] }, 'api')
-  const response = await fetch(`${files.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+async function api<T>(world: World, path: string, body?: object): Promise<T> {
+  const response = await world.api(path, body)
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
   return (await response.json()) as T
 }
@@ -86,10 +85,9 @@ async function checkExecution(world: World, nonces: ReadonlyMap<string, string>,
   }
 }
 
-/** As many as one round approves, and as many of these rounds. */
+/** As many as one round approves. */
 const perRound = 24
 const killedWithin = 60
-const executionRounds = 10
 
 /** What was told to its reviewer as approved is approved after the crash, and whatever else became of the others, nothing ran. */
 async function killWhileApproved(world: World, ids: readonly string[], tally: Tally): Promise<void> {
@@ -152,8 +150,8 @@ async function checkCrashes(world: World, rounds: number, tally: Tally, say: (te
 export const pendingApprovals: Campaign = {
   title: 'approvals survive a crash, also one while they are given or used: none runs unapproved, none runs twice, expiries are kept',
   needs: [],
-  async run({ messages = 1_000, rounds = executionRounds, say }) {
-    const tally = createTally()
+  size: { messages: 1_000, rounds: 10 },
+  async run({ messages, rounds, tally, say }) {
     const world = await createWorld({ rego: policy, delay: 20, settings: { approvals: { hold: '200ms' } } })
     try {
       await world.start()
@@ -172,6 +170,5 @@ export const pendingApprovals: Campaign = {
     } finally {
       await world.close()
     }
-    return tally.report()
   },
 }

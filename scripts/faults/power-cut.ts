@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign } from './campaign.ts'
+import type { Campaign } from './campaign.ts'
 import { flows } from './caller.ts'
 import { createLoopDisk, loopDiskNeeds } from './loop-disk.ts'
 import { reconcile, type Reconciled } from './reconcile.ts'
 import { trace, writerThread } from './strace.ts'
 import { createWorld } from './world.ts'
 
-const normalRounds = 50
 const controls = 3
 
 /** The whole gateway on a disk that loses its power under load. `lying` swallows what asks the disk to keep something. */
@@ -19,15 +18,13 @@ async function cutUnderLoad(lying: boolean): Promise<Reconciled> {
     const caller = await world.caller('r')
     await caller.call() // the tools are known, and the store has its files
     const lie = lying ? await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:retval=0']) : undefined
-    const stop = new AbortController()
-    const load = caller.load(500, stop.signal)
-    await flows(caller)
-    await wait(Math.random() * 2_000)
-    disk.cutPower()
-    stop.abort()
-    await world.gateway().kill('SIGKILL')
+    await caller.loadDuring(500, async () => {
+      await flows(caller)
+      await wait(Math.random() * 2_000)
+      disk.cutPower()
+      await world.gateway().kill('SIGKILL')
+    })
     await lie?.stop()
-    await load
     caller.close()
     disk.remount()
     await world.start()
@@ -41,8 +38,8 @@ async function cutUnderLoad(lying: boolean): Promise<Reconciled> {
 export const powerCut: Campaign = {
   title: 'what reached the server or a client is recorded, also when the power is cut',
   needs: [...loopDiskNeeds, 'strace'],
-  async run({ rounds = normalRounds, say }) {
-    const tally = createTally()
+  size: { rounds: 50 },
+  async run({ rounds, tally, say }) {
     for (let round = 1; round <= rounds; round += 1) {
       const found = await cutUnderLoad(false)
       tally.checked(found.calls)
@@ -55,6 +52,5 @@ export const powerCut: Campaign = {
       if (differences.length === 0) tally.violation('a disk that lies lost nothing: the rig proves nothing')
       else tally.note(`control ${control}: ${differences.length} differences, as there must be`)
     }
-    return tally.report()
   },
 }

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { rssOf } from '../../bench/processes.ts'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
-import { fateOf, type Caller } from './caller.ts'
+import type { Campaign, Tally } from './campaign.ts'
+import { fateOf } from './caller.ts'
+import { mebibytes, medianOf, timesOf } from './figures.ts'
 import { createPlainCalls, type PlainCalls } from './plain-calls.ts'
 import { runawayPolicy, runaways } from './runaways.ts'
 import { createWorld, type World } from './world.ts'
@@ -12,6 +13,8 @@ const phase = 20_000
 /** Milliseconds; what the machine takes from everybody comes on top. */
 const deniedWithin = 100
 const lagAllowed = 20
+/** However much else a machine does. */
+const toldWithin = 30_000
 /** The policy may have so much: two threads and what is kept on the main thread, 64 MiB each, and what V8 lets lie for a while. */
 const growthAllowed = 400 * 1024 * 1024
 
@@ -30,8 +33,8 @@ interface Round {
 export const runaway: Campaign = {
   title: 'a policy that runs away is denied, and holds up nobody else',
   needs: ['linux'],
-  async run({ rounds = 3, say }) {
-    const tally = createTally()
+  size: { rounds: 3 },
+  async run({ rounds, tally, say }) {
     const world = await createWorld({ rego: runawayPolicy })
     try {
       const { pid } = await world.start()
@@ -51,17 +54,12 @@ export const runaway: Campaign = {
     } finally {
       await world.close()
     }
-    return tally.report()
   },
 }
 
 async function warmUp(world: World, calls: PlainCalls): Promise<void> {
   const caller = await world.caller('w')
-  const stop = new AbortController()
-  const load = caller.load(perSecond, stop.signal)
-  await wait(5_000)
-  stop.abort()
-  await load
+  await caller.loadDuring(perSecond, () => wait(5_000))
   caller.close()
   for (const { name, pad } of runaways) await calls.work(name, pad)
 }
@@ -70,34 +68,36 @@ async function warmUp(world: World, calls: PlainCalls): Promise<void> {
 async function measure(world: World, pid: number, tally: Tally, beside: () => Promise<void>): Promise<Phase> {
   const caller = await world.caller(`r${Math.random().toString(36).slice(2)}`)
   await lagOf(world) // begins anew with each look
-  const stop = new AbortController()
-  const load = caller.load(perSecond, stop.signal)
-  await beside()
-  const lag = await lagOf(world)
-  stop.abort()
-  await load
+  const lag = await caller.loadDuring(perSecond, async () => {
+    await beside()
+    return lagOf(world)
+  })
   caller.close()
   for (const call of caller.calls) {
     tally.checked()
     // A machine that is busy with other things may make the gateway shed: that is told, and is not the policy's doing.
     if (fateOf(call) !== 'answered' && fateOf(call) !== 'refused') tally.violation(`a good call: ${call.status} ${call.body.slice(0, 200)}`)
   }
-  return { p99: percentile(caller, 0.99), lag, rss: rssOf(pid) }
+  return { p99: timesOf(caller.calls).p99, lag, rss: rssOf(pid) }
 }
 
 async function unleash(calls: PlainCalls, took: Map<string, number[]>, tally: Tally): Promise<void> {
   const until = performance.now() + phase
+  const open = new Map<Promise<void>, string>()
   for (let count = 0; performance.now() < until; count += 1) {
     const { name, pad } = runaways[count % runaways.length] ?? { name: '', pad: '' }
     const started = performance.now()
-    void calls.work(name, pad).then(({ status, body }) => {
+    const one = calls.work(name, pad).then(({ status, body }) => {
+      open.delete(one)
       tally.checked()
       took.set(name, [...(took.get(name) ?? []), performance.now() - started])
       if (status !== 200 || !body.includes('policy_error') || !body.includes('"executed":false')) tally.violation(`${name}: ${status} ${body.slice(0, 200)}`)
     })
+    open.set(one, name)
     await wait(1_000 / (perSecond * share))
   }
-  await wait(2_000)
+  await Promise.race([Promise.all(open.keys()), wait(toldWithin)])
+  for (const name of open.values()) tally.violation(`${name} is not told anything`)
 }
 
 /** By the median of the rounds: what else a machine does meanwhile falls on single ones. */
@@ -112,16 +112,4 @@ function compare(rounds: readonly Round[], tally: Tally): void {
   if (!(growth <= growthAllowed)) tally.violation(`${mebibytes(growth)} MiB more memory`)
 }
 
-const medianOf = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
-
-function percentile({ calls }: Caller, part: number): number {
-  const times = calls.map(({ took }) => took ?? Infinity).sort((a, b) => a - b)
-  return times[Math.floor(times.length * part)] ?? NaN
-}
-
-async function lagOf({ files }: World): Promise<number> {
-  const text = await (await fetch(`${files.url}/metrics`)).text()
-  return 1000 * Number(/^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(text)?.[1] ?? NaN)
-}
-
-const mebibytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(0)
+const lagOf = async (world: World): Promise<number> => 1_000 * (await world.metric('nodejs_eventloop_lag_p99_seconds'))

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTally, type Campaign, type Tally } from './campaign.ts'
+import { rssOf } from '../../bench/processes.ts'
+import type { Campaign, Tally } from './campaign.ts'
 import { fateOf, type Caller } from './caller.ts'
 import { settle } from './disk-fault.ts'
+import { mebibytes } from './figures.ts'
 import { trace, writerThread } from './strace.ts'
-import { createWorld, type World } from './world.ts'
+import { createWorld, preloaded, type World } from './world.ts'
 
 /** What each sync takes longer, in milliseconds, by turns. At the first, a machine may be slower than its disk; at the last nothing is. */
 const delays = [200, 1_500] as const
@@ -19,13 +21,6 @@ const mostGrowth = 100 * 1024 * 1024
 const mostQueued = 2_000
 const lookEvery = 1_000
 
-const residentKb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-
-async function queued({ files }: World): Promise<number> {
-  const text = await (await fetch(`${files.url}/metrics`)).text()
-  return Number(/^sallyport_record_queue (\d+)/m.exec(text)?.[1])
-}
-
 /** What is alive in the gateway once its garbage is collected: what the engine has not collected yet is no sign of anything. */
 async function held(world: World): Promise<number> {
   const file = lookOf(world)
@@ -36,23 +31,21 @@ async function held(world: World): Promise<number> {
   return heapUsed + external
 }
 const lookOf = ({ files }: World) => join(files.directory, 'look.json')
-const lookedAt = (world: World) => ['env', `NODE_OPTIONS=--no-warnings --import=${new URL('../soak/preload.ts', import.meta.url).href}`, `SALLYPORT_LOOK=${lookOf(world)}`]
+const lookedAt = (world: World) => preloaded('../soak/preload.ts', { SALLYPORT_LOOK: lookOf(world) })
 
 /** Calls until it is enough; resolves with the most that was held, resident and waiting. */
 async function load(world: World, caller: Caller, isEnough: (ms: number) => boolean) {
-  const stop = new AbortController()
-  const over = caller.load(perSecond, stop.signal, mostOpen)
   const began = performance.now()
   const most = { held: 0, resident: 0, queued: 0 }
-  for (let looked = 0; !isEnough(performance.now() - began); await wait(50)) {
-    most.resident = Math.max(most.resident, residentKb(world.gateway().pid))
-    most.queued = Math.max(most.queued, await queued(world))
-    if (performance.now() - looked < lookEvery) continue
-    most.held = Math.max(most.held, await held(world))
-    looked = performance.now()
-  }
-  stop.abort()
-  await over
+  await caller.loadDuring(perSecond, async () => {
+    for (let looked = 0; !isEnough(performance.now() - began); await wait(50)) {
+      most.resident = Math.max(most.resident, rssOf(world.gateway().pid))
+      most.queued = Math.max(most.queued, await world.metric('sallyport_record_queue'))
+      if (performance.now() - looked < lookEvery) continue
+      most.held = Math.max(most.held, await held(world))
+      looked = performance.now()
+    }
+  }, mostOpen)
   return most
 }
 
@@ -75,19 +68,17 @@ async function underDelay(delayMs: number, tally: Tally): Promise<string> {
     if (!(during.queued <= mostQueued)) tally.violation(`${delayMs} ms: ${during.queued} records waited for the disk`)
     // While it is warmed up, a machine with much else to do may take longer to read a call than anybody waits.
     await settle(world, [quick, slow], tally, [slow])
-    return `${delayMs} ms a sync: ${[...fates].map(([fate, { length }]) => `${length} ${fate}`).join(', ')}; it held ${mebibytes(growth)} MiB more (resident: ${mebibytes((during.resident - before.resident) * 1024)}), ${during.queued} records waited at most`
+    return `${delayMs} ms a sync: ${[...fates].map(([fate, { length }]) => `${length} ${fate}`).join(', ')}; it held ${mebibytes(growth)} MiB more (resident: ${mebibytes(during.resident - before.resident)}), ${during.queued} records waited at most`
   } finally {
     await world.close()
   }
 }
-const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(0)
 
 export const slowDisk: Campaign = {
   title: 'a slow disk sheds load, and nothing goes unrecorded',
   needs: ['linux', 'strace'],
-  async run({ rounds = 3, say }) {
-    const tally = createTally()
+  size: { rounds: 3 },
+  async run({ rounds, tally, say }) {
     for (let round = 1; round <= rounds; round += 1) for (const delayMs of delays) say(`round ${round} of ${rounds}: ${await underDelay(delayMs, tally)}`)
-    return tally.report()
   },
 }

@@ -18,10 +18,10 @@ export interface Stored {
 }
 
 /** Reads a store that no gateway holds, or one that is in use: readers see what is committed. With `upstream`, only what went there. */
-export function readStore(path: string, after = 0, upstream: string | null = null): Stored {
+export function readStore(path: string, upstream: string | null = null): Stored {
   const db = new DatabaseSync(path, { readOnly: true })
   try {
-    const events = db.prepare('SELECT n, exchange, direction, kind, method, outcome, message, closes FROM event WHERE n > ?1 AND (?2 IS NULL OR session IN (SELECT n FROM session WHERE upstream = ?2)) ORDER BY n').all(after, upstream) as unknown as StoredEvent[]
+    const events = db.prepare('SELECT n, exchange, direction, kind, method, outcome, message, closes FROM event WHERE ?1 IS NULL OR session IN (SELECT n FROM session WHERE upstream = ?1) ORDER BY n').all(upstream) as unknown as StoredEvent[]
     const integrity = db.prepare('PRAGMA integrity_check').all().map((row) => String(row['integrity_check'])).filter((line) => line !== 'ok')
     const gaps = db.prepare('SELECT session FROM event GROUP BY session HAVING count(*) <> max(seq) OR min(seq) <> 1').all().map((row) => `session ${row['session']} has a gap in its numbers`)
     const counts = db.prepare('SELECT n FROM session_counted AS s WHERE events <> (SELECT count(*) FROM event WHERE event.session = s.n)').all().map((row) => `session ${row['n']} counts other events than it has`)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeGatewayFiles, type GatewayFiles } from '../../test/support/gateway-files.ts'
 import { startGatewayProcess, type GatewayProcess } from '../../test/support/gateway-process.ts'
-import { unlessTooBusy } from './busy.ts'
+import { storeTooSlow, unlessTooBusy } from './busy.ts'
 import { createCaller, type Caller } from './caller.ts'
 import { readStore } from './store-rows.ts'
 import { reconcile, type Journals, type Reconciled } from './reconcile.ts'
@@ -16,9 +16,6 @@ allow if input.message.call.name == "work"
 
 /** How many people a caller stands for: no limit of one person's is met. */
 const people = 16
-
-/** On a disk that is whole and nobody else's. */
-const tooSlow = 'could not open the store within'
 
 /** A gateway, its server and its callers, each keeping its own journal outside the store. */
 export interface World {
@@ -33,8 +30,15 @@ export interface World {
   journals(...callers: readonly Caller[]): Journals
   /** Joins them. */
   reconcile(...callers: readonly Caller[]): Reconciled
+  /** Asks the admin API as somebody who may review and audit. */
+  api(path: string, body?: object): Promise<Response>
+  metric(name: string): Promise<number>
   close(): Promise<void>
 }
+
+/** Under what a gateway is started that loads a module before its own code, and finds in its environment what that is to read. */
+export const preloaded = (module: string, env: Readonly<Record<string, string>>): readonly string[] =>
+  ['env', `NODE_OPTIONS=--no-warnings --import=${new URL(module, import.meta.url).href}`, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)]
 
 export interface WorldOptions {
   /** How long the server takes, in milliseconds. */
@@ -64,7 +68,7 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
     files, stub, gateway, journals, store: where,
     async start(under) {
       if (current !== undefined) await current.ended
-      current = await unlessTooBusy(() => startGatewayProcess(files, under === undefined ? {} : { under }), store === undefined ? [tooSlow] : [])
+      current = await unlessTooBusy(() => startGatewayProcess(files, under === undefined ? {} : { under }), store === undefined ? [storeTooSlow] : [])
       return current
     },
     async caller(prefix) {
@@ -72,6 +76,14 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
       return createCaller(files.mcp('stub'), tokens, prefix)
     },
     reconcile: (...callers) => reconcile(journals(...callers)),
+    async api(path, body) {
+      const token = await files.token({ subject: 'rita', groups: ['oncall', 'audit'], expires: '12h' }, 'api')
+      return fetch(`${files.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    },
+    async metric(name) {
+      const text = await (await fetch(`${files.url}/metrics`)).text()
+      return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? NaN)
+    },
     async close() {
       await current?.kill('SIGKILL')
       await stub.stop()

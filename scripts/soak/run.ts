@@ -175,7 +175,7 @@ type Look = Awaited<ReturnType<Place['look']>>
 async function account(place: Place, calls: Caller): Promise<readonly Line[]> {
   const text = await place.metrics()
   const code = await place.gateway.kill('SIGTERM')
-  const found = reconcile({ stub: await place.arrived(), store: readStore(place.store, 0, 'soak'), client: calls.calls })
+  const found = reconcile({ stub: await place.arrived(), store: readStore(place.store, 'soak'), client: calls.calls })
   const lost = calls.calls.filter((call) => fateOf(call) === 'lost')
   const refused = calls.calls.filter((call) => fateOf(call) === 'refused').length
   return [

@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { createTally } from '../../scripts/faults/campaign.ts'
 import { campaigns } from '../../scripts/faults/index.ts'
 import { missing } from '../../scripts/faults/needs.ts'
 
@@ -8,8 +11,26 @@ describe.each(['P1', 'P3', 'P8', 'P14'])('%s', (promise) => {
   const absent = missing(needs)
   const onThisMachine = absent.length === 0 ? test : test.skip
   onThisMachine(absent.length === 0 ? title : `NOT PROVED, this machine has no ${absent.join(', ')}: ${title}`, async () => {
-    const report = await run({ rounds: 1, messages: 40, say: () => undefined })
-    expect(report).toMatchObject({ violations: 0 })
-    expect(report.checked).toBeGreaterThan(0)
+    const say = () => undefined
+    const tally = createTally(say)
+    await run({ rounds: 1, messages: 40, tally, say })
+    expect(tally.report()).toMatchObject({ violations: 0 })
+    expect(tally.report().checked).toBeGreaterThan(0)
   })
+})
+
+const command = (...args: readonly string[]) => spawnSync(process.execPath, ['--no-warnings', join(import.meta.dirname, '../../scripts/faults.ts'), ...args], { encoding: 'utf8' })
+
+test('the command tells of every campaign what it tries, how much, and what it needs', () => {
+  const { status, stdout } = command('--help')
+  expect(status).toBe(0)
+  for (const [promise, { title, needs }] of Object.entries(campaigns)) for (const text of [promise, title, ...needs]) expect(stdout).toContain(text)
+})
+test.each([
+  ['no campaign', ['--only', 'toString']],
+  ['a size that nothing is counted in', ['--only', 'P12', '--rounds', '3']],
+  ['a size of nothing', ['--rounds', '0']],
+  ['an option that is none', ['--round', '3']],
+])('%s is wrong use, and nothing is told as held', (_name, args) => {
+  expect(command(...args)).toMatchObject({ status: 2, stdout: '' })
 })
