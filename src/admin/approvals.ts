@@ -35,7 +35,7 @@ const showApproval = (row: ApprovalRow): ApprovalView => ({
   requester: showActor(row.requester),
   upstream: row.upstream,
   session: row.session,
-  call: { kind: row.call.kind, name: row.call.name, arguments: { ...row.call.arguments } },
+  call: { kind: row.call.kind, name: row.call.name, arguments: { ...row.call.arguments }, others: { ...row.call.others } },
   reasons: row.reasons.map((reason) => ({ ...reason })),
   risk: row.risk,
   requirements: row.requirements.map(({ rule, code, reviewers, quorum }, index) => ({

@@ -1,3 +1,4 @@
+import { parseExactJson } from '../exact-json.ts'
 import type { RecordedEvent, RecordStore } from '../record/record-store.ts'
 import { showActor } from './access.ts'
 import type { RecordedView } from './contract/recorded.ts'
@@ -7,7 +8,7 @@ import { defined } from './defined.ts'
 /** Claims stay in: a rule that reads them cannot be asked again from here, and the basis says so. */
 const withoutClaims = (basis: string | null): string | null => {
   if (basis === null) return null
-  return JSON.stringify({ ...(JSON.parse(basis) as object), claims: null })
+  return JSON.stringify({ ...(parseExactJson(basis) as object), claims: null })
 }
 
 const show = ({ session: { id, started_at, actor, upstream, revision, client }, event }: RecordedEvent): RecordedView => {

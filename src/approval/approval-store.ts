@@ -1,5 +1,5 @@
 import type { AccountId } from '../account.ts'
-import type { ApprovalId, Call, ExchangeId, KnownActor, MetRequirement, Principal, Reason, Requirement, SessionId } from '../model.ts'
+import type { ApprovalId, Call, ExchangeId, JsonObject, KnownActor, MetRequirement, Principal, Reason, Requirement, SessionId } from '../model.ts'
 import type { Page } from '../record/record-store.ts'
 
 export type ApprovalState = 'pending' | 'granted' | 'refused' | 'expired' | 'withdrawn' | 'executed' | 'void'
@@ -18,6 +18,12 @@ export interface Answer {
   readonly at: number
 }
 
+/** Masked: what a reviewer is shown. */
+export interface ShownCall extends Pick<Call, 'kind' | 'name' | 'arguments'> {
+  /** What else is sent: the other members of its params. */
+  readonly others: JsonObject
+}
+
 /** Times are milliseconds since the epoch. */
 export interface ApprovalRow {
   readonly id: ApprovalId
@@ -26,8 +32,7 @@ export interface ApprovalRow {
   readonly upstream: string
   readonly session: SessionId
   readonly exchange: ExchangeId
-  /** Masked: what a reviewer is shown. */
-  readonly call: Pick<Call, 'kind' | 'name' | 'arguments'>
+  readonly call: ShownCall
   readonly method: string
   readonly reasons: readonly Reason[]
   readonly risk: number

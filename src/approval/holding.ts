@@ -1,5 +1,5 @@
-import type { Call, Clock, Decision, ExchangeId, Ids, JsonObject, KnownActor, MetRequirement, SessionId } from '../model.ts'
-import type { ApprovalRow, ApprovalStore } from './approval-store.ts'
+import type { Clock, Decision, ExchangeId, Ids, JsonObject, KnownActor, MetRequirement, SessionId } from '../model.ts'
+import type { ApprovalRow, ApprovalStore, ShownCall } from './approval-store.ts'
 import { readParams } from './digest.ts'
 import { lifetimeOf } from './lifetime.ts'
 import { isSameCaller } from './person.ts'
@@ -13,8 +13,7 @@ export interface HoldInput {
   readonly session: SessionId
   readonly exchange: ExchangeId
   readonly method: string
-  /** Masked: what reviewers are shown. */
-  readonly call: Pick<Call, 'kind' | 'name' | 'arguments'>
+  readonly call: ShownCall
   /** The params as they would be sent, printed; they are what will be executed. */
   readonly params: string
   readonly definition_sha256: string | null

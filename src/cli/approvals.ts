@@ -1,7 +1,7 @@
 import type { ApprovalView } from '../admin/contract/approval.ts'
 import { createApiClient } from './api.ts'
 import type { CommandContext, Register } from './main.ts'
-import { exitCode, printable, type Output } from './output.ts'
+import { exitCode, printableLine, type Output } from './output.ts'
 import { readCount, readPages } from './pages.ts'
 import { nameOf } from './replay.ts'
 
@@ -78,12 +78,14 @@ async function list({ state, all, limit, json }: ListArguments, context: Command
 }
 
 function print(approval: ApprovalView, output: Output): void {
-  const say = (label: string, text: string) => output.line(`${label.padEnd(12)}${printable(text)}`)
+  const say = (label: string, text: string) => output.line(`${label.padEnd(12)}${printableLine(text)}`)
   const { requester } = approval
   say('Approval', `${approval.id}  ${approval.state}`)
   say('Who', `${nameOf(requester)} (${requester.kind}, ${requester.provider}; groups ${requester.groups.join(', ') || 'none'})`)
   say('Wants', `${approval.call.kind} ${approval.call.name} at ${approval.upstream}`)
-  for (const [index, line] of JSON.stringify(approval.call.arguments, null, 2).split('\n').entries()) say(index === 0 ? 'With' : '', line)
+  const sayJson = (label: string, value: object) => JSON.stringify(value, null, 2).split('\n').forEach((line, index) => say(index === 0 ? label : '', line))
+  sayJson('With', approval.call.arguments)
+  if (Object.keys(approval.call.others).length > 0) sayJson('And', approval.call.others)
   for (const reason of approval.reasons) say('Why', `${reason.message ?? reason.title ?? reason.code} (${reason.rule})`)
   say('Risk', String(approval.risk))
   for (const { rule, reviewers, quorum, answers } of approval.requirements) {
@@ -110,5 +112,5 @@ async function answer(id: string, verdict: 'approve' | 'deny', { reason, json }:
   if (json === true) return context.output.json(answered.body)
   const { state, call, requester } = answered.body
   const told = state === 'granted' ? 'may run now, once' : state === 'pending' ? 'waits for further reviewers' : 'will not run'
-  context.output.line(printable(`${answered.body.id} is ${state}: ${call.name} of ${nameOf(requester)} ${told}`))
+  context.output.line(printableLine(`${answered.body.id} is ${state}: ${call.name} of ${nameOf(requester)} ${told}`))
 }

@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util'
-
 /** What a command tells its caller beside words. */
 export const exitCode = { fine: 0, no: 1, misuse: 2, failed: 3 } as const
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode]
@@ -13,12 +11,20 @@ export interface Output {
   table(head: readonly string[], rows: readonly (readonly string[])[]): void
 }
 
-// What a message contained is data, and a terminal obeys control characters and reorders bidirectional text.
-const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+// What a message contained is data: a terminal obeys control characters, reorders bidirectional text, and shows nothing of what is invisible.
+// Whoever approves a call must see all of it, so each such sign is spelt out and none is left out.
+const unprintable = /[[\s\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]--[ \t\n]]/gv
 
-/** Text from elsewhere as it may be shown on a terminal: escape sequences are removed, other control characters are spelt out. */
-export const printable = (text: string): string =>
-  stripVTControlCharacters(text).replace(unprintable, sign => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
+const spellOut = (sign: string): string => {
+  const code = sign.codePointAt(0)!.toString(16) // a match is never empty
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`
+}
+
+/** Text from elsewhere as it may be shown on a terminal. */
+export const printable = (text: string): string => text.replace(unprintable, spellOut)
+
+/** The same on one line: no text from elsewhere can look like a line of ours. */
+export const printableLine = (text: string): string => printable(text).replace(/[\t\n]/g, spellOut)
 
 const inCell = (text: string): string => printable(text).replace(/[\t\n]/g, ' ')
 

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import type { EventView, SessionView } from '../admin/contract/session.ts'
-import { printable, type Output } from './output.ts'
+import { printableLine, type Output } from './output.ts'
 
 type Colour = Parameters<typeof styleText>[0]
 const colours: { readonly [kind in EventView['decision']['kind']]: Colour } = { allow: 'green', deny: 'red', mask: 'yellow', require_approval: 'magenta' }
@@ -21,7 +21,7 @@ export function headOf(session: SessionView): readonly string[] {
     `${session.id}  ${nameOf(session.actor)} (${session.actor.kind}, ${session.actor.provider}; groups ${session.actor.groups.join(', ') || 'none'}) at ${session.upstream}`,
     `${session.started_at} to ${session.ended_at ?? 'now, still open'}  MCP ${session.revision}  client ${client || 'unknown'} (self-reported)`,
     `${session.events} events, ${session.denied} denied, ${session.masked} masked, ${session.approvals} held for approval`,
-  ].map(printable)
+  ].map(printableLine)
 }
 
 function bodyOf(message: unknown, full: boolean): readonly string[] {
@@ -30,7 +30,7 @@ function bodyOf(message: unknown, full: boolean): readonly string[] {
   if (shown === undefined) return []
   const lines = JSON.stringify(shown, null, 2).split('\n').map((line) => (full || line.length <= 160 ? line : `${line.slice(0, 157)}…`))
   const kept = full || lines.length <= shortBody + 1 ? lines : [...lines.slice(0, shortBody), `… ${lines.length - shortBody} more lines (--full shows them)`]
-  return kept.map((line) => `      ${printable(line)}`)
+  return kept.map((line) => `      ${printableLine(line)}`)
 }
 
 function linesOf(event: EventView, session: SessionView, since: number, full: boolean): readonly string[] {
@@ -39,9 +39,9 @@ function linesOf(event: EventView, session: SessionView, since: number, full: bo
   const verdict = styleText(colours[kind], kind)
   // A mask has a reason for every detector and field that it covers, found or not: their codes are enough.
   const words = kind === 'mask' ? [`masks ${[...new Set(reasons.map(({ code }) => code))].join(', ')}`] : reasons.map((reason) => `${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)
-  const why = words.map((text) => `      ${printable(text)}`)
+  const why = words.map((text) => `      ${printableLine(text)}`)
   return [
-    `#${String(event.seq).padEnd(4)} ${timeOf(event.at)} +${(since / 1000).toFixed(2)}s  ${printable(`${from} → ${to}  ${aboutOf(event)}`)}`,
+    `#${String(event.seq).padEnd(4)} ${timeOf(event.at)} +${(since / 1000).toFixed(2)}s  ${printableLine(`${from} → ${to}  ${aboutOf(event)}`)}`,
     `      ${verdict}, ${event.outcome}  ${styleText('dim', `${event.exchange} ${bundle}`)}`,
     ...(kind === 'allow' ? [] : why),
     ...bodyOf(event.message, full),

@@ -1,4 +1,6 @@
 import type { Approvals } from '../approval/approval.ts'
+import type { ShownCall } from '../approval/approval-store.ts'
+import { besideArguments, forSending } from '../approval/sending.ts'
 import type { Detectors } from '../detect/index.ts'
 import { findIn, placesIn, scan, scanReplaced, scanText } from '../detect/scan.ts'
 import { longestOf } from '../detect/walk.ts'
@@ -8,7 +10,7 @@ import { omitLargeBlobs } from '../enforce/omit.ts'
 import { redact, redactText, type Quick } from '../enforce/redact.ts'
 import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, visitFor, waitingFor } from '../enforce/refuse.ts'
 import { isObject } from '../exact-json.ts'
-import type { Clock, Ids, Json, JsonObject, Logger, Mask, Scan, Sighting } from '../model.ts'
+import type { Clock, Ids, Json, Logger, Mask, Scan, Sighting } from '../model.ts'
 import type { PolicyEngine } from '../policy/engine.ts'
 import { withEnvelope } from '../proxy/pipeline.ts'
 import type { AnswerRoom, ApprovalRoom, EnforceRoom, Meters, Patience, RecordRoom, Rooms, WireRoom } from '../proxy/rooms.ts'
@@ -133,15 +135,21 @@ function createApprovalRoom(approvals: Approvals, scanBody: (body: Json) => Scan
     giveBack: approvals.giveBack,
     end: approvals.end,
     takeBack: approvals.takeBack,
-    params: approvals.openParams,
+    params(row, live) {
+      const held = approvals.openParams(row)
+      return held && forSending(held, live)
+    },
   }
 }
 
 /** The call with everything detected or masked in it replaced: what a reviewer is shown and the store keeps. */
-function shownCall(request: Parameters<ApprovalRoom['hold']>[0]['request'], masks: readonly Mask[], scanBody: (body: Json) => Scan) {
+function shownCall(request: Parameters<ApprovalRoom['hold']>[0]['request'], masks: readonly Mask[], scanBody: (body: Json) => Scan): ShownCall {
   const { envelope, call } = redact(request, scanBody(request.body), masks, scanBody)
-  const params = envelope['params']
-  const args = isObject(params) ? params['arguments'] : undefined
-  return { kind: request.call?.kind ?? 'tool', name: call ?? '', arguments: isObject(args) ? args : ({} as JsonObject) }
+  const { params = {} } = envelope
+  const named = { kind: request.call?.kind ?? 'tool', name: call ?? '' } as const
+  // Replaced as a whole: that is told, so that it does not look like a call without arguments.
+  if (!isObject(params)) return { ...named, arguments: {}, others: { params } }
+  const { arguments: args } = params
+  return { ...named, arguments: isObject(args) ? args : {}, others: { ...(args === undefined || isObject(args) ? {} : { arguments: args }), ...besideArguments(params) } }
 }
 

@@ -105,8 +105,8 @@ async function findTask(asked: Request, from: From, mirrored: Mirrored, rooms: J
   const { approval, created, expires } = read.ticket
   const row = await rooms.approvals.get(approval)
   if (row === undefined) return undefined
-  const params = rooms.approvals.params(row)
-  const held = await heldRequest(asked, row.method, params ?? { name: row.call.name, arguments: row.call.arguments }, from, rooms)
+  const params = rooms.approvals.params(row, asked.body)
+  const held = await heldRequest(asked, row.method, params ?? { name: row.call.name, arguments: row.call.arguments, _meta: asked.body['_meta'] ?? {} }, from, rooms)
   const other = rooms.tasks.get(id)
   if (other !== undefined) return other
   const task = taskOf(id, row, held, created, expires, session.caller, rooms)
@@ -119,9 +119,8 @@ async function findTask(asked: Request, from: From, mirrored: Mirrored, rooms: J
 
 async function heldRequest(asked: Request, method: string, params: JsonObject, from: From, rooms: Judge): Promise<Request> {
   const id = rooms.ids.secret()
-  const body: JsonObject = { ...params, _meta: asked.body['_meta'] ?? {} }
-  const read = rooms.wire.callOf(method, body)
-  const base: Request = { direction: 'to_server', revision: asked.revision, kind: 'request', id, method, envelope: { jsonrpc: '2.0', id, method, params: body }, body }
+  const read = rooms.wire.callOf(method, params)
+  const base: Request = { direction: 'to_server', revision: asked.revision, kind: 'request', id, method, envelope: { jsonrpc: '2.0', id, method, params }, body: params }
   const named = read.kind === 'call' ? { ...base, call: { ...read.call, annotations: {} } } : base
   return rooms.wire.withoutTasks(await withDefinition(named, from, rooms))
 }

@@ -1,7 +1,7 @@
 import { toPlatform } from '../abort.ts'
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import { isObject } from '../exact-json.ts'
-import type { Decision, GrantedApproval, Json, JsonObject, Request } from '../model.ts'
+import type { Decision, GrantedApproval, Json, Request } from '../model.ts'
 import { judge, type About, type Judge } from './evaluate.ts'
 import { greetAgain } from './greet.ts'
 import { passMessage, withEnvelope, type Passage } from './pipeline.ts'
@@ -145,15 +145,13 @@ async function takeBack(row: ApprovalRow, pending: Pending, about: About, rooms:
   return { kind: 'withdrawn' }
 }
 
-/** The call as it was held, with the live call's `_meta`; undefined where the tool is no longer the one that was approved. */
+/** The call as it was held; undefined where the tool is no longer the one that was approved. */
 function storedRequest(row: ApprovalRow, live: Request, about: About, rooms: Judge): Request | undefined {
-  const params = rooms.approvals.params(row)
+  const params = rooms.approvals.params(row, live.body)
   const now = live.call === undefined ? undefined : rooms.definitions.get(about.session.upstream.name, live.call.kind, live.call.name)?.definition_sha256
   if (params === undefined || live.call === undefined || (now ?? null) !== row.definition_sha256) return undefined
-  const meta = live.body['_meta']
-  const whole: JsonObject = meta === undefined ? params : { ...params, _meta: meta }
-  const args = whole['arguments']
-  return { ...withEnvelope(live, { ...live.envelope, params: whole }), call: { ...live.call, arguments: isObject(args) ? args : {} } }
+  const args = params['arguments']
+  return { ...withEnvelope(live, { ...live.envelope, params }), call: { ...live.call, arguments: isObject(args) ? args : {} } }
 }
 
 const isUsed = ({ reasons }: Decision): boolean => reasons.some(({ rule }) => rule === 'sallyport/approval_used')

@@ -42,9 +42,8 @@ export async function takeLeg(request: Request, actor: KnownActor, session: Clie
 
   if (ticket.kind === 'wait') {
     const waits = { approval: row, round: ticket.round }
-    const stored = approvals.params(row)
     // What the server had said before the wait is in the stored call: its own state, and the replies to it.
-    return { request: withoutState(request, stored === undefined ? undefined : { ...stored, ...metaOf(request) }), earlier: { waits } }
+    return { request: withoutState(request, approvals.params(row, request.body)), earlier: { waits } }
   }
   if (row.state !== 'executed') return refuse('bad_state', `the requestState belongs to an approval that is ${row.state}`)
   const { requestState: _own, ...rest } = request.body
@@ -71,8 +70,6 @@ export function keepLeg(message: Result | ErrorAnswer, owner: Pending, session: 
 }
 
 const refuse = (code: string, detail: string): LegReading => ({ refused: { code, detail } })
-
-const metaOf = ({ body }: Request): JsonObject => (body['_meta'] === undefined ? {} : { _meta: body['_meta'] })
 
 const withParams = (request: Request, params: JsonObject): Request => withEnvelope(request, { ...request.envelope, params })
 

@@ -135,8 +135,8 @@ export interface ApprovalRoom {
   end(id: ApprovalId, state: 'withdrawn' | 'void'): Promise<boolean>
   /** Withdraws a pending one, unless another call waits for it as well. */
   takeBack(id: ApprovalId): Promise<void>
-  /** The params that were held, to be executed in place of the caller's. */
-  params(row: ApprovalRow): JsonObject | undefined
+  /** The params that were held, to be executed in place of the caller's: of `live` come its progress token and what else is of one sending. */
+  params(row: ApprovalRow, live: JsonObject): JsonObject | undefined
 }
 
 export interface Meters {

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import { parseExactJson } from '../exact-json.ts'
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import type { EventRow, SessionSummary } from '../record/record-store.ts'
 import type { SessionId } from '../model.ts'
@@ -65,6 +66,9 @@ export function approvalValues(row: ApprovalRow): (string | number | null | Uint
   return approvalColumns.map((column) => values[column])
 }
 
+/** Those from before it was told what else is sent. */
+const noOthers: ApprovalRow['call']['others'] = {}
+
 export function readApproval(row: Selectable<ApprovalTable>): ApprovalRow {
   const { n: _, issuer: __, subject: ___, answer_count: ____, legs: _____, ...rest } = row
   return {
@@ -74,7 +78,7 @@ export function readApproval(row: Selectable<ApprovalTable>): ApprovalRow {
     session: row.session as ApprovalRow['session'],
     exchange: row.exchange as ApprovalRow['exchange'],
     requester: JSON.parse(row.requester) as ApprovalRow['requester'],
-    call: JSON.parse(row.call) as ApprovalRow['call'],
+    call: { others: noOthers, ...(parseExactJson(row.call) as Partial<ApprovalRow['call']> & Omit<ApprovalRow['call'], 'others'>) },
     reasons: JSON.parse(row.reasons) as ApprovalRow['reasons'],
     requirements: JSON.parse(row.requirements) as ApprovalRow['requirements'],
     carried: JSON.parse(row.carried) as ApprovalRow['carried'],

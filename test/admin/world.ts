@@ -64,7 +64,7 @@ export async function openWorld(parts: Partial<Pick<AdminParts, 'bundle' | 'webh
     raw: () => supertest(app),
     async hold(requester: KnownActor, limit: number) {
       const held = await approvals.hold({
-        requester, upstream: 'crm', session: 'ses_1', exchange: 'exg_1', method: 'tools/call', call: { kind: 'tool', name: 'export_customers', arguments: { limit } },
+        requester, upstream: 'crm', session: 'ses_1', exchange: 'exg_1', method: 'tools/call', call: { kind: 'tool', name: 'export_customers', arguments: { limit }, others: {} },
         params: JSON.stringify({ name: 'export_customers', arguments: { limit } }), definition_sha256: null, decision: decision('require_approval'), carried: [],
       })
       return held.approval.id

@@ -44,7 +44,7 @@ const needing = (requirements: readonly Requirement[], more: { ttl?: string; ris
   ...decision('require_approval'), risk: more.risk ?? 0, approval: { ttl: more.ttl ?? '15m', requirements },
 })
 const call = (more: Partial<HoldInput> = {}): HoldInput => ({
-  requester, upstream: 'crm', session: 'ses_1', exchange: 'exg_1', method: 'tools/call', call: { kind: 'tool', name: 'export', arguments: { card: '[CARD]' } },
+  requester, upstream: 'crm', session: 'ses_1', exchange: 'exg_1', method: 'tools/call', call: { kind: 'tool', name: 'export', arguments: { card: '[CARD]' }, others: {} },
   params: '{"name":"export","arguments":{"card":"4111111111111111","limit":5000.0}}', definition_sha256: 'ff', decision: needing([bulk]), carried: [], ...more,
 })
 const reviewer = (subject: string, groups: readonly string[] = ['oncall'], more: Parameters<typeof person>[1] = {}) => person(subject, { groups, ...more })

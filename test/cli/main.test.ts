@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { createApiClient } from '../../src/cli/api.ts'
-import { formatTable, printable } from '../../src/cli/output.ts'
+import { formatTable, printable, printableLine } from '../../src/cli/output.ts'
 import { createPlace, good, writeConfiguration } from '../config/configuration.ts'
 import { rows } from '../config/weak-rows.ts'
 import { freePort } from '../support/free-port.ts'
@@ -208,7 +208,15 @@ describe('the client of the admin API', () => {
   })
 })
 
+test('nothing of a text from elsewhere is left out or invisible', () => {
+  // A terminal, and whoever strips escape sequences, hides what is between the two.
+  expect(printable('/srv/public\u009b;/../../etc/shadow\u009c')).toBe('/srv/public\\u009b;/../../etc/shadow\\u009c')
+  expect(printable('ex\u200bport \u{e0041}\u061c\u2028\u00ad\u3164\ufe0f\ud800\r')).toBe('ex\\u200bport \\u{e0041}\\u061c\\u2028\\u00ad\\u3164\\ufe0f\\ud800\\u000d')
+  expect(printable('Müller, 日本 😀\tand\nmore')).toBe('Müller, 日本 😀\tand\nmore')
+  expect(printableLine('fine\nRisk        0')).toBe('fine\\u000aRisk        0')
+})
+
 test('text from elsewhere cannot drive the terminal', () => {
-  expect(printable('a\u001b[2J\u001b]0;x\u0007b\u202ec\u0000')).toBe('ab\\u202ec\\u0000')
+  expect(printable('a\u001b[2J\u001b]0;x\u0007b\u202ec\u0000')).toBe('a\\u001b[2J\\u001b]0;x\\u0007b\\u202ec\\u0000')
   expect(formatTable(['a', 'b'], [['x\ny', 'p\u007fq'], ['longer', 'z']])).toEqual(['a       b', 'x y     p\\u007fq', 'longer  z'])
 })

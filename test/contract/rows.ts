@@ -37,7 +37,7 @@ export const answerEvent = (session: string, exchange: string, more: Partial<New
 export const requester: KnownActor = person('alice', { email: 'alice@example.com' })
 
 export const approvalRow = (id: string, more: Partial<ApprovalRow> = {}): ApprovalRow => ({
-  id: `apr_${id}`, state: 'pending', requester, upstream: 'crm', session: 'ses_1', exchange: 'exg_1', call: { kind: 'tool', name: 'export', arguments: { limit: 5000 } },
+  id: `apr_${id}`, state: 'pending', requester, upstream: 'crm', session: 'ses_1', exchange: 'exg_1', call: { kind: 'tool', name: 'export', arguments: { limit: 5000 }, others: {} },
   method: 'tools/call', reasons: [{ code: 'bulk', rule: 'crm/require_approval/bulk' }], risk: 12.5,
   requirements: [{ rule: 'crm/require_approval/bulk', code: 'bulk', reviewers: ['oncall'], quorum: 1 }], carried: [], answers: [], created_at: 1_000, expires_at: 10_000,
   decided_at: null, ended_at: null, digest: 'd1', definition_sha256: null, sealed_params: new Uint8Array([1, 2, 3]), ...more,

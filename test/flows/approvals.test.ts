@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { askApi, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -39,6 +42,8 @@ const pending = async () => {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
+const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const sallyport = async (args: readonly string[], env: Readonly<Record<string, string>>) => (await promisify(execFile)(process.execPath, [program, ...args], { env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env }, timeout: 240_000 })).stdout
 const calls = () => stub.messages().filter(({ method }) => method === 'tools/call').length
 
 test.each(['2025-06-18', '2025-11-25', '2026-07-28'])('%s: a held call runs once the reviewer approves, and only once', async (revision) => {
@@ -73,7 +78,7 @@ test('past the patience the caller is told to call again, and the same call then
   try {
     const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'tom', groups: ['support'] }, 'stub'), '2025-11-25')
     const before = calls()
-    const call = { name: 'export', arguments: { limit: 7000, format: 'csv' } }
+    const call = { name: 'export', arguments: { limit: 7000, format: 'csv' }, _meta: { 'x/tenant': 'test' } }
     const first = await client.request('tools/call', call)
     expect(first.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval', executed: false } } })
     const id = await pending()
@@ -81,9 +86,11 @@ test('past the patience the caller is told to call again, and the same call then
     const other = await client.request('tools/call', { name: 'export', arguments: { limit: 7001, format: 'csv' } })
     expect(other.result).toMatchObject({ isError: true })
     expect(calls()).toBe(before)
-    const again = await client.request('tools/call', call)
+    const again = await client.request('tools/call', { ...call, _meta: { 'x/tenant': 'production', 'x/as': 'root', progressToken: 'p9', traceparent: 't2' } })
     expect(again.result).toMatchObject({ content: [{ text: 'exported {"limit":7000,"format":"csv"}' }] })
     expect(calls()).toBe(before + 1)
+    // What reviewers did not see does not come with what they approved; what belongs to the sending does.
+    expect(stub.messages().at(-1)?.params?.['_meta']).toEqual({ 'x/tenant': 'test', progressToken: expect.anything(), traceparent: 't2' })
     const third = await client.request('tools/call', call)
     expect(third.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval' } } })
     for (const { id: open } of (await api('rita', ['oncall'], 'approvals?state=pending')).body.items) await api('rita', ['oncall'], `approvals/${open}/deny`, { reason: 'clean' })
@@ -103,4 +110,20 @@ test('a legacy cancellation takes a held call back', async () => {
   await (await asked).text()
   expect((await api('rita', ['oncall'], `approvals/${id}`)).body).toMatchObject({ state: 'withdrawn' })
   expect(calls()).toBe(before)
+})
+
+test('reviewers are shown all that is sent, to the digit', async () => {
+  const token = await gateway.token({ subject: 'vera', groups: ['support'] }, 'stub')
+  const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
+  const args = '{"limit":12345678901234567890,"share":0.30000000000000000001,"price":1.10}'
+  const asked = client.send(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"export","arguments":${args},"onBehalfOf":"root","_meta":{"x/tenant":"production","progressToken":"p"}}}`)
+  const id = await pending()
+  const shown = await askApi(gateway.url, await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api'), `approvals/${id}`)
+  expect(await shown.text()).toContain(`"arguments":${args},"others":{"onBehalfOf":"root","_meta":{"x/tenant":"production"}}`)
+  const env = { SALLYPORT_URL: gateway.url, SALLYPORT_TOKEN: await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api') }
+  const told = await sallyport(['approvals', 'show', id], env)
+  for (const words of ['12345678901234567890', '0.30000000000000000001', '1.10', '"onBehalfOf": "root"', '"x/tenant": "production"']) expect(told).toContain(words)
+  await api('rita', ['oncall'], `approvals/${id}/approve`, {})
+  await (await asked).text()
+  expect(stub.received.at(-1)?.body).toContain(args)
 })

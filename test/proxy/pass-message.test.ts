@@ -82,7 +82,7 @@ async function pass() {
   const upstream: Upstream = { name: 'crm', labels: {}, open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
   const session = createSessions(rooms, { all: 10, perCaller: 10 }).modern({ actor, upstream, revision: '2025-11-25', client: {} })
   const { approval } = await approvals.hold({
-    requester: actor, upstream: 'crm', session: session.id, exchange: 'exg_1', method: 'tools/call', call: { kind: 'tool', name: 'change', arguments: {} }, params: JSON.stringify(params), definition_sha256: null, carried: [],
+    requester: actor, upstream: 'crm', session: session.id, exchange: 'exg_1', method: 'tools/call', call: { kind: 'tool', name: 'change', arguments: {}, others: {} }, params: JSON.stringify(params), definition_sha256: null, carried: [],
     decision: decision('require_approval'),
   })
   await approvals.answer(approval.id, person('rita', { groups: ['oncall'] }), { verdict: 'approve', reason: 'fine' })

@@ -26,7 +26,12 @@ export const approval = z.object({
   requester: person,
   upstream: z.string(),
   session: z.string(),
-  call: z.object({ kind: z.enum(['tool', 'prompt', 'resource']), name: z.string(), arguments: z.record(z.string(), json) }).describe('masked'),
+  call: z.object({
+    kind: z.enum(['tool', 'prompt', 'resource']),
+    name: z.string(),
+    arguments: z.record(z.string(), json),
+    others: z.record(z.string(), json).describe('what else is sent: the other members of its params, without what belongs to one sending, such as the progress token'),
+  }).describe('masked'),
   reasons: z.array(reason).readonly(),
   risk: z.number(),
   requirements: z.array(requirement).readonly(),
