@@ -1,5 +1,5 @@
 /** What a gateway says that does not start on a machine with much else to do: its policies did not compile in time. */
-const signs = ['[no_answer]']
+const signs = ['[no_answer]', "OPA's library took longer than"]
 /** The same of a store on a disk that is whole and nobody else's. */
 export const storeTooSlow = 'could not open the store within'
 /** In milliseconds: where one start takes minutes, the next may still be quick. */
