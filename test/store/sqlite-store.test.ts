@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { openForWriting } from '../../src/store/sqlite/database.ts'
@@ -7,6 +7,7 @@ import { migrations } from '../../src/store/sqlite/migrations/index.ts'
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { approvalRow, event, sessionRow, silent } from '../contract/rows.ts'
+import { until } from '../support/conditions.ts'
 import { scratch } from './scratch.ts'
 
 let place: ReturnType<typeof scratch>
@@ -50,6 +51,39 @@ test('one store serves one gateway at a time', async () => {
   await expect(open()).rejects.toThrow('in use by another gateway')
   await store.close()
   await (await open()).close()
+})
+
+test('under another name, too', async () => {
+  const store = await open()
+  const other = join(dirname(place.path), 'other.db')
+  symlinkSync(place.path, other)
+  await expect(createSqliteStore({ path: other, logger: silent })).rejects.toThrow('in use by another gateway')
+  await store.close()
+  rmSync(other)
+  linkSync(place.path, other)
+  for (const path of [place.path, other]) await expect(createSqliteStore({ path, logger: silent })).rejects.toThrow('has another name')
+  rmSync(other)
+  await (await open()).close()
+})
+
+const putBack = { kept: (file: string) => renameSync(`${file}.aside`, file), none: () => undefined }
+test.each([
+  ['moved away', 'sallyport.db', (file: string) => renameSync(file, `${file}.aside`), putBack.kept],
+  ['replaced by a copy', 'sallyport.db', (file: string) => { copyFileSync(file, `${file}.copy`); renameSync(file, `${file}.aside`); renameSync(`${file}.copy`, file) }, putBack.kept],
+  ['gone', 'sallyport.db-wal', (file: string) => rmSync(file), putBack.none],
+])('nothing is kept in a file that was %s: %s', async (_, name, take, back) => {
+  const store = await open()
+  await store.records.putSession(sessionRow('1'))
+  const file = join(dirname(place.path), name)
+  take(file)
+  for (const n of ['2', '3']) await expect(store.records.putSession(sessionRow(n))).rejects.toMatchObject({ code: 'record_unavailable' })
+  expect(store.state().writable).toBe(false)
+  back(file)
+  if (back === putBack.kept) await until(() => store.state().writable)
+  await store.close()
+  const again = await open()
+  expect((await again.records.listSessions({})).items.map(({ id }) => id)).toContain('ses_1')
+  await again.close()
 })
 
 test('what was recorded is there after a restart, sessions, events and approvals alike', async () => {

@@ -9,6 +9,7 @@ import { fleetingFileSystem, holdAlone, holdTogether, makePrivateFile, openForRe
 import { createReader } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
+import { oneName } from './names.ts'
 import { createKeptStore } from './kept-store.ts'
 import { createRecordStore } from './record-store.ts'
 import { createWriteQueue } from './write-queue.ts'
@@ -25,7 +26,7 @@ export interface SqliteStoreOptions {
 
 /** Opens the embedded store, or throws an error whose message an operator can act on. */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const path = resolve(options.path)
+  const path = placeOf(options.path)
   const lock = options.writer === undefined ? takeStore(path, options.logger) : holdTogether(path)
   try {
     return await open(path, options, lock.release)
@@ -37,7 +38,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
 
 /** For the supervisor of several processes that write: the store in its newest form, what the last run left open closed, held until released. */
 export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions, 'path' | 'logger'> & { readonly at: number }): { readonly interrupted: number; release(): void } {
-  const absolute = resolve(path)
+  const absolute = placeOf(path)
   const lock = takeStore(absolute, logger)
   try {
     const interrupted = withDatabase(absolute, (db) => {
@@ -59,8 +60,13 @@ export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions
   }
 }
 
+function placeOf(path: string): string {
+  const absolute = resolve(path)
+  makePrivateFile(absolute)
+  return oneName(absolute)
+}
+
 function takeStore(path: string, logger: Logger): { release(): void } {
-  makePrivateFile(path)
   const system = fleetingFileSystem(path)
   if (system !== undefined) logger.warn(`the store is on ${system}: everything recorded is lost with the machine; mount a volume`, { path })
   const lock = holdAlone(path)

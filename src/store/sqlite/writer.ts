@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { createApplier } from './apply.ts'
 import type { Applier } from './apply.ts'
 import { foldLeftOver } from './fold.ts'
+import { createNames } from './names.ts'
 import { beginWriting, hasRoom, openForWriting } from './database.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -26,6 +27,8 @@ const longestRetry = 1_000
 /** Milliseconds until a writer whose turn does not come takes the store for broken; where several write, each waits for the disk of all. */
 const patience = writer === undefined ? 200 : 1_000
 
+const names = createNames(path)
+
 let open: Open | undefined
 let hasFailed = false
 let retry = firstRetry
@@ -40,12 +43,14 @@ function reopen(): void {
   try {
     // Full or not, a disk takes the small commit below: without this the store would be open and broken by turns.
     if (hasFailed && !hasRoom(path)) throw new Error('the disk is full')
+    names.mayOpen()
     db = openForWriting(path)
     // A commit of its own proves that the disk takes writes again, and overwrites what a failed one left in the log.
     beginWriting(db, patience)
     foldLeftOver(db, writer)
     db.prepare('INSERT INTO writer_mark (writer, run, op, faults) VALUES (?, ?, 0, 0) ON CONFLICT (writer) DO UPDATE SET op = op').run(writer ?? 0, run)
     db.exec('COMMIT')
+    names.opened()
     open = { db, applier: createApplier(db, run, writer), checkpoints: createCheckpoints(db) }
     retry = firstRetry
     report('open')
@@ -106,6 +111,13 @@ function commit([first, ops]: Batch): void {
     applier.flush(upTo, faultsIn(results))
     db.exec('COMMIT')
   } catch (error) {
+    return fail(db, upTo, error)
+  }
+  try {
+    names.check()
+  } catch (error) {
+    // Where only the log's name is gone, what it holds is still to be had.
+    checkpoints.atClose()
     return fail(db, upTo, error)
   }
   const ms = performance.now() - began
