@@ -73,6 +73,9 @@ async function tell({ title, needs, size, run }: Campaign, say: (text: string) =
   return { title, status: report.violations === 0 ? 'passed' : 'failed', ...report }
 }
 
+// Whoever ends it early finds nothing of it left: what was begun is undone as the process exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const promises: Record<string, Told> = {}
 for (const [promise, campaign] of wanted) {
   const say = (text: string) => void process.stderr.write(`${promise} ${text}\n`)

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { atExit } from './at-exit.ts'
 import type { Need } from './campaign.ts'
 
 /** A disk of its own: a file system that can be filled, and cut off from its power. */
@@ -21,6 +22,7 @@ const shutdown = 'my $lost = pack("I", 2); sysopen(my $file, $ARGV[0], 0) or die
 
 export function createLoopDisk(megabytes: number): LoopDisk {
   const place = mkdtempSync(join(tmpdir(), 'sallyport-disk-'))
+  const removePlace = atExit(() => rmSync(place, { recursive: true, force: true }))
   const image = join(place, 'image')
   const directory = join(place, 'mounted')
   mkdirSync(directory)
@@ -28,6 +30,8 @@ export function createLoopDisk(megabytes: number): LoopDisk {
   run('mkfs.ext4', '-q', '-m', '0', image)
   const mount = () => run('mount', '-o', 'loop', image, directory)
   mount()
+  // Whoever has files open there may still be dying.
+  const unmount = atExit(() => run('umount', '--lazy', directory))
   return {
     directory,
     cutPower: () => run('perl', '-e', shutdown, directory),
@@ -36,8 +40,8 @@ export function createLoopDisk(megabytes: number): LoopDisk {
       mount()
     },
     remove() {
-      run('umount', directory)
-      rmSync(place, { recursive: true, force: true })
+      unmount()
+      removePlace()
     },
   }
 }

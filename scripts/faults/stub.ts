@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { atExit } from './at-exit.ts'
 
 /** One request as it reached the server. */
 export interface Arrived {
@@ -18,6 +19,7 @@ export interface Stub {
 
 export async function startStub(journal: string, delay = 0): Promise<Stub> {
   const child = spawn(process.execPath, ['--no-warnings', join(import.meta.dirname, 'stub-process.ts'), journal, String(delay)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const end = atExit(() => void child.kill('SIGKILL'))
   const [port] = await once(createInterface({ input: child.stdout }), 'line')
   return {
     url: `http://127.0.0.1:${port}/mcp`,
@@ -26,8 +28,9 @@ export async function startStub(journal: string, delay = 0): Promise<Stub> {
       return { at, message: JSON.parse(body) }
     }),
     async stop() {
-      child.kill('SIGKILL')
-      await once(child, 'exit')
+      const ended = once(child, 'exit')
+      end()
+      await ended
     },
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeGatewayFiles, type GatewayFiles } from '../../test/support/gateway-files.ts'
 import { startGatewayProcess, type GatewayProcess } from '../../test/support/gateway-process.ts'
+import { atExit } from './at-exit.ts'
 import { storeTooSlow, unlessTooBusy } from './busy.ts'
 import { createCaller, type Caller } from './caller.ts'
 import { readStore } from './store-rows.ts'
@@ -16,6 +17,9 @@ allow if input.message.call.name == "work"
 
 /** How many people a caller stands for: no limit of one person's is met. */
 const people = 16
+
+/** Whoever writes there may still be dying. */
+const remove = (directory: string) => rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
 
 /** A gateway, its server and its callers, each keeping its own journal outside the store. */
 export interface World {
@@ -51,14 +55,17 @@ export interface WorldOptions {
 
 export async function createWorld({ delay = 2, store, rego = policy, settings = {} }: WorldOptions = {}): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-faults-'))
+  const removeDirectory = atExit(() => remove(directory))
   const stub = await startStub(join(directory, 'stub.jsonl'), delay)
   const path = store ?? 'sallyport.db'
   const files = await writeGatewayFiles({
     upstreams: { stub: { url: stub.url } }, rego: { 'policies/faults/faults.rego': rego },
     settings: { store: { kind: 'sqlite', path, key_from: { file: 'store.key' } }, logging: { level: 'warn' }, ...settings },
   })
+  const removeFiles = atExit(() => remove(files.directory))
   const where = store ?? join(files.directory, path)
   let current: GatewayProcess | undefined
+  const endGateway = atExit(() => void current?.kill('SIGKILL'))
   const gateway = () => {
     if (current === undefined) throw new Error('no gateway was started')
     return current
@@ -85,10 +92,11 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
       return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? NaN)
     },
     async close() {
-      await current?.kill('SIGKILL')
+      endGateway()
+      await current?.ended
       await stub.stop()
-      rmSync(directory, { recursive: true, force: true })
-      rmSync(files.directory, { recursive: true, force: true })
+      removeFiles()
+      removeDirectory()
     },
   }
 }

@@ -1,5 +1,9 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { createTally } from '../../scripts/faults/campaign.ts'
 import { campaigns } from '../../scripts/faults/index.ts'
 import { missing } from '../../scripts/faults/needs.ts'
@@ -19,7 +23,8 @@ describe.each(['P1', 'P3', 'P8', 'P14'])('%s', (promise) => {
   })
 })
 
-const command = (...args: readonly string[]) => spawnSync(process.execPath, ['--no-warnings', join(import.meta.dirname, '../../scripts/faults.ts'), ...args], { encoding: 'utf8' })
+const script = ['--no-warnings', join(import.meta.dirname, '../../scripts/faults.ts')]
+const command = (...args: readonly string[]) => spawnSync(process.execPath, [...script, ...args], { encoding: 'utf8' })
 
 test('the command tells of every campaign what it tries, how much, and what it needs', () => {
   const { status, stdout } = command('--help')
@@ -33,4 +38,16 @@ test.each([
   ['an option that is none', ['--round', '3']],
 ])('%s is wrong use, and nothing is told as held', (_name, args) => {
   expect(command(...args)).toMatchObject({ status: 2, stdout: '' })
+})
+
+test('ended early, it leaves no server and no file', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'sallyport-ended-'))
+  const child = spawn(process.execPath, [...script, '--only', 'P1'], { env: { ...process.env, TMPDIR: place }, stdio: ['ignore', 'ignore', 'pipe'] })
+  child.stderr.resume()
+  const journals = () => readdirSync(place).map((name) => join(place, name, 'stub.jsonl')).filter(existsSync)
+  while (journals().length === 0) await wait(20)
+  child.kill('SIGTERM')
+  expect(await once(child, 'close')).toEqual([1, null]) // its server has the same stderr: it ended, too
+  expect(readdirSync(place)).toEqual([])
+  rmSync(place, { recursive: true })
 })
