@@ -2,6 +2,7 @@ import type { Hit, Json, Mask, Scalar, Sighting, Span } from '../model.ts'
 import { Edits, type Change, type Patch } from './edits.ts'
 import { covers, parsePointer, placesOf, type Place, type Segments } from './pointer.ts'
 import { startOf, type Position } from './position.ts'
+import { Scopes } from './scopes.ts'
 
 /** A mask whose pointer has been read. */
 export interface MaskRule {
@@ -72,6 +73,8 @@ export interface Target extends TargetAround {
   readonly hits: readonly Hit[]
 }
 export interface TargetAround {
+  /** The place in a body that the target stands at for pointers. */
+  readonly root: Place
   /** Where the rule's pointer stands at the target's root; undefined where it does not reach it. */
   position(segments: Segments): Position | undefined
   /** True where a scoped detector's pointer has already matched around the target. */
@@ -101,13 +104,19 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
   return { edits, matched, names: target.hits.length === 0 ? [] : markHits(target, rules, edits, matched) }
 }
 
+/** So many rules are asked one by one. */
+const fewRules = 8
+
 /** Those on names, which can only be told. */
 function markHits(target: Target, rules: readonly MaskRule[], edits: Edits, matched: Set<MaskRule>): Marked['names'] {
   const names: { place: Place; hit: Hit; rule: MaskRule }[] = []
   const detecting = rules.filter(({ detector }) => detector !== undefined)
+  const { root } = target
+  const scopes = detecting.length > fewRules ? new Scopes(detecting, (rule) => target.isInside(rule)) : undefined
+  const tell = (rule: MaskRule): void => void matched.add(rule)
   const patchesOf = createPatches()
   for (const hit of target.hits) {
-    const rule = coveringRule(target, hit, detecting, matched)
+    const rule = scopes === undefined ? coveringRule(target, hit, detecting, matched) : scopes.first(hit.detector, [...root, ...hit.keys], tell)
     if (rule === undefined) continue
     if (hit.where === 'name') {
       if (!edits.isReplaced(hit.keys.slice(0, -1))) names.push({ place: hit.keys, hit, rule })
@@ -150,6 +159,7 @@ export function isCovered(target: TargetAround, rule: MaskRule, keys: readonly s
 export const bodyTarget = (value: Json, scan: Sighting): Target => ({
   value,
   hits: scan.hits,
+  root: [],
   position: startOf,
   isInside: () => false,
 })

@@ -128,7 +128,7 @@ function repairHolder(input: MaskInput, holder: Holder, edits: Edits): Repairs |
 
 /** Drops the hits that are nothing but a placeholder, such as a made-up address. */
 function withoutPlaceholders(scan: Sighting, body: Json, rules: readonly MaskRule[]): Sighting {
-  const placeholders = rules.map(({ text }) => text)
+  const placeholders = [...new Set(rules.map(({ text }) => text))]
   const isPlaceholder = (hit: Sighting['hits'][number]): boolean => {
     const value = hit.where === 'name' ? hit.keys.at(-1) : valueAt(body, hit.keys)
     if (value === undefined || isList(value) || isObject(value)) return false

@@ -32,6 +32,8 @@ const NEAR = 12
 const DEEPEST = 64
 /** Each name is compared with those before it in its object: one with more members is parsed. */
 const WIDEST = 200
+/** Each rule is followed through the text: with more of them it is parsed. */
+const MOST_RULES = 32
 /** Controls that are no white space, in two classes: one class for both is looked for ten times as slowly. */
 const lowControl = /[\u0000-\u0008\u000b\u000c\u000e\u000f]/
 const highControl = /[\u0010-\u001f]/
@@ -42,7 +44,7 @@ const breaks = /[\t\n\r]/g
 /** Undefined where the text must be parsed. */
 export function spliceText(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look): Spliced | undefined {
   const first = text.charCodeAt(0)
-  if ((first !== OPEN && first !== OPEN_LIST) || rules.some(({ must }) => must) || isOdd(text) || !text.isWellFormed()) return undefined
+  if ((first !== OPEN && first !== OPEN_LIST) || rules.length > MOST_RULES || rules.some(({ must }) => must) || isOdd(text) || !text.isWellFormed()) return undefined
   const reader = new Splicer(text, places, target, rules, look)
   return reader.read() ? reader.spliced() : undefined
 }

@@ -106,6 +106,7 @@ function blockTwin(context: TwinContext, { holder, root, printed, twin }: Struct
     segments === undefined ? detector !== undefined : positionAfter(segments, root) !== undefined || covers(segments, root)
   if (around.length === 0 && !rules.some(reaches)) return undefined
   const where = {
+    root,
     position: (segments: Segments) => positionAfter(segments, root),
     isInside: ({ segments }: MaskRule) => segments !== undefined && (covers(segments, place) || covers(segments, root)),
   }
@@ -164,7 +165,7 @@ function mayBeObject(text: string): boolean {
 /** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
 function strayTwin(context: TwinContext, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
   const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
-  const where = { position: () => undefined, isInside: () => true }
+  const where = { root: [], position: () => undefined, isInside: () => true }
   const cut = cutText(context, text, where, inside, noRepairs)
   if (cut !== undefined) return cut === 'nothing' ? undefined : cut
   return parsedText(context, text, where, inside, noRepairs, readings)

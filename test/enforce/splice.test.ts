@@ -116,7 +116,7 @@ test('white space between values changes nothing but itself', () => {
   let cut = 0
   const spliced = (text: string, rules: readonly MaskRule[]) => {
     const places = quick.look.places({ hits: [], detectors: [] }, text)
-    return places === undefined ? undefined : spliceText(text, places, { position: startOf, isInside: () => false }, rules, quick.look)
+    return places === undefined ? undefined : spliceText(text, places, { root: [], position: startOf, isInside: () => false }, rules, quick.look)
   }
   fc.assert(
     fc.property(document, masks, fc.constantFrom(1, 2, '\t', ' \r\n'), fc.boolean(), (text, all, indent, wide) => {
