@@ -21,6 +21,7 @@ export function findCardNumbers(text: string, _label?: string, runs: readonly Di
     }
     const groups = groupsOf(text, run)
     for (let first = 0; first < groups.length; first++) {
+      if (!mayBegin(groups[first]!, first === 0 && run.digits <= 19)) continue // in range
       const last = cardFrom(text, groups, first)
       if (last === undefined) continue
       spans = added(spans, { start: groups[first]!.start, end: groups[last]!.end }) // both are indices of groups
@@ -42,6 +43,9 @@ function groupsOf(text: string, run: Span): Group[] {
   }
   return groups
 }
+
+/** Nothing else is customary: most groups of very long runs need not be looked at further. */
+const mayBegin = ({ start, end }: Group, isOfWhole: boolean): boolean => isOfWhole || end - start === 4 || end - start >= 13
 
 /** The last group of the longest card number that begins with the group `first`. */
 function cardFrom(text: string, groups: readonly Group[], first: number): number | undefined {
