@@ -1,6 +1,6 @@
 import http from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
-import { modernHeaders, modernText } from '../../test/campaigns/client.ts'
+import { modernHeaders, modernText, refusalIn } from '../../test/campaigns/client.ts'
 
 /** One call and every byte that came back for it. */
 export interface Call {
@@ -86,24 +86,21 @@ export function createCaller(url: string, tokens: readonly string[], prefix: str
   }
 }
 
-/** What a call came to, as far as its caller can tell. */
+/** What a call came to, as far as its caller can tell: `odd` is a whole answer that is none of the others. */
 export type Fate = 'answered' | 'refused' | 'withheld' | 'unreached' | 'lost' | 'odd'
-export function fateOf({ nonce, status, body }: Call): Fate {
+export function fateOf({ nonce, status = 0, body }: Call): Fate {
   if (body.includes(`did ${nonce}.`)) return 'answered'
-  if (status === 408) return 'refused' // the server was too busy to read it
-  if (status === undefined || body === '') return 'lost'
-  const error = parse(body)?.error
-  if (error === undefined) return 'lost'
-  if (status === 502 && error.code === -33003) return 'unreached' // on a machine too busy to connect
-  if (status !== 503 || error.code !== -33002) return 'odd'
-  return error.data?.executed === true ? 'withheld' : 'refused'
+  const refusal = refusalIn({ status, body })
+  if (refusal !== undefined) return refusal === 'not executed' ? 'refused' : refusal
+  return isWhole(body) ? 'odd' : 'lost'
 }
 
-function parse(body: string): { error?: { code: number; data?: { executed?: boolean } } } | undefined {
+function isWhole(body: string): boolean {
   try {
-    return JSON.parse(body)
+    JSON.parse(body)
+    return true
   } catch {
-    return undefined // cut off
+    return false // cut off
   }
 }
 

@@ -54,6 +54,8 @@ test.each<[string, Journals, string]>([
   ['neither closed nor unknown', journals(['a'], [intent('a')], [call('a', lost)]), 'neither closed nor unknown'],
   ['recorded twice', journals(['a'], [intent('a'), intent('a'), answer('a')], [call('a')]), 'recorded 2 times'],
   ['answered with something else', journals([], [], [call('a', { status: 500, body: '{"error":{"code":-32603}}' })]), 'answered with 500'],
+  ['answered with the answer of another', journals([], [], [call('a', { body: '{"result":"did b."}' })]), 'answered with 200'],
+  ['answered with a denial', journals([], [], [call('a', { body: '{"result":{"isError":true}}' })]), 'answered with 200'],
   ['a store that is not whole', { ...journals([], [], []), store: { events: [], faults: ['a gap'] } }, 'a gap'],
 ])('%s is a difference', (_name, given, wanted) => {
   expect(reconcile(given).differences.join('\n')).toContain(wanted)
