@@ -39,8 +39,7 @@ function hasBackslash(value: unknown): boolean {
 
 /** With other names in place of those that have escapes, which are put back afterwards. */
 function readAgain(source: string, reviver: Reviver | undefined): unknown {
-  // One longer than any that the text holds.
-  const mark = '\u{e000}'.repeat((source.match(/\u{e000}+/gu) ?? []).reduce((most, run) => Math.max(most, run.length), 0) + 1)
+  const mark = markFor(source)
   const names: string[] = []
   const known = new Map<string, string>()
   const plain = withoutEscapedNames(source, (written) => {
@@ -57,6 +56,14 @@ function readAgain(source: string, reviver: Reviver | undefined): unknown {
     return reviver.call(this, nameOf(key), isObject(value) ? withNames(value, nameOf) : value, context)
   }
   return native(plain, own)
+}
+
+/** What the text does not hold; short, since it may have to stand there very many times. */
+function markFor(text: string): string {
+  const held = new Set(Array.from(text.matchAll(/\u{e000}(\d{1,9})(?=\u{e000})/gu), ([, number]) => Number(number)))
+  let free = 0
+  while (held.has(free)) free += 1
+  return `\u{e000}${free}\u{e000}`
 }
 
 /** `text` is JSON. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseRight } from '../src/repaired-json.ts'
+import { millisOfWork } from './support/work.ts'
 
 /** What comes next in an object that begins so is expected to have this name. */
 const expectName = (name: string) => JSON.parse(`{"q":1,${JSON.stringify(name)}:2}`) as unknown
@@ -26,6 +27,14 @@ describe('names with escapes', () => {
       expect(Object.entries(inner).find(([key]) => key !== 'q')).toEqual([name, '\\'])
       expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
     }
+  })
+
+  test('what stands for them meanwhile is nothing that the text holds, and short', () => {
+    const marks = ['\ue0000\ue0001\ue0002\ue000', '\ue0003\ue0000', '\ue000'.repeat(30_000)]
+    const names = Array.from({ length: 2000 }, (_, index) => `\\${index}`)
+    const expected = Object.fromEntries([...marks, ...names].map((name, index) => [name, index]))
+    const text = JSON.stringify(expected)
+    expect(millisOfWork(() => expect(parseRight(text)).toEqual(expected))).toBeLessThan(2_000)
   })
 
   test('a reviver is given the names, the values and what they were written as', () => {
