@@ -40,12 +40,17 @@ function textsOf(holder: JsonObject, place: Place): readonly TextPlace[] {
 }
 
 /** Not merely by its first character: to have a text refused by `JSON.parse` is dear. */
-const mayBeJson = /^[\s\ufeff]*(?:["{[]|-?\d[\d.eE+-]*\s*$|(?:true|false|null)\s*$)/
+const beginsLikeJson = /^[\s\ufeff]*(?:["{[]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$|(?:true|false|null)\s*$)/
+const endsLikeJson = /["}\]\dels]/
+
+function mayBeJson(text: string): boolean {
+  return beginsLikeJson.test(text) && endsLikeJson.test(text.trimEnd().at(-1) ?? '')
+}
 
 /**
  * A text as JSON. Some client may read what a strict one refuses, such as doubled names: it is taken as the most lenient reader
  * takes it, and what is printed instead has one meaning only.
  */
 export function readText(text: string, parse: (text: string) => Json | undefined): Json | undefined {
-  return mayBeJson.test(text) ? parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text) : undefined
+  return mayBeJson(text) ? parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text) : undefined
 }
