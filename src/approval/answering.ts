@@ -1,6 +1,7 @@
 import type { AccountId } from '../account.ts'
 import type { Actor, ApprovalId, Clock, Person, Principal } from '../model.ts'
 import type { Answer, ApprovalRow, ApprovalStore } from './approval-store.ts'
+import type { Marks, Unmarked } from './marks.ts'
 import { isOwnRequest, isPerson, isSamePerson, principalOf } from './person.ts'
 import { answerable, areAllMet, standing } from './quorum.ts'
 
@@ -51,29 +52,30 @@ interface Parts {
   readonly get: (id: ApprovalId) => Promise<ApprovalRow | undefined>
   readonly redactText: (text: string) => string
   readonly tell: (row: ApprovalRow) => void
+  readonly marks: Marks
   readonly accountOf: AccountOf
 }
 
 /** Who may answer, and what an answer does. */
-export function createAnswering({ store, now, get, redactText, tell, accountOf }: Parts): Answering {
+export function createAnswering({ store, now, get, redactText, tell, marks, accountOf }: Parts): Answering {
   /** Of reviewers whose account has ended since: they are asked anew if they come back. */
-  async function withdrawnFrom({ answers }: ApprovalRow, at: number): Promise<readonly Answer[]> {
+  async function withdrawnFrom({ answers }: ApprovalRow, at: number): Promise<readonly Unmarked[]> {
     const ended = await Promise.all(standing(answers).map(async (answer) => (answer.account === undefined || (await accountOf(answer.reviewer)) === answer.account ? [] : [answer])))
-    return ended.flat().map(({ account: _, ...answer }): Answer => ({ ...answer, verdict: 'withdrawn', reason: 'the account of this reviewer has ended', at }))
+    return ended.flat().map(({ account: _, mark: __, ...answer }): Unmarked => ({ ...answer, verdict: 'withdrawn', reason: 'the account of this reviewer has ended', at }))
   }
 
   async function answersBy(reviewer: Person, row: ApprovalRow, { verdict, reason }: Given, at: number): Promise<readonly Answer[] | AnswerRefusal> {
     const principal = principalOf(reviewer)
     const mine = answerable(row.requirements, reviewer.groups)
-    const withdrawn = await withdrawnFrom(row, at)
+    const withdrawn = marks.mark(row, await withdrawnFrom(row, at))
     // Who has approved may still refuse while others have not answered; never approve twice.
     const before = standing([...row.answers, ...withdrawn])
     const hasAnswered = (index: number) => before.some((each) => each.index === index && isSamePerson(each.reviewer, principal))
     const places = verdict === 'deny' ? mine : mine.filter((index) => !hasAnswered(index))
     if (places.length === 0) return 'already_answered'
     const account = await accountOf(principal)
-    const own = places.map((index): Answer => ({ requirement: row.requirements[index]!.rule, index, verdict, reviewer: principal, ...(account === undefined ? {} : { account }), reason, at }))
-    return [...withdrawn, ...own]
+    const own = places.map((index): Unmarked => ({ requirement: row.requirements[index]!.rule, index, verdict, reviewer: principal, ...(account === undefined ? {} : { account }), reason, at }))
+    return [...withdrawn, ...marks.mark({ id: row.id, answers: [...row.answers, ...withdrawn] }, own)]
   }
 
   return {

@@ -16,6 +16,8 @@ export interface Answer {
   readonly account?: AccountId
   readonly reason: string
   readonly at: number
+  /** That it was given here, in its place among the others. */
+  readonly mark: string
 }
 
 /** Masked: what a reviewer is shown. */

@@ -4,6 +4,7 @@ import type { ApprovalRow, ApprovalStore } from './approval-store.ts'
 import { createAnswering } from './answering.ts'
 import type { AccountOf, Answering } from './answering.ts'
 import { createHolding, type Held, type HoldInput } from './holding.ts'
+import { createMarks } from './marks.ts'
 import { isSameRequirement, standing } from './quorum.ts'
 import { createSealedParams } from './sealed-params.ts'
 import { createTickets, type Tickets } from './tickets.ts'
@@ -69,6 +70,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
   const { store, ids, redactText, logger } = options
   const now = createForwardClock(options.clock, options.monotonic)
   const sealed = createSealedParams(options.key)
+  const marks = createMarks(options.key)
   const waiting = createWaiting()
   const unheard = createUnheard()
 
@@ -119,7 +121,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     return expired.length
   }
 
-  const answering = createAnswering({ store, now, get, redactText, tell, accountOf: options.accountOf ?? noAccounts })
+  const answering = createAnswering({ store, now, get, redactText, tell, marks, accountOf: options.accountOf ?? noAccounts })
   const sweeper = setInterval(() => {
     // Expiry holds without it, see `view`: a store that cannot be written now only delays the erasing.
     sweep().catch(() => undefined)
@@ -140,7 +142,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     async takeBack(id) {
       if (!waiting.isAwaited(id)) await move(id, 'pending', 'withdrawn')
     },
-    openParams: sealed.open,
+    openParams: (row) => (row.state === 'granted' && !marks.isGranted(row) ? undefined : sealed.open(row)),
     get,
     async list(filter) {
       const page = await store.list(filter)

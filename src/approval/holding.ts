@@ -66,11 +66,10 @@ export function createHolding({ store, sealed, unheard, now, ids, redactText, te
     const at = now()
     const id = ids.approval()
     const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: redactText(reason.message) }))
-    return {
-      id, state: 'pending', requester, upstream, session, exchange, call, method, reasons, risk: decision.risk, requirements, carried,
-      answers: [], created_at: at, expires_at: at + lifetimeOf(decision.approval.ttl), decided_at: null, ended_at: null, digest, definition_sha256,
-      sealed_params: sealed.seal(params, { id, requester, upstream, method }),
+    const fixed = {
+      id, requester, upstream, session, exchange, call, method, reasons, risk: decision.risk, requirements, carried, created_at: at, expires_at: at + lifetimeOf(decision.approval.ttl), digest, definition_sha256,
     }
+    return { ...fixed, state: 'pending', answers: [], decided_at: null, ended_at: null, sealed_params: sealed.seal(params, fixed) }
   }
 
   async function holdNow(wanted: Wanted): Promise<Held> {

@@ -6,15 +6,17 @@ import { digestText, readParams } from './digest.ts'
 export interface SealedParams {
   /** What tells two sendings of one call from two calls. */
   digest(upstream: string, method: string, params: JsonObject): string
-  /** Opens again for this approval only. */
-  seal(params: JsonObject, of: Approval): Uint8Array
+  /** Opens again for this approval only, as it was put before its reviewers. */
+  seal(params: JsonObject, of: Fixed): Uint8Array
   /** Undefined if they are gone or anything about them is not as it was approved. */
   open(row: ApprovalRow): JsonObject | undefined
 }
 
-type Approval = Pick<ApprovalRow, 'id' | 'requester' | 'upstream' | 'method'>
+/** What never changes of an approval: what its reviewers are shown, what they must be, and how long. */
+type Fixed = Omit<ApprovalRow, 'state' | 'answers' | 'decided_at' | 'ended_at' | 'sealed_params'>
 
-const about = ({ id, requester, upstream, method }: Approval): readonly string[] => [id, requester.issuer, requester.subject, upstream, method]
+const about = ({ id, requester, upstream, session, exchange, call, method, reasons, risk, requirements, carried, created_at, expires_at, digest, definition_sha256 }: Fixed): readonly string[] =>
+  [id, requester, upstream, session, exchange, call, method, reasons, risk, requirements, carried, created_at, expires_at, digest, definition_sha256].map((each) => JSON.stringify(each))
 
 /** The params of calls that wait, under the store's key: 32 bytes. */
 export function createSealedParams(key: Uint8Array): SealedParams {

@@ -68,7 +68,7 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
     const stored = storedRequest(row, request, about, rooms)
     if (stored === undefined) {
       await rooms.approvals.end(row.id, 'void')
-      return { kind: 'refused', decision: ownDenial(decision, 'approval_void', 'the tool changed since it was approved'), approval: row }
+      return { kind: 'refused', decision: ownDenial(decision, 'approval_void', 'the tool, or what is kept of its approval, changed since the call was held'), approval: row }
     }
     const approval = rooms.approvals.grantOf(row)
     const giveBack = () => rooms.approvals.giveBack(row)

@@ -66,8 +66,10 @@ export function approvalValues(row: ApprovalRow): (string | number | null | Uint
   return approvalColumns.map((column) => values[column])
 }
 
-/** Those from before it was told what else is sent. */
-const noOthers: ApprovalRow['call']['others'] = {}
+function readCall(text: string): ApprovalRow['call'] {
+  const call = parseExactJson(text) as ApprovalRow['call']
+  return Object.hasOwn(call, 'others') ? call : { ...call, others: {} } // from before it was told what else is sent
+}
 
 export function readApproval(row: Selectable<ApprovalTable>): ApprovalRow {
   const { n: _, issuer: __, subject: ___, answer_count: ____, legs: _____, ...rest } = row
@@ -78,7 +80,7 @@ export function readApproval(row: Selectable<ApprovalTable>): ApprovalRow {
     session: row.session as ApprovalRow['session'],
     exchange: row.exchange as ApprovalRow['exchange'],
     requester: JSON.parse(row.requester) as ApprovalRow['requester'],
-    call: { others: noOthers, ...(parseExactJson(row.call) as Partial<ApprovalRow['call']> & Omit<ApprovalRow['call'], 'others'>) },
+    call: readCall(row.call),
     reasons: JSON.parse(row.reasons) as ApprovalRow['reasons'],
     requirements: JSON.parse(row.requirements) as ApprovalRow['requirements'],
     carried: JSON.parse(row.carried) as ApprovalRow['carried'],

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createApprovals } from '../../src/approval/approval.ts'
 import type { Approvals, HoldInput } from '../../src/approval/approval.ts'
-import type { ApprovalRow } from '../../src/approval/approval-store.ts'
+import type { Answer, ApprovalRow } from '../../src/approval/approval-store.ts'
 import type { AccountId } from '../../src/account.ts'
 import type { Actor, Requirement } from '../../src/model.ts'
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
@@ -136,6 +136,30 @@ test('sealed params taken from another approval, or changed in the store, do not
   expect(approvals.openParams({ ...mine, upstream: 'files' })).toBeUndefined()
   expect(approvals.openParams({ ...mine, digest: theirs.digest.replace(/./, (digit) => (digit === '0' ? '1' : '0')) })).toBeUndefined()
   expect(open({ key: randomBytes(32) }).openParams(mine)).toBeUndefined()
+})
+
+test('what reviewers were shown, what was asked of them and until when is bound to the params', async () => {
+  const row = await held()
+  const { requirements: [first], reasons, call: shown } = row
+  const changed: readonly Partial<ApprovalRow>[] = [
+    { call: { ...shown, name: 'list' } }, { call: { ...shown, others: { dry_run: true } } }, { reasons: [...reasons, ...reasons] }, { risk: row.risk + 1 }, { requirements: [] }, { requirements: [{ ...first!, quorum: 0 }] },
+    { carried: [first!] }, { expires_at: row.expires_at + 1 }, { definition_sha256: 'f'.repeat(64) }, { requester: { ...row.requester, groups: ['admins'] } }, { session: 'ses_other' },
+  ]
+  for (const each of changed) expect(approvals.openParams({ ...row, ...each })).toBeUndefined()
+  expect(approvals.openParams(row)).toBeDefined()
+})
+
+test('no state and no answer that was only written into the store is an approval', async () => {
+  const row = await held({ decision: needing([{ ...bulk, quorum: 2 }]) })
+  await approve(row, reviewer('bob'))
+  await approve(row, reviewer('carol'))
+  const granted = (await approvals.get(row.id))!
+  const [bob, carol] = granted.answers
+  const other = await held({ requester: person('mallory'), decision: needing([{ ...bulk, quorum: 2 }]) })
+  const forged: readonly (readonly Answer[])[] = [[], [bob!], [carol!], [carol!, bob!], [bob!, bob!], [bob!, { ...carol!, reviewer: { issuer: 'i', subject: 'eve' } }], [bob!, { ...carol!, verdict: 'deny' }], [bob!, { ...carol!, mark: '' }], [bob!, carol!, { ...carol!, mark: '' }]]
+  for (const answers of forged) expect(approvals.openParams({ ...granted, answers })).toBeUndefined()
+  expect(approvals.openParams({ ...other, state: 'granted', answers: granted.answers })).toBeUndefined()
+  expect(approvals.openParams(granted)).toBeDefined()
 })
 
 const alice = { issuer: 'https://id.example', subject: 'alice' }

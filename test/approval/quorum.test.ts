@@ -14,7 +14,7 @@ const principals: fc.Arbitrary<Principal> = fc.record(
 const answers: fc.Arbitrary<Answer[]> = fc.array(
   fc.record({
     requirement: fc.constant('crm/require_approval/bulk'), index: fc.nat({ max: 2 }), verdict: fc.constantFrom('approve', 'deny'), reviewer: principals,
-    reason: fc.constant(''), at: fc.nat(),
+    reason: fc.constant(''), at: fc.nat(), mark: fc.constant(''),
   }),
 )
 

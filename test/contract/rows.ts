@@ -44,5 +44,5 @@ export const approvalRow = (id: string, more: Partial<ApprovalRow> = {}): Approv
 })
 
 export const approving = (subject: string, index = 0) => ({
-  requirement: 'crm/require_approval/bulk', index, verdict: 'approve' as const, reviewer: { issuer: 'https://id.example', subject }, reason: 'fine', at: 2_000,
+  requirement: 'crm/require_approval/bulk', index, verdict: 'approve' as const, reviewer: { issuer: 'https://id.example', subject }, reason: 'fine', at: 2_000, mark: '',
 })

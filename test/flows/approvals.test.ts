@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { askApi, connect, post, startGateway, type TestGateway } from '../support/gateway.ts'
@@ -126,4 +128,25 @@ test('reviewers are shown all that is sent, to the digit', async () => {
   await api('rita', ['oncall'], `approvals/${id}/approve`, {})
   await (await asked).text()
   expect(stub.received.at(-1)?.body).toContain(args)
+})
+
+test('whoever writes to the store, and has not its key, lets no call run', async () => {
+  const patient = gateway
+  gateway = await start('300ms')
+  try {
+    const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'wim', groups: ['support'] }, 'stub'), '2025-11-25')
+    const before = calls()
+    const call = { name: 'export', arguments: { limit: 9000 } }
+    await client.request('tools/call', call)
+    const id = await pending()
+    const store = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { timeout: 5_000 })
+    store.exec("UPDATE approval SET state = 'granted' WHERE state = 'pending'")
+    store.close()
+    expect((await client.request('tools/call', call)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'deny', executed: false, reasons: [{ code: 'approval_void' }] } } })
+    expect((await api('rita', ['oncall'], `approvals/${id}`)).body).toMatchObject({ state: 'void' })
+    expect(calls()).toBe(before)
+  } finally {
+    await gateway.close()
+    gateway = patient
+  }
 })
