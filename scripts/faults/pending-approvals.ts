@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { inParallel, patiently } from '../../test/campaigns/client.ts'
-import { connect, type PlainClient } from '../../test/support/gateway.ts'
+import { answerOf, connect, type PlainClient } from '../../test/support/gateway.ts'
 import type { Campaign, Tally } from './campaign.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -20,8 +21,14 @@ interface Shown {
 }
 const most = 20
 
-const call = (client: PlainClient, nonce: string) => client.request('tools/call', { name: 'work', arguments: { nonce } })
-type Told = Awaited<ReturnType<typeof call>>
+type Told = Awaited<ReturnType<typeof answerOf>>
+/** Once more where the gateway was too busy to read it. */
+async function call(client: PlainClient, nonce: string): Promise<Told> {
+  for (;;) {
+    const response = await client.send({ jsonrpc: '2.0', id: randomUUID(), method: 'tools/call', params: { name: 'work', arguments: { nonce } } })
+    if (response.status !== 408) return answerOf(response).catch((error: unknown) => Promise.reject(new Error(`${nonce} was told ${response.status} and no answer`, { cause: error })))
+  }
+}
 const isDone = (told: Told, nonce: string) => JSON.stringify(told).includes(`did ${nonce}.`)
 const approvalOf = ({ result }: Told) => (result?.['_meta'] as { 'sallyport/decision'?: { approval_id?: string; expires_at?: string } } | undefined)?.['sallyport/decision']
 

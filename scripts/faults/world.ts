@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { askApi } from '../../test/support/gateway.ts'
 import { writeGatewayFiles, type GatewayFiles } from '../../test/support/gateway-files.ts'
 import { startGatewayProcess, type GatewayProcess } from '../../test/support/gateway-process.ts'
 import { atExit } from './at-exit.ts'
@@ -85,7 +86,7 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
     reconcile: (...callers) => reconcile(journals(...callers)),
     async api(path, body) {
       const token = await files.token({ subject: 'rita', groups: ['oncall', 'audit'], expires: '12h' }, 'api')
-      return fetch(`${files.url}/api/v1/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+      return askApi(files.url, token, path, body)
     },
     async metric(name) {
       const text = await (await fetch(`${files.url}/metrics`)).text()
