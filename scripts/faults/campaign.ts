@@ -7,7 +7,7 @@ export interface Campaign {
   readonly size: Partial<Size>
   run(options: RunOptions): Promise<void>
 }
-export type Need = 'linux' | 'root' | 'loop devices' | 'strace' | 'prlimit' | 'perl' | 'chattr'
+export type Need = 'linux' | 'root' | 'loop devices' | 'strace' | 'perl' | 'chattr'
 
 export interface Size {
   readonly rounds: number

@@ -18,7 +18,6 @@ const present: Readonly<Record<Need, () => boolean>> = {
   strace: () => runs('strace', '-o', '/dev/null', 'true'),
   perl: () => runs('perl', '-e', '1'),
   chattr: () => runs('sh', '-c', 'command -v chattr'),
-  prlimit: () => runs('prlimit', '--version'),
 }
 
 /** What of it this machine has not. */
