@@ -62,12 +62,12 @@ async function onOneStore({ from, to, of }: { readonly from: number; readonly to
 
 /** Where there is strace, each sync of every other round takes longer: between a call and its record, a quick disk leaves no moment to be killed in. */
 const slower = 'fsync,fdatasync:delay_exit=30000'
-const canSlow = missing(['linux', 'strace']).length === 0
+const canSlow = (): boolean => missing(['linux', 'strace']).length === 0
 
 /** At a random moment of an open load, in milliseconds after it flows. */
 const underLoad = (perSecond: number, least: number, most: number): Way['kill'] => async (world, caller, round) => {
   const { pid, kill } = world.gateway()
-  const slowed = canSlow && round % 2 === 0 ? await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', `inject=${slower}`]) : undefined
+  const slowed = round % 2 === 0 && canSlow() ? await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', `inject=${slower}`]) : undefined
   await caller.loadDuring(perSecond, async () => {
     await flows(caller)
     await wait(least + Math.random() * (most - least))
