@@ -65,21 +65,24 @@ const slower = 'fsync,fdatasync:delay_exit=30000'
 const canSlow = (): boolean => missing(['linux', 'strace']).length === 0
 
 /** At a random moment of an open load, in milliseconds after it flows. */
-const underLoad = (perSecond: number, least: number, most: number): Way['kill'] => async (world, caller, round) => {
+const underLoad = (perSecond: number, most: number): Way['kill'] => async (world, caller, round) => {
   const { pid, kill } = world.gateway()
   const slowed = round % 2 === 0 && canSlow() ? await trace(writerThread(pid), ['-e', 'trace=fsync,fdatasync', '-e', `inject=${slower}`]) : undefined
   await caller.loadDuring(perSecond, async () => {
     await flows(caller)
-    await wait(least + Math.random() * (most - least))
+    await wait(Math.random() * most)
     await kill('SIGKILL')
   })
   await slowed?.stop()
 }
 
+const workerCount = 2
 /** First one of its workers after the other, and then the process that supervises them. */
-const amongWorkers: Way['kill'] = (world, caller) =>
+const amongWorkers: Way['kill'] = (world, caller, _round, tally) =>
   caller.loadDuring(500, async () => {
-    for (const worker of workersOf(world.gateway().pid)) {
+    const found = workersOf(world.gateway().pid)
+    if (found.length !== workerCount) tally.violation(`${found.length} workers were found, in place of ${workerCount}`)
+    for (const worker of found) {
       await flows(caller)
       await wait(200 + Math.random() * 1_000)
       process.kill(worker, 'SIGKILL')
@@ -90,7 +93,7 @@ const amongWorkers: Way['kill'] = (world, caller) =>
 
 function workersOf(supervisor: number): readonly number[] {
   const children = readdirSync(`/proc/${supervisor}/task`).flatMap((task) => readFileSync(`/proc/${supervisor}/task/${task}/children`, 'utf8').split(' ').filter(Boolean))
-  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('worker.ts')).map(Number)
+  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('/src/worker.ts')).map(Number)
 }
 
 /** What a call makes the gateway ask of the kernel: the writer keeps records, the main thread wakes it and talks to both sides. */
@@ -120,11 +123,11 @@ const atEachStep: Way['kill'] = async (world, caller, round, tally) => {
 
 export const crash = crashes({
   title: 'what reached the server is recorded, whenever the gateway is killed',
-  needs: [], rounds: 200, delay: 20, kill: underLoad(1_000, 0, 3_000),
+  needs: [], rounds: 200, delay: 20, kill: underLoad(1_000, 3_000),
 })
 export const workers = crashes({
   title: 'with several processes on one store, too, whichever of them is killed',
-  needs: ['linux'], rounds: 20, delay: 20, settings: { workers: 2 }, kill: amongWorkers,
+  needs: ['linux'], rounds: 20, delay: 20, settings: { workers: workerCount }, kill: amongWorkers,
 })
 export const stepwise = crashes({
   title: 'no byte of an answer reaches a client without its record, at whichever step the gateway is killed',
@@ -132,5 +135,5 @@ export const stepwise = crashes({
 })
 export const honest = crashes({
   title: 'what was in flight at a crash is told as unknown, and nothing else is',
-  needs: [], rounds: 40, delay: 300, kill: underLoad(300, 0, 2_000),
+  needs: [], rounds: 40, delay: 300, kill: underLoad(300, 2_000),
 })
