@@ -120,9 +120,13 @@ function blockTwin(context: TwinContext, { holder, root, printed, twin }: Struct
   return parsedText(context, text, where, rules, repairs, readings)
 }
 
+/** With one of these something may be found in the value of a JSON text that does not stand in the text: base64, and numbers with exponents. */
+const mayHide = /"(?:data|blob)"|\d[eE][+-]?\d/
+
 /** Undefined where the text cannot be cut into, `nothing` where nothing in it is masked. */
 function cutText({ look, scan }: TwinContext, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined | 'nothing' {
   const places = repairs.size === 0 ? look?.places(scan, text) : undefined
+  if (places?.length === 0 && rules.every(({ detector }) => detector !== undefined) && !mayHide.test(text)) return 'nothing'
   const spliced = look === undefined || places === undefined ? undefined : spliceText(text, places, where, rules, look)
   if (spliced === undefined) return undefined
   const { cut, masked } = spliced

@@ -270,3 +270,10 @@ test('a mask for each of very many places covers that place only', () => {
   })
   expect(work).toBeLessThan(4_000)
 })
+
+test('what only the value of a JSON text holds is found in it, whatever its letters say', () => {
+  const masked = (text: string) => maskedBody(result({ content: [{ type: 'text', text }] }), [anySsn])['content']
+  expect(masked('{"ssn":1.23456789e8}')).toEqual([{ type: 'text', text: '{"ssn":"[SSN]"}' }])
+  const block = (text: string) => JSON.stringify({ type: 'image', data: Buffer.from(text).toString('base64') })
+  expect(masked(block(`ssn: ${ssn}`))).toEqual([{ type: 'text', text: block('ssn: [SSN]') }])
+})
