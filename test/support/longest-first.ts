@@ -5,12 +5,15 @@ const { default: Sequencer } = createRequire(import.meta.url)('@jest/test-sequen
 
 /** What takes longest beside others, so that nothing long is left for the end where one process works alone. Jest knows it only where it ran before. */
 export const longest: readonly string[] = [
-  'campaigns/faults', 'flows/policy-changes', 'flows/policy-one-worker', 'flows/policy-git', 'bundle/test-runs', 'bundle/trust/custody', 'rego/semantics', 'flows/keycloak',
-  'flows/slow-clients', 'docs/ci', 'flows/clients', 'flows/policy-trust', 'flows/stdio', 'oauth/process', 'cli/session/login', 'docs/yaml-rules', 'cli/policy/policy',
-  'flows/broken-servers', 'oauth/server', 'policy/fuel', 'docs/policy-pipeline', 'demo/demo', 'campaigns/campaigns', 'bench/bench', 'bundle/git', 'cli/main', 'login/revocation',
-  'flows/workers-process', 'bundle/opa', 'bundle/bounds', 'flows/listed', 'bundle/pipeline/prepare', 'flows/replay', 'policy/regex-detour', 'login/saml-processes',
-  'flows/policy-rollback', 'flows/policy-killed', 'flows/policy-switch', 'flows/policy-signing', 'flows/policy-pipeline', 'policy/engine', 'flows/system-log',
-  'flows/policy-flapping', 'cli/session/connect', 'flows/sse-upstream', 'credentials/rotation', 'bundle/rules/explain', 'login/saml',
+  'rego/semantics', 'campaigns/faults', 'bundle/test-runs', 'flows/policy-git', 'flows/policy-one-worker', 'flows/keycloak', 'flows/policy-changes',
+  'bundle/trust/custody', 'flows/clients', 'docs/ci', 'campaigns/campaigns', 'flows/slow-clients', 'flows/policy-trust', 'flows/replay', 'flows/stdio',
+  'cli/session/login', 'bundle/git', 'cli/policy/policy', 'policy/regex-detour', 'bundle/bounds', 'oauth/process', 'bench/bench', 'flows/policy-killed',
+  'docs/yaml-rules', 'login/saml-processes', 'flows/listed', 'flows/policy-switch', 'demo/demo', 'flows/store-faults', 'flows/broken-servers',
+  'flows/system-log', 'cli/main', 'docs/policy-pipeline', 'policy/engine', 'login/saml', 'oauth/server', 'flows/policy-rollback', 'flows/workers-process',
+  'flows/policy-pipeline', 'bundle/pipeline/prepare', 'bundle/rules/explain', 'bundle/opa', 'bundle/report/system-log', 'flows/policy-signing',
+  'login/revocation', 'rego/roles', 'structure/suites', 'cli/session/connect', 'flows/descriptors', 'flows/sse-upstream', 'oauth/chromium', 'flows/workers',
+  'flows/capacity', 'cli/compiled-code', 'cli/policy/diff', 'flows/roles', 'flows/decision-logs', 'flows/policy-flapping', 'flows/shadow',
+  'credentials/rotation', 'bundle/rules/sources', 'bundle/lint/lint', 'demo/sign-in', 'flows/faults', 'oauth/acting-for',
 ].map((name) => `test/${name}.test.ts`)
 
 type Tests = Parameters<InstanceType<typeof Sequencer>['sort']>[0]
