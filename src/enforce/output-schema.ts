@@ -7,7 +7,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import { isPlainSchema } from './plain-schema.ts'
+import { plainWeight } from './plain-schema.ts'
 import { isList } from './pointer.ts'
 
 export interface SchemaError {
@@ -24,13 +24,16 @@ const patienceMs = 800
 /** A schema that has cost as much without an answer is not tried again. */
 const mostWasted = 500
 const maxSchemaChars = 512 * 1024
+/** So many steps are quicker than a deadline is set up and missed. */
+const mostSteps = 4_000_000
 
 interface Validate {
   (value: unknown): boolean
   errors?: readonly { readonly instancePath: string }[] | null
 }
 interface Known {
-  readonly plain: boolean
+  /** Of a plain schema. */
+  readonly weight: number | undefined
   validate?: Validate | undefined
   wasted: number
 }
@@ -40,7 +43,7 @@ const known = new WeakMap<JsonObject, Known>()
 export function checkOf(schema: Json): SchemaCheck {
   if (!isObject(schema)) return () => undefined
   return (value) => {
-    const facts = known.get(schema) ?? { plain: isPlainSchema(schema), wasted: 0 }
+    const facts = known.get(schema) ?? { weight: plainWeight(schema), wasted: 0 }
     known.set(schema, facts)
     if (facts.wasted >= mostWasted) return undefined
     const run = (): readonly SchemaError[] | undefined => {
@@ -48,13 +51,17 @@ export function checkOf(schema: Json): SchemaCheck {
       if (facts.validate === undefined) return undefined
       return facts.validate(plain(value)) ? [] : (facts.validate.errors ?? []).map(({ instancePath }) => ({ path: instancePath }))
     }
-    const done = facts.plain ? attempt(run) : inTime(run)
+    const isQuick = facts.weight !== undefined && facts.weight * valuesIn(value) <= mostSteps
+    const done = isQuick ? attempt(run) : inTime(run)
     if (done.kind === 'missed') facts.wasted += done.spent
     // what threw will throw again
     if (done.kind === 'threw') facts.wasted = mostWasted
     return done.kind === 'done' ? done.value : undefined
   }
 }
+
+const valuesIn = (value: Json): number =>
+  typeof value === 'object' && value !== null ? Object.values(value).reduce((sum: number, member: Json) => sum + valuesIn(member), 1) : 1
 
 /** MCP since 2025-11-25: JSON Schema 2020-12 where `$schema` names no other. */
 function compile(schema: JsonObject): Validate | undefined {

@@ -20,18 +20,20 @@ const flat = new Set([
 const flatFormats = new Set(['date', 'time', 'date-time', 'uuid', 'ipv4'])
 
 /**
- * True of a schema that can be checked in time proportional to its size and the value's, so that it needs no deadline:
- * no patterns, no comparing of all elements with each other, no recursion, and no keyword that is not known here.
+ * What each value is held against at most, of a schema that can be checked in time proportional to that and to the number of values:
+ * no patterns, no comparing of all elements with each other, no recursion, and no keyword that is not known here. Undefined of any other.
  */
-export function isPlainSchema(schema: JsonObject): boolean {
-  if (JSON.stringify(schema).length > maxChars) return false
+export function plainWeight(schema: JsonObject): number | undefined {
+  if (JSON.stringify(schema).length > maxChars) return undefined
   let reached = 0
+  let listed = 0
   const isPlain = (at: Json, open: readonly string[]): boolean => {
     if (isList(at)) return at.every((element) => isPlain(element, open))
     if (!isObject(at)) return typeof at === 'boolean'
     if (++reached > maxReached) return false
     return Object.keys(at).every((keyword) => {
       const value = at[keyword] as Json // own
+      if (isList(value)) listed += value.length
       if (flat.has(keyword)) return true
       if (nested.has(keyword)) return isPlain(value, open)
       if (keyword === 'properties') return isObject(value) && Object.values(value).every((member) => isPlain(member as Json, open)) // a JSON value's
@@ -44,5 +46,5 @@ export function isPlainSchema(schema: JsonObject): boolean {
     const target = name === null ? undefined : valueAt(schema, name.slice(1))
     return target !== undefined && !open.includes(reference) && isPlain(target, [...open, reference])
   }
-  return isPlain(schema, [])
+  return isPlain(schema, []) ? reached + listed : undefined
 }

@@ -11,6 +11,8 @@ export interface Repairs {
 export const noRepairs: Repairs = { size: 0, of: () => undefined }
 
 const maxRounds = 64
+/** Of the processor: each round looks at every value, and no other call goes on meanwhile. */
+const mostMs = 1000
 
 /** A key of places, the same object wherever it is the same: very many places may lie below one long name. */
 interface Step {
@@ -61,7 +63,10 @@ export function repair(input: {
     if (alike === undefined) groups.set(group, [{ place, steps }])
     else alike.push({ place, steps })
   }
+  const begun = process.threadCpuUsage()
   for (let round = 0; round < maxRounds; round++) {
+    const { user, system } = process.threadCpuUsage(begun)
+    if ((user + system) / 1000 > mostMs) return undefined
     const masked = input.read(edits.apply(input.body) ?? null)
     const errors = masked === undefined ? undefined : check(masked)
     if (errors === undefined) return undefined
