@@ -110,7 +110,7 @@ export function createEndpoint(parts: EndpointParts): (request: IncomingMessage,
       const opened = openFor(door, first, session, transport, upstream, actor)
       if ('refusal' in opened) return replies.reject(response, opened.refusal)
       const begun = messages.length === 1 && first.kind === 'request' ? () => load.end() : undefined
-      await pass(messages, { session: opened.session, actor, begun }, opened.fresh, request, response, caller)
+      await pass(messages, { session: opened.session, actor, goodUntil: caller.expiresAt, begun }, opened.fresh, request, response, caller)
     } catch (cause) {
       replies.fail(cause, response, first.kind === 'request' ? first.id : null)
     }

@@ -60,7 +60,9 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
       await rooms.approvals.end(row.id, 'void')
       return { kind: 'refused', decision: now, approval: row }
     }
-    if (row.state === 'pending') return { kind: 'pending', decision, approval: row, round: (waits?.round ?? 0) + 1 }
+    // The caller may be another by now, or nobody: made again, with a newer token, the call finds what the reviewers said.
+    const isTooLate = held.state === 'pending' && row.state === 'granted' && goodFor(pending, rooms) <= 0
+    if (row.state === 'pending' || isTooLate) return { kind: 'pending', decision, approval: row, round: (waits?.round ?? 0) + 1 }
     if (row.state !== 'granted') return refusedBy(row, decision, rooms)
 
     // The server may have been replaced meanwhile. It is greeted first: that takes time, and the judgement must be the last before the sending.
@@ -96,12 +98,18 @@ function refusedBy(row: ApprovalRow, decision: Decision, rooms: Judge): Held {
   return { kind: 'refused', decision: ownDenial(decision, `approval_${row.state}`, refusalText(row)), approval: row }
 }
 
-/** The approval as it stands when it was answered, the client's patience has ended, or another bundle is active than the one that held the call. */
+const longestTimer = 2 ** 31 - 1
+
+/** How long the token lasts that brought a call: what it said of its caller holds no longer. */
+const goodFor = ({ goodUntil = Infinity }: Pending, { clock }: Judge): number => goodUntil - clock()
+
+/** The approval as it stands when it was answered, the client's patience or token has ended, or another bundle is active than the one that held the call. */
 async function waitFor(row: ApprovalRow, judgedBy: Decision['bundle'], patience: Patience, pending: Pending, rooms: Judge): Promise<ApprovalRow> {
   if (row.state !== 'pending') return row
   const token = rooms.wire.progressTokenOf(pending.request.body)
   const over = new AbortController()
-  const timer = patience.until === undefined ? undefined : setTimeout(() => over.abort(), Math.max(patience.until - performance.now(), 0)).unref()
+  const left = Math.min(patience.until === undefined ? Infinity : patience.until - performance.now(), goodFor(pending, rooms))
+  const timer = setTimeout(() => over.abort(), Math.min(Math.max(left, 0), longestTimer)).unref()
   const unwatch = rooms.policy.watch(() => over.abort())
   if (rooms.policy.active() !== judgedBy) over.abort()
   pending.channel.stream()

@@ -15,12 +15,13 @@ export interface TrackOptions {
   readonly isTask?: boolean
 }
 
-export function track(request: Request, channel: Channel, { session, actor }: From, rooms: Judge, options: TrackOptions): Pending {
+export function track(request: Request, channel: Channel, { session, actor, goodUntil }: From, rooms: Judge, options: TrackOptions): Pending {
   const abort = new Abort()
   const pending: Pending = {
     request,
     exchange: rooms.ids.exchange(),
     actor,
+    goodUntil,
     upstreamId: rooms.ids.secret(),
     upstreamToken: rooms.wire.progressTokenOf(request.body) === undefined ? undefined : rooms.ids.secret(),
     abort,

@@ -32,7 +32,7 @@ export async function answerWithTask(request: Request, decision: NeedsApproval, 
   rooms.tasks.add(task)
   const handle = { resultType: 'task', ...statusOf(task), _meta: { 'sallyport/decision': rooms.answers.told(decision, factsOf(row, about)) } }
   await answerOwn(request, { jsonrpc: '2.0', id: request.id, result: handle }, decision, pending, about, rooms)
-  void runTask(task, task.request, { session, actor }, { decision, mirror: pending.mirror }, rooms)
+  void runTask(task, task.request, { session, actor, goodUntil: pending.goodUntil }, { decision, mirror: pending.mirror }, rooms)
   return true
 }
 
@@ -65,12 +65,13 @@ interface RunOptions {
 }
 
 /** The call of a task, from its wait to its answer. Never rejects: what goes wrong is what the task tells. */
-export async function runTask(task: OwnTask, params: Request, { session, actor }: From, { decision, claim, mirror }: RunOptions, rooms: Judge): Promise<void> {
+export async function runTask(task: OwnTask, params: Request, from: From, { decision, claim, mirror }: RunOptions, rooms: Judge): Promise<void> {
+  const { session, actor } = from
   const leg = await takeLeg(params, actor, session, rooms).catch((cause: unknown) => ({ cause }))
   if ('cause' in leg) return tellFault(leg.cause, task, rooms)
   if ('refused' in leg) return rooms.tasks.change(task, { kind: 'own', envelope: rooms.answers.error(task.request.id, -32602, leg.refused.detail) })
   const { request, earlier } = leg
-  const pending = track(request, rooms.tasks.channelOf(task), { session, actor }, rooms, { isTask: true, mirror })
+  const pending = track(request, rooms.tasks.channelOf(task), from, rooms, { isTask: true, mirror })
   pending.approval = earlier.approval
   pending.leg = earlier.leg ?? 0
   const about: About = { session, exchange: pending.exchange, actor, approval: earlier.approval }
@@ -80,18 +81,18 @@ export async function runTask(task: OwnTask, params: Request, { session, actor }
     if (passage?.kind === 'forward') {
       pending.giveBack = once?.giveBack
       await relayRequest(passage, pending, session, rooms)
-      return await goOn(task, { session, actor }, mirror, rooms)
+      return await goOn(task, from, mirror, rooms)
     }
     if (passage?.kind === 'refused') return tellRefused(task, passage.judged.decision, about, rooms)
     const needed = passage?.judged.decision ?? decision
     if (needed === undefined) return
     const held = await holdCall(request, needed, pending, about, rooms)
-    if (held.kind === 'pending') return rooms.tasks.forget(task) // the gateway stops; whoever asks next takes it up again
+    if (held.kind === 'pending') return rooms.tasks.forget(task) // the gateway stops, or the token has run out; whoever asks next takes it up again
     if (held.kind === 'withdrawn') return rooms.tasks.change(task, { kind: 'cancelled' })
     if (held.kind === 'refused') return tellRefused(task, held.decision, about, rooms, held.approval)
     task.grant = held.approval
     await runApproved(held, pending, about, rooms)
-    await goOn(task, { session, actor }, mirror, rooms)
+    await goOn(task, from, mirror, rooms)
   } catch (cause) {
     tellFault(cause, task, rooms)
   } finally {

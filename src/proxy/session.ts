@@ -19,6 +19,8 @@ export interface Pending {
   readonly exchange: ExchangeId
   /** As the token said that brought it. */
   readonly actor: KnownActor
+  /** When that token runs out. */
+  readonly goodUntil: number | undefined
   /** The ids and token the server knows it by. */
   readonly upstreamId: string
   readonly upstreamToken: string | undefined

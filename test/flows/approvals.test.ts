@@ -10,7 +10,10 @@ const policy = `package policies.test
 
 import data.sallyport
 
-allow if input.upstream.name == "stub"
+allow if {
+	input.upstream.name == "stub"
+	not "ops" in input.actor.groups
+}
 
 require_approval contains {"code": "bulk", "reviewers": ["oncall"], "ttl": "10m"} if {
 	input.message.direction == "to_server"
@@ -149,4 +152,27 @@ test('whoever writes to the store, and has not its key, lets no call run', async
     await gateway.close()
     gateway = patient
   }
+})
+
+test.each([['a client', {}], ['a task', { extensions: { 'io.modelcontextprotocol/tasks': {} } }]])('a call of %s waits no longer than its token is good; made again, it is whoever the newer one says', async (_, capabilities) => {
+  const before = calls()
+  const short = (groups: readonly string[], expires: string) => gateway.token({ subject: 'yan', groups, expires }, 'stub')
+  const token = await short(['support'], '3s')
+  const [waiting, client] = [await connect(gateway.mcp('stub'), token, '2025-11-25'), await connect(gateway.mcp('stub'), token, '2026-07-28', capabilities)]
+  const call = { name: 'export', arguments: { limit: 9100 } }
+  const asked = client.request('tools/call', call)
+  const id = await pending()
+  // Both end with the token: the one tells when.
+  expect((await waiting.request('tools/call', call)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { kind: 'require_approval', approval_id: id } } })
+  const { result = {} } = await asked
+  expect((await api('rita', ['oncall'], `approvals/${id}/approve`, {})).body).toMatchObject({ state: 'granted' })
+  const again = (groups: readonly string[]) => short(groups, '10m').then((newer) => connect(gateway.mcp('stub'), newer, '2026-07-28', capabilities))
+  const isTask = typeof result['taskId'] === 'string'
+  const ask = async (groups: readonly string[]) => (await again(groups)).request(isTask ? 'tasks/get' : 'tools/call', isTask ? { taskId: result['taskId'] } : call, isTask ? { 'mcp-name': String(result['taskId']) } : {})
+  expect(await ask(['ops'])).toMatchObject({ error: expect.anything() })
+  expect(calls()).toBe(before)
+  // The task was taken up by who may not: it has ended with that.
+  if (isTask) expect((await ask(['support'])).result).toMatchObject({ status: 'completed', result: { isError: true } })
+  else expect((await ask(['support'])).result).toMatchObject({ content: [{ text: 'exported {"limit":9100}' }] })
+  expect(calls()).toBe(before + (isTask ? 0 : 1))
 })
