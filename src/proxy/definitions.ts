@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { isObject } from '../exact-json.ts'
 import type { Entry, Json, JsonObject } from '../model.ts'
 
@@ -37,7 +37,7 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
     const parts = Object.entries(hashed).filter((entry): entry is [string, Json] => entry[1] !== undefined)
     const definition: Definition = {
       annotations: isObject(annotations) ? annotations : {},
-      definition_sha256: createHash('sha256').update(print(Object.fromEntries(parts))).digest('hex'),
+      definition_sha256: hash('sha256', print(Object.fromEntries(parts))),
       inputSchema,
       outputSchema,
     }
@@ -50,7 +50,7 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
     learn(upstream, entries) {
       const map = known.get(upstream) ?? new Map<string, Definition>()
       known.set(upstream, map)
-      for (const { kind, name, value } of entries) {
+      for (const { kind, name, value } of entries.slice(-perUpstream)) {
         map.delete(keyOf(kind, name))
         map.set(keyOf(kind, name), read(value))
       }
