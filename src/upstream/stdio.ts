@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Logger, Message } from '../model.ts'
 import { startChild, type Child } from './child.ts'
 import { createChildren, type ChildLimits, type Children } from './children.ts'
+import { createComplaints } from './complaints.ts'
 import { createFlow } from './queue.ts'
 import { createStarts } from './starts.ts'
 import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
@@ -119,7 +120,7 @@ function startRun(options: StdioUpstreamOptions, children: Children, detach: (ru
   let why = 'its output ended'
   const child: Child = startChild({ ...options, env: options.env(), maxLine: options.maxAnswer }, {
     line: (line) => board.deliver(line),
-    complaint: (line) => options.logger.info('upstream stderr', { upstream: options.name, line: options.redactText(Buffer.from(line).toString('utf8').slice(0, 2000)) }),
+    complaint: createComplaints(options.redactText, (line) => options.logger.info('upstream stderr', { upstream: options.name, line })),
     gone(detail) {
       why = detail
       children.remove(child)
