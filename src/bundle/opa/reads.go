@@ -184,9 +184,11 @@ func inputsOf(rule *ast.Rule) []string {
 	return pointers
 }
 
+// escape is made once: every reference of every rule is printed by it.
+var escape = strings.NewReplacer("~", "~0", "/", "~1")
+
 // pointerOf is the part of a reference up to the first step that is known only when it is asked.
 func pointerOf(ref ast.Ref) string {
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	pointer := ""
 	for _, term := range ref[1:] {
 		name, isText := term.Value.(ast.String)
