@@ -104,15 +104,15 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
   return { edits, matched, names: target.hits.length === 0 ? [] : markHits(target, rules, edits, matched) }
 }
 
-/** So many rules are asked one by one. */
-const fewRules = 8
+/** So many rules are asked one by one, and so are all of them about so few hits: there may be very many texts with one. */
+const few = 8
 
 /** Those on names, which can only be told. */
 function markHits(target: Target, rules: readonly MaskRule[], edits: Edits, matched: Set<MaskRule>): Marked['names'] {
   const names: { place: Place; hit: Hit; rule: MaskRule }[] = []
   const detecting = rules.filter(({ detector }) => detector !== undefined)
   const { root } = target
-  const scopes = detecting.length > fewRules ? new Scopes(detecting, (rule) => target.isInside(rule)) : undefined
+  const scopes = detecting.length > few && target.hits.length > few ? new Scopes(detecting, (rule) => target.isInside(rule)) : undefined
   const tell = (rule: MaskRule): void => void matched.add(rule)
   const patchesOf = createPatches()
   for (const hit of target.hits) {
