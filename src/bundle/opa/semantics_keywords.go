@@ -1,0 +1,19 @@
+package main
+
+import "github.com/open-policy-agent/opa/v1/ast"
+
+// checkKeywords refuses `and`, `or` and what `import future.keywords.not` makes of `not`: no check here looks into them, so that what
+// is refused elsewhere would pass inside.
+func checkKeywords(report *report, module *ast.Module) {
+	ast.WalkExprs(module, func(expr *ast.Expr) bool {
+		switch expr.Terms.(type) {
+		case *ast.Not:
+			report.add(expr.Location, "keyword", "this `not` is that of future.keywords.not or rego.v2, which the check does not look into",
+				"leave the import out; to deny several conditions at once, give them to a rule of their own and write `not` before its name")
+		case *ast.LogicalAnd, *ast.LogicalOr:
+			report.add(expr.Location, "keyword", "the check does not look into `and` and `or`",
+				"write conditions that must all hold on lines of their own, and those of which one suffices as a rule with several bodies")
+		}
+		return false
+	})
+}
