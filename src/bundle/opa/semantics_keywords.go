@@ -2,7 +2,7 @@ package main
 
 import "github.com/open-policy-agent/opa/v1/ast"
 
-// checkKeywords refuses `and`, `or` and what `import future.keywords.not` makes of `not`: no check here looks into them, so that what
+// checkKeywords refuses `and`, `or` and what `import future.keywords.not` makes of `not`: not every check looks into them, so that what
 // is refused elsewhere would pass inside.
 func checkKeywords(report *report, module *ast.Module) {
 	ast.WalkExprs(module, func(expr *ast.Expr) bool {
