@@ -74,10 +74,13 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
   const waiting = createWaiting()
   const unheard = createUnheard()
 
-  /** An approval whose time is over has expired, whether or not the sweep has come by. */
+  const isTrue = (row: ApprovalRow): boolean => marks.areTrue(row) && sealed.isWhole(row)
+
+  /** An approval whose time is over has expired, whether or not the sweep has come by; one that is not what was put before its reviewers is void. */
   function view(row: ApprovalRow): ApprovalRow {
-    const over = (row.state === 'pending' || row.state === 'granted') && row.expires_at <= now()
-    return over ? { ...row, state: 'expired', sealed_params: null, ended_at: row.expires_at } : row
+    if (row.state !== 'pending' && row.state !== 'granted') return row
+    if (row.expires_at <= now()) return { ...row, state: 'expired', sealed_params: null, ended_at: row.expires_at }
+    return isTrue(row) ? row : { ...row, state: 'void', sealed_params: null }
   }
 
   async function get(id: ApprovalId): Promise<ApprovalRow | undefined> {
@@ -105,6 +108,8 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     return moved
   }
 
+  const end: Approvals['end'] = async (id, state) => (await move(id, 'pending', state)) || (await move(id, 'granted', state))
+
   async function giveBack({ id, sealed_params }: ApprovalRow): Promise<void> {
     if (sealed_params === null) return
     try {
@@ -128,7 +133,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
   }, sweepEvery).unref()
 
   return {
-    hold: createHolding({ store, sealed, unheard, now, ids, redactText, tell }),
+    hold: createHolding({ store, view, end, sealed, unheard, now, ids, redactText, tell }),
     wait: (id, wanted) => waiting.wait(id, { ...wanted, get, now }),
     answer: answering.answer,
     grantOf,
@@ -138,11 +143,11 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     digest: sealed.digest,
     tickets: createTickets(options.key, now),
     heard: unheard.heard,
-    end: async (id, state) => (await move(id, 'pending', state)) || (await move(id, 'granted', state)),
+    end,
     async takeBack(id) {
       if (!waiting.isAwaited(id)) await move(id, 'pending', 'withdrawn')
     },
-    openParams: (row) => (row.state === 'granted' && !marks.isGranted(row) ? undefined : sealed.open(row)),
+    openParams: (row) => (marks.areTrue(row) ? sealed.open(row) : undefined),
     get,
     async list(filter) {
       const page = await store.list(filter)

@@ -1,4 +1,4 @@
-import type { Clock, Decision, ExchangeId, Ids, JsonObject, KnownActor, MetRequirement, SessionId } from '../model.ts'
+import type { ApprovalId, Clock, Decision, ExchangeId, Ids, JsonObject, KnownActor, MetRequirement, SessionId } from '../model.ts'
 import type { ApprovalRow, ApprovalStore, ShownCall } from './approval-store.ts'
 import { readParams } from './digest.ts'
 import { lifetimeOf } from './lifetime.ts'
@@ -28,6 +28,9 @@ export interface Held {
 
 interface Parts {
   readonly store: Pick<ApprovalStore, 'findOpen' | 'get' | 'insert'>
+  /** As it stands now, whatever the store says. */
+  readonly view: (row: ApprovalRow) => ApprovalRow
+  readonly end: (id: ApprovalId, state: 'void') => Promise<boolean>
   readonly sealed: SealedParams
   readonly unheard: Unheard
   readonly now: Clock
@@ -46,14 +49,15 @@ interface Wanted {
 const riskRule = 'sallyport/risk'
 
 /** How a call comes to wait: for an approval of its own, or for one that the same call has already. */
-export function createHolding({ store, sealed, unheard, now, ids, redactText, tell }: Parts): (input: HoldInput) => Promise<Held> {
+export function createHolding({ store, view, end, sealed, unheard, now, ids, redactText, tell }: Parts): (input: HoldInput) => Promise<Held> {
   /** Holds of one and the same call follow one another, so that the second sees the first. */
   const underWay = new Map<CallKey, Promise<unknown>>()
 
   async function find({ input, digest, requirements }: Wanted): Promise<ApprovalRow | undefined> {
     const { requester: { issuer, subject }, upstream } = input
-    const isSame = (row: ApprovalRow) => row.expires_at > now() && joins(row, input, requirements)
-    const open = await store.findOpen({ issuer, subject, upstream, digest })
+    const isSame = (row: ApprovalRow) => row.expires_at > now() && row.state !== 'void' && joins(row, input, requirements)
+    const open = (await store.findOpen({ issuer, subject, upstream, digest })).map(view)
+    for (const { id, state } of open) if (state === 'void') await end(id, state)
     const joined = open.find(isSame)
     if (joined !== undefined) return joined
     const id = unheard.of(callKey(digest, input.requester))

@@ -7,8 +7,8 @@ export type Unmarked = Omit<Answer, 'mark'>
 export interface Marks {
   /** Each is marked as what follows the answers that the approval has. */
   mark(row: Pick<ApprovalRow, 'id' | 'answers'>, answers: readonly Unmarked[]): readonly Answer[]
-  /** Whether its reviewers have said yes to it here, whatever the store says of its state. */
-  isGranted(row: ApprovalRow): boolean
+  /** Whether its reviewers have given these answers here, and no others; of one that is granted, that they are a yes. */
+  areTrue(row: ApprovalRow): boolean
 }
 
 /** By the store's key, which is not in the store: whoever can write to it can take answers away, and give none. */
@@ -23,7 +23,7 @@ export function createMarks(key: Uint8Array): Marks {
       for (const answer of more) marked.push({ ...answer, mark: markOf(id, marked.at(-1), answer) })
       return marked.slice(answers.length)
     },
-    isGranted: ({ id, answers, requirements }) =>
-      answers.every((answer, at) => answer.verdict !== 'deny' && answer.mark === markOf(id, answers[at - 1], answer)) && areAllMet(requirements, answers),
+    areTrue: ({ id, state, answers, requirements }) =>
+      answers.every((answer, at) => answer.verdict !== 'deny' && answer.mark === markOf(id, answers[at - 1], answer)) && (state === 'pending' || areAllMet(requirements, answers)),
   }
 }

@@ -8,6 +8,8 @@ export interface SealedParams {
   digest(upstream: string, method: string, params: JsonObject): string
   /** Opens again for this approval only, as it was put before its reviewers. */
   seal(params: JsonObject, of: Fixed): Uint8Array
+  /** Whether the approval is what was put before its reviewers. */
+  isWhole(row: ApprovalRow): boolean
   /** Undefined if they are gone or anything about them is not as it was approved. */
   open(row: ApprovalRow): JsonObject | undefined
 }
@@ -22,12 +24,13 @@ const about = ({ id, requester, upstream, session, exchange, call, method, reaso
 export function createSealedParams(key: Uint8Array): SealedParams {
   const sealing = createSealing(key, { seal: 'approval params', digest: 'approval digest' })
   const digest = (upstream: string, method: string, params: JsonObject) => sealing.digest(digestText(upstream, method, params))
+  const textOf = (row: ApprovalRow): string | undefined => (row.sealed_params === null ? undefined : sealing.open(row.sealed_params, about(row)))
   return {
     digest,
+    isWhole: (row) => textOf(row) !== undefined,
     seal: (params, of) => sealing.seal(JSON.stringify(params), about(of)),
     open(row) {
-      if (row.sealed_params === null || (row.state !== 'pending' && row.state !== 'granted')) return undefined
-      const text = sealing.open(row.sealed_params, about(row))
+      const text = row.state === 'pending' || row.state === 'granted' ? textOf(row) : undefined
       const params = text === undefined ? undefined : readParams(text)
       return params !== undefined && digest(row.upstream, row.method, params) === row.digest ? params : undefined
     },

@@ -174,5 +174,6 @@ export function refusalText(row: ApprovalRow): string {
     return reason === undefined || reason === '' ? 'the reviewers refused the call' : `the reviewers refused the call: ${reason}`
   }
   if (row.state === 'expired') return 'nobody approved the call in time'
+  if (row.state === 'void') return 'the approval is void: call again to ask anew'
   return `the approval is ${row.state}`
 }

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { DatabaseSync } from 'node:sqlite'
 import { createApprovals } from '../../src/approval/approval.ts'
 import type { Approvals, HoldInput } from '../../src/approval/approval.ts'
 import type { Answer, ApprovalRow } from '../../src/approval/approval-store.ts'
 import type { AccountId } from '../../src/account.ts'
 import type { Actor, Requirement } from '../../src/model.ts'
+import { createSealing } from '../../src/sealing.ts'
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { decision, person, requester, silent } from '../contract/rows.ts'
@@ -160,6 +162,34 @@ test('no state and no answer that was only written into the store is an approval
   for (const answers of forged) expect(approvals.openParams({ ...granted, answers })).toBeUndefined()
   expect(approvals.openParams({ ...other, state: 'granted', answers: granted.answers })).toBeUndefined()
   expect(approvals.openParams(granted)).toBeDefined()
+})
+
+test.each([
+  ['pending', "UPDATE approval SET call = json_set(call, '$.name', 'list')"], ['granted', "UPDATE approval SET state = 'granted'"],
+  ['pending', `UPDATE approval SET answers = '[{"index":0,"verdict":"approve","reviewer":{"issuer":"i","subject":"eve"},"mark":""}]', answer_count = 1`],
+])('one that is %s, and is not what was put before its reviewers, is void: nobody is asked about it, and the same call is held anew', async (_, change) => {
+  const row = await held()
+  const database = new DatabaseSync(place.path, { timeout: 5_000 })
+  database.exec(change)
+  database.close()
+  expect(await approvals.get(row.id)).toMatchObject({ state: 'void', sealed_params: null })
+  for (const state of ['pending', 'granted'] as const) expect((await approvals.list({ state })).items).toEqual([])
+  expect(await approve(row)).toMatchObject({ ok: false, code: 'not_pending' })
+  const anew = await held()
+  expect(anew).toMatchObject({ state: 'pending' })
+  expect(anew.id).not.toBe(row.id)
+  expect((await store.approvals.get(row.id))?.state).toBe('void')
+})
+
+test('what an earlier version held in another form is void', async () => {
+  const row = await held()
+  const { requester: { issuer, subject }, upstream, method } = row
+  const older = createSealing(key, { seal: 'approval params', digest: 'approval digest' }).seal(call().params, [row.id, issuer, subject, upstream, method])
+  const database = new DatabaseSync(place.path, { timeout: 5_000 })
+  database.prepare("UPDATE approval SET call = json_remove(call, '$.others'), sealed_params = ?").run(older)
+  database.close()
+  expect(await approve(row)).toMatchObject({ ok: false, message: 'the approval is void, no longer pending' })
+  expect((await held()).id).not.toBe(row.id)
 })
 
 const alice = { issuer: 'https://id.example', subject: 'alice' }
