@@ -7,7 +7,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
-import { plainWeight } from './plain-schema.ts'
+import { plainWeight, stepsIn } from './plain-schema.ts'
 import { isList } from './pointer.ts'
 
 export interface SchemaError {
@@ -46,22 +46,22 @@ export function checkOf(schema: Json): SchemaCheck {
     const facts = known.get(schema) ?? { weight: plainWeight(schema), wasted: 0 }
     known.set(schema, facts)
     if (facts.wasted >= mostWasted) return undefined
+    const ready = (): Validate | undefined => (facts.validate ??= compile(schema))
     const run = (): readonly SchemaError[] | undefined => {
-      facts.validate ??= compile(schema)
-      if (facts.validate === undefined) return undefined
-      return facts.validate(plain(value)) ? [] : (facts.validate.errors ?? []).map(({ instancePath }) => ({ path: instancePath }))
+      const validate = ready()
+      if (validate === undefined) return undefined
+      return validate(plain(value)) ? [] : (validate.errors ?? []).map(({ instancePath }) => ({ path: instancePath }))
     }
-    const isQuick = facts.weight !== undefined && facts.weight * valuesIn(value) <= mostSteps
-    const done = isQuick ? attempt(run) : inTime(run)
+    const isQuick = facts.weight !== undefined && facts.weight * stepsIn(value) <= mostSteps
+    // the deadline is for looking at the value: a plain schema is compiled before
+    const compiled = facts.weight === undefined ? undefined : attempt(ready)
+    const done = compiled?.kind === 'threw' ? compiled : isQuick ? attempt(run) : inTime(run)
     if (done.kind === 'missed') facts.wasted += done.spent
     // what threw will throw again
     if (done.kind === 'threw') facts.wasted = mostWasted
     return done.kind === 'done' ? done.value : undefined
   }
 }
-
-const valuesIn = (value: Json): number =>
-  typeof value === 'object' && value !== null ? Object.values(value).reduce((sum: number, member: Json) => sum + valuesIn(member), 1) : 1
 
 /** MCP since 2025-11-25: JSON Schema 2020-12 where `$schema` names no other. */
 function compile(schema: JsonObject): Validate | undefined {

@@ -19,8 +19,19 @@ const flat = new Set([
 ])
 const flatFormats = new Set(['date', 'time', 'date-time', 'uuid', 'ipv4'])
 
+/** A length is counted in characters, which is quicker than what else is done with a value. */
+const charsInStep = 16
+
+/** How many steps it takes to look at a value once. */
+export function stepsIn(value: Json): number {
+  if (typeof value === 'string') return 1 + value.length / charsInStep
+  if (isList(value)) return value.reduce((sum: number, element) => sum + stepsIn(element), 1)
+  if (!isObject(value)) return 1
+  return Object.keys(value).reduce((sum, name) => sum + name.length / charsInStep + stepsIn(value[name] as Json), 1) // own
+}
+
 /**
- * What each value is held against at most, of a schema that can be checked in time proportional to that and to the number of values:
+ * What each value is held against at most, of a schema that can be checked in time proportional to that and to the size of the values:
  * no patterns, no comparing of all elements with each other, no recursion, and no keyword that is not known here. Undefined of any other.
  */
 export function plainWeight(schema: JsonObject): number | undefined {
@@ -33,7 +44,8 @@ export function plainWeight(schema: JsonObject): number | undefined {
     if (++reached > maxReached) return false
     return Object.keys(at).every((keyword) => {
       const value = at[keyword] as Json // own
-      if (isList(value)) listed += value.length
+      if (keyword === 'enum' || keyword === 'const') listed += stepsIn(value)
+      else if (isList(value)) listed += value.length
       if (flat.has(keyword)) return true
       if (nested.has(keyword)) return isPlain(value, open)
       if (keyword === 'properties') return isObject(value) && Object.values(value).every((member) => isPlain(member as Json, open)) // a JSON value's

@@ -71,7 +71,7 @@ export function repair(input: {
     const errors = masked === undefined ? undefined : check(masked)
     if (errors === undefined) return undefined
     if (errors.length === 0) return { size: done.size, of: (place) => done.get(groupOf(stepsOf(place))) }
-    const group = culprit(errors.map(({ path }) => stepsOf(keysOf(path))), groups, done)
+    const group = culprit([...new Set(errors.map(({ path }) => path))].map((path) => stepsOf(keysOf(path))), groups, done)
     if (group === undefined) return undefined
     const next = done.get(group) === 'null' ? 'drop' : 'null'
     done.set(group, next)

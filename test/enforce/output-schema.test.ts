@@ -156,6 +156,29 @@ test('a schema that holds each of very many values against very many others is c
   expect(millisOfWork(() => expect(check(rows(300_000))).toBeUndefined())).toBeLessThan(3_000)
 })
 
+test('a schema that counts the characters of a long text or name, or holds large values against very many, is checked under the deadline', () => {
+  const counted = { allOf: Array.from({ length: 500 }, (_, index) => ({ maxLength: 5_000_000 + index })) }
+  const long = 'x'.repeat(3_000_000)
+  const large = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`k${index}`, index]))
+  const cases = [
+    [object({ text: counted }), { text: 'x' }, { text: long }],
+    [{ type: 'object', propertyNames: counted }, { x: 1 }, { [long]: 1 }],
+    [object({ rows: { type: 'array', items: { anyOf: [{ enum: [large] }, { type: 'object' }] } } }), { rows: [{}] }, { rows: Array.from({ length: 380_000 }, () => ({})) }],
+  ] as const
+  for (const [schema, small, value] of cases) {
+    const check = checkOf(schema)
+    expect(check(small)).toEqual([])
+    expect(millisOfWork(() => check(value))).toBeLessThan(1_500)
+  }
+})
+
+test('the deadline is for looking at an answer, not for making ready to', () => {
+  const column = object({ value: { type: ['number', 'null'] }, unit: { enum: ['m', 'kg'] } })
+  const schema = object({ rows: { type: 'array', items: { type: 'number' } }, ...Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`column${index}`, column])) })
+  expect(plainWeight(schema as JsonObject)).toBeGreaterThan(0)
+  expect(checkOf(schema)({ rows: Array.from({ length: 100_000 }, () => 1) })).toEqual([])
+})
+
 test('an answer is not made valid round after round for longer than a second or so', () => {
   const groups = Array.from({ length: 60 }, (_, index) => `g${index}`)
   const row = Object.fromEntries(groups.map((group) => [group, ssn]))
