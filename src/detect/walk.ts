@@ -13,8 +13,11 @@ export interface Sized extends Sighting {
 }
 /** As deep as any body. */
 const all = 2 ** 30
-/** Characters of a path, and of all of them: one long name may stand above very many hits. */
+/** Characters of a path: one long name may stand above very many hits. */
 const longestPath = 512
+/** Those that rules spell out are always told, however many others stand before them: else whoever sends both hides one by the others. */
+const alwaysTold = 128
+/** Of all paths, until which longer ones are told. */
 const mostOfPaths = 16 * 1024 * 1024
 
 /** What a policy is told of the hits. */
@@ -29,11 +32,14 @@ export class Findings {
     this.#detectors = detectors
   }
 
-  /** `alone`: no other hit can belong to it. Where there is no room for the path it is told as one of the whole. */
-  add(detector: string, place: string, count: number, alone: boolean): void {
-    const isTold = place.length <= this.#room
-    const path = isTold ? place : ''
-    if (!alone || !isTold) {
+  /** How long the next path may be. */
+  get longest(): number {
+    return this.#room > 0 ? longestPath : alwaysTold
+  }
+
+  /** `alone`: no other hit can belong to it. */
+  add(detector: string, path: string, count: number, alone: boolean): void {
+    if (!alone) {
       const id = `${detector} ${path}`
       const known = this.#shared.get(id)
       if (known !== undefined) {
@@ -194,7 +200,8 @@ export class Walk {
   #note(found: readonly Found[], where: Hit['where'], encoding?: 'base64'): void {
     let told = this.#shown < this.#depth ? this.#shown : this.#depth
     let path = this.#findings === undefined ? '' : this.#pathTo(told)
-    while (path.length > longestPath) path = this.#pathTo(--told)
+    const longest = this.#findings?.longest ?? 0
+    while (path.length > longest) path = this.#pathTo(--told)
     const place = this.#keys.slice(0, this.#depth)
     const alone = where === 'value' && this.#shown === all && told === this.#depth && encoding === undefined
     for (const { detector, spans } of found) {
