@@ -32,7 +32,7 @@ export interface Mirrored {
 export interface From {
   readonly session: ClientSession
   readonly actor: KnownActor
-  /** When the token runs out that said so; absent where its stream ends with it. */
+  /** When the token runs out that said so; absent where the gateway itself asks. */
   readonly goodUntil?: number | undefined
   /** Told when a request's turn has come. */
   readonly begun?: (() => void) | undefined

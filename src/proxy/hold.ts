@@ -43,16 +43,20 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
   if (waits === undefined) rooms.counters.add(about.session.counterKey, 'approvals')
   let judgedBy = decision.bundle
   let before: ApprovalRow | undefined
+  let hasWaited = false
   let patience = patienceFor(pending, rooms)
   for (;;) {
     const held = await holdNow(request, decision, carried, about, rooms)
     if (before !== undefined && before.id !== held.id) await rooms.approvals.end(before.id, 'void')
     before = held
+    hasWaited ||= held.state === 'pending'
     const row = await waitFor(held, judgedBy, patience, pending, rooms)
     if (pending.abort.signal.aborted && pending.abort.signal.reason !== stopping) return takeBack(row, pending, about, rooms)
     // It was another of the caller's calls, the same as this one, that was taken back with it.
     if (row.state === 'withdrawn') continue
-    if (row.state === 'pending' && rooms.policy.active() !== judgedBy) {
+    // The caller may be another by now, or nobody: made again, with a newer token, the call finds what the reviewers said.
+    const isTooLate = hasWaited && goodFor(pending, rooms) <= 0
+    if (row.state === 'pending' && !isTooLate && rooms.policy.active() !== judgedBy) {
       const { decision: now } = await judge(request, { ...about, approval: carried }, rooms)
       judgedBy = now.bundle
       if (now.kind === 'require_approval') decision = now
@@ -60,9 +64,7 @@ export async function holdCall(request: Request, needed: NeedsApproval, pending:
       await rooms.approvals.end(row.id, 'void')
       return { kind: 'refused', decision: now, approval: row }
     }
-    // The caller may be another by now, or nobody: made again, with a newer token, the call finds what the reviewers said.
-    const isTooLate = held.state === 'pending' && row.state === 'granted' && goodFor(pending, rooms) <= 0
-    if (row.state === 'pending' || isTooLate) return { kind: 'pending', decision, approval: row, round: (waits?.round ?? 0) + 1 }
+    if (row.state === 'pending' || (row.state === 'granted' && isTooLate)) return { kind: 'pending', decision, approval: row, round: (waits?.round ?? 0) + 1 }
     if (row.state !== 'granted') return refusedBy(row, decision, rooms)
 
     // The server may have been replaced meanwhile. It is greeted first: that takes time, and the judgement must be the last before the sending.

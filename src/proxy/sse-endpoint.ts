@@ -131,7 +131,7 @@ export function createSseEndpoint(parts: SseEndpointParts): (request: IncomingMe
     if (opened === undefined) return replies.reject(response, { status: 400, rpc: { id: null, code: -32000, message: 'Bad Request: send initialize first, and once' } })
     opened.actor = actor
     opened.lastUsed = rooms.clock()
-    await pass(door.messages, connection, opened, actor, response)
+    await pass(door.messages, connection, opened, { actor, expiresAt }, response)
   }
 
   /** A request that can be named is answered where its client listens for answers. */

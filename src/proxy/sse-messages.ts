@@ -11,7 +11,7 @@ export interface SseMessagesParts extends Pick<EndpointParts, 'rooms' | 'session
   /** The server took no greeting: the stream is one without a session again. */
   readonly awaitGreeting: (connection: SseConnection, actor: Caller['actor']) => void
 }
-type PassMessages = (messages: readonly RpcMessage[], connection: SseConnection, session: ClientSession, actor: Caller['actor'], response: ServerResponse) => Promise<void>
+type PassMessages = (messages: readonly RpcMessage[], connection: SseConnection, session: ClientSession, caller: Pick<Caller, 'actor' | 'expiresAt'>, response: ServerResponse) => Promise<void>
 
 // The newer era's headers; its messages are not taken here.
 const unmirrored: Mirrored = { check: () => undefined, remake: () => ({}) }
@@ -37,8 +37,8 @@ export function createSseMessages({ rooms, sessions, replies, awaitGreeting }: S
     void hearUnasked(session, connection, rooms).catch((cause: unknown) => replies.logFault(cause))
   }
 
-  return async (messages, connection, session, actor, response) => {
-    const from = { session, actor }
+  return async (messages, connection, session, { actor, expiresAt }, response) => {
+    const from = { session, actor, goodUntil: expiresAt }
     const { channel } = connection
     const beginnings: Promise<void>[] = []
     let unasked = false

@@ -149,6 +149,29 @@ test('a held call says so while it waits, and runs when it is approved', async (
   client.leave()
 })
 
+test('a held call waits no longer than the token lasts that brought it, whatever its stream lasts for', async () => {
+  const subject = `user-${(count += 1)}`
+  const newer = await gateway.token({ subject, groups: [] }, 'http')
+  const before = stub.messages().filter(({ params }) => params?.['name'] === 'export').length
+  const { client, asked } = await beginWithShortToken((expires) => gateway.token({ subject, groups: [], expires }, 'http'), async (short) => {
+    const begun = await openSse(url('http'), short)
+    const held = begun.request(7, 'tools/call', call('export', { arguments: { of: subject } }))
+    await until(async () => (await api('approvals?state=pending')).items[0])
+    return { client: begun, asked: held }
+  })
+  const headers = { authorization: `Bearer ${newer}` }
+  expect((await client.post({ jsonrpc: '2.0', id: 8, method: 'ping' }, headers)).status).toBe(202)
+  const told = JSON.stringify(await asked)
+  expect(told).toContain('require_approval')
+  const { id } = await until(async () => (await api('approvals?state=pending')).items[0])
+  expect(told).toContain(String(id))
+  await api(`approvals/${String(id)}/approve`, { reason: 'fine' })
+  expect((await client.post({ jsonrpc: '2.0', id: 9, method: 'tools/call', params: call('export', { arguments: { of: subject } }) }, headers)).status).toBe(202)
+  expect(JSON.stringify(await client.until((message) => message.id === 9))).toContain('export')
+  expect(stub.messages().filter(({ params }) => params?.['name'] === 'export')).toHaveLength(before + 1)
+  client.leave()
+})
+
 test('a message that was still arriving when its client left begins nothing', async () => {
   const { subject, token } = await someone('http')
   const client = await openStream(url('http'), token)
@@ -175,6 +198,7 @@ test('a message that was still arriving when its client left begins nothing', as
 test('a client that leaves ends its session; a call that was sent runs on to its record, one that waits does not begin', async () => {
   const { subject, client } = await open('http')
   const before = stub.messages().filter(({ method }) => method === 'tools/call').length
+  const exported = stub.messages().filter(({ params }) => params?.['name'] === 'export').length
   await client.post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: call('slow') })
   await until(async () => (stub.messages().filter(({ method }) => method === 'tools/call').length > before ? true : undefined))
   await client.post({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: call('export') })
@@ -186,7 +210,7 @@ test('a client that leaves ends its session; a call that was sent runs on to its
   const slow = async () => (await recordOf(subject)).filter(({ call: name }) => name === 'slow')
   const record = await until(async () => ((await slow()).length < 2 ? undefined : slow()))
   expect(record.map(({ outcome }) => outcome)).toEqual(['forwarded', 'forwarded'])
-  expect(stub.messages().filter(({ params }) => params?.['name'] === 'export')).toHaveLength(1) // the approved one of before
+  expect(stub.messages().filter(({ params }) => params?.['name'] === 'export')).toHaveLength(exported)
   for (const { id } of (await api('approvals?state=pending')).items) await api(`approvals/${String(id)}/deny`, { reason: 'clean' })
 })
 
