@@ -1,12 +1,12 @@
 import { isObject } from '../exact-json.ts'
-import type { JsonObject } from '../model.ts'
+import type { Call, JsonObject } from '../model.ts'
 
 /** Of `_meta`: what says how one sending is to be answered (MCP basic, "_meta"), or which trace it is of (W3C Trace Context). All else is part of the call. */
 const ofOneSending: ReadonlySet<string> = new Set([
   'progressToken', 'traceparent', 'tracestate',
   ...['protocolVersion', 'clientInfo', 'clientCapabilities', 'logLevel', 'related-task'].map((name) => `io.modelcontextprotocol/${name}`),
 ])
-const shownByName: ReadonlySet<string> = new Set(['name', 'uri', 'arguments', '_meta'])
+const nameOf = { tool: 'name', prompt: 'name', resource: 'uri' } as const satisfies Record<Call['kind'], string>
 
 const metaOf = ({ _meta }: JsonObject): JsonObject => (isObject(_meta) ? _meta : {})
 const pick = (meta: JsonObject, isWanted: (name: string) => boolean): JsonObject => Object.fromEntries(Object.entries(meta).filter(([name]) => isWanted(name)))
@@ -20,8 +20,8 @@ export function forSending(held: JsonObject, live: JsonObject): JsonObject {
 }
 
 /** What goes to the server beside a call's name and arguments: reviewers are shown that as well. */
-export function besideArguments(params: JsonObject): JsonObject {
+export function besideArguments(params: JsonObject, kind: Call['kind']): JsonObject {
   const meta = pick(metaOf(params), (name) => !ofOneSending.has(name))
-  const rest = pick(params, (name) => !shownByName.has(name))
+  const rest = pick(params, (name) => name !== nameOf[kind] && name !== 'arguments' && name !== '_meta')
   return Object.keys(meta).length === 0 ? rest : { ...rest, _meta: meta }
 }

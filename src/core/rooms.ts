@@ -150,6 +150,6 @@ function shownCall(request: Parameters<ApprovalRoom['hold']>[0]['request'], mask
   // Replaced as a whole: that is told, so that it does not look like a call without arguments.
   if (!isObject(params)) return { ...named, arguments: {}, others: { params } }
   const { arguments: args } = params
-  return { ...named, arguments: isObject(args) ? args : {}, others: { ...(args === undefined || isObject(args) ? {} : { arguments: args }), ...besideArguments(params) } }
+  return { ...named, arguments: isObject(args) ? args : {}, others: { ...(args === undefined || isObject(args) ? {} : { arguments: args }), ...besideArguments(params, named.kind) } }
 }
 

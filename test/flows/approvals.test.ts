@@ -121,10 +121,10 @@ test('reviewers are shown all that is sent, to the digit', async () => {
   const token = await gateway.token({ subject: 'vera', groups: ['support'] }, 'stub')
   const client = await connect(gateway.mcp('stub'), token, '2025-11-25')
   const args = '{"limit":12345678901234567890,"share":0.30000000000000000001,"price":1.10}'
-  const asked = client.send(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"export","arguments":${args},"onBehalfOf":"root","_meta":{"x/tenant":"production","progressToken":"p"}}}`)
+  const asked = client.send(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"export","arguments":${args},"uri":"file:///all","onBehalfOf":"root","_meta":{"x/tenant":"production","progressToken":"p"}}}`)
   const id = await pending()
   const shown = await askApi(gateway.url, await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api'), `approvals/${id}`)
-  expect(await shown.text()).toContain(`"arguments":${args},"others":{"onBehalfOf":"root","_meta":{"x/tenant":"production"}}`)
+  expect(await shown.text()).toContain(`"arguments":${args},"others":{"uri":"file:///all","onBehalfOf":"root","_meta":{"x/tenant":"production"}}`)
   const env = { SALLYPORT_URL: gateway.url, SALLYPORT_TOKEN: await gateway.token({ subject: 'rita', groups: ['oncall'] }, 'api') }
   const told = await sallyport(['approvals', 'show', id], env)
   for (const words of ['12345678901234567890', '0.30000000000000000001', '1.10', '"onBehalfOf": "root"', '"x/tenant": "production"']) expect(told).toContain(words)
