@@ -1,13 +1,13 @@
 import { createHmac } from 'node:crypto'
-import type { ApprovalId, Clock } from '../model.ts'
+import type { ApprovalId, Clock, GrantedApproval } from '../model.ts'
 import { createSealing } from '../sealing.ts'
 
 /** What a client is given to bring back. Nobody else can read it, change it or make one. */
 export type Ticket =
   /** The call still waits for its reviewers. */
   | { readonly kind: 'wait'; readonly approval: ApprovalId; readonly digest: string; readonly round: number }
-  /** The approved call waits for the client's input: the next leg's number, and the server's own state. */
-  | { readonly kind: 'leg'; readonly approval: ApprovalId; readonly digest: string; readonly leg: number; readonly definition: string | null; readonly state?: string }
+  /** The approved call waits for the client's input: what was approved, the next leg's number, and the server's own state. */
+  | { readonly kind: 'leg'; readonly approval: ApprovalId; readonly digest: string; readonly grant?: GrantedApproval; readonly leg: number; readonly definition: string | null; readonly state?: string }
   /** The call is a task that the gateway made. */
   | { readonly kind: 'task'; readonly approval: ApprovalId; readonly created: number; readonly expires: number }
 

@@ -21,6 +21,7 @@ export interface Earlier {
 export type LegReading = { readonly request: Request; readonly earlier: Earlier } | { readonly refused: { readonly code: string; readonly detail: string } }
 
 const legLifetime = 3_600_000
+const whenExpired = 'the requestState has expired: send the request again without it'
 const nothing: Earlier = {}
 
 export const holderOf = (actor: KnownActor, session: ClientSession, method: string): Holder => ({ caller: callerOf(actor), upstream: session.upstream.name, method })
@@ -32,7 +33,7 @@ export async function takeLeg(request: Request, actor: KnownActor, session: Clie
   if (typeof given !== 'string' || !approvals.tickets.isOwn(given)) return { request, earlier: nothing }
   const read = approvals.tickets.read(given, holderOf(actor, session, request.method))
   if (read.kind === 'broken') return refuse('bad_state', 'the requestState was changed, or given to another caller or for another method')
-  if (read.kind === 'expired') return refuse('state_expired', 'the requestState has expired: send the request again without it')
+  if (read.kind === 'expired') return refuse('state_expired', whenExpired)
   const { ticket } = read
   if (ticket.kind === 'task' || ticket.digest !== approvals.digest(session.upstream.name, request.method, request.body)) {
     return refuse('bad_state', 'the requestState was given for another request: only inputResponses may be added to the one it was given for')
@@ -46,11 +47,13 @@ export async function takeLeg(request: Request, actor: KnownActor, session: Clie
     return { request: withoutState(request, approvals.params(row, request.body)), earlier: { waits } }
   }
   if (row.state !== 'executed') return refuse('bad_state', `the requestState belongs to an approval that is ${row.state}`)
+  // What an executed approval's row says of it is bound to nothing any more. An earlier version did not put it into the ticket.
+  if (ticket.grant === undefined) return refuse('state_expired', whenExpired)
   const { requestState: _own, ...rest } = request.body
   const restored = withParams(request, ticket.state === undefined ? rest : { ...rest, requestState: ticket.state })
   // A leg that is not sent after all stays taken: what it may have told the server is not told twice.
   const claim: Claim = { take: () => approvals.takeLeg(row.id, ticket.leg), giveBack: async () => undefined }
-  return { request: restored, earlier: { approval: approvals.grantOf(row), leg: ticket.leg + 1, claim, definition: ticket.definition } }
+  return { request: restored, earlier: { approval: ticket.grant, leg: ticket.leg + 1, claim, definition: ticket.definition } }
 }
 
 /**
@@ -63,7 +66,7 @@ export function keepLeg(message: Result | ErrorAnswer, owner: Pending, session: 
   const { requestState: state } = message.body
   const { approvals } = rooms
   const ticket = approvals.tickets.write({
-    kind: 'leg', approval: approval.id, leg: owner.leg, definition: request.call?.definition_sha256 ?? null,
+    kind: 'leg', approval: approval.id, grant: approval, leg: owner.leg, definition: request.call?.definition_sha256 ?? null,
     digest: approvals.digest(session.upstream.name, request.method, request.body), ...(typeof state === 'string' ? { state } : {}),
   }, holderOf(actor, session, request.method), rooms.clock() + legLifetime)
   return withEnvelope(message, { ...message.envelope, result: { ...message.body, requestState: ticket } })

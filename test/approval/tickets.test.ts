@@ -3,7 +3,7 @@ import { createTickets, type Holder, type Ticket } from '../../src/approval/tick
 
 const key = randomBytes(32)
 const holder: Holder = { caller: 'sam', upstream: 'crm', method: 'tools/call' }
-const ticket: Ticket = { kind: 'leg', approval: 'apr_1', digest: 'ff', leg: 2, definition: null, state: 'the server\'s own' }
+const ticket: Ticket = { kind: 'leg', approval: 'apr_1', digest: 'ff', grant: { id: 'apr_1', met: [], risk: 0, granted_by: ['rita'], at: '2026-01-01T00:00:00.000Z' }, leg: 2, definition: null, state: 'the server\'s own' }
 let now = 1000
 const tickets = createTickets(key, () => now)
 

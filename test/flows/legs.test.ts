@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { connect, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
@@ -10,6 +12,11 @@ allow_server if input.message.method == "elicitation/create"
 require_approval contains {"code": "change", "reviewers": ["oncall"]} if {
 	input.message.direction == "to_server"
 	input.message.call.name == "change"
+}
+
+require_approval contains {"code": "force", "reviewers": ["board"]} if {
+	input.message.direction == "to_server"
+	object.get(input.message.body, ["inputResponses", "sure", "content", "force"], false) != false
 }
 `
 const question = { resultType: 'input_required', inputRequests: { sure: { method: 'elicitation/create', params: { message: 'sure?', requestedSchema: { type: 'object', properties: {} } } } }, requestState: 'the-servers-state' }
@@ -105,6 +112,17 @@ test('a state outlives the gateway that gave it, and is still good once only', a
   const [one, other] = await Promise.all([client.request('tools/call', leg), client.request('tools/call', leg)])
   expect([one, other].map(({ result }) => result?.['isError'] === true).sort()).toEqual([false, true])
   expect(calls().length).toBe(before + 1)
+})
+
+test('what an approval covers is what was approved, whatever the store says afterwards', async () => {
+  const { requestState } = await firstLeg(8)
+  const store = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { timeout: 5_000 })
+  store.exec(`UPDATE approval SET requirements = json_insert(requirements, '$[#]', json('{"rule":"test/require_approval/force","code":"force","reviewers":["board"],"quorum":1}')) WHERE state = 'executed'`)
+  store.close()
+  const before = calls().length
+  const leg = await client.request('tools/call', { name: 'change', arguments: { to: 8 }, requestState, inputResponses: { sure: { action: 'accept', content: { force: true } } } })
+  expect(JSON.stringify(leg)).toContain('test/require_approval/force')
+  expect(calls().length).toBe(before)
 })
 
 test('the server\'s own state passes untouched where no approval is at stake', async () => {
