@@ -50,8 +50,8 @@ export function applyMasks(input: MaskInput): Masked {
   try {
     return applyRules(input, read.rules)
   } catch (error) {
-    // a text nested so deeply that walking it overflows the stack is the server's doing, not a fault of ours
-    if (error instanceof RangeError) return refuse('mask_impossible', 'the message is nested too deeply to be masked')
+    // a text nested so deeply that walking it overflows the stack, or very many of them, is the server's doing, not a fault of ours
+    if (error instanceof RangeError) return refuse('mask_impossible', 'the message is nested too deeply, or is too large for so many masks')
     throw error
   }
 }

@@ -13,6 +13,8 @@ interface Stop {
 }
 const stop = (isDeep: boolean): Stop => ({ keys: new Map(), any: undefined, deep: undefined, isDeep, rules: [] })
 
+const none: readonly MaskRule[] = []
+
 /** Finds the rules that cover a hit without asking each: a policy may have one for each of very many places. */
 export class Scopes {
   readonly #byDetector = new Map<string, Stop>()
@@ -32,30 +34,44 @@ export class Scopes {
   /** The first that covers the place; all that do are told, once. */
   first(detector: string, place: Place, tell: (rule: MaskRule) => void): MaskRule | undefined {
     let found: Stop['rules'][number] | undefined
-    const arrive = (at: Stop | undefined, among: Set<Stop>): void => {
-      if (at === undefined) return
-      among.add(at)
+    eachStop(this.#byDetector.get(detector), place, (at) => {
       const [here] = at.rules
-      if (here !== undefined && (found === undefined || here.order < found.order)) found = here
-      if (here !== undefined && !this.#told.has(at)) {
-        this.#told.add(at)
-        for (const { rule } of at.rules) tell(rule)
-      }
-      arrive(at.deep, among)
-    }
-    let reached = new Set<Stop>()
-    arrive(this.#byDetector.get(detector), reached)
-    for (const key of place) {
-      const next = new Set<Stop>()
-      for (const at of reached) {
-        if (at.isDeep) next.add(at)
-        arrive(at.any, next)
-        arrive(at.keys.get(key), next)
-      }
-      if (next.size === 0) break
-      reached = next
-    }
+      if (here === undefined) return
+      if (found === undefined || here.order < found.order) found = here
+      if (this.#told.has(at)) return
+      this.#told.add(at)
+      for (const { rule } of at.rules) tell(rule)
+    })
     return found?.rule
+  }
+
+  /** All that cover the place, whatever they detect, in their order. */
+  covering(place: Place): readonly MaskRule[] {
+    if (this.#byDetector.size === 0) return none
+    const found = new Map<MaskRule, number>()
+    for (const start of this.#byDetector.values()) eachStop(start, place, (at) => at.rules.forEach(({ rule, order }) => found.set(rule, order)))
+    return [...found].sort(([, a], [, b]) => a - b).map(([rule]) => rule)
+  }
+}
+
+function eachStop(start: Stop | undefined, place: Place, visit: (at: Stop) => void): void {
+  const arrive = (at: Stop | undefined, among: Set<Stop>): void => {
+    if (at === undefined) return
+    among.add(at)
+    visit(at)
+    arrive(at.deep, among)
+  }
+  let reached = new Set<Stop>()
+  arrive(start, reached)
+  for (const key of place) {
+    const next = new Set<Stop>()
+    for (const at of reached) {
+      if (at.isDeep) next.add(at)
+      arrive(at.any, next)
+      arrive(at.keys.get(key), next)
+    }
+    if (next.size === 0) return
+    reached = next
   }
 }
 

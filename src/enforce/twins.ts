@@ -8,6 +8,7 @@ import { mark, positionAfter, type MaskRule, type Target, type TargetAround } fr
 import { covers, valueAt, type Place, type Segments } from './pointer.ts'
 import { noRepairs, type Repairs } from './repair.ts'
 import { spliceText, type Look } from './splice.ts'
+import { TextRules } from './text-rules.ts'
 
 export interface TwinContext {
   readonly body: JsonObject
@@ -37,6 +38,11 @@ export interface Twins {
   /** Whether a text was cut into. */
   readonly cut: boolean
 }
+/** … and what is found out on the way. */
+interface Looking extends TwinContext {
+  readonly textRules: TextRules
+  readonly readings: Map<string, Reading>
+}
 interface Reading {
   readonly value: Json
   readonly hits: readonly Hit[]
@@ -52,8 +58,8 @@ interface Twin {
 /** Masks every text that is JSON: in content blocks as structured content, elsewhere where a detector hit. */
 export function maskTwins(context: TwinContext): Twins {
   const { body, edits } = context
+  const looking: Looking = { ...context, textRules: new TextRules(context.rules), readings: new Map() }
   const matched = new Set<MaskRule>()
-  const readings = new Map<string, Reading>()
   let masked = 0
   let named = false
   let cut = false
@@ -66,12 +72,12 @@ export function maskTwins(context: TwinContext): Twins {
     edits.replace(place, { kind: 'value', value: twin.text, like: twin.like })
   }
   for (const holder of holdersOf(body)) {
-    const structured = structuredOf(context, holder.place)
+    const structured = structuredOf(looking, holder.place)
     for (const text of holder.texts) {
-      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(context, structured, text, readings), 1)
+      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(looking, structured, text), 1)
     }
   }
-  for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(context, text, readings), 1)
+  for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(looking, text), 1)
   return { masked, matched, named, cut }
 }
 
@@ -79,19 +85,21 @@ export function maskTwins(context: TwinContext): Twins {
 interface Structured {
   readonly holder: Place
   readonly root: Place
+  /** The rules that reach it. */
+  readonly reaching: () => readonly MaskRule[]
   /** Undefined where there is none. */
   readonly printed: () => string | undefined
   /** What becomes of a text that is the same. `gone`: it was dropped, and the text must be looked at. */
   readonly twin: () => Twin | undefined | 'gone'
 }
 
-function structuredOf(context: TwinContext, holder: Place): Structured {
+function structuredOf(context: Looking, holder: Place): Structured {
   const root = [...holder, 'structuredContent']
   const printed = once(() => {
     const value = valueAt(context.body, root)
     return value === undefined ? undefined : context.print(value)
   })
-  return { holder, root, printed, twin: once(() => printedTwin(context, root, printed() ?? '')) }
+  return { holder, root, reaching: once(() => context.textRules.reaching(root)), printed, twin: once(() => printedTwin(context, root, printed() ?? '')) }
 }
 
 function once<T>(make: () => T): () => T {
@@ -99,12 +107,10 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value
 }
 
-function blockTwin(context: TwinContext, { holder, root, printed, twin }: Structured, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
-  const { rules } = context
-  const around = rules.filter(({ detector, segments }) => detector !== undefined && segments !== undefined && covers(segments, place))
-  const reaches = ({ detector, segments }: MaskRule): boolean =>
-    segments === undefined ? detector !== undefined : positionAfter(segments, root) !== undefined || covers(segments, root)
-  if (around.length === 0 && !rules.some(reaches)) return undefined
+function blockTwin(context: Looking, { holder, root, reaching, printed, twin }: Structured, { place, text }: TextPlace): Twin | undefined {
+  const around = context.textRules.around(place)
+  const rules = context.textRules.joined(reaching(), around)
+  if (rules.length === 0) return undefined
   const where = {
     root,
     position: (segments: Segments) => positionAfter(segments, root),
@@ -117,7 +123,7 @@ function blockTwin(context: TwinContext, { holder, root, printed, twin }: Struct
     const same = twin()
     if (same !== 'gone') return same
   }
-  return parsedText(context, text, where, rules, repairs, readings)
+  return parsedText(context, text, where, rules, repairs)
 }
 
 /** With one of these something may be found in the value of a JSON text that does not stand in the text: base64, and numbers with exponents. */
@@ -133,8 +139,9 @@ function cutText({ look, scan }: TwinContext, text: string, where: TargetAround,
   return masked === 0 ? 'nothing' : { text: spliced.text, like: { text, values: cut.splices.map(({ value }) => value), cut }, masked, matched: new Set(), named: false }
 }
 
-function parsedText(context: TwinContext, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs, readings: Map<string, Reading>): Twin | undefined {
-  const reading = readingOf(context, text, readings)
+function parsedText(context: Looking, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {
+  const reading = readingOf(context, text)
+  if (reading !== undefined) context.textRules.spend(rules.length)
   return reading === undefined ? undefined : rewritten(context, text, { ...reading, ...where }, rules, repairs)
 }
 
@@ -142,7 +149,7 @@ function parsedText(context: TwinContext, text: string, where: TargetAround, rul
 const deepest = 256
 const isDeeper = (value: Json, most: number): boolean => typeof value === 'object' && value !== null && (most === 0 || Object.values(value).some((member: Json) => isDeeper(member, most - 1)))
 
-function readingOf({ parse, rescan }: TwinContext, text: string, readings: Map<string, Reading>): Reading | undefined {
+function readingOf({ parse, rescan, readings }: Looking, text: string): Reading | undefined {
   const before = readings.get(text)
   if (before !== undefined) return before
   const value = readText(text, parse)
@@ -167,12 +174,12 @@ function mayBeObject(text: string): boolean {
 }
 
 /** JSON in any other text that a detector hit: replaced by value, so that it stays JSON. */
-function strayTwin(context: TwinContext, { place, text }: TextPlace, readings: Map<string, Reading>): Twin | undefined {
-  const inside = context.rules.filter(({ detector, segments }) => detector !== undefined && (segments === undefined || covers(segments, place)))
+function strayTwin(context: Looking, { place, text }: TextPlace): Twin | undefined {
+  const inside = context.textRules.at(place)
   const where = { root: [], position: () => undefined, isInside: () => true }
   const cut = cutText(context, text, where, inside, noRepairs)
   if (cut !== undefined) return cut === 'nothing' ? undefined : cut
-  return parsedText(context, text, where, inside, noRepairs, readings)
+  return parsedText(context, text, where, inside, noRepairs)
 }
 
 function rewritten(context: TwinContext, text: string, target: Target, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined {

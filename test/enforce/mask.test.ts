@@ -1,7 +1,8 @@
-import type { JsonObject } from '../../src/model.ts'
+import type { JsonObject, Mask } from '../../src/model.ts'
+import { redact } from '../../src/enforce/redact.ts'
 import { millisOfWork } from '../support/work.ts'
 import {
-  byDetector, byPath, codeOf, errorAnswer, mail, mask, maskedBody, notification, parse, request, rescan, result, ssn, toolCall,
+  byDetector, byPath, codeOf, errorAnswer, mail, mask, maskedBody, notification, parse, quick, request, rescan, result, ssn, toolCall,
 } from './support.ts'
 
 const anySsn = byDetector('us_ssn', { with: '[SSN]' })
@@ -256,11 +257,12 @@ test('very many places below one long name are told apart without reading it for
   expect(work).toBeLessThan(4_000)
 })
 
+const places = (length: number): readonly number[] => Array.from({ length }, (_, index) => index)
+
 test('a mask for each of very many places covers that place only', () => {
-  const places = Array.from({ length: 4000 }, (_, index) => index)
-  const rows = (value: (index: number) => string): JsonObject => ({ rows: places.map((index) => ({ ssn: value(index), index })) })
+  const rows = (value: (index: number) => string): JsonObject => ({ rows: places(4000).map((index) => ({ ssn: value(index), index })) })
   const message = result({ structuredContent: rows(() => ssn), content: [{ type: 'text', text: JSON.stringify(rows(() => ssn)) }] })
-  const even = places.filter((index) => index % 2 === 0)
+  const even = places(4000).filter((index) => index % 2 === 0)
   const masked = rows((index) => (index % 2 === 0 ? '[EVEN]' : ssn))
   const work = millisOfWork(() => {
     for (const one of [byDetector('us_ssn', { with: '[EVEN]' }), byPath('', { with: '[EVEN]' })]) {
@@ -269,6 +271,20 @@ test('a mask for each of very many places covers that place only', () => {
     }
   })
   expect(work).toBeLessThan(4_000)
+})
+
+test('masks for each of very many JSON texts, or for what may be in all of them, cost no more than can be borne', () => {
+  const texts = (value: (index: number) => string): JsonObject => ({ content: places(1500).map((index) => ({ type: 'text', text: `{"ssn":"${value(index)}","index":${index},"line":"\\n"}` })) })
+  const message = result(texts(() => ssn))
+  const inTexts = places(750).map((index) => byDetector('us_ssn', { with: '[EVEN]', must: true, path: `/content/${2 * index}/text` }))
+  const work = millisOfWork(() => {
+    expect(maskedBody(message, [...inTexts, byDetector('email')])).toEqual(texts((index) => (index % 2 === 0 ? '[EVEN]' : ssn)))
+    const below = (count: number, one: Mask) => places(count).map((index) => ({ ...one, path: `/structuredContent/rows/${index}/ssn` }))
+    for (const one of [byDetector('us_ssn'), byPath('')]) expect(codeOf(mask(message, below(30, one)))).toBe('ok')
+    expect(codeOf(mask(message, below(1500, byDetector('us_ssn'))))).toBe('mask_impossible')
+    expect(redact(message, rescan(message.body), below(1500, byPath('')), rescan, quick).envelope['result']).toBe('[MASKED]')
+  })
+  expect(work).toBeLessThan(10_000)
 })
 
 test('what only the value of a JSON text holds is found in it, whatever its letters say', () => {

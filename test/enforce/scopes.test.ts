@@ -16,6 +16,9 @@ test('rules found together are those found one by one', () => {
     const isInside = ({ segments }: MaskRule): boolean => segments !== undefined && [root, ...(around === null ? [] : [around])].some((at) => covers(segments, at))
     const target = { root, isInside, position: (segments: NonNullable<MaskRule['segments']>) => positionAfter(segments, root) }
     const scopes = new Scopes(rules, isInside)
+    const placed = rules.filter(({ segments }) => segments !== undefined)
+    const everyPlace = new Scopes(placed, () => false)
+    for (const keys of places) expect(everyPlace.covering(keys)).toEqual(placed.filter(({ segments = [] }) => covers(segments, keys)))
     const [one, together] = [new Set<MaskRule>(), new Set<MaskRule>()]
     for (const keys of places) {
       const covering = rules.filter((rule) => isCovered(target, rule, keys))
