@@ -70,6 +70,7 @@ const putBack = { kept: (file: string) => renameSync(`${file}.aside`, file), non
 test.each([
   ['moved away', 'sallyport.db', (file: string) => renameSync(file, `${file}.aside`), putBack.kept],
   ['replaced by a copy', 'sallyport.db', (file: string) => { copyFileSync(file, `${file}.copy`); renameSync(file, `${file}.aside`); renameSync(`${file}.copy`, file) }, putBack.kept],
+  ['moved away', 'sallyport.db-wal', (file: string) => renameSync(file, `${file}.aside`), putBack.kept],
   ['gone', 'sallyport.db-wal', (file: string) => rmSync(file), putBack.none],
 ])('nothing is kept in a file that was %s: %s', async (_, name, take, back) => {
   const store = await open()

@@ -31,7 +31,8 @@ export function createNames(path: string): Names {
 
   const names: Names = {
     mayOpen() {
-      // Readers go on with the log they have open, so a second one beside it is none.
+      // Readers go on with the log they have open, so a second one beside it is none. They hold it: no other file can have its number.
+      isLogLost &&= identityOf(log) !== openLog
       if (isLogLost) throw gone(log)
       if (first !== undefined && identityOf(path) !== first) throw gone(path)
     },
@@ -40,7 +41,7 @@ export function createNames(path: string): Names {
       openLog = identityOf(log)
     },
     check() {
-      isLogLost ||= identityOf(log) !== openLog
+      isLogLost = identityOf(log) !== openLog
       names.mayOpen()
     },
   }
