@@ -17,8 +17,8 @@ const all = 2 ** 30
 const longestPath = 512
 /** Those that rules spell out are always told, however many others stand before them: else whoever sends both hides one by the others. */
 const alwaysTold = 128
-/** Of all paths, until which longer ones are told. */
-const mostOfPaths = 16 * 1024 * 1024
+/** Of all paths, until which longer ones are told: each record keeps them. */
+const mostOfPaths = 4 * 1024 * 1024
 
 /** What a policy is told of the hits. */
 export class Findings {

@@ -50,7 +50,7 @@ test('very many hits below long names are told at a place around them', () => {
   ])
   const told = findings({ ['x'.repeat(500)]: [...hits, ...hits] })
   expect(told.reduce((sum, { count }) => sum + count, 0)).toBe(40_000)
-  expect(told.reduce((sum, { path }) => sum + path.length, 0)).toBeLessThan(17 * 1024 * 1024)
+  expect(told.reduce((sum, { path }) => sum + path.length, 0)).toBeLessThan(5 * 1024 * 1024)
   expect(told.filter(({ path }) => path === '')).toMatchObject([{ detector: 'us_ssn' }])
 })
 
