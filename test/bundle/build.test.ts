@@ -52,6 +52,24 @@ test('nothing is built of what does not pass the check', async () => {
   expect(built).toMatchObject({ ok: false, problems: [{ stage: 'check', file: 'policies/bad/bad.rego', row: 3 }], stages: [{ name: 'check', ok: false }] })
 })
 
+describe('a function among the rules that a reference goes through', () => {
+  const other = 'package policies.other\n\nf(x) := x + 1\n\none := f(input.session.calls)\n'
+  const build = async (condition: string) => {
+    const sources = withModule(await exampleSources(), 'policies/other/other.rego', other)
+    return buildBundle(withModule(sources, 'policies/a/a.rego', `package policies.a\n\ndeny contains {"code": "a"} if {\n\t${condition}\n}\n`), await options())
+  }
+
+  test.each(['data.policies.other[_] == 1', 'some name, value in data.policies.other\n\tvalue == name', 'every name in ["one"] {\n\t\tsome other\n\t\tdata.policies.other[other] == name\n\t}', 'count([value | value := data.policies.other[_]]) > 0'])('%j is an error of the check, since no engine takes the module', async (condition) => {
+    expect(await build(condition)).toMatchObject({ ok: false, problems: [{ stage: 'check', code: 'function_key', file: 'policies/a/a.rego', remedy: expect.any(String) }] })
+  })
+
+  test.each(['some name in ["one"]\n\tdata.policies.other[name] == 1', 'every name in ["one"] {\n\t\tdata.policies.other[name] == 1\n\t}', 'data.policies.other[input.actor.kind] == 1', 'data.policies.other != {}'])('%j only looks up, and the module runs', async (condition) => {
+    const built = await build(condition)
+    expect(built).toMatchObject({ ok: true })
+    expect(built.ok && WebAssembly.validate(built.bundle.wasm)).toBe(true)
+  })
+})
+
 test('a builtin that the host does not run is an error of the check', async () => {
   const text = 'package policies.bad\n\nallow if time.now_ns() > 1\n'
   const capabilities = await capabilitiesWithout(opa, 'time.now_ns')

@@ -94,7 +94,7 @@ func (r *Request) parse() (map[string]*ast.Module, []Problem) {
 	return modules, problems
 }
 
-// compile parses and compiles everything as `opa check` does, then refuses builtins that the capabilities leave out.
+// compile parses and compiles everything as `opa check` does, then refuses what the engine that judges does not take or takes otherwise.
 func (r *Request) compile() (*ast.Compiler, map[string]*ast.Module, []Problem) {
 	parsed, problems := r.parse()
 	if problems = append(append(problems, tooMuch(parsed)...), intruders(parsed, r.Semantics.Library)...); len(problems) > 0 {
@@ -111,7 +111,7 @@ func (r *Request) compile() (*ast.Compiler, map[string]*ast.Module, []Problem) {
 	if compiler.Compile(r.withEventSchema(parsed)); compiler.Failed() {
 		return nil, parsed, problemsOf(compiler.Errors)
 	}
-	problems = forbidden(compiler, r.allowed)
+	problems = append(forbidden(compiler, r.allowed), functionKeys(compiler, r.Semantics.Library)...)
 	for _, path := range r.paths() {
 		problems = append(problems, numberKeys(parsed[path], r.Data)...)
 	}

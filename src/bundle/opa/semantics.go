@@ -32,13 +32,11 @@ func CheckSemantics(_ *ast.Compiler, parsed map[string]*ast.Module, data map[str
 	checkData(report, data)
 	for _, path := range slices.Sorted(keysOf(aside)) {
 		checkLogModule(report, path, aside[path])
-		checkKeywords(report, aside[path])
+		checkKeywords(report, path, aside[path])
 	}
 	for _, path := range slices.Sorted(keysOf(own)) {
 		checkModule(report, path, own[path], options.detectors())
-		if !isTest(path) {
-			checkKeywords(report, own[path])
-		}
+		checkKeywords(report, path, own[path])
 	}
 	resolved, problem := resolve(parsed)
 	if problem != nil {

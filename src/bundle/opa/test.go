@@ -93,7 +93,7 @@ func test(request *Request) (any, []Problem) {
 		lines := covered.Report(parsed)
 		report.Coverage = &lines
 	}
-	if problems = forbidden(compiler, request.allowed); len(problems) > 0 {
+	if problems = append(forbidden(compiler, request.allowed), functionKeys(compiler, request.Semantics.Library)...); len(problems) > 0 {
 		return report, problems
 	}
 	if entrypoints := report.entrypoints(); len(entrypoints) > 0 {

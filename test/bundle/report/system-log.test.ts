@@ -130,6 +130,7 @@ const refusals: readonly (readonly [string, readonly string[], Readonly<Record<s
   ['policies that reach it, or may', ['log_reached 3', 'log_reached 3', 'log_reached 3'], {
     ...rule('drop := false'), ...deny('a', 'data.system.log.drop'), ...deny('b', 'count(data.system) > 0'), ...deny('c', 'data[input.upstream.name].log'),
   }],
+  ['words that no check looks into', ['keyword 5', 'keyword 7'], rule('import rego.v2\n\ndrop if not input.labels\n\nmask contains "/input/actor" if input.labels or input.decision_id')],
   ['data in its place', ['reserved_data -'], { 'data.json': '{"system": {"log": {"drop": true}}}' }],
   ['a builtin that asks the network', ['forbidden_builtin 3'], rule('drop if http.send({"method": "get", "url": "http://127.0.0.1/"}).status_code == 200')],
 ]
@@ -141,6 +142,10 @@ test.each(refusals)('%s: refused', async (_, wanted, files) => {
   expect(problems.filter(isWanted).map(({ code, row }) => `${code} ${row ?? '-'}`).sort()).toEqual([...wanted].sort())
   expect(problems.filter((problem) => !isWanted(problem) && !follows.has(problem.code))).toEqual([])
   for (const { remedy } of problems) expect(remedy).toMatch(/\S/)
+})
+
+test('tests may use any words', async () => {
+  expect(await problemsOf({ ...rule('drop if input.labels'), 'system/log/log_test.rego': 'package system.log_test\n\nimport rego.v2\n\ntest_drop if {\n\tnot data.system.log.drop with input as {}\n\ttrue or false\n}\n' })).toEqual([])
 })
 
 test('a policy that merely names a variable of data is fine where there is nothing about logs', async () => {
