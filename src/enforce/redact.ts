@@ -114,7 +114,7 @@ const everyDetector = (scan: Sighting): readonly MaskRule[] => scan.detectors.ma
 function pass(body: JsonObject, scan: Sighting, rules: readonly MaskRule[], rescan: (value: Json) => Sighting, quick: Quick | undefined): { readonly body: Json; readonly scan: Sighting } {
   const { edits, names } = mark(bodyTarget(body, scan), rules)
   for (const { hit, rule } of names) renameHit(edits, hit, rule)
-  const { cut } = maskTwins({ body, rules, edits, scan, look: quick?.look, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', repairs: () => noRepairs })
+  const { cut } = maskTwins({ body, rules, edits, scan, look: quick?.look, rescan: (_text, value) => rescan(value), detectors: scan.detectors, parse: readLeniently, print: JSON.stringify, names: 'rename', instead: masked, repairs: () => noRepairs })
   const redacted = edits.apply(body) ?? masked
   if (cut && isObject(redacted)) printCut(edits, body, redacted)
   return { body: redacted, scan: quick === undefined || names.length > 0 ? rescan(redacted) : quick.rescanReplaced(scan, redacted, edits.replaced()) }

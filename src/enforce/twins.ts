@@ -28,6 +28,8 @@ export interface TwinContext {
   readonly print: (value: Json) => string
   /** What becomes of a member name that a rule's detector hit. */
   readonly names: 'refuse' | 'rename'
+  /** What stands for a text that is too deep, or meets too many rules; without it there is a `RangeError`. */
+  readonly instead?: string
 }
 export interface Twins {
   /** How many replacements were made inside texts, beyond the one of the text itself. */
@@ -63,21 +65,29 @@ export function maskTwins(context: TwinContext): Twins {
   let masked = 0
   let named = false
   let cut = false
-  const take = (place: Place, twin: Twin | undefined, instead: number): void => {
+  const take = (place: Place, twin: Twin | undefined): void => {
     if (twin === undefined) return
     for (const rule of twin.matched) matched.add(rule)
     named ||= twin.named
     cut ||= twin.like.cut !== undefined
-    masked += twin.masked - instead
+    masked += twin.masked - 1
     edits.replace(place, { kind: 'value', value: twin.text, like: twin.like })
+  }
+  const look = (place: Place, find: () => Twin | undefined): void => {
+    try {
+      take(place, find())
+    } catch (error) {
+      if (context.instead === undefined || !(error instanceof RangeError)) throw error
+      edits.replace(place, { kind: 'value', value: context.instead })
+    }
   }
   for (const holder of holdersOf(body)) {
     const structured = structuredOf(looking, holder.place)
     for (const text of holder.texts) {
-      if (!edits.isReplaced(text.place)) take(text.place, blockTwin(looking, structured, text), 1)
+      if (!edits.isReplaced(text.place)) look(text.place, () => blockTwin(looking, structured, text))
     }
   }
-  for (const text of edits.patchedTexts(body, mayBeObject)) take(text.place, strayTwin(looking, text), 1)
+  for (const text of edits.patchedTexts(body, mayBeObject)) look(text.place, () => strayTwin(looking, text))
   return { masked, matched, named, cut }
 }
 

@@ -66,6 +66,13 @@ test('of a JSON text nested deeper than a stack nothing is stored that a mask co
   }
 })
 
+test('a text that is nested too deeply to be looked into goes whole, and hides nothing else of a call', () => {
+  const note = `{"ssn":"${ssn}","x":"\\n","more":${'['.repeat(300)}${']'.repeat(300)}}`
+  for (const [shown, wanted] of [[{ sql: 'DROP TABLE a', note }, { sql: 'DROP TABLE a', note: '[MASKED]' }], [{ note, mail }, { note: '[MASKED]', mail: '[MASKED]' }]]) {
+    expect(stored(toolCall('query', shown as JsonObject)).envelope['params']).toEqual({ name: 'query', arguments: wanted })
+  }
+})
+
 test('a message without anything to hide is stored as it is', () => {
   const message = notification('notifications/progress', { progressToken: 1, progress: 2 })
   expect(stored(message)).toEqual({ call: null, method: 'notifications/progress', envelope: message.envelope })
