@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { JsonObject } from '../model.ts'
 import { createSealing } from '../sealing.ts'
 import type { ApprovalRow } from './approval-store.ts'
@@ -18,7 +19,7 @@ export interface SealedParams {
 type Fixed = Omit<ApprovalRow, 'state' | 'answers' | 'decided_at' | 'ended_at' | 'sealed_params'>
 
 const about = ({ id, requester, upstream, session, exchange, call, method, reasons, risk, requirements, carried, created_at, expires_at, digest, definition_sha256 }: Fixed): readonly string[] =>
-  [id, requester, upstream, session, exchange, call, method, reasons, risk, requirements, carried, created_at, expires_at, digest, definition_sha256].map((each) => JSON.stringify(each))
+  [hash('sha256', JSON.stringify([id, requester, upstream, session, exchange, call, method, reasons, risk, requirements, carried, created_at, expires_at, digest, definition_sha256]))]
 
 /** The params of calls that wait, under the store's key: 32 bytes. */
 export function createSealedParams(key: Uint8Array): SealedParams {
