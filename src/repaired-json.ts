@@ -37,16 +37,22 @@ function hasBackslash(value: unknown): boolean {
   return false
 }
 
-/** With other names in place of those that have escapes, which are put back afterwards. */
+/** What no name holds unless it is written with an escape (RFC 8259 section 7). */
+const mustBeEscaped = /["\\\u0000-\u001f]/
+
+/** With names that are written without escapes; those that cannot be get others, which are put back afterwards. */
 function readAgain(source: string, reviver: Reviver | undefined): unknown {
   const mark = markFor(source)
   const names: string[] = []
   const known = new Map<string, string>()
+  // However a name is written it gets the same: of a name that comes twice in an object the last one counts.
   const plain = withoutEscapedNames(source, (written) => {
-    const before = known.get(written)
+    const name = native(written) as string // a string by itself is read right
+    if (!mustBeEscaped.test(name) && !name.startsWith(mark)) return `"${name}"`
+    const before = known.get(name)
     if (before !== undefined) return before
-    const made = `"${mark}${names.push(native(written) as string) - 1}"` // a string by itself is read right
-    known.set(written, made)
+    const made = `"${mark}${names.push(name) - 1}"`
+    known.set(name, made)
     return made
   })
   const nameOf = (key: string): string => (key.startsWith(mark) ? names[Number(key.slice(mark.length))]! : key) // one of those just made

@@ -56,6 +56,9 @@ describe('names with escapes', () => {
   test('a name that is repeated in another spelling counts once, at its first place, with its last value', () => {
     expectName('p\\u0')
     expect(JSON.stringify(JSON.parse('{"q":1,"p\\u0061th":1,"x":2,"path":3,"\\\\":4}'))).toBe('{"q":1,"path":3,"x":2,"\\\\":4}')
+    expect(JSON.stringify(JSON.parse('{"p\\u0061th":1,"path":2,"p\\u0061th":3,"\\\\":4}'))).toBe('{"path":3,"\\\\":4}')
+    expect(JSON.stringify(JSON.parse('{"\ue0000":1,"\\ue0000":2,"\ue0000":3,"\\ue0000\\ue0000":4,"\\\\":5}'))).toBe('{"\ue0000":3,"\ue0000\ue0000":4,"\\\\":5}')
+    expect(JSON.stringify(JSON.parse('{"path":1,"p\\u0061th":2,"path":3,"\\\\":4,"x":5,"\\u005c":6}'))).toBe('{"path":3,"\\\\":6,"x":5}')
   })
 
   test('a text full of what could stand in for a name is read as fast as any', () => {
