@@ -9,6 +9,7 @@ import { inParallel } from '../../test/campaigns/client.ts'
 import { createPlace, good, writeConfiguration, type Content } from '../../test/config/configuration.ts'
 import { rows, type Row } from '../../test/config/weak-rows.ts'
 import { freePort } from '../../test/support/free-port.ts'
+import { atExit } from './at-exit.ts'
 import type { Campaign } from './campaign.ts'
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts')
@@ -27,6 +28,10 @@ async function boot({ content, files, env = {} }: Pick<Row, 'content' | 'files' 
   const own: Content = 'listen' in content || 'public_url' in content || 'metrics' in content ? content : { ...content, listen: { host: '127.0.0.1', port } }
   const config = await writeConfiguration(directory, own)
   const child = spawn(process.execPath, ['--no-warnings', main, 'start', '--config', config, '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env } })
+  const undo = atExit(() => {
+    child.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
+  })
   let told = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => void (told += text))
   const late = setTimeout(() => child.kill('SIGKILL'), patience)
@@ -44,7 +49,7 @@ async function boot({ content, files, env = {} }: Pick<Row, 'content' | 'files' 
   child.kill('SIGTERM')
   const code = await ended
   clearTimeout(late)
-  rmSync(directory, { recursive: true, force: true })
+  undo()
   // Whatever else answers there may have come meanwhile, and is still there.
   return { code, told, listened: listens() || (answered && !(await answers(port))) }
 }

@@ -66,7 +66,8 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
   const removeFiles = atExit(() => remove(files.directory))
   const where = store ?? join(files.directory, path)
   let current: GatewayProcess | undefined
-  const endGateway = atExit(() => void current?.kill('SIGKILL'))
+  let kill = (): void => undefined
+  const endGateway = atExit(() => kill())
   const gateway = () => {
     if (current === undefined) throw new Error('no gateway was started')
     return current
@@ -76,7 +77,7 @@ export async function createWorld({ delay = 2, store, rego = policy, settings = 
     files, stub, gateway, journals, store: where,
     async start(under) {
       if (current !== undefined) await current.ended
-      current = await unlessTooBusy(() => startGatewayProcess(files, under === undefined ? {} : { under }), store === undefined ? [storeTooSlow] : [])
+      current = await unlessTooBusy(() => startGatewayProcess(files, { begun: (how) => void (kill = how), ...(under === undefined ? {} : { under }) }), store === undefined ? [storeTooSlow] : [])
       return current
     },
     async caller(prefix) {

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createTally } from '../../scripts/faults/campaign.ts'
 import { campaigns } from '../../scripts/faults/index.ts'
@@ -40,14 +40,26 @@ test.each([
   expect(command(...args)).toMatchObject({ status: 2, stdout: '' })
 })
 
-test('ended early, it leaves no server and no file', async () => {
+/** Where the gateway has its files that a process has started, as soon as its store is there: it does not listen yet. */
+function begunBy(pid: number): string | undefined {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean))
+  const configs = children.map((child) => /--config\0([^\0]+)/.exec(readFileSync(`/proc/${child}/cmdline`, 'utf8'))?.[1])
+  return configs.flatMap((config) => (config === undefined ? [] : [dirname(config)])).find((directory) => existsSync(join(directory, 'sallyport.db')))
+}
+
+const onLinux = missing(['linux']).length === 0 ? test : test.skip
+onLinux('ended early, it leaves no server, no gateway and no file', async () => {
   const place = mkdtempSync(join(tmpdir(), 'sallyport-ended-'))
   const child = spawn(process.execPath, [...script, '--only', 'P1'], { env: { ...process.env, TMPDIR: place }, stdio: ['ignore', 'ignore', 'pipe'] })
   child.stderr.resume()
-  const journals = () => readdirSync(place).map((name) => join(place, name, 'stub.jsonl')).filter(existsSync)
-  while (journals().length === 0) await wait(20)
+  let directory: string | undefined
+  while (directory === undefined) {
+    await wait(20)
+    directory = begunBy(child.pid ?? NaN)
+  }
   child.kill('SIGTERM')
   expect(await once(child, 'close')).toEqual([1, null]) // its server has the same stderr: it ended, too
   expect(readdirSync(place)).toEqual([])
+  expect(existsSync(directory)).toBe(false)
   rmSync(place, { recursive: true })
 })

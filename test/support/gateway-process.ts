@@ -16,10 +16,18 @@ export interface GatewayProcess {
   kill(signal: NodeJS.Signals): Promise<number | string>
 }
 
-/** Resolves when it listens. `under` is a program and its arguments that run it in its own process, such as `prlimit` or `strace -D`. */
-export async function startGatewayProcess(files: Pick<GatewayFiles, 'config'>, { under = [] }: { readonly under?: readonly string[] } = {}): Promise<GatewayProcess> {
+interface Starting {
+  /** A program and its arguments that run it in its own process, such as `env`. */
+  readonly under?: readonly string[]
+  /** Is told at once how to kill it: it may never come to listen. */
+  readonly begun?: (kill: () => void) => void
+}
+
+/** Resolves when it listens. */
+export async function startGatewayProcess(files: Pick<GatewayFiles, 'config'>, { under = [], begun }: Starting = {}): Promise<GatewayProcess> {
   const [file = '', ...args] = [...under, process.execPath, '--no-warnings', main, 'start', '--config', files.config, '--json']
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'] } })
+  begun?.(() => void child.kill('SIGKILL'))
   const log: string[] = []
   createInterface({ input: child.stderr }).on('line', (line) => void log.push(line))
   const ended = once(child, 'exit').then(([code, signal]: (number | string)[]) => signal ?? code ?? 0)
