@@ -156,7 +156,7 @@ describe('decision cases', () => {
 describe('junit', () => {
   test('a report is well-formed whatever a name holds, and is written where a command ends early too', async () => {
     const cases = [{ suite: 'a<b>', name: '"x" & \u0000\u001b[31m\n]]>', failure: '<failed>' }, { suite: 'a<b>', name: 'y', skipped: true }]
-    expect(printJunit(cases)).toContain('<testcase classname="a&lt;b&gt;" name="&quot;x&quot; &amp; \\u0000&#10;]]&gt;" time="0.000000"><failure message="&lt;failed&gt;">&lt;failed&gt;</failure></testcase>')
+    expect(printJunit(cases)).toContain('<testcase classname="a&lt;b&gt;" name="&quot;x&quot; &amp; \\u0000\\u001b[31m&#10;]]&gt;" time="0.000000"><failure message="&lt;failed&gt;">&lt;failed&gt;</failure></testcase>')
     const report = join(await scratch(), 'junit.xml')
     expect((await policy('check', '--dir', await copyOf(broken), '--junit', report)).code).toBe(1)
     expect(await readFile(report, 'utf8')).toContain('name="rego_unsafe_var_error policies/crm/broken.rego:3"')
