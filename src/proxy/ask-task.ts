@@ -9,9 +9,9 @@ import { seal, type About, type Judge } from './evaluate.ts'
 import { withDefinition } from './learn.ts'
 import { holderOf } from './legs.ts'
 import { ownAnswer, recordOwnDenial } from './own-answers.ts'
-import type { OwnTask } from './own-tasks.ts'
+import { inputRequestsOf, type OwnTask } from './own-tasks.ts'
 import { passMessage, withEnvelope } from './pipeline.ts'
-import { inputRequestsOf, nextLeg, runTask, statusOf, taskOf } from './run-task.ts'
+import { nextLeg, runTask, statusOf, taskOf } from './run-task.ts'
 
 /** `tasks/get`, `tasks/update` and `tasks/cancel` of a task that the gateway made (io.modelcontextprotocol/tasks). */
 export async function handleOwnTask(asked: Request, from: From, channel: Channel, mirrored: Mirrored, rooms: Judge): Promise<void> {

@@ -1,4 +1,5 @@
-import type { ApprovalId, Clock, ErrorAnswer, GrantedApproval, JsonObject, Request, Result } from '../model.ts'
+import { isObject } from '../exact-json.ts'
+import type { ApprovalId, Clock, ErrorAnswer, GrantedApproval, JsonObject, Message, Request, Result } from '../model.ts'
 import { createSilentChannel, type Channel } from './channel.ts'
 import { isEvaluated } from './evaluate.ts'
 
@@ -8,6 +9,8 @@ export type TaskState =
   | { readonly kind: 'answered'; readonly message: Result | ErrorAnswer }
   /** The server wants input; `given` is what the client has replied so far. */
   | { readonly kind: 'asks'; readonly message: Result; readonly round: number; readonly given: JsonObject }
+  /** The server only wants to be asked again: there is nothing that the client could reply. */
+  | { readonly kind: 'again'; readonly message: Result; readonly round: number }
   /** The gateway's own answer: a refusal, or a fault. */
   | { readonly kind: 'own'; readonly envelope: JsonObject }
   | { readonly kind: 'cancelled' }
@@ -45,7 +48,10 @@ const mostKept = 1000
 /** Characters of the answers that are kept. */
 const mostSize = 64 * 1024 * 1024
 
-const isFinished = ({ state: { kind } }: OwnTask): boolean => kind !== 'working' && kind !== 'asks'
+const unfinished: ReadonlySet<TaskState['kind']> = new Set(['working', 'asks', 'again'])
+const isFinished = ({ state: { kind } }: OwnTask): boolean => !unfinished.has(kind)
+
+export const inputRequestsOf = ({ body: { inputRequests } }: Message): JsonObject => (isObject(inputRequests) ? inputRequests : {})
 
 /** The tasks that this process works on; one that it does not know is taken up again from its approval. */
 export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
@@ -74,7 +80,8 @@ export function createOwnTasks(clock: Clock, unjudged: () => void): OwnTasks {
       change(task, { kind: 'answered', message })
       return makeRoom()
     }
-    change(task, { kind: 'asks', message, round: task.rounds, given: {} })
+    const isAsking = Object.keys(inputRequestsOf(message)).length > 0
+    change(task, { ...(isAsking ? { kind: 'asks', given: {} } : { kind: 'again' }), message, round: task.rounds })
     task.rounds += 1
   }
 

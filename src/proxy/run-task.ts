@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import { errorTable, GatewayError } from '../errors.ts'
-import { isObject } from '../exact-json.ts'
-import type { Decision, JsonObject, Message, Request } from '../model.ts'
+import type { Decision, JsonObject, Request } from '../model.ts'
 import { answerOwn, factsOf, runApproved } from './answer-held.ts'
 import type { From } from './calls.ts'
 import type { About, Judge } from './evaluate.ts'
@@ -50,9 +49,10 @@ export const taskOf = (id: string, row: ApprovalRow, request: Request, created: 
 /** What every answer about a task says of it. */
 export function statusOf(task: OwnTask): JsonObject {
   const { id, state, created, changed, expires } = task
-  const words = { working: 'working', asks: 'input_required', answered: 'completed', own: 'completed', cancelled: 'cancelled' } as const
+  const words = { working: 'working', again: 'working', asks: 'input_required', answered: 'completed', own: 'completed', cancelled: 'cancelled' } as const
+  const status = words[state.kind]
   return {
-    taskId: id, status: words[state.kind], ...(state.kind === 'working' ? { statusMessage: `the call waits for approval ${task.approval}, or runs` } : {}),
+    taskId: id, status, ...(status === 'working' ? { statusMessage: `the call waits for approval ${task.approval}, or runs` } : {}),
     createdAt: new Date(created).toISOString(), lastUpdatedAt: new Date(changed).toISOString(), ttlMs: expires - created, pollIntervalMs: pollEvery,
   }
 }
@@ -103,15 +103,13 @@ export async function runTask(task: OwnTask, params: Request, from: From, { deci
 /** A server that only wants to be asked again is asked again (MCP 2026-07-28 basic/patterns/mrtr): the client of a task would have nothing to reply to. */
 async function goOn(task: OwnTask, from: From, mirror: Pending['mirror'], rooms: Judge): Promise<void> {
   const { state } = task
-  if (state.kind !== 'asks' || Object.keys(inputRequestsOf(state.message)).length > 0) return
+  if (state.kind !== 'again') return
   if (state.round >= mostEmptyRounds) return tellFault(new GatewayError('upstream_broken', { detail: 'the server asks to be asked again for ever' }), task, rooms)
   rooms.tasks.change(task, { kind: 'working' })
   await pause(pollEvery / 3, undefined, { signal: task.cancel.signal, ref: false }).catch(() => undefined)
   if (task.cancel.signal.aborted) return
   await runTask(task, nextLeg(task, {}, state.message.body['requestState']), from, { mirror }, rooms)
 }
-
-export const inputRequestsOf = ({ body: { inputRequests } }: Message): JsonObject => (isObject(inputRequests) ? inputRequests : {})
 
 const tellRefused = (task: OwnTask, decision: Decision, about: About, rooms: Judge, row?: ApprovalRow): void =>
   rooms.tasks.change(task, { kind: 'own', envelope: rooms.answers.refusal(task.request, decision, factsOf(row, about)) })

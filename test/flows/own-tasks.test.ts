@@ -161,7 +161,7 @@ test('a server that only wants to be asked again is asked again by the gateway',
   const task = await call('waits', { to: 12 })
   await answer(task)
   expect(await until(task.taskId, 'completed')).toMatchObject({ result: { content: [{ text: expect.stringContaining('changed {"to":12}') }] } })
-  expect(calls().at(-1)?.params).toMatchObject({ requestState: 'soon' })
+  expect(calls().slice(-2).map(({ params }) => params?.['requestState'])).toEqual([undefined, 'soon'])
 })
 
 test('a client that takes no tasks is never given one', async () => {

@@ -1,5 +1,7 @@
-import type { Request } from '../../src/model.ts'
+import type { JsonObject, Request, Result } from '../../src/model.ts'
+import { seal, type About, type Judged } from '../../src/proxy/evaluate.ts'
 import { createOwnTasks, type OwnTask } from '../../src/proxy/own-tasks.ts'
+import { statusOf } from '../../src/proxy/run-task.ts'
 
 let now: number
 beforeEach(() => (now = 1000))
@@ -35,4 +37,18 @@ test('what is finished stays as it is, and goes when its time is over or room is
     tasks.change(each, { kind: 'cancelled' })
   }
   expect([tasks.get('x0'), tasks.get('x1099')?.id, tasks.get('waits')?.id]).toEqual([undefined, 'x1099', 'waits'])
+})
+
+test.each([
+  ['has no questions', {}, 'working', 'again'],
+  ['has one', { first: { method: 'roots/list' } }, 'input_required', 'asks'],
+])('a client is told to reply only where the server %s', async (_, inputRequests, status, kind) => {
+  const tasks = open()
+  const waits = task('waits')
+  tasks.add(waits)
+  const body: JsonObject = { resultType: 'input_required', inputRequests, requestState: 'soon' }
+  const message = { direction: 'to_client', revision: '2026-07-28', kind: 'result', id: 1, envelope: { jsonrpc: '2.0', id: 1, result: body }, body } as unknown as Result
+  const about = { exchange: 'exc_1' } as unknown as About
+  await tasks.channelOf(waits).release(seal(message, { decision: { bundle: 'bnd_1' } } as unknown as Judged, about), about)
+  expect([statusOf(waits)['status'], waits.state.kind]).toEqual([status, kind])
 })
