@@ -16,7 +16,7 @@ test('the status tells what a second bundle would have decided, and obeys no nam
   expect(text).toMatch(/^Shadow +bnd_2 {2}since 2026-11-21T11:00:00\.000Z \(next\)$/m)
   expect(text).toMatch(/^ +90 decided the same, 3 otherwise, 2 not asked, 0 without a verdict$/m)
   expect(text).toMatch(/^ +allow → deny: 3$/m)
-  expect(text.match(/sam {2}crm query: allow \(desk\/allow\) → deny \(desk\/deny\/no\)/g)).toHaveLength(5)
+  expect(text.match(/sam {2}crm query\\u001b\[31m: allow \(desk\/allow\) → deny \(desk\/deny\/no\)/g)).toHaveLength(5)
   expect(text).not.toContain('\u001b')
 })
 
