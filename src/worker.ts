@@ -38,6 +38,7 @@ const line = createLine<OfSupervisor, OfWorker>(
     shadowSeen: async () => (await started()).core.shadow?.report(),
     stale: async (isStale) => (await started()).core.engine.setStale(isStale),
     open: async () => (await started()).open(),
+    pulse: () => undefined,
     missing: async () => (await started()).core.missing(),
     metrics: async () => (await started()).core.metrics.snapshot(),
     approvalChanged: async (id) => (await started()).core.approvalChanged(id),

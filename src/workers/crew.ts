@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Snapshot } from '../metrics/metrics.ts'
 import type { ApprovalId, Logger } from '../model.ts'
 import { createLine, textOf, type Answers, type Line } from './line.ts'
+import { usualPatience, watchPulse, type Patience } from './pulse.ts'
 import type { OfSupervisor, OfWorker, Order } from './words.ts'
 
 export interface Worker {
@@ -24,6 +25,8 @@ export interface CrewOptions {
   readonly onGone: (counted: Snapshot) => void
   /** Lets one that was started again serve like the others. */
   readonly join: (worker: Worker) => Promise<void>
+  /** With one that serves and answers nothing. */
+  readonly patience?: Patience
 }
 /** The processes, by their places. */
 export interface Crew {
@@ -50,7 +53,7 @@ const end = async ({ child, ended }: Worker): Promise<void> => {
   await ended
 }
 
-export function createCrew({ order, fork, answers, logger, onRestart, onGone, join }: CrewOptions): Crew {
+export function createCrew({ order, fork, answers, logger, onRestart, onGone, join, patience = usualPatience }: CrewOptions): Crew {
   const workers: (Worker | undefined)[] = Array.from({ length: order.count }, () => undefined)
   let isClosing = false
   const serving = (): readonly Worker[] => workers.filter((worker) => worker?.isReady === true).filter((worker) => worker !== undefined)
@@ -84,7 +87,13 @@ export function createCrew({ order, fork, answers, logger, onRestart, onGone, jo
 
   async function watch(worker: Worker, before: number): Promise<void> {
     const since = performance.now()
+    const { slot, child, line } = worker
+    const stopLooking = watchPulse(line, patience, () => {
+      logger.error('a worker does not answer any more, and is ended', { worker: slot, pid: child.pid })
+      child.kill('SIGKILL')
+    })
     const how = await worker.ended
+    stopLooking()
     worker.isReady = false
     onGone(worker.counted)
     if (isClosing) return

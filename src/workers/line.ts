@@ -29,6 +29,8 @@ interface Waiting {
 }
 
 const usually = 30_000
+/** Connections that the other side has not taken: one that hangs must not use up all descriptors of this one. */
+const mostPassing = 1_000
 export const textOf = (fault: unknown): string => (typeof fault === 'object' && fault !== null && 'message' in fault ? String(fault.message) : String(fault))
 
 /** Questions and connections between the supervisor and one worker, over the channel that a child has to its parent. */
@@ -88,7 +90,7 @@ export function createLine<Theirs extends Questions, Own extends Questions>(peer
         tell({ kind: 'question', number, what, value })
       }),
     pass(socket, head) {
-      if (!peer.connected) return void socket.destroy()
+      if (!peer.connected || passing.size >= mostPassing) return void socket.destroy()
       passing.add(socket)
       peer.send?.({ kind: 'connection', head } satisfies Message, socket, {}, (error) => {
         passing.delete(socket)

@@ -34,6 +34,8 @@ export type OfWorker = {
   readonly shadowSeen: { readonly asks: undefined; readonly answers: ShadowReport | undefined }
   /** From now on it may be handed requests. */
   readonly open: { readonly asks: undefined; readonly answers: void }
+  /** Answered at once by whoever still hears. */
+  readonly pulse: { readonly asks: undefined; readonly answers: void }
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
   readonly metrics: { readonly asks: undefined; readonly answers: Snapshot }
   readonly approvalChanged: { readonly asks: ApprovalId | undefined; readonly answers: void }
