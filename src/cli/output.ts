@@ -8,6 +8,8 @@ export interface Output {
   /** One line beside the result: progress, warnings, errors. */
   note(text: string): void
   json(value: unknown): void
+  /** Whoever read the result has stopped, as `head` does: what is said from here on reaches nobody. */
+  isClosed(): boolean
   table(head: readonly string[], rows: readonly (readonly string[])[]): void
 }
 
@@ -36,13 +38,27 @@ export const formatTable = (head: readonly string[], rows: readonly (readonly st
 
 interface Sink {
   write(text: string): unknown
+  on?(event: 'error', listener: (fault: NodeJS.ErrnoException) => void): unknown
 }
 
-export const createOutput = (streams: { readonly stdout: Sink; readonly stderr: Sink } = process): Output => ({
-  line: (text = '') => void streams.stdout.write(`${text}\n`),
-  note: text => void streams.stderr.write(`${text}\n`),
-  json: value => void streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
-  table: (head, rows) => {
-    for (const line of formatTable(head, rows)) streams.stdout.write(`${line}\n`)
-  },
-})
+const noReader = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
+
+export const createOutput = (streams: { readonly stdout: Sink; readonly stderr: Sink } = process): Output => {
+  let isClosed = false
+  streams.stdout.on?.('error', fault => {
+    isClosed = true
+    if (noReader.has(fault.code ?? '')) return
+    streams.stderr.write(`sallyport: the result cannot be written: ${fault.message}\n`)
+    process.exit(exitCode.failed) // what was asked for must not look done
+  })
+  streams.stderr.on?.('error', () => undefined)
+  return {
+    line: (text = '') => void streams.stdout.write(`${text}\n`),
+    note: text => void streams.stderr.write(`${text}\n`),
+    json: value => void streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    isClosed: () => isClosed,
+    table: (head, rows) => {
+      for (const line of formatTable(head, rows)) streams.stdout.write(`${line}\n`)
+    },
+  }
+}

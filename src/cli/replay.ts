@@ -66,6 +66,7 @@ export async function replay(session: SessionView, events: readonly EventView[],
       const since = at - (before ?? at)
       if (before !== undefined && speed !== undefined && keys === undefined) await pause(Math.min(Math.max(since, 0) / speed, longestWait))
       before = at
+      if (output.isClosed()) return
       output.line()
       for (const line of linesOf(event, session, since, full)) output.line(line)
       if (keys !== undefined && event !== events.at(-1)) await keys.question('      — Enter for the next —')
