@@ -3,7 +3,25 @@ import { heldExport, maskedAnswer, refusedDrop, replayed, toolsPerPerson } from 
 import { ClaimFailed, createTeller } from './tour/tell.ts'
 import { connect, openWorld } from './tour/world.ts'
 
-const { values } = parseArgs({ options: { auto: { type: 'boolean', default: false }, fast: { type: 'boolean', default: false } } })
+const usage = `usage: npm run tour -- [--auto] [--fast]
+  --auto  answer in the reviewer's place
+  --fast  do not pause for reading
+It tells the story at the demo that was started in this directory, wherever that listens, else at one of its own.
+`
+const readOptions = () => {
+  try {
+    return parseArgs({ options: { auto: { type: 'boolean', default: false }, fast: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } })
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
+    process.exit(2)
+  }
+}
+
+const { values } = readOptions()
+if (values.help) {
+  process.stdout.write(usage)
+  process.exit()
+}
 const isTerminal = process.stdout.isTTY === true
 const tell = createTeller({ paced: isTerminal && !values.fast })
 
