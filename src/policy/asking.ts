@@ -1,22 +1,25 @@
-import { deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
+import { createPatience, deadlineFor, fuelFor, threadFrom } from './budget.ts'
 import type { BuiltBundle } from './bundle.ts'
 import { familiesIn, loadFamilies } from './builtins/index.ts'
-import { instantiate, type EvalOutcome, type PolicyInstance } from './host.ts'
+import { instantiate, type EvalOutcome, type PolicyInstance, type PrintOutcome } from './host.ts'
 import { createThreads } from './threads.ts'
 
-/** Above this an instance is not kept: memory never shrinks, and one large message should not cost it for ever. */
-const maxKeptPages = 256
+/** What an instance begins with. One that needed more is not kept: memory never shrinks, and one large message should not cost it for ever. */
+const keptPages = 256
 const keptInstances = 2
 
 export interface AskingOptions {
   readonly threads?: number
   readonly deadline?: (bytes: number) => number
 }
+type Outcome = EvalOutcome | PrintOutcome
+
 /** The module of one bundle, asked here where the question is small, on a thread where it is not. */
 export interface Asking {
-  /** On this thread, at once. */
-  here<T>(use: (instance: PolicyInstance) => T): T
-  ask(entrypoint: string, input: string, bytes: number): Promise<EvalOutcome>
+  /** On this thread, at once, within the fuel that is spent here on so many bytes. */
+  here<T extends Outcome>(bytes: number, use: (instance: PolicyInstance, fuel: number) => T): T
+  /** `long` tells that it is known to need more than is spent here. */
+  ask(entrypoint: string, input: string, bytes: number, long?: boolean): Promise<EvalOutcome>
   /** Makes instances for what comes, one in a turn of the loop: loading a megabyte of data takes some milliseconds each time. */
   refill(): void
   close(): Promise<void>
@@ -38,7 +41,8 @@ export async function startAsking({ wasm, data }: Pick<BuiltBundle, 'wasm' | 'da
     throw cause
   })
 
-  const spare = (): PolicyInstance => instantiate(module, { data: printed })
+  const spare = (): PolicyInstance => instantiate(module, { data: printed, pages: keptPages })
+  const patience = createPatience()
   const refill = (): void => {
     if (instances.length >= keptInstances || closed) return
     try {
@@ -48,20 +52,25 @@ export async function startAsking({ wasm, data }: Pick<BuiltBundle, 'wasm' | 'da
       // The next judgement tries again, and is denied if it cannot be had then either.
     }
   }
-  const here = <T>(use: (instance: PolicyInstance) => T): T => {
+  const here = <T extends Outcome>(bytes: number, use: (instance: PolicyInstance, fuel: number) => T): T => {
     const instance = instances.pop() ?? spare()
-    const outcome = use(instance)
-    if (!instance.isSpent() && instance.pages() <= maxKeptPages) instances.push(instance)
+    const outcome = use(instance, patience.fuelHere(bytes))
+    if (!instance.isSpent() && instance.pages() <= keptPages) instances.push(instance)
     else setImmediate(refill)
+    if (outcome.ok) patience.ended(outcome.fuel, bytes)
     return outcome
   }
-  const aside = (entrypoint: string, input: string, bytes: number, long: boolean): Promise<EvalOutcome> =>
-    threads.judge({ entrypoint, input, fuel: fuelFor(bytes) }, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
+  const aside = async (entrypoint: string, input: string, bytes: number, long: boolean): Promise<EvalOutcome> => {
+    const outcome = await threads.judge({ entrypoint, input, fuel: fuelFor(bytes) }, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
+    if (outcome.ok && long) patience.ended(outcome.fuel, bytes)
+    return outcome
+  }
   return {
     here, refill, close,
-    async ask(entrypoint, input, bytes) {
+    async ask(entrypoint, input, bytes, long = false) {
       if (bytes > threadFrom) return aside(entrypoint, input, bytes, false)
-      const outcome = here((instance) => instance.evaluate(entrypoint, input, fuelHere(bytes)))
+      if (long) return aside(entrypoint, input, bytes, true)
+      const outcome = here(bytes, (instance, fuel) => instance.evaluate(entrypoint, input, fuel))
       return !outcome.ok && outcome.fault === 'fuel' ? aside(entrypoint, input, bytes, true) : outcome
     },
   }

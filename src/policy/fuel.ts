@@ -8,6 +8,8 @@ import type { Reader } from './module-bytes.ts'
 import { detoursOf, importedFunctions, matchExport, type Detour } from './regex-detour.ts'
 
 export const fuelExport = 'fuel'
+/** The module's own mutable globals, counted from 0: together with its memory they are all of its state, since tables cannot be written. */
+export const stateExport = (at: number): string => `state ${at}`
 /** Enough for `_initialize`; the host sets the global before everything else. */
 const fuelAtStart = 1_000_000
 
@@ -26,6 +28,7 @@ interface Section {
 export function addFuel(wasm: Uint8Array): Uint8Array {
   const sections = readSections(wasm)
   const global = countGlobals(sections)
+  const state = mutableGlobals(sections)
   const detours = detoursOf(sections)
   const out = createSink(Math.ceil(wasm.length * 1.2))
   out.push(wasm.subarray(0, 8))
@@ -42,7 +45,7 @@ export function addFuel(wasm: Uint8Array): Uint8Array {
       write(section.global, withGlobal(id === section.global ? body : Uint8Array.of(0)))
       if (id === section.global) continue
     }
-    if (id === section.export) write(id, withExports(body, [[fuelExport, 3, global], ...(detours.match === undefined ? [] : [[matchExport, 0, detours.match.index] as const])]))
+    if (id === section.export) write(id, withExports(body, [[fuelExport, 3, global], ...state.map((index, at) => [stateExport(at), 3, index] as const), ...(detours.match === undefined ? [] : [[matchExport, 0, detours.match.index] as const])]))
     else if (id === section.code) write(id, withCounters(body, sections, global, detours.all))
     else write(id, body)
   }
@@ -86,6 +89,21 @@ function countGlobals(sections: readonly Section[]): number {
     }
   }
   return globals
+}
+
+/** Their indexes; none is imported (`countGlobals`). */
+function mutableGlobals(sections: readonly Section[]): number[] {
+  const body = sections.find(({ id }) => id === section.global)?.body
+  if (body === undefined) return []
+  const from: Reader = { bytes: body, at: 0 }
+  const found: number[] = []
+  const count = readU32(from)
+  for (let index = 0; index < count; index += 1) {
+    readByte(from)
+    if (readByte(from) === 1) found.push(index)
+    for (let code = readByte(from); code !== op.end; code = readByte(from)) skipImmediates(code, from)
+  }
+  return found
 }
 
 function skipTable(from: Reader): void {

@@ -34,6 +34,8 @@ interface Looked {
   readonly said: string
   readonly verdict: Verdict | undefined
 }
+/** Already what the varying sets say takes more than is spent here. */
+const tooLong = Symbol('too long')
 
 /** How a binding of the one result begins in Rego's notation. */
 const oneResult = '{{"result":'
@@ -61,7 +63,7 @@ async function loadOn(asking: Asking, bundle: BuiltBundle, options: LoadOptions)
   const rolesOf = createRolesOf(bundle, asking)
   const judge = (question: Question, seen: Seen): Verdict | Promise<Verdict> => {
     const looked = recollection === undefined ? undefined : look(question, recollection, asking)
-    if (looked?.verdict === undefined) return life.during(judgeWhole(question, seen, looked))
+    if (looked === tooLong || looked?.verdict === undefined) return life.during(judgeWhole(question, seen, looked))
     seen(looked.place.settled.length + looked.place.varying.length)
     return looked.verdict
   }
@@ -99,7 +101,7 @@ function createLife(end: () => Promise<void>): { during<T>(work: Promise<T>): Pr
   }
 }
 
-type Judging = (question: Question, seen: Seen, looked?: Looked) => Promise<Verdict>
+type Judging = (question: Question, seen: Seen, looked?: Looked | typeof tooLong) => Promise<Verdict>
 
 function createJudging(bundle: BuiltBundle, { detectors: names }: LoadOptions, asking: Asking, recollection: Recollection | undefined): Judging {
   const print = createPrinter(bundle.input_paths ?? [''])
@@ -117,19 +119,21 @@ function createJudging(bundle: BuiltBundle, { detectors: names }: LoadOptions, a
     const input = print(question as unknown as JsonObject) // a question is plain JSON (model.ts)
     const bytes = Buffer.byteLength(input)
     seen(bytes)
-    const outcome = await asking.ask(decisionEntrypoint, input, bytes)
+    const outcome = await asking.ask(decisionEntrypoint, input, bytes, looked === tooLong)
     if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
     const verdict = readOnce(outcome.results, question.entries.length)
-    if (verdict.ok && looked !== undefined) recollection?.keep(looked.place, looked.said, { verdict, fuel: outcome.fuel })
+    if (verdict.ok && looked !== undefined && looked !== tooLong) recollection?.keep(looked.place, looked.said, { verdict, fuel: outcome.fuel })
     return verdict
   }
 }
 
 /** Undefined where it is not worth looking, or nothing can be told. */
-function look(question: Question, recollection: Recollection, asking: Asking): Looked | undefined {
+function look(question: Question, recollection: Recollection, asking: Asking): Looked | typeof tooLong | undefined {
   const place = recollection.placeOf(question)
   if (place === undefined) return undefined
-  const said = asking.here((instance) => instance.print(varyingEntrypoint, place.varying, fuelHere(0)))
+  const said = asking.here(place.varying.length, (instance, fuel) => instance.print(varyingEntrypoint, place.varying, fuel))
+  // One that runs away says nothing of the others, which go on being looked for.
+  if (!said.ok && said.fault === 'fuel') return tooLong
   // Nothing at all is no word of theirs, and must not stand for what they read.
   if (!said.ok || !said.text.startsWith(oneResult)) {
     recollection.failed()

@@ -6,16 +6,20 @@ import type { ThreadReply, ThreadSetup, ThreadTask } from './worker.ts'
 
 /** Inputs that wait for a thread, in all; more are refused at once rather than kept in memory. */
 const maxWaitingLength = 64 * 1024 * 1024
+const manyLong = 4
+/** Times the deadline that pass until a thread is ended that hardly gets its turn. */
+const patience = 10
 /** Judgements that took too long already and wait to go on; behind more of them everything would be late. */
 const maxWaitingLong = 32
 
 export interface ThreadsOptions {
+  /** How many for large inputs; there is one more, which gives way to everybody, for what takes long. */
   readonly size: number
   readonly wasm: Uint8Array
   readonly data: string
 }
 export interface JudgeOptions {
-  /** Milliseconds, from when a thread begins, after which it is ended. */
+  /** Milliseconds that a thread works on it, after which the thread is ended. */
   readonly deadline: number
   /** It was begun elsewhere and needs more than it got there. */
   readonly long: boolean
@@ -36,7 +40,11 @@ interface Job {
 }
 interface Thread {
   readonly worker: Worker
+  /** For what takes long, and nothing else. */
+  readonly yields: boolean
   ready: boolean
+  /** What it had worked when it was last heard of. */
+  worked: number
   job: Job | undefined
   timer: NodeJS.Timeout | undefined
 }
@@ -54,13 +62,14 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
   let module: WebAssembly.Module | undefined
   let closed = false
 
-  const spawn = (onReady?: (module: WebAssembly.Module) => void, onRefused?: (detail: string) => void): Thread => {
-    const setup: ThreadSetup = { module: module ?? wasm, data, families }
+  const spawn = (yields: boolean, onReady?: (module: WebAssembly.Module) => void, onRefused?: (detail: string) => void): Thread => {
+    const setup: ThreadSetup = { module: module ?? wasm, data, families, yields }
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, env: bareEnvironment(), stdout: false, stderr: false })
     worker.unref()
-    const thread: Thread = { worker, ready: false, job: undefined, timer: undefined }
+    const thread: Thread = { worker, yields, ready: false, worked: 0, job: undefined, timer: undefined }
     threads.add(thread)
     worker.on('message', (reply: ThreadReply) => {
+      if (reply.kind !== 'refused') thread.worked = reply.worked
       if (reply.kind === 'ready') {
         thread.ready = true
         module = reply.module
@@ -99,34 +108,56 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
   const begin = (thread: Thread, job: Job): void => {
     thread.job = job
     thread.worker.postMessage(job.task)
-    const end = (): void => {
-      if (thread.job === job) void thread.worker.terminate()
+    let left = patience * job.options.deadline
+    const look = (wait: number): void => {
+      // A loop that was held up fires the timer before it reads the answer: that one gets its turn first.
+      thread.timer = setTimeout(() => setImmediate(() => setImmediate(() => void endIfWorked(wait))), wait)
     }
-    // A loop that was held up fires the timer before it reads the answer: that one gets its turn first.
-    thread.timer = setTimeout(() => setImmediate(() => setImmediate(end)), job.options.deadline)
+    // What others do on the machine must not decide: only its own work counts, unless it gets next to nothing done.
+    const endIfWorked = async (waited: number): Promise<void> => {
+      left -= Math.max(waited, 1)
+      const used = await thread.worker.cpuUsage().then(({ user, system }) => (user + system) / 1000 - thread.worked, () => Infinity)
+      if (thread.job !== job) return
+      if (used < job.options.deadline && left > 0) look(Math.min(job.options.deadline - used, left))
+      else void thread.worker.terminate()
+    }
+    look(job.options.deadline)
+  }
+
+  const of = (yields: boolean): readonly Thread[] => [...threads].filter((thread) => thread.yields === yields)
+  const longOnes = (jobs: readonly Job[]): number => jobs.filter(({ options }) => options.long).length
+  /** What takes long has a thread of its own; until that one is there, or where many wait for it, others are lent to it, but for one. */
+  const mayBorrow = (): boolean => {
+    const lent = longOnes(of(false).flatMap(({ job }) => job ?? []))
+    return of(true).some(({ ready }) => ready) ? longOnes(waiting) > manyLong && lent < size - 1 : lent === 0
+  }
+  const freeFor = ({ options: { long } }: Job): Thread | undefined => {
+    const free = (yields: boolean): Thread | undefined => of(yields).find((thread) => thread.ready && thread.job === undefined)
+    return free(long) ?? (long && mayBorrow() ? free(false) : undefined)
+  }
+  const start = (yields: boolean): void => {
+    const own = of(yields)
+    if (own.every(({ ready }) => ready) && own.length < (yields ? 1 : size)) spawn(yields)
   }
 
   const next = (): void => {
-    while (waiting.length > 0 && !closed) {
-      const free = [...threads].find((thread) => thread.ready && thread.job === undefined)
-      if (free === undefined) {
-        const starting = [...threads].some((thread) => !thread.ready)
-        if (!starting && threads.size < size) spawn()
-        return
-      }
-      const job = waiting.shift()
-      if (job === undefined) return
+    for (const job of closed ? [] : [...waiting]) {
+      const free = freeFor(job)
+      if (free?.yields !== job.options.long) start(job.options.long)
+      if (free === undefined && job.options.long && mayBorrow()) start(false)
+      if (free === undefined) continue
+      waiting.splice(waiting.indexOf(job), 1)
       waitingLength -= job.task.input.length
       begin(free, job)
     }
   }
 
   return {
-    start: () => new Promise((resolve, reject) => spawn(resolve, (detail) => reject(new Error(detail)))),
+    start: () => new Promise((resolve, reject) => spawn(false, resolve, (detail) => reject(new Error(detail)))),
     judge: (task, options) =>
       new Promise((settle) => {
         if (closed) return settle(lost('the threads are closed'))
-        const crowded = options.long && waiting.filter((job) => job.options.long).length >= maxWaitingLong
+        const crowded = options.long && longOnes(waiting) >= maxWaitingLong
         if (crowded || waitingLength + task.input.length > maxWaitingLength) return settle(lost('too much waits to be judged'))
         waitingLength += task.input.length
         waiting.push({ task, options, settle })

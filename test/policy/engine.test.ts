@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads'
+import { availableParallelism } from 'node:os'
 import { runInThisContext } from 'node:vm'
 import { createPolicyEngine, type Observation, type PolicyEngine, type PolicyEngineOptions } from '../../src/policy/engine.ts'
 import type { BuiltBundle } from '../../src/policy/bundle.ts'
@@ -134,6 +135,48 @@ test('more runaways than can be judged are denied, and calls after them are answ
   expect(decisions.every(isPolicyError)).toBe(true)
   expect(engine.log.some(({ fields }) => String(fields?.['detail']).includes('too much waits'))).toBe(true)
   expect((await engine.decide(question())).kind).toBe('allow')
+})
+
+const looping = (to: string) => `{"kind": "deny", "reasons": [{"code": "late", "rule": "x/deny/late"}], "risk": count([1 | some i in numbers.range(1, ${to}); some j in numbers.range(1, 100); i == j]), "listed": []}`
+
+test('what is decided does not depend on how much is spent at once, which depends on what came before', async () => {
+  const engine = await opened(`decision := ${looping('input.message.body.go')} if input.message.body.go`)
+  const asked = [10, 40, 80, 160, 320, 640, 1000, 20_000]
+  const decided = async (): Promise<readonly unknown[]> => {
+    const decisions = await Promise.all(asked.map((go) => engine.decide(question({ go }))))
+    return decisions.map((decision) => (isPolicyError(decision) ? 'policy_error' : decision.risk))
+  }
+  const first = await decided()
+  expect(first).toEqual([10, 40, 80, 100, 100, 100, 100, 'policy_error'])
+  for (let time = 0; time < 5; time += 1) expect(await decided()).toEqual(first)
+  for (let time = 0; time < 3_000; time += 1) await engine.decide(question())
+  expect(await decided()).toEqual(first)
+})
+
+test('large questions do not wait for runaways', async () => {
+  const engine = await opened('decision := count([1 | some i in numbers.range(1, 100000); some j in numbers.range(1, 100000); i == j]) if input.message.body.go')
+  await Promise.all([engine.decide(question({ go: true })), engine.decide(question({ big: large }))])
+  let denied = 0
+  const runaways = Array.from({ length: 20 }, () => engine.decide(question({ go: true })).then((decision) => (denied += isPolicyError(decision) ? 1 : 0)))
+  expect((await engine.decide(question({ big: large }))).kind).toBe('allow')
+  expect(denied).toBeLessThan(15)
+  await Promise.all(runaways)
+  expect(denied).toBe(20)
+})
+
+test('a thread that others keep from working is not ended for it', async () => {
+  const hard = `decision := ${looping('1500')} if input.message.body.go`
+  let deadline = 60_000
+  // So many at once take several times as long as one, whatever the machine; each of them works no more than it does alone.
+  const threads = 4 * availableParallelism()
+  const engine = await opened(hard, { threads, deadline: () => deadline })
+  const ask = () => engine.decide(question({ go: true, big: large }))
+  await Promise.all(Array.from({ length: 2 * threads }, ask))
+  const began = performance.now()
+  await ask()
+  deadline = 2 * (performance.now() - began)
+  const decisions = await Promise.all(Array.from({ length: 2 * threads }, ask))
+  expect(decisions.map(({ reasons }) => reasons[0]?.code)).toEqual(decisions.map(() => 'late'))
 })
 
 test('small questions do not wait for a large one', async () => {

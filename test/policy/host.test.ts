@@ -1,5 +1,5 @@
 import { compileModule, instantiate, type PolicyInstance } from '../../src/policy/host.ts'
-import { build, entrypoint, openCompiler } from './support.ts'
+import { build, createRandom, entrypoint, openCompiler } from './support.ts'
 
 const compiler = openCompiler()
 afterAll(() => compiler.close())
@@ -50,6 +50,49 @@ test('a builtin that the host lacks is a fault, and the instance is spent', asyn
   expect(policy.evaluate(entrypoint, '{}', fuel)).toMatchObject({ ok: false, fault: 'builtin', detail: 'the host has no builtin http.send' })
   expect(policy.isSpent()).toBe(true)
   expect(policy.evaluate(entrypoint, '{}', fuel)).toMatchObject({ ok: false })
+})
+
+const working = `
+words contains upper(word) if some word in split(input.text, " ")
+
+decision := {
+	"words": words,
+	"found": [word | some word in data.words; regex.match(input.pattern, word)],
+	"json": json.unmarshal(json.marshal({"n": input.n, "words": words})),
+	"sorted": sort([x | some i in numbers.range(1, input.n); x := (i * 7919) % 101]),
+	"said": sprintf("%v of %v", [input.n, words]),
+}
+`
+
+test('an instance with room is put back after any fault, wherever that met it: it answers, and takes fuel, as a new one does', async () => {
+  const module = await compileModule(await compiler.compile(working))
+  const options = { data: JSON.stringify({ words: ['alpha', 'beta', 'gamma'] }), pages: 256 }
+  const random = createRandom(5)
+  const inputs = Array.from({ length: 12 }, (_, index) => JSON.stringify({ n: 1 + Math.floor(random() * 60), text: `w${index} some words ${'x'.repeat(index * 50)}`, pattern: `^[a-${'bgz'[index % 3]}]` }))
+  const used = instantiate(module, options)
+  for (let time = 0; time < 300; time += 1) {
+    const input = inputs[time % inputs.length] ?? ''
+    const whole = instantiate(module, options).evaluate(entrypoint, input, fuel)
+    expect(whole.ok).toBe(true)
+    const most = Math.floor(random() * whole.fuel)
+    expect(used.evaluate(entrypoint, input, most)).toMatchObject({ ok: false, fault: 'fuel' })
+    expect(used.isSpent()).toBe(false)
+    expect(used.evaluate(entrypoint, input, fuel)).toEqual(whole)
+    if (time % 50 === 0) expect(used.evaluate(entrypoint, '['.repeat(200_000), fuel)).toMatchObject({ ok: false })
+  }
+  expect(used.pages()).toBe(256)
+})
+
+test('an instance that took more memory than it has room for is spent by a fault', async () => {
+  const module = await compileModule(await compiler.compile('decision := count([concat("", [x, y]) | some x in input.xs; some y in input.xs])'))
+  const policy = instantiate(module, { pages: 64 })
+  const input = JSON.stringify({ xs: Array.from({ length: 100 }, (_, index) => `${index}${'x'.repeat(1000)}`) })
+  expect(policy.evaluate(entrypoint, input, 1_000)).toMatchObject({ ok: false, fault: 'fuel' })
+  expect(policy.isSpent()).toBe(false)
+  const { fuel: needed } = instantiate(module).evaluate(entrypoint, input, 1_000_000_000)
+  expect(policy.evaluate(entrypoint, input, needed - 1)).toMatchObject({ ok: false, fault: 'fuel' })
+  expect(policy.pages()).toBeGreaterThan(64)
+  expect(policy.isSpent()).toBe(true)
 })
 
 test('names of object members are no builtins', async () => {
