@@ -156,8 +156,6 @@ function readLeniently(text: string): Json | undefined {
 /** Whatever finds spans in a text, by detector. */
 export interface TextFinder {
   find(text: string): readonly { readonly spans: readonly Span[] }[]
-  /** True only of a text in which nothing is found, nor in any part of it. */
-  isPlain(text: string): boolean
 }
 
 /** For the messages of reasons and for log lines. */
@@ -169,11 +167,4 @@ export function redactText(text: string, detectors: TextFinder): string {
     clean = patchText(clean, patches(spans))
   }
   return masked
-}
-
-/** Each by itself. Where there is nothing to replace, which many of them together mostly tell, it is the array that was given. */
-export function redactTexts(texts: readonly string[], detectors: TextFinder): readonly string[] {
-  if (texts.length > 1 && detectors.isPlain(texts.join('\n'))) return texts
-  const clean = texts.map((text) => redactText(text, detectors))
-  return clean.every((text, index) => text === texts[index]) ? texts : clean
 }

@@ -1,19 +1,29 @@
+import { printFindings } from '../findings.ts'
 import type { Decision, Finding, Mask } from '../model.ts'
 
 export interface TextRedaction {
   /** Replaces what detectors find in a text. */
   readonly redactText: (text: string) => string
-  /** … in each of many. The same array where there is nothing to replace. */
-  readonly redactTexts: (texts: readonly string[]) => readonly string[]
+  /** True only of a text in which nothing is found, nor in any part of it, nor in parts of it put together where a `/` begins. */
+  readonly isPlain: (text: string) => boolean
 }
 
 /** Decisions and findings as they may be kept. */
 export interface Keepable {
   decision(decision: Decision): Decision
-  findings(findings: readonly Finding[]): readonly Finding[]
+  findings(findings: readonly Finding[]): KeptFindings
 }
+export interface KeptFindings {
+  /** As `printFindings` prints them. */
+  readonly text: string
+  /** False where paths had to be changed. */
+  readonly asTheyWere: boolean
+}
+/** Texts that are kept in memory: how many, and how long one may be. */
+const mostClean = 100
+const longestClean = 16_384
 
-export function createKeepable({ redactText, redactTexts }: TextRedaction): Keepable {
+export function createKeepable({ redactText, isPlain }: TextRedaction): Keepable {
   /** Most messages meet the very decision that one before them met. */
   const known = new WeakMap<Decision, Decision>()
   const redact = (decision: Decision): Decision => {
@@ -28,6 +38,14 @@ export function createKeepable({ redactText, redactTexts }: TextRedaction): Keep
     const clean = redactText(text)
     return clean === text ? value : clean
   }
+  /** Printed findings in which nothing was found, one path by one: answers of one shape have the same. */
+  const clean = new Set<string>()
+  const isClean = (text: string): boolean => isPlain(text) || clean.has(text)
+  const remember = (text: string): void => {
+    if (text.length > longestClean) return
+    if (clean.size >= mostClean) clean.clear()
+    clean.add(text)
+  }
   return {
     decision(decision) {
       const before = known.get(decision)
@@ -37,10 +55,13 @@ export function createKeepable({ redactText, redactTexts }: TextRedaction): Keep
       return made
     },
     findings(findings) {
-      // A path names members, and a member's name may itself be what was found.
-      const shown = findings.map(({ path }) => path)
-      const paths = redactTexts(shown)
-      return paths === shown ? findings : findings.map((finding, index) => ({ ...finding, path: paths[index]! })) // one for each
+      // A path names members, and a member's name may itself be what was found, or be so beside another.
+      const text = printFindings(findings)
+      if (findings.length === 0 || isClean(text)) return { text, asTheyWere: true }
+      const shown = findings.map((finding) => ({ ...finding, path: redactText(finding.path) }))
+      if (shown.some(({ path }, index) => path !== findings[index]?.path)) return { text: printFindings(shown), asTheyWere: false }
+      remember(text)
+      return { text, asTheyWere: true }
     },
   }
 }

@@ -37,7 +37,10 @@ export interface EventRow {
   readonly basis: string | null
 }
 /** The store gives the `seq` when it writes: the only place that knows which events really lasted. */
-export type NewEvent = Omit<EventRow, 'seq'>
+export interface NewEvent extends Omit<EventRow, 'seq' | 'findings'> {
+  /** As `printFindings` prints them. */
+  readonly findings: string
+}
 
 export interface SessionFilter {
   /** A subject or a verified e-mail. */

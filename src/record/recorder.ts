@@ -34,12 +34,12 @@ export interface Recorder<Scan> {
 const mostLate = 10_000
 
 /** Turns exchanges into rows. Nothing that was detected or masked passes here unreplaced, whatever the decision. */
-export function createRecorder<Scan>({ store, redact, redactText, redactTexts, basis, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
+export function createRecorder<Scan>({ store, redact, redactText, isPlain, basis, print, clock, logger }: RecorderOptions<Scan>): Recorder<Scan> {
   /** Sessions whose row could not be kept: it is put again ahead of their next event. */
   const unkept = new Map<SessionId, SessionRow>()
   /** Ends of calls that could not be recorded when they came. */
   const late: NewEvent[] = []
-  const keepable = createKeepable({ redactText, redactTexts })
+  const keepable = createKeepable({ redactText, isPlain })
 
   function put(row: SessionRow): void {
     unkept.delete(row.id)
@@ -60,10 +60,10 @@ export function createRecorder<Scan>({ store, redact, redactText, redactTexts, b
     const decision = keepable.decision(exchange.decision)
     const findings = keepable.findings(exchange.findings)
     const { verdict } = exchange
-    const kept = { envelope, method, findingsAsTheyWere: findings === exchange.findings, verdict: verdict === undefined || verdict === exchange.decision ? undefined : keepable.decision(verdict) }
+    const kept = { envelope, method, findingsAsTheyWere: findings.asTheyWere, verdict: verdict === undefined || verdict === exchange.decision ? undefined : keepable.decision(verdict) }
     return {
       session, at, exchange: exchange.exchange, direction: message.direction, kind: message.kind, method, call, decision, bundle: decision.bundle, outcome,
-      findings, message: print(envelope), closes, basis: basis.of(exchange, kept),
+      findings: findings.text, message: print(envelope), closes, basis: basis.of(exchange, kept),
     }
   }
 

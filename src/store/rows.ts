@@ -1,5 +1,7 @@
 import type { Selectable } from 'kysely'
+import { messageOf } from '../errors.ts'
 import { parseExactJson } from '../exact-json.ts'
+import { readFindings } from '../findings.ts'
 import type { ApprovalRow } from '../approval/approval-store.ts'
 import type { EventRow, SessionSummary } from '../record/record-store.ts'
 import type { SessionId } from '../model.ts'
@@ -37,10 +39,18 @@ export function readEvent(session: SessionId, row: Selectable<EventTable>): Even
     decision: JSON.parse(row.decision) as EventRow['decision'],
     bundle: row.bundle as EventRow['bundle'],
     outcome: row.outcome as EventRow['outcome'],
-    findings: JSON.parse(row.findings) as EventRow['findings'],
+    findings: findingsOf(session, row),
     message: row.message,
     closes: row.closes === 1,
     basis: row.basis,
+  }
+}
+
+function findingsOf(session: SessionId, { seq, findings }: Selectable<EventTable>): EventRow['findings'] {
+  try {
+    return readFindings(findings)
+  } catch (cause) {
+    throw new Error(`event ${seq} of session ${session} cannot be read from the store: ${messageOf(cause)}`, { cause })
   }
 }
 

@@ -52,6 +52,7 @@ export interface EventTable {
   decision: string
   bundle: string
   outcome: string
+  /** As `printFindings` prints them. */
   findings: string
   message: string
   closes: number

@@ -1,3 +1,4 @@
+import { printFindings } from '../../src/findings.ts'
 import type { RecordStore, SessionFilter } from '../../src/record/record-store.ts'
 import { answerEvent, decision, event, person, sessionRow } from './rows.ts'
 
@@ -34,10 +35,11 @@ export function describeRecordStore(name: string, open: () => Promise<{ readonly
     test('a session and its events come back as they were put', async () => {
       const row = sessionRow('1', { actor: person('alice', { email: 'a@b.c', claims: { department: 'x' }, acting_for: { issuer: 'i', subject: 's' } }) })
       await records.putSession(row)
-      const sent = event('1', 'a', { findings: [{ detector: 'us_ssn', path: '/x', count: 1, confidence: 'high' }], message: '{"n":1.0,"t":"\u2028é😀"}', call: null, basis: '{"no":1}' })
+      const findings = [{ detector: 'us_ssn', path: '/x', count: 1, confidence: 'high' as const }]
+      const sent = event('1', 'a', { findings: printFindings(findings), message: '{"n":1.0,"t":"\u2028é😀"}', call: null, basis: '{"no":1}' })
       await records.append(sent)
       expect(await records.getSession('ses_1')).toEqual({ ...row, events: 1, denied: 0, masked: 0, approvals: 0 })
-      expect((await records.listEvents('ses_1', {})).items).toEqual([{ ...sent, seq: 1 }])
+      expect((await records.listEvents('ses_1', {})).items).toEqual([{ ...sent, findings, seq: 1 }])
     })
 
     test('an unknown session has neither summary nor events, and its events are refused', async () => {

@@ -28,7 +28,7 @@ export function decision<K extends Decision['kind']>(kind: K): Extract<Decision,
 
 export const event = (session: string, exchange: string, more: Partial<NewEvent> = {}): NewEvent => ({
   session: `ses_${session}`, at: 2_000, exchange: `exg_${exchange}`, direction: 'to_server', kind: 'request', method: 'tools/call', call: 'query', decision: decision('allow'),
-  bundle: 'bnd_0', outcome: 'forwarded', findings: [], message: '{"jsonrpc":"2.0"}', closes: false, basis: null, ...more,
+  bundle: 'bnd_0', outcome: 'forwarded', findings: '[]', message: '{"jsonrpc":"2.0"}', closes: false, basis: null, ...more,
 })
 
 export const answerEvent = (session: string, exchange: string, more: Partial<NewEvent> = {}): NewEvent =>

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { createApprovals, type Approvals } from '../../src/approval/approval.ts'
 import { createDetectors } from '../../src/detect/index.ts'
 import { scan } from '../../src/detect/scan.ts'
-import { redact, redactText, redactTexts } from '../../src/enforce/redact.ts'
+import { redact, redactText } from '../../src/enforce/redact.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createMetrics } from '../../src/metrics/metrics.ts'
 import type { Ids, Json, Request, Result } from '../../src/model.ts'
@@ -54,7 +54,7 @@ beforeEach(async () => {
   const clean = (text: string) => redactText(text, detectors)
   engine = createPolicyEngine({ detectors: detectors.names, logger: silent })
   approvals = createApprovals({ store: store.approvals, clock: Date.now, ids, key: randomBytes(32), redactText: clean, logger: silent })
-  const recorder = createRecorder({ store: store.records, basis: plainBasis(), redact: (message, found: ReturnType<typeof scanBody>, masks) => redact(message, found, masks, scanBody), redactText: clean, redactTexts: (texts) => redactTexts(texts, detectors), print: printJson, clock: Date.now, logger: silent })
+  const recorder = createRecorder({ store: store.records, basis: plainBasis(), redact: (message, found: ReturnType<typeof scanBody>, masks) => redact(message, found, masks, scanBody), redactText: clean, isPlain: detectors.isPlain, print: printJson, clock: Date.now, logger: silent })
   const { meters } = createMetrics()
   const made = createRooms({ limits: { answer: 1e6, depth: 64 }, detectors, engine, recorder, approvals, meters, patience: { without: 1, withProgress: 1, silence: 1 }, clock: Date.now, ids, logger: silent })
   const record = async (...args: Parameters<typeof made.record.record>) => {

@@ -33,7 +33,7 @@ beforeEach(async () => {
       method: redactText(message.method),
     }),
     redactText,
-    redactTexts: (texts) => texts.map(redactText),
+    isPlain: (text) => !text.includes(canary),
     print: JSON.stringify,
     clock: () => 5_000,
     logger: { ...silent, info: (_, fields) => told.push(fields) },
@@ -119,7 +119,7 @@ test('what was detected is in no file of the store: not by message, name, method
 
 test('a message that cannot be made fit to be kept is not recorded, and its exchange refused', async () => {
   const strict = createRecorder({
-    store: store.records, basis: plainBasis(), redactText, redactTexts: (texts) => texts.map(redactText), print: JSON.stringify, clock: () => 1, logger: silent,
+    store: store.records, basis: plainBasis(), redactText, isPlain: (text) => !text.includes(canary), print: JSON.stringify, clock: () => 1, logger: silent,
     redact: () => {
       throw new Error('no')
     },

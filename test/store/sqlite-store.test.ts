@@ -102,6 +102,22 @@ test('what was recorded is there after a restart, sessions, events and approvals
   await after.close()
 })
 
+test('findings that an earlier version kept are read, and those that nobody wrote are told to be so', async () => {
+  const store = await open()
+  await store.records.putSession(sessionRow('1'))
+  await store.records.append(event('1', 'a'))
+  const other = new DatabaseSync(place.path)
+  const kept = (findings: string) => other.prepare('UPDATE event SET findings = ?').run(findings)
+  const before = [{ detector: 'us_ssn', path: '/rows/0/ssn', count: 2, confidence: 'medium' }]
+  kept(JSON.stringify(before))
+  expect((await store.records.listEvents('ses_1', {})).items).toMatchObject([{ findings: before }])
+  for (const hostile of ['', 'x', '{"kinds":[],"paths":"0,1;x"}', '{"kinds":[["a","low"]],"paths":"0,999999999;x"}', '[[]]', '['.repeat(1_000_000)]) {
+    kept(hostile)
+    await expect(store.records.listEvents('ses_1', {})).rejects.toThrow('event 1 of session ses_1 cannot be read from the store')
+  }
+  other.close()
+})
+
 test('the log is folded into the database when the store is closed', async () => {
   const store = await open()
   await store.records.putSession(sessionRow('1'))

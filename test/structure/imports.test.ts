@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 // Who may know whom. A room is a folder of src/; files directly in src/ are their own rooms.
 const src = fileURLToPath(new URL('../../src', import.meta.url))
-const leaves = ['model', 'errors', 'fields', 'loopback', 'repaired-json', 'exact-json', 'printed', 'forward-clock', 'iso-time', 'places', 'nearest', 'sealing', 'kept', 'account', 'claims', 'opening', 'in-turn', 'abort', 'openid', 'page', 'bare-environment']
+const leaves = ['model', 'errors', 'fields', 'loopback', 'repaired-json', 'exact-json', 'printed', 'forward-clock', 'iso-time', 'places', 'findings', 'nearest', 'sealing', 'kept', 'account', 'claims', 'opening', 'in-turn', 'abort', 'openid', 'page', 'bare-environment', 'text-bytes']
 const all = '*'
 
 /** What each room may import beside the leaves; `type:` allows types only. */
@@ -23,7 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], reports: [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
   workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics'],
   app: [], listening: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
-  model: [], errors: [], fields: [], loopback: [], 'repaired-json': [], 'exact-json': [], printed: [], 'forward-clock': [], 'iso-time': [], nearest: [], places: [], sealing: [], kept: [], account: [], claims: [], opening: [], 'in-turn': [], abort: [], openid: [], page: [], 'bare-environment': [],
+  model: [], errors: [], fields: [], loopback: [], 'repaired-json': [], 'exact-json': [], printed: [], 'forward-clock': [], 'iso-time': [], nearest: [], places: [], findings: [], sealing: [], kept: [], account: [], claims: [], opening: [], 'in-turn': [], abort: [], openid: [], page: [], 'bare-environment': [], 'text-bytes': [],
 }
 
 interface Import {

@@ -34,12 +34,11 @@ export function createRecordStore(queue: WriteQueue, db: Kysely<Tables>): Record
     },
     append(event) {
       const decision = print(event.decision)
-      const findings = event.findings.length === 0 ? '[]' : JSON.stringify(event.findings)
-      const size = event.message.length + (typeof decision === 'string' ? decision.length : 0) + findings.length + (event.basis?.length ?? 0) + overhead
+      const size = event.message.length + (typeof decision === 'string' ? decision.length : 0) + event.findings.length + (event.basis?.length ?? 0) + overhead
       return queue.write(
         [
           'event', event.session, event.at, event.exchange, event.direction, event.kind, event.method, event.call, event.decision.kind, decision,
-          event.bundle, event.outcome, findings, event.message, event.closes ? 1 : 0, event.call === null ? null : callTerm(event.call), event.basis,
+          event.bundle, event.outcome, event.findings, event.message, event.closes ? 1 : 0, event.call === null ? null : callTerm(event.call), event.basis,
         ],
         size,
         isOutcome(event) ? 'outcome' : 'new',
