@@ -2,7 +2,7 @@ import type { Approvals } from '../approval/approval.ts'
 import type { ShownCall } from '../approval/approval-store.ts'
 import { besideArguments, forSending } from '../approval/sending.ts'
 import type { Detectors } from '../detect/index.ts'
-import { findIn, placesIn, scan, scanReplaced, scanText } from '../detect/scan.ts'
+import { findIn, isPlainBeside, placesIn, scan, scanReplaced, scanText } from '../detect/scan.ts'
 import { longestOf } from '../detect/walk.ts'
 import { createEchoGuards } from '../enforce/echo.ts'
 import { applyMasks } from '../enforce/mask.ts'
@@ -91,7 +91,7 @@ export const quickWith = (detectors: Detectors): Quick => ({
   look: {
     places: (before, text) => placesIn(before, text, detectors),
     find: (text, name) => findIn(text, name, detectors),
-    isPlain: detectors.isPlain,
+    isPlain: (text) => isPlainBeside(text, detectors),
   },
   rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors),
   longestOf,

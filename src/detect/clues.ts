@@ -1,4 +1,6 @@
-import { added, digitRun, digitRuns, eachMatch, fewestDigits, isSeparator, type DigitRun } from './detector.ts'
+import { isWide } from '../text-bytes.ts'
+import { added, digitRunsIn, eachMatch, fewestDigits, isSeparator, textBytes, type DigitRun } from './detector.ts'
+import { keysIn, keysInShort, markPattern, noKeys, shortestKey, someMark, someWord, wordPattern } from './key-clues.ts'
 
 /** What stands in a text, found before any detector looks at it: most texts hold nothing that one of them needs. */
 export interface Clues {
@@ -13,15 +15,13 @@ export interface Clues {
 }
 
 const hidingPattern = /[\\%\u00ad\u200b-\u200d\u2060\ufeff]/
-const markPattern = /[-_.](?<=(?:gh[pousr]|pat|[sr]k|whsec)_|(?:sk|xox[a-z]|xapp|GOCSPX|--|PuTTY|SECRET)-|hooks\.|ya29\.|AQ\.)/i
-const wordPattern = /AKIA|ASIA|A3T|ABIA|ACCA|AIza|eyJ|ew[ok0]|eyA|secret/i
-/** No key or token that only its letters tell is shorter. */
-const shortestWord = 16
-/** Texts of at most so many characters are looked at one by one, which is faster than a pattern there. */
+const armour = '----'
+/** `----BEGIN PRIVATE KEY----`, in which no key can be told without its letters. */
+const shortestArmour = 25
+/** A text without any of these holds no address, no armour and nothing that hides, and its characters take a byte each. */
+const specialPattern = /[@\\%\u00ad\u0100-\uffff]|----/
+/** Texts of at most so many characters are looked at one by one, which is faster than patterns there. */
 const short = 32
-const anyPattern = new RegExp(['@', hidingPattern.source, digitRun.source, markPattern.source].join('|'), 'i')
-/** One pattern for everything is faster than one for each in texts that are not longer. */
-const middling = 512
 
 export const noClues: Clues = { runs: [], at: false, marks: false, words: false, hiding: false }
 
@@ -35,13 +35,20 @@ export const anything: Within = { runs: true, at: true, marks: true, words: true
  */
 export function cluesOf(text: string, within = anything): Clues | undefined {
   if (text.length <= short) return fromCharacters(text, within)
-  if (within === anything && text.length <= middling && !anyPattern.test(text) && !wordPattern.test(text)) return undefined
-  const runs = within.runs ? digitRuns(text) : noClues.runs
-  const at = within.at && text.includes('@')
-  const marks = within.marks && markPattern.test(text)
-  const words = within.words && wordPattern.test(text)
-  const hiding = within.hiding && hidingPattern.test(text)
-  return runs.length > 0 || at || marks || words || hiding ? { runs, at, marks, words, hiding } : undefined
+  const isSpecial = specialPattern.test(text)
+  const bytes = textBytes.of(text, !isSpecial || !isWide(text))
+  const runs = within.runs ? digitRunsIn(bytes, text.length) : undefined
+  const keys = within.marks || within.words ? keysIn(bytes, text) : noKeys
+  return isSpecial || runs !== undefined || keys !== noKeys ? gathered(text, within, runs, keys, isSpecial) : undefined
+}
+
+/** `isSpecial`: it may hold more than runs and keys. */
+function gathered(text: string, within: Within, runs: readonly DigitRun[] | undefined, keys: number, isSpecial: boolean): Clues | undefined {
+  const at = isSpecial && within.at && text.includes('@')
+  const marks = within.marks && ((keys & someMark) !== 0 || (isSpecial && text.includes(armour)))
+  const words = within.words && (keys & someWord) !== 0
+  const hiding = isSpecial && within.hiding && hidingPattern.test(text)
+  return runs !== undefined || at || marks || words || hiding ? { runs: runs ?? noClues.runs, at, marks, words, hiding } : undefined
 }
 
 const everyMark = new RegExp(markPattern.source, 'gi')
@@ -70,21 +77,37 @@ export function withinParts(parts: readonly (Clues | undefined)[]): Within {
   }
 }
 
-const at = 1
-const mark = 2
-/** Something that may hide, or a character beyond ASCII. */
-const wide = 4
-const digit = 8
-const letter = 16
+/** An `@`, what may hide, or a character beyond ASCII. */
+const special = 1
+const letter = 2
+/** Digits are counted in the bits from this one on. */
+const digit = 4
+const digitBits = 2
 
 const kinds = new Uint8Array(128)
 const letters = 'abcdefghijklmnopqrstuvwxyz'
-for (const [characters, kind] of [['@', at], ['-_.', mark], ['\\%', wide], ['0123456789', digit], [letters + letters.toUpperCase(), letter]] as const) {
+for (const [characters, kind] of [['@\\%', special], ['0123456789', digit], [letters + letters.toUpperCase(), letter]] as const) {
   for (const character of characters) kinds[character.charCodeAt(0)] = kind
 }
 
 function fromCharacters(text: string, within: Within): Clues | undefined {
+  const { length } = text
   let seen = 0
+  let digits = 0
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    const kind = code < 128 ? kinds[code]! : special // in range
+    seen |= kind
+    digits += kind >> digitBits
+  }
+  const runs = digits < fewestDigits ? undefined : digits === length ? [{ start: 0, end: length, digits }] : shortRuns(text)
+  const mayHoldKey = length >= shortestKey && (seen & letter) !== 0
+  const keys = mayHoldKey && (within.marks || within.words) ? keysInShort(text) : noKeys
+  const isSpecial = (seen & special) !== 0 || (mayHoldKey && length >= shortestArmour && text.includes(armour))
+  return isSpecial || runs !== undefined || keys !== noKeys ? gathered(text, within, runs, keys, isSpecial) : undefined
+}
+
+function shortRuns(text: string): DigitRun[] | undefined {
   let runs: DigitRun[] | undefined
   /** The digits of the run that goes on, or the last one. */
   let digits = 0
@@ -92,11 +115,7 @@ function fromCharacters(text: string, within: Within): Clues | undefined {
   let end = 0
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
-    const kind = code < 128 ? kinds[code]! : wide // in range
-    if (kind !== digit) {
-      seen |= kind
-      continue
-    }
+    if (code < 48 || code > 57) continue
     if (index > end + 1 || (index === end + 1 && !isSeparator(text.charCodeAt(end)))) {
       if (digits >= fewestDigits) runs = added(runs, { start, end, digits })
       digits = 0
@@ -104,12 +123,5 @@ function fromCharacters(text: string, within: Within): Clues | undefined {
     if (digits++ === 0) start = index
     end = index + 1
   }
-  if (digits >= fewestDigits) runs = added(runs, { start, end, digits })
-  const words = within.words && (seen & letter) !== 0 && text.length >= shortestWord && wordPattern.test(text)
-  if ((seen & ~letter) === 0 && runs === undefined) return words ? { ...noClues, words } : undefined
-  const isAt = (seen & at) !== 0
-  // no mark without letters but armour's dashes: dates and numbers in groups have none
-  const marks = within.marks && (seen & mark) !== 0 && ((seen & letter) === 0 ? text.includes('---') : markPattern.test(text))
-  const hiding = (seen & wide) !== 0 && hidingPattern.test(text)
-  return runs !== undefined || isAt || marks || words || hiding ? { runs: runs ?? noClues.runs, at: isAt, marks, words, hiding } : undefined
+  return digits >= fewestDigits ? added(runs, { start, end, digits }) : runs
 }

@@ -1,4 +1,5 @@
 import type { Span } from '../model.ts'
+import { isWide, isWideGap, TextBytes } from '../text-bytes.ts'
 
 /**
  * Finds spans in a text, in order and without overlap. `label` is the name of the JSON member that holds the text: some
@@ -13,22 +14,53 @@ export interface DigitRun extends Span {
 }
 /** What is told by its digits has no fewer. */
 export const fewestDigits = 9
-export const digitRun = /\d(?:[ \-\u00a0\u2009\u2010-\u2015\u202f]?\d){8,}/g
+
+export const textBytes = new TextBytes()
 
 /** The runs of nine digits or more in a text, each as long as it goes. */
-export function digitRuns(text: string): readonly DigitRun[] {
-  const runs: DigitRun[] = []
-  eachMatch(digitRun, text, (matched, start) => {
-    let digits = 0
-    for (let at = 0; at < matched.length; at++) if (isDigit(matched.charCodeAt(at))) digits++
-    runs.push({ start, end: start + matched.length, digits })
-  })
+export const digitRuns = (text: string): readonly DigitRun[] => digitRunsIn(textBytes.of(text, !isWide(text)), text.length) ?? noRuns
+const noRuns: readonly DigitRun[] = []
+
+/** … in its bytes. One character in nine is looked at: each run holds such a one, and nearly all others are in none. */
+export function digitRunsIn(bytes: Uint8Array, length: number): DigitRun[] | undefined {
+  let runs: DigitRun[] | undefined
+  for (let at = fewestDigits - 1; at < length; ) {
+    const kind = inRun[bytes[at]!]! // in range
+    if (kind === 0 || (kind === between && inRun[bytes[at - 1]!] !== digit)) {
+      at += fewestDigits
+      continue
+    }
+    let start = kind === digit ? at : at - 1
+    let end = start + 1
+    let digits = 1
+    for (;;) {
+      if (start > 0 && inRun[bytes[start - 1]!] === digit) start--
+      else if (start > 1 && inRun[bytes[start - 1]!] === between && inRun[bytes[start - 2]!] === digit) start -= 2
+      else break
+      digits++
+    }
+    // a zero stands behind the text
+    for (;;) {
+      const next = inRun[bytes[end]!]
+      if (next === digit) end++
+      else if (next === between && inRun[bytes[end + 1]!] === digit) end += 2
+      else break
+      digits++
+    }
+    if (digits >= fewestDigits) runs = added(runs, { start, end, digits })
+    at = end + fewestDigits
+  }
   return runs
 }
 
+const digit = 1
+const between = 2
+const inRun = new Uint8Array(256)
+for (let code = 0x30; code <= 0x39; code++) inRun[code] = digit
+for (const code of [0x20, 0x2d, 0xa0]) inRun[code] = between
+
 /** What may stand between two digits of a run. */
-export const isSeparator = (code: number): boolean =>
-  code === 0x20 || code === 0x2d || code === 0xa0 || code === 0x2009 || (code >= 0x2010 && code <= 0x2015) || code === 0x202f
+export const isSeparator = (code: number): boolean => code === 0x20 || code === 0x2d || code === 0xa0 || isWideGap(code)
 export const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
 /** Mostly there is one; an array that grows from nothing takes room for seventeen. */

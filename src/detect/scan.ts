@@ -1,6 +1,7 @@
 import type { Json, Scan, Sighting } from '../model.ts'
 import { anything, cluesOf, positionsOf, withinParts, type Clues, type Within } from './clues.ts'
 import type { Detectors, Found } from './index.ts'
+import { mayComplete } from './key-clues.ts'
 import { Findings, longestOf, longTexts, Walk } from './walk.ts'
 
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
@@ -34,6 +35,9 @@ export function placesIn(before: Sighting, text: string, detectors: Detectors): 
 /** What is found in a value; `name` is that of the member that holds it. */
 export const findIn = (text: string, name: string | undefined, detectors: Detectors): readonly Found[] =>
   detectors.find(text, name !== undefined && detectors.factsOf(name).telling ? name : undefined)
+
+/** True only of a text in which nothing is found, nor in any part of it, nor by it in what stands beside it. */
+export const isPlainBeside = (text: string, detectors: Detectors): boolean => detectors.isPlain(text) && !mayComplete(text)
 
 /** What a text that was put in place of another value is made of: JSON, printed from what `text` holds as JSON, but for some values. */
 export interface Likeness {
@@ -81,7 +85,8 @@ export function scanReplaced(before: Sighting, body: Json, replaced: Replaced, d
 function withinLike(before: Sighting, { text, values }: Likeness): Within {
   const known = longTexts.get(before)
   const clues = known?.get(text)
-  if (known?.has(text) !== true || !isVerbatim(text, clues)) return anything
+  const printed = [...new Set(values)].map((value) => JSON.stringify(value))
+  if (known?.has(text) !== true || !isVerbatim(text, clues) || printed.some(mayComplete)) return anything
   // in JSON no clue reaches over the quotes of a string, nor from one number to the next
-  return withinParts([clues, ...[...new Set(values)].map((value) => cluesOf(JSON.stringify(value)))])
+  return withinParts([clues, ...printed.map((value) => cluesOf(value))])
 }

@@ -12,7 +12,7 @@ export interface Look {
   readonly places: (before: Sighting, text: string) => readonly number[] | undefined
   /** What is found in a value; `name` is that of the member that holds it. */
   readonly find: (text: string, name: string | undefined) => readonly { readonly detector: string; readonly spans: readonly Span[] }[]
-  /** True only of a text in which nothing is found, nor in any part of it. */
+  /** True only of a text in which nothing is found, nor in any part of it, nor by it in what stands beside it. */
   readonly isPlain: (text: string) => boolean
 }
 export interface Spliced {

@@ -59,7 +59,7 @@ const inList = fc.constantFrom('123456789', '"123456789"', '"a"').map((value) =>
 const broken = fc.constantFrom('\t', '\n', '\u0000', '\u0008', '\u000b', '\u000f', '\u0010', '\u001f').map((control) => `{"a":"${ssn}","ssn":"a long text${control}"}`)
 const document = fc.oneof({ weight: 4, arbitrary: node }, { weight: 4, arbitrary: rows }, hidden, broken, oddNames, inList, fc.tuple(rows, fc.constantFrom('\u00a0', 'x', '}', ',1')).map((parts) => parts.join('')))
 
-const placeholder = fc.constantFrom<Scalar>('[MASKED]', '[MASKED]', 'made-up@example.com', '"', '\\u0034', '4111111111111111', 0, 123456789, null, true, '\u200b', '123-45', '-', '@')
+const placeholder = fc.constantFrom<Scalar>('[MASKED]', '[MASKED]', 'made-up@example.com', '"', '\\u0034', '4111111111111111', 0, 123456789, null, true, '\u200b', '123-45', '-', '@', 'secret key', 'x'.repeat(40))
 const path = fc.constantFrom('/structuredContent', '/structuredContent/**/ssn', '/structuredContent/**/a', '/structuredContent/*/a', '/structuredContent/rows', '/structuredContent/rows/*/ssn', '/structuredContent/rows/1', '/**/ssn', '/content/0', '/content/*/text')
 const masks = fc.array(
   fc.tuple(placeholder, path, fc.constantFrom(...detectorNames), fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 15 })).map(([text, where, detector, kind, must]): Mask => {
@@ -138,6 +138,16 @@ test('white space between values changes nothing but itself', () => {
     { numRuns: 800 },
   )
   expect(cut).toBeGreaterThan(100)
+})
+
+test.each([
+  ['a placeholder', 'x'.repeat(40), `[{"secret_key":"${ssn}"}]`],
+  ['a value beside a placeholder', 'secret_key', `["${ssn}","${'x'.repeat(40)}"]`],
+])('%s that only now is an AWS secret is seen', (_what, placeholder, text) => {
+  const message = result({ content: [{ type: 'text', text }] })
+  const masked = applyMasks(inputFor(message, [byDetector('us_ssn', { with: placeholder })]))
+  if (!masked.ok) throw new Error(masked.detail)
+  expect(masked.scan.hits).toMatchObject([{ detector: 'api_key', keys: ['content', '0', 'text'] }])
 })
 
 test('what is kept of a message is the same, whether its texts are cut into or parsed', () => {

@@ -1,5 +1,5 @@
 import { createDetectors } from '../../src/detect/index.ts'
-import { findIn, placesIn, scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
+import { findIn, isPlainBeside, placesIn, scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
 import { longestOf } from '../../src/detect/walk.ts'
 import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
 import type { Quick } from '../../src/enforce/redact.ts'
@@ -54,7 +54,7 @@ export const byDetector = (detector: string, more: Partial<Mask> & { path?: stri
 const look: Look = {
   places: (before, text) => placesIn(before, text, detectors),
   find: (text, name) => findIn(text, name, detectors),
-  isPlain: detectors.isPlain,
+  isPlain: (text) => isPlainBeside(text, detectors),
 }
 export const quick: Quick = { look, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), longestOf }
 
