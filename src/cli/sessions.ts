@@ -4,6 +4,7 @@ import { createApiClient, type ApiAnswer } from './api.ts'
 import type { CommandContext, Register } from './main.ts'
 import { exitCode } from './output.ts'
 import { readCount, readPages } from './pages.ts'
+import { instantOf, wantedTime } from './period.ts'
 import { aboutOf, headOf, nameOf, replay, timeOf } from './replay.ts'
 
 interface ListArguments {
@@ -48,8 +49,8 @@ export const registerSessions: Register = (program, context) => {
     .option('--upstream <name>', 'the server')
     .option('--call <name>', 'a tool, prompt or resource was used')
     .option('--decision <kind>', 'something was so decided: allow, deny, mask or require_approval')
-    .option('--from <time>', 'began at or after, such as 2026-11-21 or 2026-11-21T08:00:00Z')
-    .option('--to <time>', 'began at or before')
+    .option('--from <time>', 'began at or after: 7d, 12h, 30m ago, 2026-11-21 or 2026-11-21T08:00:00Z; all in UTC')
+    .option('--to <time>', 'began at or before; a day means all of it')
     .option('--limit <count>', 'how many at most', '50')
     .option('--json', 'print the shapes of the admin API')
     .action((given: ListArguments) => list(given, context))
@@ -62,9 +63,6 @@ export const registerSessions: Register = (program, context) => {
     .action((id: string, given: ReplayArguments) => replayOne(id, given, context))
 }
 
-/** A day means its beginning, in UTC. */
-const instant = (text: string): string | undefined => (Number.isNaN(Date.parse(text)) ? undefined : new Date(text).toISOString())
-
 const refuse = ({ output, exit }: CommandContext, code: number, message: string): void => {
   output.note(`sallyport sessions: ${message}`)
   exit(code)
@@ -75,10 +73,14 @@ async function list(given: ListArguments, context: CommandContext): Promise<void
   const { limit, json, from, to, ...filters } = given
   const most = readCount(limit)
   if (most === undefined) return refuse(context, exitCode.misuse, '--limit wants a whole number above 0')
-  for (const [name, text] of Object.entries({ from, to })) {
-    if (text !== undefined && instant(text) === undefined) return refuse(context, exitCode.misuse, `--${name} wants a time, such as 2026-11-21T08:00:00Z`)
+  const now = Date.now()
+  const times: { from?: string; to?: string } = {}
+  for (const [name, text, end] of [['from', from, 'begin'], ['to', to, 'end']] as const) {
+    if (text === undefined) continue
+    const at = instantOf(text, now, end)
+    if (at === undefined) return refuse(context, exitCode.misuse, `--${name} wants ${wantedTime}`)
+    times[name] = new Date(at).toISOString()
   }
-  const times = { from: from === undefined ? undefined : instant(from), to: to === undefined ? undefined : instant(to) }
   const answer = await readPages<SessionView>(createApiClient(env), 'sessions', { ...filters, ...times }, most)
   if (!answer.ok) return refuse(context, answer.exit, answer.message)
   const { items, next_cursor } = answer.body

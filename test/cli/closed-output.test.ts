@@ -8,7 +8,7 @@ import { createPlace, good, writeConfiguration } from '../config/configuration.t
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** `validate --json`, with a standard output that takes nothing. */
-const validate = async (configuration: object, stdout: 'pipe' | number): Promise<{ code: number; err: string }> => {
+const validate = async (configuration: Parameters<typeof writeConfiguration>[1], stdout: 'pipe' | number): Promise<{ code: number; err: string }> => {
   const file = await writeConfiguration(await createPlace(), configuration)
   const child = spawn(process.execPath, [program, 'validate', '--json', '--config', file], { stdio: ['ignore', stdout, 'pipe'], timeout: 60_000 })
   child.stdout?.destroy()

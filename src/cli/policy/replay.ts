@@ -7,7 +7,7 @@ import { readBuildOptions } from '../../bundle/options.ts'
 import { exitCode } from '../output.ts'
 import { readCount } from '../pages.ts'
 import { openNamed, type Named } from './judges.ts'
-import { readInstant } from './period.ts'
+import { readInstant } from '../period.ts'
 import { createProgress } from './progress.ts'
 import { readRecorded, type Period } from './recorded.ts'
 import { detector, dir, json, rules, type AddCommand, type PolicyTools } from './shared.ts'
@@ -50,7 +50,7 @@ export const addReplay: AddCommand = (policy, tools) => {
     .option('--candidate <policies>', 'a directory, the file of a bundle, a digest or a commit; without it every decision is judged by its own bundle')
     .option('--bundle <policies>', 'what the candidate is compared with in place of the record: `active`, a directory, a file, a digest or a commit; without a candidate, the bundle to use')
     .addOption(since().default(readInstant(Date.now())('7d'), '7d'))
-    .addOption(new Option('--until <time>', '… and up to then').argParser(readInstant(Date.now())))
+    .addOption(new Option('--until <time>', '… and up to then').argParser(readInstant(Date.now(), 'end')))
     .addOption(config()).addOption(dir()).addOption(rules()).addOption(detector())
     .option('--examples <count>', 'how many examples at most', '10')
     .addOption(json()).addOption(new Option('--markdown', 'print what can be put under a pull request').conflicts('json'))
