@@ -1,6 +1,7 @@
 // A text that is JSON is mostly masked by cutting into it: nothing else of it is parsed, searched or printed again. Whatever
 // has escapes or other oddities, or needs more than replacing values, is left to those who do it the long way.
 import type { Scalar, Sighting, Span } from '../model.ts'
+import { isWide, TextBytes } from '../text-bytes.ts'
 import { patchText } from './apply-edits.ts'
 import type { Cut, Patch, Splice } from './edits.ts'
 import { isCovered, type MaskRule, type TargetAround } from './mask-rules.ts'
@@ -28,7 +29,9 @@ const OPEN_LIST = 0x5b
 const CLOSE_LIST = 0x5d
 const OPEN = 0x7b
 const CLOSE = 0x7d
-const NEAR = 12
+const SPACE = 0x20
+/** So many characters are looked at one by one. */
+const NEAR = 48
 const DEEPEST = 64
 /** Each name is compared with those before it in its object: one with more members is parsed. */
 const WIDEST = 200
@@ -49,16 +52,48 @@ export function spliceText(text: string, places: readonly number[], target: Targ
   return reader.read() ? reader.spliced() : undefined
 }
 
+/** The members of the last object at some depth, none of them twice. */
+class Shape {
+  readonly names: string[] = []
+  /** Where each stood in the text. */
+  readonly starts: number[] = []
+  /** What each leads to. */
+  readonly positions: (readonly Position[])[] = []
+  /** Whether a text there may be base64. */
+  readonly encoded: boolean[] = []
+  readonly from: readonly Position[]
+  readonly aside: readonly Position[]
+
+  constructor(from: readonly Position[]) {
+    this.from = from
+    this.aside = stepAside(from)
+  }
+
+  add(name: string, start: number): void {
+    this.names.push(name)
+    this.starts.push(start)
+    this.positions.push(stepped(this.from, name, this.aside))
+    this.encoded.push(name === 'data' || name === 'blob')
+  }
+
+  /** Only the first ones are known from now on. */
+  keep(members: number): void {
+    for (const each of [this.names, this.starts, this.positions, this.encoded]) each.length = members
+  }
+}
+
+const textBytes = new TextBytes()
+
 class Splicer {
   readonly #text: string
+  readonly #bytes: Uint8Array
   readonly #places: readonly number[]
   readonly #target: TargetAround
   readonly #rules: readonly MaskRule[]
   readonly #placing: readonly MaskRule[]
   readonly #look: Look
   readonly #splices: Splice[] = []
-  /** The names of the last object at each depth, none of them twice. */
-  readonly #shapes: string[][] = []
+  readonly #shapes: Shape[] = []
   readonly #keys: (string | number)[] = []
   /** What was put in, which is often the same. */
   readonly #printed = new Map<Scalar, string>()
@@ -73,6 +108,7 @@ class Splicer {
 
   constructor(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look) {
     this.#text = text
+    this.#bytes = textBytes.of(text, !isWide(text))
     this.#places = places
     this.#next = places[0] ?? Infinity
     this.#target = target
@@ -85,7 +121,7 @@ class Splicer {
   read(): boolean {
     const positions = this.#placing.map(({ segments }) => this.#target.position(segments!)!) // both were asked for
     if (positions.some(({ isMatch }) => isMatch)) return false
-    return this.#container(0, positions, undefined, false) && this.#mark() === undefined
+    return this.#container(0, positions, undefined, false) && this.#mark() === 0 && this.#at === this.#text.length
   }
 
   spliced(): Spliced {
@@ -95,16 +131,17 @@ class Splicer {
 
   #container(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
     if (depth === DEEPEST) return false
-    return this.#text.charCodeAt(this.#at) === OPEN ? this.#object(depth, positions, isReplaced) : this.#list(depth, positions, name, isReplaced)
+    return this.#bytes[this.#at] === OPEN ? this.#object(depth, positions, isReplaced) : this.#list(depth, positions, name, isReplaced)
   }
 
   #list(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
     this.#at++
     if (this.#mark() === CLOSE_LIST) return (this.#at++, true)
-    const aside = positions.length === 0 || positions.every(({ names }) => names.length === 0) ? stepAside(positions) : undefined
+    const aside = stepAside(positions)
+    const isAside = positions.every(({ names }) => names.length === 0)
     for (let index = 0; ; index++) {
       this.#keys[depth] = index
-      if (!this.#value(depth, aside ?? step(positions, String(index)), name, isReplaced)) return false
+      if (!this.#value(depth, isAside ? aside : stepped(positions, String(index), aside), name, isReplaced)) return false
       const c = this.#mark()
       this.#at++
       if (c === CLOSE_LIST) return true
@@ -116,16 +153,16 @@ class Splicer {
   #object(depth: number, positions: readonly Position[], isReplaced: boolean): boolean {
     this.#at++
     if (this.#mark() === CLOSE) return (this.#at++, true)
-    const aside = stepAside(positions)
-    let members = 0
-    for (;;) {
-      const name = this.#name(depth, members++)
-      if (name === undefined || this.#mark() !== COLON) return false
+    let shape = this.#shapes[depth]
+    if (shape?.from !== positions) this.#shapes[depth] = shape = new Shape(positions)
+    for (let member = 0; ; member++) {
+      if (!this.#name(shape, member) || this.#mark() !== COLON) return false
       this.#at++
       // whether it is base64 depends on the members beside it
-      if (this.#mark() === QUOTE && (name === 'data' || name === 'blob')) return false
+      if (this.#mark() === QUOTE && shape.encoded[member] === true) return false
+      const name = shape.names[member]! // read just now, and so what it leads to
       this.#keys[depth] = name
-      if (!this.#value(depth, positions.length === 0 || isAside(positions, name) ? aside : step(positions, name), name, isReplaced)) return false
+      if (!this.#value(depth, shape.positions[member]!, name, isReplaced)) return false
       const c = this.#mark()
       this.#at++
       if (c === CLOSE) return true
@@ -134,50 +171,49 @@ class Splicer {
     }
   }
 
-  /** The next character that is no white space; undefined at the end. */
-  #mark(): number | undefined {
-    const text = this.#text
-    if (this.#at === text.length) return undefined
-    let c = text.charCodeAt(this.#at)
-    while (c === 0x20 || this.#at === this.#break) {
-      if (c !== 0x20) {
-        this.#escapes++
-        this.#break = breakFrom(text, this.#at + 1)
-      }
-      if (++this.#at === text.length) return undefined
-      c = text.charCodeAt(this.#at)
-    }
-    return c
+  /** The next character that is no white space; zero at the end. */
+  #mark(): number {
+    const c = this.#bytes[this.#at]!
+    return c > SPACE ? c : this.#behindSpace()
   }
 
-  /** Undefined where it is none, comes twice, holds something or would be printed elsewhere. */
-  #name(depth: number, member: number): string | undefined {
-    const text = this.#text
-    if (text.charCodeAt(this.#at) !== QUOTE) return undefined
-    const start = this.#at + 1
-    const shape = (this.#shapes[depth] ??= [])
-    const known = shape[member]
-    let name: string
-    if (known !== undefined && startsWith(text, known, start) && text.charCodeAt(start + known.length) === QUOTE) name = known
-    else {
-      const end = text.indexOf('"', start)
-      if (end < 0) return undefined
-      name = text.slice(start, end)
-      const first = text.charCodeAt(start)
-      if (first >= 0x30 && first <= 0x39) return undefined
-      shape.length = member
-      if (member === WIDEST || shape.includes(name)) return undefined
-      shape.push(name)
+  #behindSpace(): number {
+    const bytes = this.#bytes
+    for (let c = bytes[this.#at]!; ; c = bytes[++this.#at]!) {
+      if (c !== SPACE && this.#at !== this.#break) return c
+      if (c === SPACE) continue
+      this.#escapes++
+      this.#break = breakFrom(this.#text, this.#at + 1)
     }
-    this.#at = start + name.length + 1
+  }
+
+  /** False where it is none, comes twice, holds something or would be printed elsewhere. */
+  #name(shape: Shape, member: number): boolean {
+    const bytes = this.#bytes
+    if (bytes[this.#at] !== QUOTE) return false
+    const start = this.#at + 1
+    const known = shape.names[member]
+    let end: number
+    if (known !== undefined && isSame(bytes, start, shape.starts[member]!, known.length + 1)) end = start + known.length
+    else {
+      end = this.#text.indexOf('"', start)
+      if (end < 0) return false
+      const name = this.#text.slice(start, end)
+      const first = bytes[start]!
+      if (first >= 0x30 && first <= 0x39) return false
+      shape.keep(member)
+      if (member === WIDEST || shape.names.includes(name)) return false
+      shape.add(name, start)
+    }
+    this.#at = end + 1
     this.#escapes += 2
-    return this.#next < this.#at || this.#break < this.#at ? undefined : name
+    return this.#next >= this.#at && this.#break >= this.#at
   }
 
   #value(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {
     const start = this.#at
     const before = this.#escapes
-    const c = this.#text.charCodeAt(start)
+    const c = this.#bytes[start]!
     let rule: MaskRule | undefined
     if (!isReplaced) for (let index = 0; index < positions.length; index++) if (positions[index]!.isMatch) { rule = this.#placing[index]; break } // in range
     const replaced = isReplaced || rule !== undefined
@@ -228,10 +264,10 @@ class Splicer {
   }
 
   #string(): boolean {
-    const text = this.#text
+    const bytes = this.#bytes
     let at = this.#at + 1
-    for (const near = at + NEAR; at < near; at++) if (text.charCodeAt(at) === QUOTE) break
-    if (text.charCodeAt(at) !== QUOTE) at = text.indexOf('"', at)
+    for (const near = at + NEAR; at < near && bytes[at] !== QUOTE; ) at++
+    if (bytes[at] !== QUOTE || at >= this.#text.length) at = this.#text.indexOf('"', this.#at + 1)
     if (at < 0 || this.#break < at) return false
     this.#at = at + 1
     this.#escapes += 2
@@ -240,17 +276,17 @@ class Splicer {
 
   /** RFC 8259 section 6, without exponents: what those stand for has other digits. */
   #number(): boolean {
-    const text = this.#text
+    const bytes = this.#bytes
     let at = this.#at
-    let c = text.charCodeAt(at)
-    if (c === 0x2d) c = text.charCodeAt(++at)
+    let c = bytes[at]!
+    if (c === 0x2d) c = bytes[++at]!
     const whole = at
     const isZero = c === 0x30
-    while (c >= 0x30 && c <= 0x39) c = text.charCodeAt(++at)
+    while (c >= 0x30 && c <= 0x39) c = bytes[++at]!
     if (at === whole || (isZero && at > whole + 1)) return false
     if (c === 0x2e) {
       const point = at
-      do c = text.charCodeAt(++at)
+      do c = bytes[++at]!
       while (c >= 0x30 && c <= 0x39)
       if (at === point + 1) return false
     }
@@ -277,17 +313,19 @@ function breakFrom(text: string, at: number): number {
   return breaks.test(text) ? breaks.lastIndex - 1 : Infinity
 }
 
-function startsWith(text: string, name: string, at: number): boolean {
-  for (let index = 0; index < name.length; index++) if (text.charCodeAt(at + index) !== name.charCodeAt(index)) return false
+/** Whether as many bytes are the same at two places. */
+function isSame(bytes: Uint8Array, one: number, other: number, length: number): boolean {
+  for (let at = 0; at < length; at++) if (bytes[one + at] !== bytes[other + at]) return false
   return true
 }
 
 const none: readonly Position[] = []
 const stepAside = (positions: readonly Position[]): readonly Position[] => (positions.length === 0 ? none : positions.map((position) => position.stepAside()))
 const step = (positions: readonly Position[], key: string): readonly Position[] => positions.map((position) => position.step(key))
-const isAside = (positions: readonly Position[], name: string): boolean => {
-  for (let index = 0; index < positions.length; index++) if (positions[index]!.names.includes(name)) return false // in range
-  return true
+/** `aside` itself where the key is none of those that lead elsewhere. */
+const stepped = (positions: readonly Position[], key: string, aside: readonly Position[]): readonly Position[] => {
+  for (let index = 0; index < positions.length; index++) if (positions[index]!.names.includes(key)) return step(positions, key) // in range
+  return aside
 }
 
 export function spliced(text: string, splices: readonly Splice[]): string {
