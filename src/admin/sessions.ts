@@ -5,6 +5,7 @@ import { showActor } from './access.ts'
 import type { EventView, SessionView } from './contract/session.ts'
 import { defined } from './defined.ts'
 import { type Handles, toTime } from './handle.ts'
+import { hiddenIn } from './hidden.ts'
 import { refuse } from './problem.ts'
 import { createRecordedHandle } from './recorded.ts'
 
@@ -37,6 +38,7 @@ const showEvent = (row: EventRow): EventView => ({
   call: row.call,
   decision: { kind: row.decision.kind, reasons: row.decision.reasons.map((reason) => ({ ...reason })), bundle: row.bundle },
   outcome: row.outcome,
+  ...hiddenIn(row),
   message: parseExactJson(row.message),
 })
 

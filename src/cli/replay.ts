@@ -10,10 +10,14 @@ const longestWait = 3_000
 const shortBody = 14
 
 export const nameOf = (actor: SessionView['actor']): string => (actor.kind === 'nobody' ? 'nobody' : [actor, ...(actor.acting_for ?? [])].map(({ email, subject }) => email ?? subject).join(' for '))
-export const timeOf = (at: string): string => at.slice(11, 23)
+/** The day, too, where it is not that of the beginning. */
+export const timeOf = (at: string, { started_at }: SessionView): string => (at.slice(0, 10) === started_at.slice(0, 10) ? at.slice(11, 23) : at.slice(0, 23).replace('T', ' '))
 /** What a message is about, in a few words. */
 export const aboutOf = (event: EventView): string =>
   [event.kind === 'request' ? event.method : `${event.kind} of ${event.method}`, event.call].filter(Boolean).join(' ').replace(/^notification of /, '')
+
+/** The codes of the masks that took something out, in a few words. */
+export const hiddenOf = ({ decision, hidden }: EventView): string => [...new Set(decision.reasons.filter(({ rule }) => hidden.includes(rule)).map(({ code }) => code))].join(', ')
 
 export function headOf(session: SessionView): readonly string[] {
   const client = [session.client.name, session.client.version].filter(Boolean).join(' ')
@@ -37,13 +41,15 @@ function linesOf(event: EventView, session: SessionView, since: number, full: bo
   const [from, to] = event.direction === 'to_server' ? [nameOf(session.actor), session.upstream] : [session.upstream, nameOf(session.actor)]
   const { kind, reasons, bundle } = event.decision
   const verdict = styleText(colours[kind], kind)
-  // A mask has a reason for every detector and field that it covers, found or not: their codes are enough.
-  const words = kind === 'mask' ? [`masks ${[...new Set(reasons.map(({ code }) => code))].join(', ')}`] : reasons.map((reason) => `${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)
-  const why = words.map((text) => `      ${printableLine(text)}`)
+  // A mask has a reason for every detector and field that it covers, found or not.
+  const words = kind === 'mask' ? [hiddenOf(event) === '' ? 'found nothing to hide' : `hid ${hiddenOf(event)}`] : reasons.map((reason) => `${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)
+  const seen = event.hidden_from_record.map(({ detector, count }) => `${detector} × ${count}`)
+  const went = ['forwarded', 'answered'].includes(event.outcome) ? 'went on, and is hidden in this record only' : 'is hidden in this record'
+  const why = [...(kind === 'allow' ? [] : words), ...(seen.length === 0 ? [] : [`${seen.join(', ')} ${went}`])].map((text) => `      ${printableLine(text)}`)
   return [
-    `#${String(event.seq).padEnd(4)} ${timeOf(event.at)} +${(since / 1000).toFixed(2)}s  ${printableLine(`${from} → ${to}  ${aboutOf(event)}`)}`,
+    `#${String(event.seq).padEnd(4)} ${timeOf(event.at, session)} +${(since / 1000).toFixed(2)}s  ${printableLine(`${from} → ${to}  ${aboutOf(event)}`)}`,
     `      ${verdict}, ${event.outcome}  ${styleText('dim', `${event.exchange} ${bundle}`)}`,
-    ...(kind === 'allow' ? [] : why),
+    ...why,
     ...bodyOf(event.message, full),
   ]
 }

@@ -5,7 +5,7 @@ import type { CommandContext, Register } from './main.ts'
 import { exitCode } from './output.ts'
 import { readCount, readPages } from './pages.ts'
 import { instantOf, wantedTime } from './period.ts'
-import { aboutOf, headOf, nameOf, replay, timeOf } from './replay.ts'
+import { aboutOf, headOf, hiddenOf, nameOf, replay, timeOf } from './replay.ts'
 
 interface ListArguments {
   readonly actor?: string
@@ -31,6 +31,7 @@ interface ReplayArguments extends EventArguments {
 }
 
 const mostEvents = 100_000
+const kinds: readonly string[] = ['allow', 'deny', 'mask', 'require_approval']
 
 const withEventFilters = (command: Command): Command =>
   command
@@ -87,7 +88,7 @@ async function list(given: ListArguments, context: CommandContext): Promise<void
   if (json === true) return output.json(answer.body)
   if (items.length === 0) return output.note('no session fits')
   output.table(
-    ['ID', 'STARTED', 'WHO', 'SERVER', 'CLIENT', 'EVENTS', 'DENIED', 'MASKED', 'HELD'],
+    ['ID', 'STARTED (UTC)', 'WHO', 'SERVER', 'CLIENT', 'EVENTS', 'DENIED', 'MASKED', 'HELD'],
     items.map((item) => [
       item.id, item.started_at.slice(0, 19).replace('T', ' '), nameOf(item.actor), item.upstream, item.client.name ?? '',
       ...[item.events, item.denied, item.masked, item.approvals].map(String),
@@ -98,6 +99,7 @@ async function list(given: ListArguments, context: CommandContext): Promise<void
 
 /** The session with those of its events that fit. */
 async function read(id: string, given: EventArguments, { env }: CommandContext): Promise<ApiAnswer<{ session: SessionView; events: readonly EventView[] }>> {
+  if (given.decision !== undefined && !kinds.includes(given.decision)) return { ok: false, exit: exitCode.misuse, message: `--decision wants one of ${kinds.join(', ')}` }
   const client = createApiClient(env)
   const path = `sessions/${encodeURIComponent(id)}`
   const session = await client.get<SessionView>(path)
@@ -111,6 +113,12 @@ async function read(id: string, given: EventArguments, { env }: CommandContext):
   return { ...session, body: { session: session.body, events: events.body.items.filter(fits) } }
 }
 
+const whyOf = (event: EventView): string => {
+  const { kind, reasons } = event.decision
+  if (kind === 'allow') return ''
+  return kind === 'mask' ? hiddenOf(event) || 'nothing found' : [...new Set(reasons.map(({ code }) => code))].join(', ')
+}
+
 async function show(id: string, given: EventArguments, context: CommandContext): Promise<void> {
   const { output } = context
   const answer = await read(id, given, context)
@@ -119,11 +127,12 @@ async function show(id: string, given: EventArguments, context: CommandContext):
   const { session, events } = answer.body
   for (const line of headOf(session)) output.line(line)
   output.line()
+  if (events.length === 0) return output.note('no message fits')
   output.table(
-    ['#', 'TIME', '', 'WHAT', 'DECISION', 'OUTCOME', 'WHY'],
+    ['#', 'TIME (UTC)', '', 'WHAT', 'DECISION', 'OUTCOME', 'WHY'],
     events.map((event) => [
-      String(event.seq), timeOf(event.at), event.direction === 'to_server' ? '→' : '←', aboutOf(event), event.decision.kind, event.outcome,
-      event.decision.kind === 'allow' ? '' : [...new Set(event.decision.reasons.map(({ code }) => code))].join(', '),
+      String(event.seq), timeOf(event.at, session), event.direction === 'to_server' ? '→' : '←', aboutOf(event), event.decision.kind, event.outcome,
+      whyOf(event),
     ]),
   )
 }
@@ -136,5 +145,6 @@ async function replayOne(id: string, given: ReplayArguments, context: CommandCon
   const answer = await read(id, given, context)
   if (!answer.ok) return refuse(context, answer.exit, answer.message)
   if (given.json === true) return output.json(answer.body)
+  if (answer.body.events.length === 0) output.note('no message fits')
   await replay(answer.body.session, answer.body.events, { step: given.step === true, speed, full: given.full === true }, output)
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { registerApprovals } from '../../src/cli/approvals.ts'
 import { createOutput } from '../../src/cli/output.ts'
+import { printFindings } from '../../src/findings.ts'
 import { registerSessions } from '../../src/cli/sessions.ts'
 import { event, answerEvent, decision, sessionRow } from '../contract/rows.ts'
 import { openWorld, people, type World } from './world.ts'
@@ -29,7 +30,7 @@ async function sallyport(as: string, ...args: string[]) {
 
 test('sessions are listed as a table, filtered, and page after page', async () => {
   const { code, out } = await sallyport('ada', 'sessions', 'list', '--actor', 'sam')
-  expect([code, out.split('\n').slice(0, 2).map((line) => line.split(/ +/).slice(0, 4))]).toEqual([0, [['ID', 'STARTED', 'WHO', 'SERVER'], ['ses_1', '1970-01-01', '00:00:01', 'sam@example.com']]])
+  expect([code, out.split('\n').slice(0, 2).map((line) => line.split(/ +/).slice(0, 4))]).toEqual([0, [['ID', 'STARTED', '(UTC)', 'WHO'], ['ses_1', '1970-01-01', '00:00:01', 'sam@example.com']]])
   const all = await sallyport('ada', 'sessions', 'list', '--limit', '500', '--json')
   expect(JSON.parse(all.out).items).toHaveLength(204)
   const some = await sallyport('ada', 'sessions', 'list', '--limit', '3')
@@ -38,13 +39,36 @@ test('sessions are listed as a table, filtered, and page after page', async () =
 
 test('a session is shown line by line and replayed with what was decided and kept', async () => {
   const shown = await sallyport('ada', 'sessions', 'show', 'ses_1')
-  expect(shown.out).toMatch(/2 .*← +result of tools\/call query +mask +answered +because/)
+  expect(shown.out).toMatch(/2 .*← +result of tools\/call query +mask +answered +nothing found/)
   const { out } = await sallyport('ada', 'sessions', 'replay', 'ses_1')
   expect(out).toContain('sam@example.com → crm  tools/call query')
-  expect(out).toContain('#2    22:13:20.500 +0.50s  crm → sam@example.com')
-  expect(out).toContain('because')
+  expect(out).toContain('#2    2023-11-14 22:13:20.500 +0.50s  crm → sam@example.com')
+  expect(out).toContain('found nothing to hide')
   expect(out).toMatch(/more lines \(--full shows them\)/)
   expect((await sallyport('ada', 'sessions', 'replay', 'ses_1', '--full')).out).toContain('"[SSN]"')
+})
+
+test('an auditor is told what was hidden from whom, and what only the record hides', async () => {
+  const { records } = world.store
+  const at = 1_700_000_000_000
+  const findings = [
+    { detector: 'us_ssn', path: '/content/0/text', count: 2, confidence: 'high' },
+    { detector: 'email', path: '/structuredContent/email', count: 1, confidence: 'high' },
+  ] as const
+  const masks = ['us_ssn', 'jwt'].map((detector) => ({ detector, with: '[X]', must: false, rule: `privacy/mask/${detector}` }))
+  const fields = ['/structuredContent/**/ssn', '/structuredContent/iban'].map((path) => ({ path, with: '[X]', must: false, rule: `privacy/mask${path.replace(/.*[/]/, '/')}` }))
+  const mask = [...masks, ...fields]
+  const reasons = mask.map(({ rule }) => ({ rule, code: rule.replace(/.*[/]/, '') }))
+  await records.putSession(sessionRow('hidden', { started_at: at, actor: people['sam']! }))
+  await records.append(answerEvent('hidden', '1', { at, decision: { ...decision('mask'), reasons, mask }, outcome: 'forwarded', findings: printFindings(findings), basis: JSON.stringify({ now: 0, masked: ['/structuredContent/customer/ssn', '/structuredContent/email'] }) }))
+  await records.append(answerEvent('hidden', '2', { at: at + 86_400_000, outcome: 'denied', decision: decision('deny'), findings: printFindings(findings.slice(1)) }))
+  const { events } = JSON.parse((await sallyport('ada', 'sessions', 'show', 'ses_hidden', '--json')).out)
+  expect(events[0]).toMatchObject({ hidden: ['privacy/mask/ssn', 'privacy/mask/us_ssn'], hidden_from_record: [{ detector: 'email', count: 1 }] })
+  const { out } = await sallyport('ada', 'sessions', 'replay', 'ses_hidden')
+  expect(out).toContain('hid us_ssn, ssn\n')
+  expect(out).toContain('email × 1 went on, and is hidden in this record only\n')
+  expect(out).toContain('email × 1 is hidden in this record\n')
+  expect((await sallyport('ada', 'sessions', 'show', 'ses_hidden')).out).toMatch(/mask +forwarded +us_ssn, ssn\n2 +2023-11-15 22:13/)
 })
 
 test('what a message or a client says about itself cannot move the cursor of the terminal', async () => {
@@ -58,10 +82,11 @@ test('a replay can be narrowed, and printed as the shapes of the API', async () 
 })
 
 test('wrong use is 2, a plain no is 1', async () => {
-  for (const args of [['list', '--limit', 'x'], ['list', '--from', 'soon'], ['list', '--decision', 'maybe'], ['replay', 'ses_1', '--speed', '0'], ['replay', 'ses_1', '--step']]) {
+  for (const args of [['list', '--limit', 'x'], ['list', '--from', 'soon'], ['list', '--decision', 'maybe'], ['replay', 'ses_1', '--speed', '0'], ['replay', 'ses_1', '--step'], ['show', 'ses_1', '--decision', 'denied']]) {
     expect([args, (await sallyport('ada', 'sessions', ...args)).code]).toEqual([args, 2])
   }
   expect((await sallyport('ada', 'sessions', 'show', 'ses_x')).code).toBe(1)
+  expect((await sallyport('ada', 'sessions', 'show', 'ses_1', '--method', 'ping')).notes).toBe('no message fits\n')
   expect((await sallyport('sam', 'sessions', 'list')).notes).toContain('this token may not do that')
 })
 

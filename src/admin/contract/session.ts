@@ -43,6 +43,9 @@ export const event = z.object({
   call: z.string().nullable(),
   decision: z.object({ kind: decisionKind, reasons: z.array(reason).readonly(), bundle: z.string() }),
   outcome: z.enum(['forwarded', 'answered', 'denied', 'dropped', 'held', 'unknown']),
+  hidden: z.array(z.string()).readonly().describe('the rules whose masks took something out before the message went on'),
+  hidden_from_record: z.array(z.object({ detector: z.string(), count: z.int() })).readonly()
+    .describe('what was found and is replaced in this record only: whoever got the message got this, too'),
   message: json.describe('the JSON-RPC message, masked'),
 })
 export type EventView = z.infer<typeof event>
