@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { GatewayError } from '../errors.ts'
 import { createInput, type Line } from './child-input.ts'
+import { readLines } from './lines.ts'
 
 export interface ChildOptions {
   readonly command: string
@@ -12,9 +13,9 @@ export interface ChildOptions {
   readonly maxLine: number
 }
 export interface ChildEvents {
-  /** A line of standard output. */
-  readonly line: (line: Uint8Array) => void
-  readonly complaint: (line: Uint8Array) => void
+  /** A line of standard output. Answers, as the next one does, what it cost without being of use to anybody: a child that says much of that is held back. */
+  readonly line: (line: Uint8Array) => number
+  readonly complaint: (line: Uint8Array) => number
   /** It takes nothing any more; lines it has written may still come. */
   readonly gone: (detail: string) => void
   /** No more lines come. */
@@ -69,6 +70,10 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
     over = true
     on.drained()
     endGroup(child, 'SIGKILL')
+    // Whatever left the group may hold them open for ever, and write to them.
+    output.close()
+    complaints.close()
+    child.stdin.destroy()
   }
   const exited = new Promise<void>((resolve) => {
     const gone = (detail: string, wait: number) => {
@@ -82,19 +87,22 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
   })
   child.stdin.on('error', () => undefined) // the exit that follows tells it
   const input = createInput(child.stdin, options.command)
-  readLines(child.stdout, options.maxLine, (line) => !over && on.line(line), () => {
-    endGroup(child, 'SIGKILL')
-    drained()
+  const output = readLines(child.stdout, {
+    limit: options.maxLine, each: on.line,
+    overflow() {
+      endGroup(child, 'SIGKILL')
+      drained()
+    },
   })
-  readLines(child.stderr, 64 * 1024, on.complaint)
+  const complaints = readLines(child.stderr, { limit: 64 * 1024, each: on.complaint })
 
   return {
     write: (line, mayBegin) => input.write(line, mayBegin),
-    pause: () => child.stdout.pause(),
-    resume: () => child.stdout.resume(),
+    pause: output.pause,
+    resume: output.resume,
     async stop() {
       input.end()
-      child.stdout.resume()
+      output.resume()
       const terminate = setTimeout(() => endGroup(child, 'SIGTERM'), 1000)
       const kill = setTimeout(() => endGroup(child, 'SIGKILL'), 3000)
       await exited
@@ -103,38 +111,4 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
       endGroup(child, 'SIGKILL')
     },
   }
-}
-
-/** Splits at LF. A line over the limit cannot be skipped safely on a shared channel: `overflow` ends the reading, or the line is cut. */
-function readLines(stream: NodeJS.ReadableStream, limit: number, each: (line: Uint8Array) => void, overflow?: () => void): void {
-  let parts: Buffer[] = []
-  let size = 0
-  const fits = (): boolean => {
-    if (size <= limit) return true
-    parts = []
-    size = 0
-    if (overflow === undefined) return true
-    stream.off('data', read)
-    stream.resume()
-    overflow()
-    return false
-  }
-  const read = (chunk: Buffer) => {
-    let from = 0
-    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
-      size += at - from
-      if (!fits()) return
-      const line = parts.length === 0 ? chunk.subarray(from, at) : Buffer.concat([...parts, chunk.subarray(from, at)])
-      parts = []
-      size = 0
-      from = at + 1
-      const end = line.at(-1) === 13 ? line.length - 1 : line.length
-      if (end > 0) each(line.subarray(0, end))
-    }
-    if (from === chunk.length) return
-    parts.push(chunk.subarray(from))
-    size += chunk.length - from
-    fits()
-  }
-  stream.on('data', read)
 }

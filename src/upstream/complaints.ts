@@ -1,11 +1,13 @@
+import { costOf } from './noise.ts'
+
 const longest = 2_000
 /** No key has more lines than this. */
 const mostLines = 1_000
 /** It comes back where nothing that was found reaches to the end of a text. */
 const mark = '\n.'
 
-/** What a child writes on its standard error, to be told line by line: what was found begins in one line and may end in another. */
-export function createComplaints(redactText: (text: string) => string, tell: (line: string) => void): (line: Uint8Array) => void {
+/** What a child writes on its standard error, to be told line by line: what was found begins in one line and may end in another. Answers what was looked at for a line. */
+export function createComplaints(redactText: (text: string) => string, tell: (line: string) => void): (line: Uint8Array) => number {
   let opening: string | undefined
   let lines = 0
 
@@ -24,11 +26,18 @@ export function createComplaints(redactText: (text: string) => string, tell: (li
   }
   return (line) => {
     const text = Buffer.from(line).toString('utf8')
-    if (opening !== undefined) return inside(text, opening)
+    const cost = costOf(text.length + (opening?.length ?? 0))
+    if (opening !== undefined) {
+      inside(text, opening)
+      return cost
+    }
     const told = redactText(text + mark)
-    if (told.endsWith(mark)) return say(told.slice(0, -mark.length))
-    opening = text
-    lines = 0
-    say(told)
+    const isWhole = told.endsWith(mark)
+    if (!isWhole) {
+      opening = text
+      lines = 0
+    }
+    say(isWhole ? told.slice(0, -mark.length) : told)
+    return cost
   }
 }

@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { AnswerBody } from './exchange.ts'
 import type { SseEventLike, SseReader } from './http-server.ts'
+import { createPace } from './noise.ts'
 
 /** Holds back whoever reads a stream, as a paused stream does. */
 export interface Tap {
@@ -24,10 +25,14 @@ export function createTap(): Tap {
   }
 }
 
-export async function readEvents(body: AnswerBody, each: (event: SseEventLike) => void, tap: Tap, reader: SseReader): Promise<void> {
+/** `each` answers what an event cost without being of use to anybody: a stream of much of that is held back. */
+export async function readEvents(body: AnswerBody, each: (event: SseEventLike) => number, tap: Tap, reader: SseReader): Promise<void> {
+  const rest = createTap()
+  const pace = createPace(() => (pace.isSpent ? rest.pause() : rest.resume()))
   for await (const chunk of body) {
-    for (const event of reader.push(chunk)) each(event)
+    for (const event of reader.push(chunk)) pace.spend(each(event))
     await tap.opened()
+    await rest.opened()
   }
   for (const event of reader.end()) each(event)
 }

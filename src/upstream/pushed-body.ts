@@ -1,7 +1,10 @@
 import { GatewayError } from '../errors.ts'
 import { tooLong, unfinished, type AnswerBody } from './exchange.ts'
+import { Pieces } from './pieces.ts'
 
 const highWater = 64 * 1024
+/** What a piece takes beside its bytes, however few they are. */
+const besidePiece = 256
 
 interface Flow {
   pause(): void
@@ -26,7 +29,7 @@ export class PushedBody implements AnswerBody {
   push(chunk: Uint8Array): void {
     if (this.#destroyed) return
     this.#chunks.push(chunk)
-    this.#size += chunk.length
+    this.#size += besidePiece + chunk.length
     if (this.#size > highWater) this.#flow.pause()
     this.#wake?.()
   }
@@ -50,19 +53,15 @@ export class PushedBody implements AnswerBody {
   }
 
   async whole(limit: number, patience: number): Promise<Uint8Array> {
-    const read: Uint8Array[] = []
-    let size = 0
+    const read = new Pieces()
     for (;;) {
-      for (const chunk of this.#take()) {
-        size += chunk.length
-        read.push(chunk)
-      }
-      if (size > limit) {
+      for (const chunk of this.#take()) read.add(chunk)
+      if (read.size > limit) {
         this.destroy()
         throw tooLong(limit)
       }
       if (this.#error !== undefined) throw asFault(this.#error)
-      if (this.#ended) return read.length === 1 && read[0] !== undefined ? read[0] : Buffer.concat(read)
+      if (this.#ended) return read.take()
       await this.#more(patience)
     }
   }

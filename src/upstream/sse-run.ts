@@ -4,6 +4,7 @@ import type { Logger } from '../model.ts'
 import { exchangeAs, Uncredentialed, type Credential } from './credential.ts'
 import { createTap, endpointPath, readEvents } from './event-stream.ts'
 import { mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
+import { costOf, createTally } from './noise.ts'
 import { createFlow } from './queue.ts'
 import type { Replica, Replicas } from './replicas.ts'
 import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
@@ -39,7 +40,7 @@ export function startRun(options: SseUpstreamOptions, replicas: Replicas, creden
   const tap = createTap()
   const board = createSwitchboard({
     readAddress: options.readAddress, answerTimeout: options.answerTimeout, flow: createFlow(tap, unread),
-    unreadable: ({ length }) => options.logger.warn('a server sent what is no message', { upstream: options.name, bytes: length }),
+    unreadable: createTally((messages, bytes) => options.logger.warn('a server sent what is no message', { upstream: options.name, messages, bytes })),
   })
   const leave = () => {
     gone(run)
@@ -80,9 +81,11 @@ async function openStream(replica: Replica, { answerTimeout }: SseUpstreamOption
   throw new GatewayError('upstream_broken', { detail: `the server answered ${answer.status} instead of a stream of events` })
 }
 
-function take({ event, data }: SseEventLike, tell: (endpoint: string) => void, board: Switchboard): void {
+/** Answers what the event cost without being of use to anybody. */
+function take({ event, data }: SseEventLike, tell: (endpoint: string) => void, board: Switchboard): number {
+  if ((event === undefined || event === 'message') && data !== '') return board.deliver(Buffer.from(data))
   if (event === 'endpoint') tell(data)
-  else if ((event === undefined || event === 'message') && data !== '') board.deliver(Buffer.from(data))
+  return costOf(data.length)
 }
 
 async function inTime<T>(promise: Promise<T>, limit: number): Promise<T> {

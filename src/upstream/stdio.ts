@@ -3,6 +3,7 @@ import type { Logger, Message } from '../model.ts'
 import { startChild, type Child } from './child.ts'
 import { createChildren, type ChildLimits, type Children } from './children.ts'
 import { createComplaints } from './complaints.ts'
+import { createTally } from './noise.ts'
 import { createFlow } from './queue.ts'
 import { createStarts } from './starts.ts'
 import { createSwitchboard, type ReadAddress, type Switchboard } from './switchboard.ts'
@@ -134,7 +135,7 @@ function startRun(options: StdioUpstreamOptions, children: Children, detach: (ru
   const board = createSwitchboard({
     readAddress: options.readAddress, answerTimeout: options.answerTimeout, flow: createFlow(child, unread),
     // Many programs print a banner; it is no message, and harms none.
-    unreadable: (line) => options.logger.warn('a server printed what is no message', { upstream: options.name, bytes: line.length }),
+    unreadable: createTally((lines, bytes) => options.logger.warn('a server printed what is no message', { upstream: options.name, lines, bytes })),
   })
   const run: Run = { child, board }
   return run

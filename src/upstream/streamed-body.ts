@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { tooLong, unfinished, type AnswerBody } from './exchange.ts'
+import { Pieces } from './pieces.ts'
 
 /** A body that Node's HTTP client reads. */
 export class StreamedBody implements AnswerBody {
@@ -15,22 +16,20 @@ export class StreamedBody implements AnswerBody {
   }
 
   async whole(limit: number, patience: number): Promise<Uint8Array> {
-    const read: Uint8Array[] = []
-    let size = 0
+    const read = new Pieces()
     const timer = setTimeout(() => this.#message.destroy(unfinished()), patience)
     try {
       for await (const chunk of this) {
         timer.refresh()
-        size += chunk.length
-        if (size > limit) throw tooLong(limit)
-        read.push(chunk)
+        read.add(chunk)
+        if (read.size > limit) throw tooLong(limit)
       }
     } catch (cause) {
       throw cause instanceof GatewayError ? cause : new GatewayError('upstream_broken', { cause })
     } finally {
       clearTimeout(timer)
     }
-    return Buffer.concat(read)
+    return read.take()
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {

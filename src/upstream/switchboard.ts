@@ -1,6 +1,7 @@
 import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import type { Json, RequestId } from '../model.ts'
+import { costOf } from './noise.ts'
 import { createQueue, type Flow, type Queue } from './queue.ts'
 import type { Arrival } from './upstream.ts'
 
@@ -17,8 +18,8 @@ export interface SwitchboardOptions {
   readonly readAddress: ReadAddress
   /** Milliseconds until the first message about a request. */
   readonly answerTimeout: number
-  /** Told of what is no message. */
-  readonly unreadable: (message: Uint8Array) => void
+  /** Told of what is no message, in bytes. */
+  readonly unreadable: (bytes: number) => void
   readonly flow: Flow
 }
 
@@ -41,7 +42,8 @@ export interface Expected {
 /** One channel on which a server answers everything: each message goes to whom it is for. */
 export interface Switchboard {
   readonly isIdle: boolean
-  deliver(message: Uint8Array): void
+  /** Answers what it cost where it, or something before it, is of use to nobody. */
+  deliver(message: Uint8Array): number
   /** Ends with the answer, or when `signal` aborts. */
   expect(asked: Asked): Expected
   /** What no request asked for, until `signal` aborts; the latest listener has it. */
@@ -62,13 +64,15 @@ interface Waiting {
 
 /** What is said while nobody listens, in messages and in bytes. */
 const backlogLimit = { messages: 100, bytes: 1024 * 1024 }
+/** What a message that waits takes beside its bytes. */
+const besideData = 256
 
 export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow }: SwitchboardOptions): Switchboard {
   const waiting = new Map<RequestId, Waiting>()
   const backlog: Arrival[] = []
   let unasked: Queue<Arrival> | undefined
 
-  const push = (queue: Queue<Arrival>, data: Uint8Array) => queue.push({ data }, data.length, flow)
+  const push = (queue: Queue<Arrival>, data: Uint8Array) => queue.push({ data }, besideData + data.length, flow)
   const release = (id: RequestId) => {
     waiting.get(id)?.endWatch()
     waiting.get(id)?.touch()
@@ -78,10 +82,16 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
     const all = [...waiting.values()]
     return all.findLast(({ subscribes }) => !subscribes) ?? all.at(-1)
   }
-  const keep = (data: Uint8Array) => {
+  const keep = (data: Uint8Array): number => {
     backlog.push({ data })
+    let cost = 0
     let bytes = backlog.reduce((sum, kept) => sum + kept.data.length, 0)
-    while (backlog.length > backlogLimit.messages || bytes > backlogLimit.bytes) bytes -= backlog.shift()?.data.length ?? 0
+    while (backlog.length > backlogLimit.messages || bytes > backlogLimit.bytes) {
+      const length = backlog.shift()?.data.length ?? 0
+      bytes -= length
+      cost += costOf(length)
+    }
+    return cost
   }
 
   return {
@@ -90,21 +100,26 @@ export function createSwitchboard({ readAddress, answerTimeout, unreadable, flow
     },
     deliver(data) {
       const address = readAddress(data)
-      if (address.kind === 'unreadable') return unreadable(data)
+      if (address.kind === 'unreadable') {
+        unreadable(data.length)
+        return costOf(data.length)
+      }
       const { id, token } = address
       const asked = address.kind === 'answer' && id !== null && id !== undefined ? waiting.get(id) : undefined
       if (asked !== undefined && id !== null && id !== undefined) {
         push(asked.queue, data)
         asked.queue.end()
-        return release(id)
+        release(id)
+        return 0
       }
       const owned = token === undefined ? undefined : [...waiting.values()].find(({ tokens }) => tokens.has(token))
       owned?.endWatch()
       const reader = owned ?? (unasked === undefined ? latest() : undefined)
       reader?.touch()
       const queue = reader?.queue ?? unasked
-      if (queue === undefined) keep(data)
-      else push(queue, data)
+      if (queue === undefined) return keep(data)
+      push(queue, data)
+      return 0
     },
     expect({ id, progressToken, subscribes = false, signal }) {
       const queue = createQueue<Arrival>()

@@ -99,6 +99,21 @@ describe.each(['2025-11-25', '2026-07-28'])('%s', (revision) => {
   })
 })
 
+test.each(['pour_noise', 'pour_blanks', 'pour_news', 'pour_complaints'])('a child that says much to nobody is held back, and others are served (%s)', async (name) => {
+  const { client } = await open('2025-11-25')
+  const { client: other } = await open('2025-11-25')
+  await client.request('tools/call', { name, arguments: {} })
+  await until(() => lines().includes('poured 1'))
+  for (let call = 0; call < 20; call += 1) expect(text(await other.request('tools/call', { name: 'echo', arguments: {} }))).toBe('done')
+  expect(lines().filter((line) => line.startsWith('poured')).length).toBeLessThan(100)
+})
+
+test('nobody listens to what a child leaves behind', async () => {
+  const { client } = await open('2025-11-25')
+  expect(text(await client.request('tools/call', { name: 'leave_behind', arguments: {} }))).toBe('done')
+  await until(() => lines().includes('nobody reads'))
+})
+
 test('all of a batch waits until a child that was started again is greeted, the second time as well', async () => {
   const { client } = await open('2025-03-26')
   for (const time of ['first', 'second']) {

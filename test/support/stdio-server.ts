@@ -19,6 +19,21 @@ async function flood(id: unknown): Promise<void> {
   done(id)
 }
 
+/** Says it again and again, and notes how much was taken. */
+async function pour(stream: NodeJS.WriteStream, line: string): Promise<void> {
+  flooding = true
+  const piece = `${line}\n`.repeat(65_536 / (line.length + 1))
+  for (let count = 1; count <= 200; count += 1) {
+    if (!stream.write(piece)) await new Promise((resolve) => stream.once('drain', resolve))
+    note(`poured ${count}`)
+  }
+}
+
+/** Left behind where its parent ends, by no group's end; it writes until nobody can read. */
+const straggler = `const { appendFileSync } = require('node:fs')
+process.stdout.on('error', () => (appendFileSync(process.argv[1], 'nobody reads\\n'), process.exit()))
+setInterval(() => process.stdout.write('still here\\n'), 20)`
+
 const tools: Record<string, (id: unknown, message: { params: { _meta?: Record<string, unknown> } }) => void> = {
   echo: (id) => done(id),
   garbage: (id) => {
@@ -53,6 +68,15 @@ const tools: Record<string, (id: unknown, message: { params: { _meta?: Record<st
     done(id, `key ${process.env['API_SECRET']}`)
   },
   flood: (id) => void flood(id),
+  pour_noise: (id) => (done(id), void pour(process.stdout, 'x')),
+  pour_blanks: (id) => (done(id), void pour(process.stdout, '')),
+  pour_news: (id) => (done(id), void pour(process.stdout, '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":""}}')),
+  pour_complaints: (id) => (done(id), void pour(process.stderr, 'x')),
+  leave_behind: (id) => {
+    spawn(process.execPath, ['-e', straggler, journal], { stdio: ['ignore', 'inherit', 'inherit'], detached: true }).unref()
+    done(id)
+    process.stdout.write('', () => process.exit(0))
+  },
   ask: (id) => {
     send({ id: 'q1', method: 'sampling/createMessage', params: { messages: [], maxTokens: 1 } })
     hung.push(id)

@@ -63,8 +63,9 @@ test('a line that waits behind a full pipe is written only if it still may, and 
       const text = Buffer.from(line).toString()
       if (text.startsWith('[')) printed.resolve(text)
       else started.resolve(Number(text))
+      return 0
     },
-    complaint: () => undefined, gone: () => undefined, drained: () => undefined,
+    complaint: () => 0, gone: () => undefined, drained: () => undefined,
   })
   const pid = await started.promise
   let current = true
@@ -83,7 +84,7 @@ test('a line that waits behind a full pipe is written only if it still may, and 
 test('a child that is stopped is given what waits for it first', async () => {
   const lines: string[] = []
   const drained = new EventTarget()
-  const child = startChild({ command: 'cat', args: [], env: {}, maxLine: 1000 }, { line: (line) => lines.push(Buffer.from(line).toString()), complaint: () => undefined, gone: () => undefined, drained: () => drained.dispatchEvent(new Event('end')) })
+  const child = startChild({ command: 'cat', args: [], env: {}, maxLine: 1000 }, { line: (line) => (lines.push(Buffer.from(line).toString()), 0), complaint: () => 0, gone: () => undefined, drained: () => drained.dispatchEvent(new Event('end')) })
   const over = once(drained, 'end')
   for (const line of ['one', 'two', 'three']) child.write(line, () => true)
   await child.stop()
