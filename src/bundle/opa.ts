@@ -5,6 +5,7 @@ import type { HostTest } from './host-tests.ts'
 import { createLanes } from './opa-calls.ts'
 import type { Finding } from './lint/lint.ts'
 import type { Problem, Stage } from './problem.ts'
+import { remedyOf } from './remedies.ts'
 
 export type Modules = Readonly<Record<string, string>>
 export interface OpaSources {
@@ -198,7 +199,10 @@ export const createOpa = ({ timeout = 60_000, idle = 60_000, processes = 1, memo
     ...sources,
     semantics: { library: library ?? [], detectors: detectors ?? [] },
   })
-  const staged = (stage: Stage, raw: Raw): readonly Problem[] => (raw.problems ?? []).map((problem) => ({ stage, ...problem }))
+  const staged = (stage: Stage, raw: Raw): readonly Problem[] => (raw.problems ?? []).map((problem) => {
+    const remedy = problem.remedy ?? remedyOf(problem.code, problem.message)
+    return { stage, ...problem, ...(remedy === undefined ? {} : { remedy }) }
+  })
   const answer = <T>(stage: Stage, raw: Raw, read: (result: unknown) => T): OpaAnswer<T> => {
     const problems = staged(stage, raw)
     return problems.length > 0 ? { ok: false, problems } : { ok: true, result: read(raw.result) }

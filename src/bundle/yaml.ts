@@ -95,7 +95,7 @@ export const readYaml = (text: string, { intAsBigInt = false }: { readonly intAs
   if (text.length > largest) return refuse([{ offset: 0, message: `it is larger than ${largest / 1024} KiB`, remedy: 'split it, or write it as JSON where that is read' }])
   try {
     const document = parseDocument(text, { lineCounter: counter, uniqueKeys: false, strict: true, prettyErrors: false, intAsBigInt })
-    const broken = [...document.errors, ...document.warnings].map(({ message, pos }) => ({ offset: pos[0], message }))
+    const broken = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({ offset: pos[0], message, ...(code === 'BAD_ALIAS' ? { remedy: "put `*` in quotes: '*'" } : {}) }))
     const faults = broken.length > 0 ? broken : faultsOf(document)
     if (faults.length > 0) return refuse(faults, document)
     const value: unknown = document.toJS({ maxAliasCount: mostAliases })

@@ -107,6 +107,11 @@ const readSchemas = (files: Files): { schemas: Record<string, unknown>; problems
   return { schemas, problems }
 }
 
+/** Where there is no policy, modules that were probably meant to be one. */
+const straysIn = (own: Modules): readonly Problem[] =>
+  Object.entries(own).filter(([path, text]) => !isTest(path) && packageOf(text) !== '').map(([file, text]) => ({
+    stage: 'read', file, code: 'no_policies', message: `package ${packageOf(text)} is not read by anything, and there is no package policies.<name>`, remedy: 'name it `policies.<name>`, such as `package policies.crm`',
+  }))
 const hasPolicies = (own: Modules): boolean => Object.entries(own).some(([path, text]) => !isTest(path) && packageOf(text).startsWith('policies.'))
 
 /** What the gateway writes into a bundle itself, and what OPA takes for another kind of bundle. */
@@ -145,6 +150,8 @@ export const sourcesOf = async (files: Files, about: { readonly revision: string
   if (all.length > 0) return { ok: false, problems: all }
   const { sources } = applied
   if (sources.rules !== undefined || hasPolicies(own)) return { ok: true, sources, warnings }
+  const strays = straysIn(own)
+  if (strays.length > 0) return { ok: false, problems: strays, without_policies: sources }
   const missing: Problem = { stage: 'read', code: 'no_policies', message: 'there is no module of package policies.<name>, and no rules.yaml', remedy: 'add one, for example policies/crm/crm.rego' }
   return { ok: false, problems: [missing], without_policies: sources }
 }

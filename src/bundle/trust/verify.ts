@@ -111,7 +111,7 @@ export const verifyToken = async (token: string | undefined, trust: Trust): Prom
   if (held === undefined) return no(refuse('bad_signature', 'the signature was not made by a key that is trusted', 'sign it by a key of policy.verify.keys'))
   const said = parse(claims, held.payload)
   if (said === undefined) return no(refuse('signature_syntax', 'what was signed is not a list of files', sign))
-  if ((said.scope ?? '') !== trust.scope) return no(refuse('foreign_scope', `the bundle is signed for the scope ${JSON.stringify((said.scope ?? '').slice(0, 100))}, and ${JSON.stringify(trust.scope)} is wanted`))
+  if ((said.scope ?? '') !== trust.scope) return no(refuse('foreign_scope', `the bundle is signed for the scope ${JSON.stringify((said.scope ?? '').slice(0, 100))}, and ${trust.scope === '' ? 'none' : JSON.stringify(trust.scope)} is wanted`, trust.scope === '' ? 'name the scope: --scope here, policy.verify.scope in the configuration' : 'sign it for that scope, or say which is wanted: --scope here, policy.verify.scope in the configuration'))
   const { iss, iat } = said
   const id = held.key.id ?? (found.named === '' ? undefined : found.named)
   return { ok: true, token, said, signed: { algorithm: held.key.algorithm, ...(id === undefined ? {} : { key: id }), ...(iss === undefined ? {} : { issuer: iss }), ...(iat === undefined ? {} : { issued_at: iat * 1000 }) } }

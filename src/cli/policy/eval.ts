@@ -1,10 +1,20 @@
 import { traceDecision } from '../../bundle/compare/trace.ts'
 import { evaluate, evaluateRoles } from '../../bundle/eval.ts'
+import { unreadNames } from '../../bundle/unread-names.ts'
 import { exitCode, printable } from '../output.ts'
 import { showDecision } from './report.ts'
 import { bundle, rules, detector, dir, json, readText } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
 import { showTrace } from './show-trace.ts'
+
+/** An input that cannot be read is refused by whoever judges it. */
+const namesIn = (input: string, schema: unknown): readonly string[] => {
+  try {
+    return unreadNames(JSON.parse(input), schema ?? {})
+  } catch {
+    return []
+  }
+}
 
 export const addEval: AddCommand = (policy, { output, exit, withBundle, refuse }) => {
   policy
@@ -23,6 +33,7 @@ export const addEval: AddCommand = (policy, { output, exit, withBundle, refuse }
           if (!given.ok) return exit(exitCode.misuse)
           return options.json ? output.json({ roles: given.roles }) : output.line(given.roles.length === 0 ? 'no role' : given.roles.join(', '))
         }
+        for (const note of namesIn(input, build.schema)) output.note(printable(note))
         const evaluated = await evaluate(built, input, detectors)
         if (!evaluated.ok) {
           output.note(evaluated.message)

@@ -18,7 +18,7 @@ export const addExplain: AddCommand = (policy, { output, refuse, withSources }) 
         const ids = [allow, server, deny, require_approval, risk, mask].flatMap((section) => section.map((rule) => rule.id))
         if (id !== undefined && !ids.includes(id)) {
           const near = suggest(id, ids)
-          return refuse([{ stage: 'rules', code: 'no_rule', message: `there is no rule ${id}`, remedy: near === undefined ? `there are: ${ids.join(', ')}` : `did you mean ${near}?` }], options)
+          return refuse([{ stage: 'rules', code: 'no_rule', message: `there is no rule ${id}`, remedy: near !== undefined ? `did you mean ${near}?` : ids.length === 0 ? 'there are none; name a file that has some with --rules' : `there are: ${ids.join(', ')}` }], options)
         }
         const text = explainRules(compiled, id === undefined ? {} : { id })
         const formatted = await opa.fmt({ 'from_rules.rego': text })

@@ -19,7 +19,10 @@ export const addFmt: AddCommand = (policy, { output, exit, refuse, withOpa }) =>
         const problems = ok ? [] : formatted.changed.map((file): Problem => ({ stage: 'fmt', file, code: 'unformatted', message: 'this is not formatted', remedy: 'run `sallyport policy fmt --write`' }))
         writeJunit(options.junit, problemCases('fmt', problems))
         if (options.json) output.json({ ok, changed: formatted.changed })
-        else formatted.changed.forEach((file) => output.line(file))
+        else {
+          formatted.changed.forEach((file) => output.line(file))
+          if (!ok) output.note('not formatted; --write formats what is named')
+        }
         if (!ok) exit(exitCode.no)
       }),
     )

@@ -3,6 +3,7 @@ import { foundOf } from '../../bundle/lint/found.ts'
 import { problemText } from '../../bundle/problem.ts'
 import type { Problem } from '../../bundle/problem.ts'
 import { exitCode, printable } from '../output.ts'
+import { plural } from './report.ts'
 import { junit, problemCases, writeJunit } from './junit.ts'
 import { bundle, detector, dir, json, rules } from './shared.ts'
 import type { AddCommand, Common } from './shared.ts'
@@ -29,7 +30,7 @@ export const addLint: AddCommand = (policy, { output, exit, refuse, withSources 
         else {
           show('error', problems)
           show('warning', warnings)
-          output.note(`${problems.length} errors, ${warnings.length} warnings`)
+          output.note(`${plural(problems.length, 'error')}, ${plural(warnings.length, 'warning')}`)
         }
         if (!ok) exit(exitCode.no)
       }),

@@ -7,7 +7,7 @@ import type { TestReport, TestRun } from '../../bundle/test.ts'
 import { printable } from '../output.ts'
 import type { Output } from '../output.ts'
 
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 const shown = (text: string, output: Output): void => printable(text).split('\n').forEach((line) => output.line(line))
 
 export const showProblems = (problems: readonly Problem[], output: Output): void => {

@@ -76,6 +76,7 @@ export const addTest: AddCommand = (policy, { output, exit, refuse, withSources 
           showCases(runs, options.verbose ?? false, output)
         }
         if (!isFound) output.note('no test has such a name')
+        if (run === undefined && report.tests.length === 0 && runs.length === 0) output.note('nothing was tested: a test is a rule `test_…` in a file `…_test.rego`, a decision case stands in `cases/*.yaml`')
         if (!ok) exit(exitCode.no)
       }),
     )

@@ -56,6 +56,7 @@ async function fromStore({ config, detector = [] }: TrafficOptions, { output, en
   const { file, loaded } = await load(config, env)
   if (!loaded.ok) {
     showProblems(file, loaded.problems, output)
+    if (config === undefined) output.note('the records are those of a configuration (--config FILE), or of a gateway that runs (SALLYPORT_URL and SALLYPORT_TOKEN)')
     return void exit(exitCode.misuse)
   }
   const [{ readers }, { detectorsOf }, { redactText }] = await Promise.all([import('../../store/index.ts'), import('../../core/detectors.ts'), import('../../enforce/redact.ts')])
