@@ -130,7 +130,6 @@ export const checkPort = async (check: string, host: string, port: number): Prom
 const earliest = Date.parse('2026-01-01T00:00:00Z')
 const latest = Date.parse('2100-01-01T00:00:00Z')
 
-/** Tokens, approvals and records live by the clock. */
 /** Several processes talk over Unix sockets, whose paths are short. */
 export const checkWorkers = async (settings: Settings): Promise<readonly Check[]> => {
   const count = countOf(settings)
@@ -152,6 +151,7 @@ export const checkWorkers = async (settings: Settings): Promise<readonly Check[]
   }
 }
 
+/** Tokens, approvals and records live by the clock. */
 export const checkClock = (now: number): readonly Check[] =>
   now > earliest && now < latest
     ? [{ check: 'clock', state: 'ok', says: new Date(now).toISOString() }]

@@ -1,6 +1,7 @@
 import type { Loaded } from '../config/load.ts'
 import { showProblem } from '../config/problem.ts'
 import { checkClock, checkIssuers, checkPolicy, checkPort, checkStore, checkUpstreams, checkWorkers } from './doctor-checks.ts'
+import { checkProviders } from './doctor-providers.ts'
 import type { Register } from './main.ts'
 import { exitCode, printable } from './output.ts'
 import { load } from './settings-file.ts'
@@ -43,6 +44,7 @@ export const registerDoctor: Register = (program, { output, env, exit }) => {
         show(await checkStore(settings))
         show(await checkPolicy(settings, secrets))
         show(await checkIssuers(settings))
+        show(await checkProviders(settings))
         show(await checkUpstreams(settings, secrets, env))
         show(await checkPort('port', settings.listen.host, settings.listen.port))
         if (settings.metrics !== undefined) show(await checkPort('metrics port', settings.metrics.host, settings.metrics.port))

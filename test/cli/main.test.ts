@@ -127,6 +127,23 @@ describe('doctor', () => {
   }
   const stateOf = (checks: readonly { check: string; state: string }[]) => Object.fromEntries(checks.map(({ check, state }) => [check, state]))
 
+  test('a provider is asked before the first person signs in there', async () => {
+    const { url, server } = await listen((request, response) => {
+      const issuer = `http://${request.headers.host}`
+      response.setHeader('content-type', 'application/json')
+      response.statusCode = request.url?.startsWith('/.well-known/') === true ? 200 : 404
+      response.end(JSON.stringify({ issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/keys`, response_types_supported: ['code'], subject_types_supported: ['public'], id_token_signing_alg_values_supported: ['RS256'] }))
+    })
+    const provider = (name: string, issuer: string) => ({ name, kind: 'oidc', issuer, client_id: 'sallyport', client_secret_from: { env: 'TOKEN' }, trusted_groups: [] })
+    const metadata = { name: 'saml', kind: 'saml', metadata: { url: `${url}/metadata.xml` }, issuer: 'https://idp.example', trusted_groups: [] }
+    try {
+      const { code, checks } = await configure({ identity: { providers: [provider('right', url), provider('misspelt', `${url}/tenant`), metadata] } }, 'right')
+      expect([code, stateOf(checks)]).toEqual([1, expect.objectContaining({ 'provider right': 'ok', 'provider misspelt': 'failed', 'provider saml': 'failed' })])
+      for (const { state, remedy } of checks) expect(remedy === undefined).toBe(state === 'ok')
+    } finally {
+      server.close()
+    }
+  })
   test('all is well: 0', async () => {
     const { code, checks } = await configure({}, 'right')
     expect(stateOf(checks.filter(({ state }) => state !== 'warning'))).toEqual({
