@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
-import { access, readdir, readFile, stat } from 'node:fs/promises'
+import { access, open, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { algorithms, readVerifyKey } from '../bundle/trust/keys.ts'
 import { keySet } from '../identity/settings.ts'
 import { valueAt } from './document.ts'
 import type { Steps } from './problem.ts'
+import { unreadable } from './unreadable.ts'
 import type { Weakness } from './weak.ts'
 
 type Found = { readonly found: string; readonly expected: string } | undefined
@@ -12,7 +13,7 @@ type Found = { readonly found: string; readonly expected: string } | undefined
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'error'
 
 const policyDirectory = (path: string): Promise<Found> =>
-  readdir(path).then(() => undefined, error => ({ found: `nothing that can be read there (${codeOf(error)})`, expected: 'a directory with Rego files' }))
+  readdir(path).then(() => undefined, error => ({ found: codeOf(error) === 'ENOENT' ? `no directory ${path}` : `a directory that cannot be read: ${path} (${codeOf(error)})`, expected: 'a directory with Rego files' }))
 
 const caseDirectory = async (path: string): Promise<Found> => {
   const found = await policyDirectory(path)
@@ -24,7 +25,7 @@ const keyFile = async (file: string): Promise<Found> => {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    return { found: `a file that cannot be read (${codeOf(error)})`, expected: 'a readable file' }
+    return unreadable(file, codeOf(error))
   }
   const expected = 'a JSON Web Key Set'
   try {
@@ -37,9 +38,9 @@ const keyFile = async (file: string): Promise<Found> => {
 
 const readable = async (file: string): Promise<Found> => {
   const about = await stat(file).catch(codeOf)
-  if (typeof about === 'string') return { found: `a file that cannot be read (${about})`, expected: 'a readable file' }
+  if (typeof about === 'string') return unreadable(file, about)
   if (!about.isFile() || about.size === 0) return { found: about.isFile() ? 'an empty file' : 'something that is not a file', expected: 'a file with something in it' }
-  return access(file, constants.R_OK).then(() => undefined, error => ({ found: `a file that cannot be read (${codeOf(error)})`, expected: 'a readable file' }))
+  return access(file, constants.R_OK).then(() => undefined, error => unreadable(file, codeOf(error)))
 }
 
 /** Where a section names files, but not the files that hold secrets. */
@@ -58,10 +59,29 @@ const verifyKey = (algorithm: unknown) => async (file: string): Promise<Found> =
   return read.ok ? undefined : { found: read.found, expected: read.expected }
 }
 
+const magic = 'SQLite format 3\0'
+
+/** Of a file that is there; an empty one becomes a database. */
+const databaseProblem = async (path: string): Promise<Found> => {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(magic.length), 0, magic.length, 0)
+      const isDatabase = bytesRead === 0 || buffer.toString('latin1') === magic
+      return isDatabase ? undefined : { found: `a file that is no SQLite database: ${path}`, expected: 'the store of a gateway, or a path at which there is no file yet' }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    return unreadable(path, codeOf(error))
+  }
+}
+
 const databaseFile = async (path: string): Promise<Found> => {
   const expected = 'a file that can be written'
   const file = await stat(path).catch(() => undefined)
-  if (file !== undefined) return file.isFile() ? undefined : { found: 'something that is not a file', expected }
+  if (file !== undefined && !file.isFile()) return { found: 'something that is not a file', expected }
+  if (file !== undefined) return databaseProblem(path)
   let directory = dirname(path)
   while (directory !== dirname(directory) && (await stat(directory).catch(() => undefined)) === undefined) directory = dirname(directory)
   return access(directory, constants.W_OK | constants.X_OK).then(() => undefined, () => ({ found: 'a directory that cannot be written to', expected }))

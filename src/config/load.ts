@@ -17,6 +17,7 @@ import { createSecretReader, createSecrets, readStoreKey, type Secrets } from '.
 import { logLevels } from './settings.ts'
 import { findSigningProblems } from './signing.ts'
 import { findTlsProblems } from './tls.ts'
+import { unreadable } from './unreadable.ts'
 import { findWarnings, findWeaknesses, type Weakness } from './weak.ts'
 
 export type Loaded =
@@ -37,7 +38,7 @@ const readText = async (file: string): Promise<{ ok: true; text: string; writabl
     if (about.size > 1024 * 1024) return { ok: false, problem: { path: '', found: `a file of ${about.size} bytes`, expected: 'a configuration of at most 1 MiB' } }
     return { ok: true, text: await readFile(file, 'utf8'), writable: (about.mode & 0o002) !== 0 }
   } catch (error) {
-    return { ok: false, problem: { path: '', found: `a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`, expected: 'a configuration file; see docs/configuration.md' } }
+    return { ok: false, problem: { path: '', found: unreadable(resolve(file), (error as NodeJS.ErrnoException).code).found, expected: 'a configuration; see docs/configuration.md' } }
   }
 }
 

@@ -6,6 +6,7 @@ import type { Environment } from './env.ts'
 import { accepted, refused, type SecretRead } from './secret-read.ts'
 import { createAwsReader } from './secrets-aws.ts'
 import { createVaultReader } from './secrets-vault.ts'
+import { unreadable } from './unreadable.ts'
 
 /** The secrets of a configuration. They live in closures: neither printing nor serialising this shows one. */
 export interface Secrets {
@@ -37,7 +38,8 @@ const readSecretFile = async (file: string): Promise<SecretRead> => {
       await handle.close()
     }
   } catch (error) {
-    return refused(`a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`, 'a readable file')
+    const { found, expected } = unreadable(file, (error as NodeJS.ErrnoException).code)
+    return refused(found, expected)
   }
 }
 

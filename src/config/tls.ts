@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { PartialSettings, Settings } from './schema.ts'
 import type { Secrets } from './secrets.ts'
+import { unreadable } from './unreadable.ts'
 import type { Weakness } from './weak.ts'
 
 type UpstreamSettings = Settings['upstreams'][string]
@@ -45,7 +46,7 @@ const certificates = async (file: string): Promise<{ readonly all: readonly X509
     return { all: blocks.map(block => new X509Certificate(block)) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    return { found: code === undefined || code.startsWith('ERR_') ? 'a certificate that cannot be read' : `a file that cannot be read (${code})` }
+    return { found: code === undefined || code.startsWith('ERR_') ? 'a certificate that cannot be read' : unreadable(file, code).found }
   }
 }
 

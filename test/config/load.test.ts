@@ -65,7 +65,14 @@ test.each([
 })
 
 test('a file that is not there is told to be so', async () => {
-  expect(problemsOf(await loadSettings('/nowhere/sallyport.yaml', {}))).toEqual([expect.objectContaining({ path: '', found: expect.stringContaining('ENOENT') })])
+  expect(problemsOf(await loadSettings('/nowhere/sallyport.yaml', {}))).toEqual([expect.objectContaining({ path: '', found: 'no file /nowhere/sallyport.yaml' })])
+})
+
+test('what is not there is told with the place where it was looked for', async () => {
+  const directory = await createPlace()
+  const change = { store: { kind: 'sqlite', path: 'a.db', key_from: { file: 'gone.key' } }, policy: { source: { kind: 'directory', path: 'gone' } } }
+  const problems = problemsOf(await loadSettings(await writeConfiguration(directory, good(change)), {}))
+  expect(problems.map(({ found }) => found).sort()).toEqual([`no directory ${directory}/gone`, `no file ${directory}/gone.key`])
 })
 
 test('what is not said takes its default, and paths begin at the file', async () => {

@@ -96,6 +96,7 @@ export const rows: readonly Row[] = [
   row('no key for the store', { store: { kind: 'sqlite', path: 'a.db' } }, 'store.key_from', /env/),
   row('a key that is not there', key({ env: 'NOWHERE' }), 'store.key_from', /variable/),
   row('a key file that is not there', key({ file: 'nowhere' }), 'store.key_from', /readable/),
+  row('a store that is another file', { store: { kind: 'sqlite', path: 'notes.txt', key_from: { file: 'store.key' } } }, 'store.path', /no file yet/, { files: { 'notes.txt': 'not a database at all' } }),
   row('a key file for all to read', key({ file: 'open.key' }), 'store.key_from', /others/, { files: { 'open.key': { text: randomBytes(32).toString('hex'), mode: 0o644 } } }),
   keyOf('a blank key', ' '),
   keyOf('a key of 16 bytes', randomBytes(16).toString('hex')),
