@@ -9,7 +9,7 @@ export interface Peer {
   readonly connected: boolean
   send?(message: object, handle?: Socket, options?: object, sent?: (error: Error | null) => void): boolean
   on(event: 'message', heard: (message: unknown, handle?: unknown) => void): unknown
-  once(event: 'disconnect', heard: () => void): unknown
+  once(event: 'disconnect' | 'exit', heard: () => void): unknown
 }
 export interface Line<Theirs extends Questions> {
   /** Rejects with a text where the other side fails, is gone, or takes longer than `within` milliseconds. */
@@ -23,6 +23,10 @@ type Message =
   | { readonly kind: 'answer'; readonly number: number; readonly value: unknown }
   | { readonly kind: 'fault'; readonly number: number; readonly why: string }
   | { readonly kind: 'connection'; readonly head: Uint8Array }
+/** Of the system: closing what was closed or handed over does nothing. */
+interface Handle {
+  close(): void
+}
 interface Waiting {
   resolve(value: unknown): void
   reject(error: Error): void
@@ -38,6 +42,9 @@ export function createLine<Theirs extends Questions, Own extends Questions>(peer
   const waiting = new Map<number, Waiting>()
   const passing = new Set<Socket>()
   let last = 0
+  let isOver = false
+  /** Sent, and perhaps not taken: the next one is only sent when it is, and nobody tells. */
+  let onItsWay: Handle | undefined
 
   const tell = (message: Message): void => {
     if (peer.connected) peer.send?.(message, undefined, undefined, () => undefined)
@@ -62,16 +69,21 @@ export function createLine<Theirs extends Questions, Own extends Questions>(peer
     if (message.kind === 'answer') asked?.resolve(message.value)
     else asked?.reject(new Error(message.why))
   })
-  peer.once('disconnect', () => {
+  // With connections on their way Node waits for the other side to take them, even when that has ended: then only its exit is told.
+  const over = (): void => {
+    isOver = true
     for (const asked of waiting.values()) asked.reject(new Error('it has ended'))
     waiting.clear()
+    onItsWay?.close()
     for (const socket of passing) socket.destroy()
-  })
+  }
+  peer.once('disconnect', over)
+  peer.once('exit', over)
 
   return {
     ask: (what, value, within = usually) =>
       new Promise((resolve, reject) => {
-        if (!peer.connected) return reject(new Error('it has ended'))
+        if (isOver || !peer.connected) return reject(new Error('it has ended'))
         const number = ++last
         const timer = setTimeout(() => {
           waiting.delete(number)
@@ -90,11 +102,13 @@ export function createLine<Theirs extends Questions, Own extends Questions>(peer
         tell({ kind: 'question', number, what, value })
       }),
     pass(socket, head) {
-      if (!peer.connected || passing.size >= mostPassing) return void socket.destroy()
+      const { _handle: handle } = socket as Socket & { readonly _handle: Handle | null }
+      if (isOver || !peer.connected || handle === null || passing.size >= mostPassing) return void socket.destroy()
       passing.add(socket)
       peer.send?.({ kind: 'connection', head } satisfies Message, socket, {}, (error) => {
         passing.delete(socket)
-        if (error !== null) socket.destroy()
+        if (error === null) onItsWay = handle
+        else socket.destroy()
       })
     },
   }
