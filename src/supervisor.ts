@@ -14,9 +14,11 @@ import { detectorsOf } from './core/detectors.ts'
 import { redactText } from './enforce/redact.ts'
 import { ageOf, type Gateway, type GatewayOptions } from './gateway.ts'
 import { createMetricsServer, closeServer, listenOn, urlOf } from './listening.ts'
+import { createForwardClock } from './forward-clock.ts'
 import { createLogger } from './logging.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createTogether } from './metrics/together.ts'
+import type { Clock } from './model.ts'
 import { opening } from './opening.ts'
 import { createOutbound } from './outbound/outbound.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
@@ -45,7 +47,8 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   const metrics = createTogether(own, () => pool.snapshots())
 
   const pool = createPool({
-    order: { count, directory, settings, secrets: secrets.reveal() },
+    order: { count, directory, file: store.file, settings, secrets: secrets.reveal() },
+    now: followClock(clock, opened),
     fork: forkWorker,
     answers: {
       policy: async () => ({ ...pipeline.status(), ...reports.state(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }),
@@ -124,6 +127,14 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
       }
     },
   }
+}
+
+/** It is looked at all the time, so that one that starts anew later knows of a time that the clock was set back from. */
+function followClock(clock: Clock, opened: AsyncDisposableStack): Clock {
+  const now = createForwardClock(clock)
+  const timer = setInterval(now, 1_000).unref()
+  opened.defer(() => clearInterval(timer))
+  return now
 }
 
 /** The number is for whoever looks at the list of processes. */

@@ -56,7 +56,7 @@ process.once('disconnect', () => {
   process.exit()
 })
 
-async function run({ slot, count, directory, settings, secrets }: Order) {
+async function run({ slot, count, since, file, directory, settings, secrets }: Order) {
   const handOver = createHandOver({ socketOf: (other) => socketIn(directory, other), mostBody: settings.limits.request })
   const core: Core = await createCore({
     settings,
@@ -74,7 +74,7 @@ async function run({ slot, count, directory, settings, secrets }: Order) {
       missing: () => line.ask('missing', undefined),
       printMetrics: () => line.ask('metrics', undefined),
       member: {
-        slot, count,
+        slot, count, since, file,
         isBusy: handOver.isBusy,
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
         isElsewhere(request, response, { issuer, subject }) {

@@ -61,6 +61,8 @@ export interface ApprovalsOptions {
   /** Told after a change is durable; what it throws changes nothing. */
   readonly onChange?: (row: ApprovalRow) => void
   readonly monotonic?: () => number
+  /** What time it is at least, whatever the clock says. */
+  readonly since?: number | undefined
 }
 
 const sweepEvery = 1_000
@@ -68,7 +70,7 @@ const noAccounts: AccountOf = async () => undefined
 
 export function createApprovals(options: ApprovalsOptions): Approvals {
   const { store, ids, redactText, logger } = options
-  const now = createForwardClock(options.clock, options.monotonic)
+  const now = createForwardClock(options.clock, options.monotonic, options.since)
   const sealed = createSealedParams(options.key)
   const marks = createMarks(options.key)
   const waiting = createWaiting()

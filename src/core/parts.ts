@@ -57,14 +57,14 @@ export async function openParts(options: PartsOptions, opened: AsyncDisposableSt
   const metrics = createMetrics()
   const outbound = createOutbound({ settings: settings.outbound, count: metrics.watchOutbound() })
   opened.defer(() => outbound.close())
-  const store = await openStore(settings, { writer: member?.slot, logger, metrics })
+  const store = await openStore(settings, { member, logger, metrics })
   opened.defer(() => store.close())
   const engine = createPolicyEngine({ detectors: detectors.names, logger, rolesFailed: metrics.rolesFailed })
   opened.defer(() => engine.close())
   const shadow = settings.policy.shadow === undefined ? undefined : createShadow({ detectors: detectors.names, clean, clock, count: metrics.watchShadow() })
   opened.defer(() => shadow?.close())
   const recorder = createRecording({ store: store.records, engine, detectors, clock, logger })
-  const approvals = createApprovals({ store: store.approvals, clock, ids, key: secrets.storeKey(), redactText: clean, logger, accountOf: async (who) => people.login?.accounts.idOf(who), onChange: ({ id }) => member?.approvalChanged(id) })
+  const approvals = createApprovals({ store: store.approvals, clock, since: member?.since, ids, key: secrets.storeKey(), redactText: clean, logger, accountOf: async (who) => people.login?.accounts.idOf(who), onChange: ({ id }) => member?.approvalChanged(id) })
   opened.defer(() => approvals.close())
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
   const upstreams = createUpstreams({
@@ -76,15 +76,15 @@ export async function openParts(options: PartsOptions, opened: AsyncDisposableSt
   const people = await openPeople({ settings, secrets, store: store.kept, outbound, workload: (token) => identity.workload(token), clock, logger })
   opened.defer(() => people.close())
   const identity = createIdentity({
-    issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, logger,
+    issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, since: member?.since, logger,
     ...(people.own === undefined ? {} : { own: people.own, scopesOf: (upstream: string) => Object.keys(scopesOf(upstream, settings.upstreams[upstream]?.scopes ?? {})) }),
     fetchFor: (configured) => outbound.fetchFor({ purpose: 'issuer', configured }),
   })
   return { detectors, clean, logger, metrics, outbound, store, engine, shadow, recorder, approvals, upstreams, people, identity, limits }
 }
 
-const openStore = ({ store: { kind, path } }: Settings, { writer, logger, metrics }: { readonly writer: number | undefined; readonly logger: Logger; readonly metrics: Metrics }): Promise<Store> =>
-  stores[kind]({ path, writer, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
+const openStore = ({ store: { kind, path } }: Settings, { member, logger, metrics }: { readonly member: Surroundings['member']; readonly logger: Logger; readonly metrics: Metrics }): Promise<Store> =>
+  stores[kind]({ path, writer: member?.slot, file: member?.file, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
 
 /** What all processes together may have, shared out evenly among them; what one caller may have is whole, as a caller is on one of them. */
 const shareOf = ({ sessions, children }: Settings['limits'], count: number) => ({ sessions: Math.max(1, Math.floor(sessions / count)), children: Math.max(1, Math.floor(children / count)) })

@@ -21,6 +21,10 @@ export interface Surroundings {
 export interface Member {
   readonly slot: number
   readonly count: number
+  /** What time it was when this one was started, by all that the others have seen of the clock. */
+  readonly since: number
+  /** The store's file that all of them write. */
+  readonly file: string
   /** True where a request belongs to another process, which answers it. */
   readonly isElsewhere: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
   readonly approvalChanged: (id: ApprovalId) => void

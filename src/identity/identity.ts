@@ -16,6 +16,8 @@ export interface IdentityOptions {
   readonly clock: Clock
   /** Milliseconds that no setting of the clock moves. */
   readonly monotonic?: () => number
+  /** What time it is at least, whatever the clock says. */
+  readonly since?: number | undefined
   readonly logger: Logger
   /** A guarded one; what was configured may be inside the network, what an issuer names may not. */
   readonly fetchFor: (configured: readonly string[]) => Fetch
@@ -59,7 +61,7 @@ export const createIdentity = (options: IdentityOptions): Identity => {
   const { publicUrl, clock, logger, fetchFor } = options
   const trusted: readonly TrustedIssuer[] = options.issuers.map(settings => ({ settings, keys: createKeySource(settings, { clock, fetch: fetchFor(configuredUrls(settings)), logger }) }))
   // A token that has expired stays so, wherever the clock is set.
-  const now = createForwardClock(clock, options.monotonic)
+  const now = createForwardClock(clock, options.monotonic, options.since)
   const own = options.own === undefined ? [] : [ownIssuer(publicUrl, options.own)]
   const verifier = createTokenVerifier(new Map([...trusted, ...own].map(issuer => [issuer.settings.issuer, issuer])), now)
   const resources = `${publicUrl}/mcp/`

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Snapshot } from '../metrics/metrics.ts'
-import type { ApprovalId, Logger } from '../model.ts'
+import type { ApprovalId, Clock, Logger } from '../model.ts'
 import { createLine, textOf, type Answers, type Line } from './line.ts'
 import { usualPatience, watchPulse, type Patience } from './pulse.ts'
 import type { OfSupervisor, OfWorker, Order } from './words.ts'
@@ -15,7 +15,9 @@ export interface Worker {
   counted: Snapshot
 }
 export interface CrewOptions {
-  readonly order: Omit<Order, 'slot'>
+  readonly order: Omit<Order, 'slot' | 'since'>
+  /** Never goes back. */
+  readonly now: Clock
   /** Starts a process that runs `worker.ts`. */
   readonly fork: (slot: number) => ChildProcess
   readonly answers: Omit<Answers<OfSupervisor>, 'approvalChanged'>
@@ -53,7 +55,7 @@ const end = async ({ child, ended }: Worker): Promise<void> => {
   await ended
 }
 
-export function createCrew({ order, fork, answers, logger, onRestart, onGone, join, patience = usualPatience }: CrewOptions): Crew {
+export function createCrew({ order, now, fork, answers, logger, onRestart, onGone, join, patience = usualPatience }: CrewOptions): Crew {
   const workers: (Worker | undefined)[] = Array.from({ length: order.count }, () => undefined)
   let isClosing = false
   const serving = (): readonly Worker[] => workers.filter((worker) => worker?.isReady === true).filter((worker) => worker !== undefined)
@@ -77,7 +79,7 @@ export function createCrew({ order, fork, answers, logger, onRestart, onGone, jo
   async function bring(slot: number): Promise<Worker> {
     const worker = spawn(slot)
     try {
-      await worker.line.ask('start', { ...order, slot }, startWithin)
+      await worker.line.ask('start', { ...order, slot, since: now() }, startWithin)
       return worker
     } catch (cause) {
       await end(worker)

@@ -13,6 +13,10 @@ import type { BuiltBundle } from '../policy/bundle.ts'
 export interface Order {
   readonly slot: number
   readonly count: number
+  /** What time it is, by all that was seen of the clock. */
+  readonly since: number
+  /** The store's file: another in its place is none of this gateway's. */
+  readonly file: string
   /** Only this user can enter it; each worker's socket is in it. */
   readonly directory: string
   readonly settings: Settings

@@ -13,6 +13,7 @@ async function startPool(patience: NonNullable<PoolOptions['patience']>) {
   const pool = createPool({
     order: { count: 1 } as PoolOptions['order'], // they read nothing of it
     answers: {} as PoolOptions['answers'], // nor ask
+    now: Date.now,
     logger: quiet, onRestart: () => undefined, onGone: () => undefined, patience,
     fork: (slot) => {
       const child = fork(join(import.meta.dirname, '../support/plain-worker.ts'), [String(slot)], { serialization: 'advanced', execArgv: ['--no-warnings'] })
@@ -49,8 +50,10 @@ test('connections that a worker does not take are turned away before they use up
   const sockets = Array.from({ length: 1_010 }, () => net.connect(port, '127.0.0.1').on('error', () => undefined))
   await until(() => passed === sockets.length)
   expect(refused).toBeGreaterThanOrEqual(9) // the first is on its way in the kernel
-  for (const socket of sockets) socket.destroy()
-  process.kill(pids[0] ?? 0, 'SIGCONT')
+  // And when it ends, nobody is left to wait for an answer.
+  process.kill(pids[0] ?? 0, 'SIGKILL')
+  await until(() => sockets.every(({ closed }) => closed))
+  await until(() => pool.ready() === 1 && pids.length === 2)
   await pool.close()
   server.close()
 })

@@ -7,6 +7,11 @@ export function oneName(path: string): string {
   return real
 }
 
+/** Throws where the file is not the one that was meant. */
+export function checkIsStill(path: string, file: string): void {
+  if (identityOf(path) !== file) throw gone(path)
+}
+
 export interface Names {
   /** Throws where the file is not the one that was opened first, or nothing that is opened now would be whole. */
   mayOpen(): void
@@ -16,7 +21,8 @@ export interface Names {
   check(): void
 }
 
-const identityOf = (file: string): string | undefined => {
+/** What tells a file from another in its place. */
+export const identityOf = (file: string): string | undefined => {
   const found = statSync(file, { bigint: true, throwIfNoEntry: false })
   return found && `${found.dev} ${found.ino}`
 }

@@ -9,7 +9,7 @@ import { fleetingFileSystem, holdAlone, holdTogether, makePrivateFile, openForRe
 import { createReader } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
-import { oneName } from './names.ts'
+import { checkIsStill, identityOf, oneName } from './names.ts'
 import { createKeptStore } from './kept-store.ts'
 import { createRecordStore } from './record-store.ts'
 import { createWriteQueue } from './write-queue.ts'
@@ -22,10 +22,13 @@ export interface SqliteStoreOptions {
   readonly limits?: WriteQueueOptions['limits']
   /** Which of several processes this is, from 0; their supervisor has prepared the store and holds it. */
   readonly writer?: number | undefined
+  /** The file that their supervisor prepared. */
+  readonly file?: string | undefined
 }
 
 /** Opens the embedded store, or throws an error whose message an operator can act on. */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  if (options.file !== undefined) checkIsStill(options.path, options.file)
   const path = placeOf(options.path)
   const lock = options.writer === undefined ? takeStore(path, options.logger) : holdTogether(path)
   try {
@@ -37,7 +40,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
 }
 
 /** For the supervisor of several processes that write: the store in its newest form, what the last run left open closed, held until released. */
-export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions, 'path' | 'logger'> & { readonly at: number }): { readonly interrupted: number; release(): void } {
+export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions, 'path' | 'logger'> & { readonly at: number }): { readonly interrupted: number; readonly file: string; release(): void } {
   const absolute = placeOf(path)
   const lock = takeStore(absolute, logger)
   try {
@@ -48,7 +51,7 @@ export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions
       return closed
     })
     return {
-      interrupted,
+      interrupted, file: identityOf(absolute) ?? '',
       release() {
         foldQuietly(absolute)
         lock.release()
