@@ -1,6 +1,7 @@
 import { fc } from '../support/property.ts'
 import { builtIn, createDetectors } from '../../src/detect/index.ts'
 import { spansOf } from '../../src/detect/detector.ts'
+import { findEmails } from '../../src/detect/email.ts'
 import { findSsns } from '../../src/detect/us-ssn.ts'
 import { casesOf, joined } from './cases.ts'
 
@@ -77,3 +78,36 @@ test('what hides is taken out of the shortest texts for own detectors too', () =
   const own = createDetectors({ staff: (text) => (text.includes('S7') ? [{ start: text.indexOf('S7'), end: text.indexOf('S7') + 2 }] : []) })
   expect(own.find('S\u200b7')).toEqual([{ detector: 'staff', spans: [{ start: 0, end: 3 }] }])
 })
+
+test('a mail address is found where one looks for it label by label', () => {
+  const piece = fc.constantFrom('a', 'ada', 'Ada.L', 'x1', '1', '.', '..', '-', '--', '@', '@', '@b.io', '@example.com', 'example', 'com', 'xn--p1ai', 'XN--', 'xn--', 'é', 'ß', 'о', '例', 'ı', '\u212a', '😀', ' ', '_', '+', "'", '%', '2x', '5x', '1x.png', '@2x.png', '@3x.JPEG', 'a'.repeat(63), 'b'.repeat(64), '\u00b2', '\u0301')
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
+      const whole = pieces.join('')
+      expect(findEmails(whole)).toEqual(byLabels(whole))
+    }),
+    { numRuns: 8000 },
+  )
+})
+
+function byLabels(text: string): { start: number; end: number }[] {
+  const spans: { start: number; end: number }[] = []
+  for (const { index: at } of text.matchAll(/@/g)) {
+    const local = /(?:(?![\u2e80-\uffff])[\p{L}\p{N}._%+'-])*$/u.exec(text.slice(0, at))?.[0].replace(/^[^0-9A-Za-z_\u0080-\uffff]+/, '') ?? ''
+    const labels = /^[\p{L}\p{N}.-]*/u.exec(text.slice(at + 1))?.[0].split('.') ?? []
+    let length = 0
+    let valid = 0
+    for (const [index, label] of labels.entries()) {
+      if (label.length > 63 || label.startsWith('-') || label === '') break
+      const trimmed = label.replace(/-+$/, '')
+      length += trimmed.length
+      if (index > 0 && (/^\p{L}{2,63}$/u.test(trimmed) || /^xn--/i.test(trimmed))) valid = length
+      if (trimmed !== label) break
+      length++
+    }
+    const isPicture = labels.length === 2 && /^[1-4]x$/.test(labels[0] ?? '') && /^(?:png|jpe?g|gif|webp|svg)$/i.test(labels[1] ?? '')
+    const start = at - local.length
+    if (local !== '' && valid > 0 && !isPicture && (spans.at(-1)?.end ?? 0) <= start) spans.push({ start, end: at + 1 + valid })
+  }
+  return spans
+}
