@@ -48,6 +48,11 @@ export interface Replaced {
 /** Changes to a body, gathered first and carried out in one pass that shares everything that stays as it is. */
 export class Edits {
   readonly #root = new Node('')
+  /** The nodes from the root down to where something was changed last, of which so many below the root are still the way there. */
+  readonly #way: Node[] = [this.#root]
+  #known = 0
+  #wasApplied = false
+  #last: Extract<Change, { kind: 'patches' }> | undefined
 
   /** False where an outer place is replaced already: the outermost wins, then the first. */
   replace(place: Place, change: Exclude<Change, { kind: 'patches' }>): boolean {
@@ -55,6 +60,7 @@ export class Edits {
     if (node === undefined) return false
     node.change = change
     node.withoutMembers()
+    this.#known = Math.max(place.length - 1, 0)
     return true
   }
 
@@ -65,7 +71,9 @@ export class Edits {
     // a text that is hit both as it stands and decoded is patched decoded: whoever reads it again finds the rest
     if (change?.kind === 'patches' && change.encoding !== encoding) return true
     const all = change?.kind === 'patches' ? [...change.patches, ...patches] : patches
-    node.change = encoding === undefined ? { kind: 'patches', patches: all } : { kind: 'patches', patches: all, encoding }
+    if (encoding !== undefined) node.change = { kind: 'patches', patches: all, encoding }
+    // in rows the same is done again and again
+    else node.change = this.#last = this.#last?.patches === all ? this.#last : { kind: 'patches', patches: all }
     return true
   }
 
@@ -96,6 +104,7 @@ export class Edits {
     }
     if (node === undefined) return
     node.change = change
+    this.#known = 0
     for (const one of around) one.forget()
   }
 
@@ -123,9 +132,7 @@ export class Edits {
   }
 
   count(): number {
-    let sum = 0
-    eachChange(this.#root, [], (_place, change) => (sum += change.kind === 'patches' ? change.patches.length : 1))
-    return sum
+    return countOf(this.#root)
   }
 
   /** The places whose values are others now, once they were applied. */
@@ -147,6 +154,8 @@ export class Edits {
   }
 
   apply(body: Json): Json | undefined {
+    this.#wasApplied = true
+    this.#known = 0
     return applied(body, this.#root)
   }
 
@@ -161,17 +170,29 @@ export class Edits {
     if (node !== undefined) eachChange(node, [...root], visit)
   }
 
-  /** For a change there: whatever was carried out around it is so no more. */
+  /** For a change there: whatever was carried out around it is so no more. Those one after another have most of their way in common. */
   #nodeAt(place: Place): Node | undefined {
-    let node = this.#root
-    for (let depth = 0; depth < place.length; depth++) {
-      if (isWhole(node.change)) return undefined
-      node.forget()
-      node = node.memberAt(place[depth]!) // in range
+    const way = this.#way
+    let depth = 0
+    for (const most = Math.min(this.#known, place.length); depth < most && way[depth + 1]!.key === place[depth]; ) depth++ // a way that is known
+    let node = way[depth]!
+    while (depth < place.length) {
+      if (isWhole(node.change)) break
+      if (this.#wasApplied) node.forget()
+      node = way[depth + 1] = node.memberAt(place[depth]!) // in range
+      depth++
     }
-    node.forget()
+    this.#known = depth
+    if (this.#wasApplied) node.forget()
     return isWhole(node.change) ? undefined : node
   }
+}
+
+function countOf(node: Node): number {
+  const { change } = node
+  let sum = change === undefined ? 0 : change.kind === 'patches' ? change.patches.length : 1
+  for (let member = node.first; member !== undefined; member = member.next) sum += countOf(member)
+  return sum
 }
 
 function isChangedAround(place: Place, root: Node): boolean {
