@@ -55,11 +55,16 @@ export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
   [detourIds.shiftRight, { name: 'bits.rsh', is: hasOddNumber }],
   [detourIds.glob, { is: (values, [pattern], { charge }) => pattern !== undefined && isUnclosed(values.bytesAt(pattern), charge) }],
   [detourIds.indexOf, { is: (values, [, part]) => part !== undefined && values.isEmptyText(part) }],
-  [detourIds.toNumber, { is: (values, [text]) => text !== undefined && isOddlyWritten(values.bytesAt(text)?.toString('latin1') ?? '0') }],
+  [detourIds.toNumber, { is: (values, [text], { charge }) => text !== undefined && isOddlyWritten(values.bytesAt(text), charge) }],
 ])
 
 /** No double is that large, or what is written is no number. */
-const isOddlyWritten = (text: string): boolean => !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) || !Number.isFinite(Number(text))
+function isOddlyWritten(bytes: Buffer | undefined, charge: Host['charge']): boolean {
+  if (bytes === undefined) return false
+  charge(bytes.length / 2)
+  const text = bytes.toString('latin1')
+  return !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) || !Number.isFinite(Number(text))
+}
 
 const [brace, backslash] = [0x7b, 0x5c]
 const pieces = /\\(?:[^]|$)|\[!?(?:[^]-[^]\]|(?:\\[^]|[^\]\\])*(?:\]|\\?$))|[{}]/gu

@@ -7,11 +7,13 @@ import * as opaWasm from '@open-policy-agent/opa-wasm'
 import { builtinNamed, familiesIn, loadFamilies, type HostBuiltin } from './builtins/index.ts'
 import { isAnswered } from './builtins/repaired.ts'
 import { readValue, RegoSet } from './builtins/value.ts'
-import { addFuel, fuelExport, stateExport } from './fuel.ts'
+import { addFuel, fuelExport } from './fuel.ts'
 import { gaps } from './gaps.ts'
 import { HostFault, type EvalFault } from './host-fault.ts'
 import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
 import { createModuleMemory, type ModuleMemory } from './module-memory.ts'
+import { createPatternAsking } from './pattern-asking.ts'
+import { createPuttingBack } from './putting-back.ts'
 import { detourIds, undefinedAnswer } from './regex-detour.ts'
 import { createRegexHost, createValues, type RegexHost, type Values } from './regex-host.ts'
 
@@ -62,7 +64,6 @@ const mostOwed = 10_000
 const asJson = 0
 const inRegoNotation = 1
 const fuelForLoading = 500_000_000
-const fuelForAsking = 4_000_000
 const longestKept = 4096
 const mostKept = 100
 
@@ -71,7 +72,6 @@ interface Exports {
   readonly opa_wasm_abi_version: WebAssembly.Global
   readonly opa_wasm_abi_minor_version: WebAssembly.Global
   builtins(): number
-  readonly regex_match?: (pattern: number, text: number) => number
   opa_malloc(size: number): number
   opa_json_dump(address: number): number
   opa_value_dump(address: number): number
@@ -153,47 +153,15 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   }
 }
 
-/**
- * What lies below the input, and the globals, is all that a judgement can find of another. How much memory there is, the module notes there too: put
- * back after it grew, it would take as much again, so that one is not.
- */
-function createPuttingBack(exports: WebAssembly.Instance['exports'], memory: ModuleMemory, end: number): () => boolean {
-  const size = memory.bytes().length
-  const before = Buffer.from(memory.bytes().subarray(0, end))
-  const globals: { readonly global: WebAssembly.Global; readonly value: number | bigint }[] = []
-  for (let at = 0, one = exports[stateExport(0)]; one instanceof WebAssembly.Global; one = exports[stateExport((at += 1))]) globals.push({ global: one, value: one.value })
-  return () => {
-    if (memory.bytes().length !== size) return false
-    memory.bytes().set(before)
-    for (const { global, value } of globals) global.value = value
-    return true
-  }
-}
-
 /** Patterns mean the same to every instance of a module; they are looked at once. */
 const known = new WeakMap<WebAssembly.Module, KnownPatterns>()
 
 function patternsOf(module: WebAssembly.Module): KnownPatterns {
   const before = known.get(module)
   if (before !== undefined) return before
-  const made = createKnownPatterns((pattern) => isValidIn(module, pattern))
+  const made = createKnownPatterns(createPatternAsking(module))
   known.set(module, made)
   return made
-}
-
-/** Asks the module itself, in an instance of its own: what is asked once must leave no trace in what is judged. */
-function isValidIn(module: WebAssembly.Module, pattern: string): boolean {
-  const memory = createModuleMemory(new WebAssembly.Memory({ initial: initialPages, maximum: defaultMaxPages }))
-  const exports = new WebAssembly.Instance(module, unanswered(memory.memory)).exports as unknown as Exports // as above
-  if (exports.regex_match === undefined) return false
-  try {
-    exports.fuel.value = BigInt(fuelForAsking)
-    const values = createValues(memory, exports)
-    // Undefined, which is 0, for what is no pattern.
-    return exports.regex_match(values.parse(JSON.stringify(pattern)), values.parse('""')) !== 0
-  } catch {
-    return false // too large for the module too, which will say so when it is searched
-  }
 }
 
 /** The results are a set of bindings. */
@@ -317,15 +285,6 @@ function createImports({ memory, names, charge, exports: exportsOf, regex, value
       opa_builtin4: asked,
     },
   }
-}
-
-/** Imports for an instance that judges nothing: every answer is "not here". */
-function unanswered(memory: WebAssembly.Memory): WebAssembly.Imports {
-  const none = (): number => 0
-  const abort = (): never => {
-    throw new HostFault('abort', 'the module gave up')
-  }
-  return { env: { memory, opa_abort: abort, opa_println: none, opa_builtin0: none, opa_builtin1: none, opa_builtin2: none, opa_builtin3: none, opa_builtin4: none } }
 }
 
 function runBuiltin(name: string, builtin: HostBuiltin, texts: readonly string[], charge: (units: number) => void): string | undefined {

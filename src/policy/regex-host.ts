@@ -43,16 +43,6 @@ const layout = { booleans: [2, 9], strings: [4, 8], set: 7, array: 5, number: 3,
 const [minus, zero, nine] = [0x2d, 0x30, 0x39]
 const mostDigits = 18
 const longest = 16 * 1024
-const mostRepeats = 1000
-/**
- * What it takes to find out what a pattern means that was put together in this judgement, also where it means nothing; whether it was
- * met before must not tell. Repetitions are unrolled, up to a thousand.
- */
-function newPatternFuel(pattern: string): number {
-  let repeats = 1
-  for (const [, least, most] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g)) repeats = Math.min(mostRepeats, repeats * Math.max(1, Number(least), Number(most ?? 0)))
-  return 1_000 + 20 * (pattern.length + repeats)
-}
 
 export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Values {
   return {
@@ -115,11 +105,15 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
   if (!isTrue(yes) || isTrue(no) || textAt(parse('"a sample"')) !== 'a sample') return { isValid: () => 0, match: () => 0, isOdd: () => false, decode: () => 0, guard: () => 0, keepBelow: () => {} }
   const kept = new Map<number, KnownPattern | undefined>()
   let stable = 0
+  const meaningOf = (text: string, address: number): KnownPattern | undefined => {
+    const { pattern, fuel } = patterns.find(text, address >= stable)
+    charge(fuel)
+    return pattern
+  }
   const patternAt = (address: number): KnownPattern | undefined => {
     if (kept.has(address)) return kept.get(address)
     const text = textAt(address)
-    if (text !== undefined && address >= stable) charge(newPatternFuel(text))
-    const pattern = text === undefined ? undefined : patterns.find(text)
+    const pattern = text === undefined ? undefined : meaningOf(text, address)
     if (address < stable) kept.set(address, pattern)
     return pattern
   }
@@ -135,7 +129,8 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
       const bytes = bytesAt(address)
       const text = bytes?.toString('latin1') ?? ''
       // Between the bytes of one letter `\B` holds in the module.
-      return isOdd(text) && (text.includes('\\B') || !isAscii(text) || patterns.find(text) === undefined)
+      charge(text.length / 10)
+      return isOdd(text) && (text.includes('\\B') || !isAscii(text) || meaningOf(text, address) === undefined)
     },
     decode(address, holds) {
       const bytes = bytesAt(address)
@@ -148,8 +143,8 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
     isValid(address) {
       const text = textAt(address)
       if (text === undefined) return 0
-      charge(text.length + (address < stable ? 0 : newPatternFuel(text)))
-      return patterns.find(text) === undefined ? 0 : yes
+      charge(text.length)
+      return meaningOf(text, address) === undefined ? 0 : yes
     },
     match(first, second) {
       const pattern = patternAt(first)

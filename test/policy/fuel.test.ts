@@ -146,3 +146,33 @@ test('a list of words as patterns is no runaway', async () => {
   const instance = instantiate(await compileModule(await compiler.compile('decision := count([1 | some i in numbers.range(1, 1000); regex.match(sprintf(`(?i)\\bword%d\\b`, [i]), "a word7 in a text")])')))
   expect(instance.evaluate(entrypoint, '{}', fuelFor(100))).toMatchObject({ ok: true })
 })
+
+/** Each does little within the module and much in the host, and each time with something new. */
+const heavy = [
+  ['a long number', 'to_number(input.digits)'],
+  ['two long numbers', 'to_number(input.digits) * to_number(input.digits)'],
+  ['letters of every script', 'regex.match(sprintf(`\\p{L}\\pN%d`, [i]), "xx")'],
+  ['letters of every script, a thousand times', 'regex.match(sprintf(`\\p{L}{1,1000}%d`, [i]), "xx")'],
+  ['letters of every script, in both cases', 'regex.find_n(sprintf(`(?i)\\p{L}%d`, [i]), "xx", 1)'],
+  ['any thousand', 'regex.match(sprintf(`.{1,1000}%d`, [i]), "xx")'],
+  ['whether there is such a pattern', 'regex.is_valid(sprintf(`(?i)\\pL%d`, [i]))'],
+  ['groups of a pattern that is read otherwise', 'regex.find_all_string_submatch_n(sprintf(`\\p{L}%d`, [i]), "xx", 1)'],
+] as const
+
+test('what the host does for a module is charged about as the work of the module itself', async () => {
+  const input = JSON.stringify({ digits: '9'.repeat(20_000) })
+  const nanosOf = async (rule: string): Promise<number> => {
+    const module = await compileModule(await compiler.compile(`decision := count([1 | some i in numbers.range(1, 2000); ${rule}])`))
+    const instance = instantiate(module, { pages: 1024 })
+    let [spent, times] = [0, 0]
+    const work = millisOfWork(() => {
+      for (; spent < 6_000_000; times += 1) spent += instance.evaluate(entrypoint, input, fuelFor(input.length)).fuel
+    })
+    return (1e6 * work) / spent
+  }
+  const ordinary = await nanosOf('some j in numbers.range(1, 100); sprintf("%d", [j]) == "x"')
+  for (const [name, rule] of heavy) {
+    const times = (await nanosOf(rule)) / ordinary
+    expect(times < 15 ? '' : `${name} takes ${times.toFixed(0)} times what is charged for it`).toBe('')
+  }
+})

@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js'
 import { asInt, asText, builtin, noAnswer, textOf, type HostBuiltin } from './builtin.ts'
-import { compileAsGo, type Pattern } from './pattern.ts'
+import { classFuel, compileAsGo, type Pattern } from './pattern.ts'
 import type { Value } from './value.ts'
 
 const maxPattern = 1024
@@ -20,7 +20,7 @@ export function compilePattern(pattern: string, charge: Charge): RE2JS | undefin
 function patternFor(pattern: string, charge: Charge): Pattern | undefined {
   if (pattern.length > maxPattern) throw new Error(`a pattern of more than ${maxPattern} characters`)
   // Charged whether or not it is remembered: the count must depend on the input alone.
-  charge(100 + 20 * pattern.length)
+  charge(100 + 20 * pattern.length + classFuel(pattern))
   if (!compiled.has(pattern)) {
     if (compiled.size >= maxCached) compiled.clear()
     compiled.set(pattern, compileAsGo(pattern))
