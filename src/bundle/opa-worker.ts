@@ -143,6 +143,9 @@ const answer = async ({ id, request }: Call): Promise<Reply> => {
   }
 }
 
+// Who asked may be gone before there is an answer.
+process.on('error', () => process.exit())
+
 process.on('message', async (call: Call) => {
   process.send?.(await answer(call))
   flushCompileCache() // this process is not ended in a way in which Node would do so

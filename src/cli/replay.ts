@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises'
+import { createInterface, type Interface } from 'node:readline/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import type { EventView, SessionView } from '../admin/contract/session.ts'
@@ -13,11 +13,14 @@ export const nameOf = (actor: SessionView['actor']): string => (actor.kind === '
 /** The day, too, where it is not that of the beginning. */
 export const timeOf = (at: string, { started_at }: SessionView): string => (at.slice(0, 10) === started_at.slice(0, 10) ? at.slice(11, 23) : at.slice(0, 23).replace('T', ' '))
 /** What a message is about, in a few words. */
-export const aboutOf = (event: EventView): string =>
+export const aboutOf = (event: Pick<EventView, 'kind' | 'method' | 'call'>): string =>
   [event.kind === 'request' ? event.method : `${event.kind} of ${event.method}`, event.call].filter(Boolean).join(' ').replace(/^notification of /, '')
 
+/** A gateway of an earlier version does not say what was hidden. */
+type EarlierEventView = Omit<EventView, 'hidden' | 'hidden_from_record'> & Partial<EventView>
+
 /** The codes of the masks that took something out, in a few words. */
-export const hiddenOf = ({ decision, hidden }: EventView): string => [...new Set(decision.reasons.filter(({ rule }) => hidden.includes(rule)).map(({ code }) => code))].join(', ')
+export const hiddenOf = ({ decision, hidden }: EarlierEventView): string => [...new Set(decision.reasons.filter(({ rule }) => hidden?.includes(rule) ?? true).map(({ code }) => code))].join(', ')
 
 export function headOf(session: SessionView): readonly string[] {
   const client = [session.client.name, session.client.version].filter(Boolean).join(' ')
@@ -37,13 +40,13 @@ function bodyOf(message: unknown, full: boolean): readonly string[] {
   return kept.map((line) => `      ${printableLine(line)}`)
 }
 
-function linesOf(event: EventView, session: SessionView, since: number, full: boolean): readonly string[] {
+function linesOf(event: EarlierEventView, session: SessionView, since: number, full: boolean): readonly string[] {
   const [from, to] = event.direction === 'to_server' ? [nameOf(session.actor), session.upstream] : [session.upstream, nameOf(session.actor)]
   const { kind, reasons, bundle } = event.decision
   const verdict = styleText(colours[kind], kind)
   // A mask has a reason for every detector and field that it covers, found or not.
-  const words = kind === 'mask' ? [hiddenOf(event) === '' ? 'found nothing to hide' : `hid ${hiddenOf(event)}`] : reasons.map((reason) => `${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)
-  const seen = event.hidden_from_record.map(({ detector, count }) => `${detector} × ${count}`)
+  const words = kind === 'mask' ? [hiddenOf(event) === '' ? 'found nothing to hide' : `${event.hidden === undefined ? 'masks' : 'hid'} ${hiddenOf(event)}`] : reasons.map((reason) => `${reason.rule}: ${reason.message ?? reason.title ?? reason.code}`)
+  const seen = (event.hidden_from_record ?? []).map(({ detector, count }) => `${detector} × ${count}`)
   const went = ['forwarded', 'answered'].includes(event.outcome) ? 'went on, and is hidden in this record only' : 'is hidden in this record'
   const why = [...(kind === 'allow' ? [] : words), ...(seen.length === 0 ? [] : [`${seen.join(', ')} ${went}`])].map((text) => `      ${printableLine(text)}`)
   return [
@@ -53,6 +56,13 @@ function linesOf(event: EventView, session: SessionView, since: number, full: bo
     ...bodyOf(event.message, full),
   ]
 }
+
+/** Ctrl-C and Ctrl-D have seen enough. */
+const isAskedForMore = (keys: Interface): Promise<boolean> =>
+  keys.question('      — Enter for the next —').then(() => true, (fault: Error) => {
+    if (fault.name === 'AbortError') return false
+    throw fault
+  })
 
 export interface ReplayOptions {
   readonly step: boolean
@@ -75,7 +85,7 @@ export async function replay(session: SessionView, events: readonly EventView[],
       if (output.isClosed()) return
       output.line()
       for (const line of linesOf(event, session, since, full)) output.line(line)
-      if (keys !== undefined && event !== events.at(-1)) await keys.question('      — Enter for the next —')
+      if (keys !== undefined && event !== events.at(-1) && !(await isAskedForMore(keys))) return output.note('')
     }
   } finally {
     keys?.close()
