@@ -6,6 +6,7 @@ import { createCore, type Core } from './core/core.ts'
 import { createServer } from './listening.ts'
 import type { BundleDigest } from './model.ts'
 import type { BuiltBundle } from './policy/bundle.ts'
+import { createGroups } from './workers/groups.ts'
 import { createHandOver } from './workers/hand-over.ts'
 import { createLine, type Peer } from './workers/line.ts'
 import { ownerOf } from './workers/owner.ts'
@@ -19,6 +20,7 @@ const rebuildWithin = 120_000
 const ofThePort = new WeakSet<Socket>()
 let running: ReturnType<typeof run> | undefined
 let directory: string | undefined
+const groups = createGroups()
 const started = () => {
   if (running === undefined) throw new Error('it was not started')
   return running
@@ -52,6 +54,7 @@ const line = createLine<OfSupervisor, OfWorker>(
 // Ending is the supervisor's to say, whoever else is told by the terminal or the service manager; without it nobody would start what ends here.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
 process.once('disconnect', () => {
+  groups.endAll()
   if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
   process.exit()
 })
@@ -77,6 +80,14 @@ async function run({ slot, count, since, file, directory, settings, secrets }: O
         slot, count, since, file,
         isBusy: handOver.isBusy,
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
+        follow(pid) {
+          groups.began(pid)
+          void line.ask('childBegan', pid).catch(() => undefined)
+          return () => {
+            groups.ended(pid)
+            void line.ask('childEnded', pid).catch(() => undefined)
+          }
+        },
         isElsewhere(request, response, { issuer, subject }) {
           const owner = ownerOf(issuer, subject, count)
           if (owner === slot) return false

@@ -68,7 +68,7 @@ export async function openParts(options: PartsOptions, opened: AsyncDisposableSt
   opened.defer(() => approvals.close())
   const limits = { ...settings.limits, ...shareOf(settings.limits, member?.count ?? 1) }
   const upstreams = createUpstreams({
-    settings: { ...settings, limits }, secrets, redactText: clean, outbound, metrics, clock, logger,
+    settings: { ...settings, limits }, secrets, redactText: clean, outbound, metrics, clock, logger, follow: member?.follow,
     kept: createKept(store.kept, secrets.storeKey(), clock),
     subjectTokenOf: async (actor) => people.login?.accounts.tokensOf(actor),
   })

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { PolicyDesk, PolicyStatus } from '../admin/policy.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { ApprovalId, KnownActor } from '../model.ts'
+import type { FollowChild } from '../upstream/child.ts'
 
 /** What is told, asked and left to others where this is one of several processes, and is close at hand where it is the only one. */
 export interface Surroundings {
@@ -28,6 +29,8 @@ export interface Member {
   /** True where a request belongs to another process, which answers it. */
   readonly isElsewhere: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
   readonly approvalChanged: (id: ApprovalId) => void
+  /** Ends what this process started, should it end without doing so. */
+  readonly follow: FollowChild
   /** Whether requests that came here are still being answered elsewhere. */
   readonly isBusy: () => boolean
 }

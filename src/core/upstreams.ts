@@ -15,6 +15,7 @@ import type { Login } from '../login/login.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Clock, Logger, Message } from '../model.ts'
 import type { Outbound } from '../outbound/outbound.ts'
+import type { FollowChild } from '../upstream/child.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createSseUpstream } from '../upstream/sse.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
@@ -38,6 +39,7 @@ export interface UpstreamParts {
   readonly metrics: Pick<Metrics, 'secretRead' | 'tokenAsked'>
   readonly clock: Clock
   readonly logger: Logger
+  readonly follow?: FollowChild | undefined
 }
 export interface Upstreams {
   /** Every server of the configuration, by name. */
@@ -104,7 +106,7 @@ export function createUpstreams(parts: UpstreamParts): Upstreams {
     }
     const guardOf = createEchoGuards()
     return {
-      command: own.command, args: own.args, cwd: settings.directory, logger, secrets: secretsNow,
+      command: own.command, args: own.args, cwd: settings.directory, logger, follow: parts.follow, secrets: secretsNow,
       env: () => Object.fromEntries([...plain, ...hidden.map(({ variable, secret }) => [variable, secret.value()] as const)]),
       redactText: (text: string) => parts.redactText(guardOf(secretsNow())?.cleanText(text) ?? text),
     }

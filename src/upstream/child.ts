@@ -3,12 +3,15 @@ import { GatewayError } from '../errors.ts'
 import { createInput, type Line } from './child-input.ts'
 import { readLines } from './lines.ts'
 
+/** Told of a group of processes, by its first, that must not outlive this process; returns what to call when it has ended. */
+export type FollowChild = (pid: number) => () => void
 export interface ChildOptions {
   readonly command: string
   readonly args: readonly string[]
   /** The child's whole environment beside PATH and HOME. */
   readonly env: { readonly [name: string]: string }
   readonly cwd?: string
+  readonly follow?: FollowChild | undefined
   /** Bytes of one line. */
   readonly maxLine: number
 }
@@ -64,12 +67,14 @@ export function startChild(options: ChildOptions, on: ChildEvents): Child {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
   if (!hasPipes(child)) throw new GatewayError('capacity', { detail: `there is no file descriptor left for ${options.command}` })
+  const ended = child.pid === undefined ? undefined : options.follow?.(child.pid)
   let over = false
   const drained = () => {
     if (over) return
     over = true
     on.drained()
     endGroup(child, 'SIGKILL')
+    ended?.()
     // Whatever left the group may hold them open for ever, and write to them.
     output.close()
     complaints.close()

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Logger, Message } from '../model.ts'
-import { startChild, type Child } from './child.ts'
+import { startChild, type Child, type FollowChild } from './child.ts'
 import { createChildren, type ChildLimits, type Children } from './children.ts'
 import { createComplaints } from './complaints.ts'
 import { createTally } from './noise.ts'
@@ -26,6 +26,7 @@ export interface StdioUpstreamOptions extends ChildLimits {
   /** For log lines: without secrets and what detectors find. */
   readonly redactText: (text: string) => string
   readonly logger: Logger
+  readonly follow?: FollowChild | undefined
 }
 
 /** One child from its start to its last line, with what it was asked. */

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Snapshot } from '../metrics/metrics.ts'
 import type { ApprovalId, Clock, Logger } from '../model.ts'
+import { createGroups } from './groups.ts'
 import { createLine, textOf, type Answers, type Line } from './line.ts'
 import { usualPatience, watchPulse, type Patience } from './pulse.ts'
 import type { OfSupervisor, OfWorker, Order } from './words.ts'
@@ -20,7 +21,7 @@ export interface CrewOptions {
   readonly now: Clock
   /** Starts a process that runs `worker.ts`. */
   readonly fork: (slot: number) => ChildProcess
-  readonly answers: Omit<Answers<OfSupervisor>, 'approvalChanged'>
+  readonly answers: Omit<Answers<OfSupervisor>, 'approvalChanged' | 'childBegan' | 'childEnded'>
   readonly logger: Logger
   readonly onRestart: () => void
   /** Told the last that is known of what a worker counted that is gone. */
@@ -70,7 +71,9 @@ export function createCrew({ order, now, fork, answers, logger, onRestart, onGon
       // Of a process that runs, only its exit says that it has ended: its place must not be taken before.
       child.on('error', (error) => child.pid === undefined && resolve(error.message))
     })
-    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot) })
+    const groups = createGroups()
+    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot), childBegan: groups.began, childEnded: groups.ended })
+    void ended.then(groups.endAll)
     const worker: Worker = { slot, child, line, ended, isReady: false, counted: [] }
     workers[slot] = worker
     return worker

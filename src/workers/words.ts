@@ -52,6 +52,9 @@ export type OfSupervisor = {
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
   readonly metrics: { readonly asks: undefined; readonly answers: string }
   readonly approvalChanged: { readonly asks: ApprovalId; readonly answers: void }
+  /** A group of processes that must not outlive the worker begins, or has ended. */
+  readonly childBegan: { readonly asks: number; readonly answers: void }
+  readonly childEnded: { readonly asks: number; readonly answers: void }
   /** The repository may have something new. */
   readonly look: { readonly asks: undefined; readonly answers: void }
   /** The file of a bundle that is active. */

@@ -4,10 +4,21 @@ import { ownerOf } from '../../src/workers/owner.ts'
 import { until } from '../support/conditions.ts'
 import { writeGatewayFiles, type GatewayFiles, type Who } from '../support/gateway-files.ts'
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts'
-import { allowAll, greetingOf, post } from '../support/gateway.ts'
+import { allowAll, connect, greetingOf, post } from '../support/gateway.ts'
+import { isRunning } from '../support/processes.ts'
 import { mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
-// What a worker that takes another's place must know of what was before it.
+// What a worker that is killed leaves behind, and what the one that takes its place must know of it.
+
+/** A server on standard input and output that says which process it is, and runs on when nobody speaks to it any more. */
+const stubborn = `
+setInterval(() => undefined, 1000)
+process.stdout.on('error', () => undefined)
+const results = { initialize: ({ protocolVersion }) => ({ protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'stubborn', version: '1' } }), 'tools/list': () => ({ tools: [{ name: 'pid', inputSchema: { type: 'object' } }] }), 'tools/call': () => ({ content: [{ type: 'text', text: String(process.pid) }] }) }
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+	const { id, method, params } = JSON.parse(line)
+	if (id !== undefined) process.stdout.write(JSON.stringify({ jsonrpc: '2.0', id, result: results[method](params) }) + '\\n')
+})`
 
 let stub: StubServer
 let files: GatewayFiles
@@ -16,7 +27,7 @@ const file = (name: string): string => join(files.directory, name)
 
 beforeAll(async () => {
   stub = await startStubServer(mcpAnswers({}))
-  files = await writeGatewayFiles({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/open/open.rego': allowAll }, settings: { workers: 2, logging: { level: 'error' } } })
+  files = await writeGatewayFiles({ upstreams: { stub: { url: stub.url }, stubborn: { command: process.execPath, args: ['-e', stubborn] } }, rego: { 'policies/open/open.rego': allowAll }, settings: { workers: 2, logging: { level: 'error' } } })
   writeFileSync(file('clock'), '0')
   const preload = new URL('../../scripts/faults/preload/clock.ts', import.meta.url).href
   gateway = await startGatewayProcess(files, { under: ['env', `NODE_OPTIONS=--no-warnings --import=${preload}`, `SALLYPORT_CLOCK=${file('clock')}`] })
@@ -71,4 +82,21 @@ test('a worker does not start on another file than the others write', async () =
   renameSync(file('moved.db'), file('sallyport.db'))
   await until(isReady)
   expect([await greets(on0), await greets(on1)]).toEqual([200, 200])
+})
+
+test('what a worker started ends with it, and with the supervisor', async () => {
+  const pidOn = async (worker: number): Promise<number> => {
+    const client = await connect(files.mcp('stubborn'), await files.token({ ...somebodyOn(worker), expires: '12h' }, 'stubborn'), '2025-11-25')
+    const { result } = await client.request('tools/call', { name: 'pid', arguments: {} })
+    return Number((result as { content: [{ text: string }] }).content[0].text)
+  }
+  const [on0, on1] = [await pidOn(0), await pidOn(1)]
+  const before = workerOf(0)
+  kill(0)
+  await until(() => !isRunning(on0))
+  expect(isRunning(on1)).toBe(true)
+  await until(() => again(async () => workerOf(0) !== before && (await isReady())))
+  const later = await pidOn(0)
+  await gateway.kill('SIGKILL')
+  await until(() => !isRunning(on1) && !isRunning(later))
 })
