@@ -7,8 +7,8 @@ import type { Finding } from './model.ts'
 
 type Kind = readonly [detector: string, confidence: Finding['confidence']]
 
-/** Of all paths together, in characters: what is read is never larger than what was written. */
-const mostOfPaths = 16 * 1024 * 1024
+/** Of all paths together, in characters and one for each: more are kept one by one, so that few characters of a store never make very many. */
+const mostOfPaths = 1024 * 1024
 /** What goes ahead of one path mostly goes ahead of others: of one find in so many characters or fewer it is made once. */
 const mostHeads = 64
 
@@ -18,7 +18,7 @@ export function printFindings(findings: readonly Finding[]): string {
   for (const { path } of findings) paths.push(path)
   // Looking into one text is far cheaper than into many that were just put together.
   const all = paths.join('')
-  if (all.length > mostOfPaths) return JSON.stringify(findings)
+  if (all.length + findings.length > mostOfPaths) return JSON.stringify(findings)
   const kinds: Kind[] = []
   const heads: string[][] = []
   let text = ''
@@ -85,8 +85,8 @@ function readPaths(text: string, kinds: readonly Kind[]): readonly Finding[] {
     const kind = kinds[Number(number)]
     if (kind === undefined) throw new Error(`the findings have no kind ${number}`)
     const path = above + text.slice(start, at)
-    room -= path.length
-    if (room < 0) throw new Error(`the paths of the findings are longer than ${mostOfPaths} characters`)
+    room -= path.length + 1
+    if (room < 0) throw new Error(`the paths of the findings are more than ${mostOfPaths} characters`)
     findings.push({ detector: kind[0], path, count: Number(count), confidence: kind[1] })
   }
   return findings

@@ -147,8 +147,9 @@ export function describeRecordStore(name: string, open: () => Promise<{ readonly
 
     test('a page of events stops at its limit, and before it holds too much text', async () => {
       await records.putSession(sessionRow('1'))
-      const big = `"${'x'.repeat(5 * 1024 * 1024)}"`
-      for (const message of ['1', '2', big, big, '5']) await records.append(event('1', message.slice(0, 3), { message }))
+      const big = 'x'.repeat(5 * 1024 * 1024)
+      const bigFindings = printFindings([{ detector: 'us_ssn', path: `/${big}`, count: 1, confidence: 'high' }])
+      for (const more of [{}, {}, { message: `"${big}"` }, { findings: bigFindings }, {}]) await records.append(event('1', 'a', more))
       const first = await records.listEvents('ses_1', { limit: 2 })
       expect(first.items.map(({ seq }) => seq)).toEqual([1, 2])
       const second = await records.listEvents('ses_1', { limit: 100, cursor: first.next_cursor! })

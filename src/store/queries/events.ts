@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { SessionId } from '../../model.ts'
 import type { EventRow, Page } from '../../record/record-store.ts'
 import { pageLimit, printCursor, readCursor } from '../cursor.ts'
@@ -7,6 +7,8 @@ import type { Tables } from '../schema.ts'
 
 /** A page ends early rather than hold more text than this: a single event may have megabytes. */
 const mostText = 8 * 1024 * 1024
+/** In bytes, which the row says without its text being read. */
+export const textOf = (e: ExpressionBuilder<Tables, 'event'>) => e(e.fn<number>('octet_length', ['event.message']), '+', e.fn<number>('octet_length', ['event.findings']))
 
 export async function listEvents(
   db: Kysely<Tables>,
@@ -20,7 +22,7 @@ export async function listEvents(
   const ahead = await db
     .selectFrom('event_at')
     .innerJoin('event', 'event.n', 'event_at.event')
-    .select((e) => ['event_at.event', 'event_at.seq', e.fn<number>('length', ['message']).as('size')])
+    .select((e) => ['event_at.event', 'event_at.seq', textOf(e).as('size')])
     .where('event_at.session', '=', session.n)
     .where('event_at.seq', '>', after)
     .orderBy('event_at.seq')

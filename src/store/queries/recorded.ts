@@ -5,7 +5,7 @@ import { pageLimit, printCursor, readCursor } from '../cursor.ts'
 import { readEvent, readSession } from '../rows.ts'
 import type { Tables } from '../schema.ts'
 import { firstSince } from './activity.ts'
-import { withinText } from './events.ts'
+import { textOf, withinText } from './events.ts'
 
 /** Events of all sessions that policies decided, in the order in which they were recorded, each with its session. */
 export async function listRecorded(db: Kysely<Tables>, filter: RecordedFilter): Promise<Page<RecordedEvent>> {
@@ -26,7 +26,7 @@ async function readPart(db: Kysely<Tables>, { from, to, cursor, limit }: Recorde
   if (first === undefined) return { items: [], last: undefined, more: false }
   const ahead = await db
     .selectFrom('event')
-    .select((e) => ['n', e.fn<number>('length', ['message']).as('size')])
+    .select((e) => ['n', textOf(e).as('size')])
     .where('n', '>=', first).where('at', '>=', from).where('at', '<=', to)
     .orderBy('n')
     .limit(most + 1)
