@@ -4,7 +4,7 @@ const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86
 const day = /^\d{4}-\d{2}-\d{2}$/
 const time = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:\d{2})?$/i
 
-export const wantedTime = 'a time, such as 7d, 12h, 30m, 2026-11-21 or 2026-11-21T08:00:00Z'
+const wantedTime = 'a time, such as 7d, 12h, 30m, 2026-11-21 or 2026-11-21T08:00:00Z'
 /** Which of its instants a day stands for. */
 export type End = 'begin' | 'end'
 
@@ -35,4 +35,17 @@ export const readInstant = (now: number, end: End = 'begin') => (text: string): 
   const at = instantOf(text, now, end)
   if (at === undefined) throw new InvalidArgumentError(`${wantedTime} is expected`)
   return at
+}
+
+/** The period that `--from` and `--to` name, as the API takes it; a text says which of them is none. */
+export const periodOf = (given: { readonly from?: string | undefined; readonly to?: string | undefined }, now = Date.now()): { readonly from?: string; readonly to?: string } | string => {
+  const period: { from?: string; to?: string } = {}
+  for (const [name, end] of [['from', 'begin'], ['to', 'end']] as const) {
+    const text = given[name]
+    if (text === undefined) continue
+    const at = instantOf(text, now, end)
+    if (at === undefined) return `--${name} wants ${wantedTime}`
+    period[name] = new Date(at).toISOString()
+  }
+  return period
 }

@@ -2,9 +2,11 @@ import type { Command } from 'commander'
 import type { EventView, SessionView } from '../admin/contract/session.ts'
 import { createApiClient, type ApiAnswer } from './api.ts'
 import type { CommandContext, Register } from './main.ts'
+import { fits, mostEvents, type EventArguments } from './events.ts'
 import { exitCode } from './output.ts'
 import { readCount, readPages } from './pages.ts'
-import { instantOf, wantedTime } from './period.ts'
+import { periodOf } from './period.ts'
+import { exportSessions, type ExportArguments } from './sessions-export.ts'
 import { aboutOf, headOf, hiddenOf, nameOf, replay, timeOf } from './replay.ts'
 
 interface ListArguments {
@@ -18,19 +20,12 @@ interface ListArguments {
   readonly limit: string
   readonly json?: boolean
 }
-interface EventArguments {
-  readonly call?: string
-  readonly decision?: string
-  readonly method?: string
-  readonly json?: boolean
-}
 interface ReplayArguments extends EventArguments {
   readonly step?: boolean
   readonly speed?: string
   readonly full?: boolean
 }
 
-const mostEvents = 100_000
 const kinds: readonly string[] = ['allow', 'deny', 'mask', 'require_approval']
 
 const withEventFilters = (command: Command): Command =>
@@ -40,14 +35,18 @@ const withEventFilters = (command: Command): Command =>
     .option('--method <method>', 'only this method, such as tools/call')
     .option('--json', 'print the shapes of the admin API')
 
-export const registerSessions: Register = (program, context) => {
-  const sessions = program.command('sessions').description('list, show and replay recorded sessions')
-  sessions
-    .command('list')
-    .description('list sessions, newest first')
+const withSessionFilters = (command: Command): Command =>
+  command
     .option('--actor <name>', 'subject or e-mail of who asked')
     .option('--group <group>', 'who asked is in this group')
     .option('--upstream <name>', 'the server')
+
+const kindProblem = (kind: string | undefined): Extract<ApiAnswer<never>, { ok: false }> | undefined =>
+  kind === undefined || kinds.includes(kind) ? undefined : { ok: false, exit: exitCode.misuse, message: `--decision wants one of ${kinds.join(', ')}` }
+
+export const registerSessions: Register = (program, context) => {
+  const sessions = program.command('sessions').description('list, show and replay recorded sessions')
+  withSessionFilters(sessions.command('list').description('list sessions, newest first'))
     .option('--call <name>', 'a tool, prompt or resource was used')
     .option('--decision <kind>', 'something was so decided: allow, deny, mask or require_approval')
     .option('--from <time>', 'began at or after: 7d, 12h, 30m ago, 2026-11-21 or 2026-11-21T08:00:00Z; all in UTC')
@@ -62,6 +61,13 @@ export const registerSessions: Register = (program, context) => {
     .option('--speed <factor>', 'as fast as it was times this; without it nothing waits')
     .option('--full', 'show long content whole')
     .action((id: string, given: ReplayArguments) => replayOne(id, given, context))
+  withEventFilters(withSessionFilters(sessions.command('export').description('print the messages of many sessions, each with its session, as lines of JSON')))
+    .option('--from <time>', 'messages of then or later: 7d, 12h, 30m ago, 2026-11-21 or 2026-11-21T08:00:00Z; all in UTC')
+    .option('--to <time>', 'messages of then or before; a day means all of it')
+    .action(async (given: ExportArguments) => {
+      const refused = kindProblem(given.decision) ?? (await exportSessions(given, createApiClient(context.env), context.output))
+      if (refused !== undefined) refuse(context, refused.exit, refused.message)
+    })
 }
 
 const refuse = ({ output, exit }: CommandContext, code: number, message: string): void => {
@@ -74,14 +80,8 @@ async function list(given: ListArguments, context: CommandContext): Promise<void
   const { limit, json, from, to, ...filters } = given
   const most = readCount(limit)
   if (most === undefined) return refuse(context, exitCode.misuse, '--limit wants a whole number above 0')
-  const now = Date.now()
-  const times: { from?: string; to?: string } = {}
-  for (const [name, text, end] of [['from', from, 'begin'], ['to', to, 'end']] as const) {
-    if (text === undefined) continue
-    const at = instantOf(text, now, end)
-    if (at === undefined) return refuse(context, exitCode.misuse, `--${name} wants ${wantedTime}`)
-    times[name] = new Date(at).toISOString()
-  }
+  const times = periodOf({ from, to })
+  if (typeof times === 'string') return refuse(context, exitCode.misuse, times)
   const answer = await readPages<SessionView>(createApiClient(env), 'sessions', { ...filters, ...times }, most)
   if (!answer.ok) return refuse(context, answer.exit, answer.message)
   const { items, next_cursor } = answer.body
@@ -99,18 +99,15 @@ async function list(given: ListArguments, context: CommandContext): Promise<void
 
 /** The session with those of its events that fit. */
 async function read(id: string, given: EventArguments, { env }: CommandContext): Promise<ApiAnswer<{ session: SessionView; events: readonly EventView[] }>> {
-  if (given.decision !== undefined && !kinds.includes(given.decision)) return { ok: false, exit: exitCode.misuse, message: `--decision wants one of ${kinds.join(', ')}` }
+  const odd = kindProblem(given.decision)
+  if (odd !== undefined) return odd
   const client = createApiClient(env)
   const path = `sessions/${encodeURIComponent(id)}`
   const session = await client.get<SessionView>(path)
   if (!session.ok) return session
   const events = await readPages<EventView>(client, `${path}/events`, {}, mostEvents)
   if (!events.ok) return events
-  const fits = (event: EventView) =>
-    (given.call === undefined || event.call === given.call) &&
-    (given.decision === undefined || event.decision.kind === given.decision) &&
-    (given.method === undefined || event.method === given.method)
-  return { ...session, body: { session: session.body, events: events.body.items.filter(fits) } }
+  return { ...session, body: { session: session.body, events: events.body.items.filter((event) => fits(event, given)) } }
 }
 
 const whyOf = (event: EventView): string => {

@@ -76,13 +76,29 @@ test('what a message or a client says about itself cannot move the cursor of the
   expect((await sallyport('ada', 'sessions', 'replay', 'ses_1')).out).not.toContain('\u001b[31m')
 })
 
+test('messages of many sessions are exported with who asked, also of a session that began before the period', async () => {
+  const { records } = world.store
+  const [begun, later] = [Date.parse('2026-03-01T23:59:00Z'), Date.parse('2026-03-02T00:01:00Z')]
+  await records.putSession(sessionRow('long', { started_at: begun, actor: people['sam']!, upstream: 'exported' }))
+  await records.append(event('long', '1', { at: begun }))
+  await records.append(event('long', '2', { at: later, message: '{"jsonrpc":"2.0","id":1.0}' }))
+  await records.append(event('long', '3', { at: later, decision: decision('deny'), outcome: 'denied', closes: true }))
+  const given = ['sessions', 'export', '--upstream', 'exported', '--from', '2026-03-02']
+  const { code, out, notes } = await sallyport('ada', ...given, '--to', '2026-03-02')
+  expect([code, notes, out.includes('"id":1.0')]).toEqual([0, '2 messages, 1 sessions\n', true])
+  expect(out.trim().split('\n').map((line) => JSON.parse(line))).toMatchObject([2, 3].map((seq) => ({ session: { id: 'ses_long', actor: { email: 'sam@example.com' } }, event: { seq, hidden: [] } })))
+  expect((await sallyport('ada', ...given, '--decision', 'deny')).notes).toBe('1 messages, 1 sessions\n')
+  expect(await sallyport('ada', ...given, '--actor', 'nobody')).toEqual({ code: 0, out: '', notes: '0 messages, 0 sessions\n' })
+  expect((await sallyport('sam', ...given)).code).toBe(1)
+})
+
 test('a replay can be narrowed, and printed as the shapes of the API', async () => {
   const { out } = await sallyport('ada', 'sessions', 'replay', 'ses_1', '--decision', 'deny', '--json')
   expect(JSON.parse(out)).toMatchObject({ session: { id: 'ses_1' }, events: [{ seq: 3, outcome: 'denied' }] })
 })
 
 test('wrong use is 2, a plain no is 1', async () => {
-  for (const args of [['list', '--limit', 'x'], ['list', '--from', 'soon'], ['list', '--decision', 'maybe'], ['replay', 'ses_1', '--speed', '0'], ['replay', 'ses_1', '--step'], ['show', 'ses_1', '--decision', 'denied']]) {
+  for (const args of [['list', '--limit', 'x'], ['list', '--from', 'soon'], ['list', '--decision', 'maybe'], ['replay', 'ses_1', '--speed', '0'], ['replay', 'ses_1', '--step'], ['show', 'ses_1', '--decision', 'denied'], ['export', '--to', 'soon'], ['export', '--decision', 'denied']]) {
     expect([args, (await sallyport('ada', 'sessions', ...args)).code]).toEqual([args, 2])
   }
   expect((await sallyport('ada', 'sessions', 'show', 'ses_x')).code).toBe(1)
