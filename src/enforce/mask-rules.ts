@@ -1,6 +1,6 @@
 import type { Hit, Json, Mask, Scalar, Sighting, Span } from '../model.ts'
 import { Edits, type Change, type Patch } from './edits.ts'
-import { covers, parsePointer, placesOf, type Place, type Segments } from './pointer.ts'
+import { covers, eachPlace, parsePointer, type Place, type Segments } from './pointer.ts'
 import { startOf, type Position } from './position.ts'
 import { Scopes } from './scopes.ts'
 
@@ -97,9 +97,12 @@ export function mark(target: Target, rules: readonly MaskRule[]): Marked {
     const from = target.position(rule.segments)
     if (from === undefined) continue
     const change: Change = { kind: 'value', value: rule.with }
-    const places = placesOf(target.value, rule.segments, from)
-    for (const place of places) edits.replace(place, change)
-    if (places.length > 0) matched.add(rule)
+    let isMatched = false
+    eachPlace(target.value, from, (place) => {
+      isMatched = true
+      edits.replace(place, change)
+    })
+    if (isMatched) matched.add(rule)
   }
   return { edits, matched, names: target.hits.length === 0 ? [] : markHits(target, rules, edits, matched) }
 }

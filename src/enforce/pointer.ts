@@ -38,15 +38,14 @@ export function covers(segments: Segments, keys: readonly string[], from: Positi
 
 export type Place = readonly string[]
 
-/** The places that match; of those inside one another only the outermost. */
-export function placesOf(body: Json, segments: Segments, from: Position = startOf(segments)): readonly Place[] {
-  if (from.isMatch) return [[]]
-  const places: Place[] = []
+/** Visits the places that match; of those inside one another only the outermost. A place is good during its visit only. */
+export function eachPlace(body: Json, from: Position, found: (place: Place) => void): void {
   const keys: string[] = []
+  if (from.isMatch) return found(keys)
   const take = (key: string, member: Json, next: Position): void => {
     if (!leadsOn(member, next)) return
     keys.push(key)
-    if (next.isMatch) places.push(keys.slice())
+    if (next.isMatch) found(keys)
     else visit(member, next)
     keys.pop()
   }
@@ -75,7 +74,6 @@ export function placesOf(body: Json, segments: Segments, from: Position = startO
     }
   }
   visit(body, from)
-  return places
 }
 
 const leadsOn = (member: Json, next: Position): boolean => next.isMatch || (!next.isDead && typeof member === 'object' && member !== null)

@@ -1,4 +1,5 @@
-import { covers, parsePointer, placesOf, type Segments } from '../../src/enforce/pointer.ts'
+import { covers, eachPlace, parsePointer, type Segments } from '../../src/enforce/pointer.ts'
+import { startOf } from '../../src/enforce/position.ts'
 import type { Json } from '../../src/model.ts'
 import { millisOfWork } from '../support/work.ts'
 
@@ -7,7 +8,12 @@ function segmentsOf(text: string): Segments {
   if (!parsed.ok) throw new Error(parsed.problem)
   return parsed.segments
 }
-const places = (body: Json, text: string): string[] => placesOf(body, segmentsOf(text)).map((place) => place.join('/'))
+const placesOf = (body: Json, segments: Segments): string[] => {
+  const found: string[] = []
+  eachPlace(body, startOf(segments), (place) => found.push(place.join('/')))
+  return found
+}
+const places = (body: Json, text: string): string[] => placesOf(body, segmentsOf(text))
 
 const body = { a: { ssn: 1, b: [{ ssn: 2 }, { ssn: 3, c: { ssn: 4 } }] }, ssn: 5, 'x/y': { '~': 6, '*': 7 }, '': 8 }
 
