@@ -7,7 +7,7 @@ const few = 8
 /**
  * A value in which something changes, or below which something does. Members that change are a chain, in the order in which they
  * were first changed: hundreds of them, two or three to a row, cost less than with a table for each row. Whoever asks for one mostly asked
- * for it just before, or for the one before it in the chain.
+ * for it just before, or for the one before it in the chain, or begins again; and those of a list mostly come in their order.
  */
 export class Node {
   readonly key: string
@@ -24,6 +24,7 @@ export class Node {
   #last: Node | undefined = undefined
   #asked: Node | undefined = undefined
   #count = 0
+  #isOrdered = true
   #table: Map<string, Node> | undefined = undefined
 
   constructor(key: string) {
@@ -34,7 +35,7 @@ export class Node {
     const asked = this.#asked
     if (asked === undefined || asked.key === key) return asked
     const next = asked.next
-    const found = next?.key === key ? next : this.#count <= few ? this.#lookThrough(key) : this.#lookUp(key)
+    const found = next?.key === key ? next : this.first?.key === key ? this.first : this.#count <= few ? this.#lookThrough(key) : this.#lookUp(key)
     if (found !== undefined) this.#asked = found
     return found
   }
@@ -45,7 +46,10 @@ export class Node {
     if (before !== undefined) return before
     const made = new Node(key)
     if (this.#last === undefined) this.first = made
-    else this.#last.next = made
+    else {
+      this.#isOrdered &&= isBehind(key, this.#last.key)
+      this.#last.next = made
+    }
     this.#last = made
     this.#asked = made
     this.#count++
@@ -58,6 +62,7 @@ export class Node {
     this.#last = undefined
     this.#asked = undefined
     this.#count = 0
+    this.#isOrdered = true
     this.#table = undefined
   }
 
@@ -73,6 +78,7 @@ export class Node {
   }
 
   #lookUp(key: string): Node | undefined {
+    if (this.#isOrdered && this.#last !== undefined && isBehind(key, this.#last.key)) return undefined
     if (this.#table === undefined) {
       this.#table = new Map()
       for (let member = this.first; member !== undefined; member = member.next) this.#table.set(member.key, member)
@@ -80,5 +86,8 @@ export class Node {
     return this.#table.get(key)
   }
 }
+
+/** In an order of all keys that is the one of a list for indices. */
+const isBehind = (key: string, other: string): boolean => key.length > other.length || (key.length === other.length && key > other)
 
 export const isWhole = (change: Change | undefined): boolean => change?.kind === 'value' || change?.kind === 'drop'

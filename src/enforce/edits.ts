@@ -139,7 +139,7 @@ export class Edits {
   replaced(): Replaced {
     return {
       each: (visit) => eachChange(this.#root, [], (place, change, node) => visit(place, standing(change, node), change.kind === 'value' ? change.like : undefined)),
-      covers: changesAround(this.#root),
+      covers: (place) => isChangedAround(place, this.#root),
     }
   }
 
@@ -195,22 +195,14 @@ function countOf(node: Node): number {
   return sum
 }
 
-/** Whether something is changed at a place or around it. Those asked for one after another have most of their way in common. */
-function changesAround(root: Node): (place: Place) => boolean {
-  const way: Node[] = [root]
-  let known = 0
-  return (place) => {
-    let depth = 0
-    for (const most = Math.min(known, place.length); depth < most && way[depth + 1]!.key === place[depth]; ) depth++ // a way that is known
-    for (let node = way[depth]!; node.change === undefined; way[++depth] = node) {
-      const next = depth < place.length ? node.member(place[depth]!) : undefined // in range
-      known = depth
-      if (next === undefined) return false
-      node = next
-    }
-    known = depth
-    return true
+function isChangedAround(place: Place, root: Node): boolean {
+  let node: Node | undefined = root
+  for (let depth = 0; depth < place.length; depth++) {
+    if (node.change !== undefined) return true
+    node = node.member(place[depth]!) // in range
+    if (node === undefined) return false
   }
+  return node.change !== undefined
 }
 
 const standing = (change: Change, { to }: Node): Json | undefined => (change.kind === 'value' ? change.value : to)

@@ -57,6 +57,7 @@ export function eachPlace(body: Json, from: Position, found: (place: Place) => v
       return
     }
     const { names } = position
+    const [name] = names
     const aside = position.stepAside()
     if (isList(value)) {
       for (let index = 0; index < value.length; index++) {
@@ -68,8 +69,8 @@ export function eachPlace(body: Json, from: Position, found: (place: Place) => v
     } else if (isObject(value)) {
       for (const key in value) {
         const member = value[key] as Json // own: a JSON value
-        const next = names.length > 1 || key === names[0] ? position.step(key) : aside
-        take(key, member, next)
+        if (names.length > 1 || key === name) take(key, member, position.step(key))
+        else if (leadsOn(member, aside)) take(key, member, aside)
       }
     }
   }

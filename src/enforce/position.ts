@@ -42,7 +42,7 @@ function createPositions(segments: Segments): Position {
   }
   const create = (indices: readonly number[]): Position => {
     const steps = indices.flatMap((index) => segments[index] ?? [])
-    const names = [...new Set(steps.flatMap((segment) => (segment.kind === 'key' ? [segment.key] : [])))]
+    const names = [...new Set(steps.flatMap((segment) => (segment.kind === 'key' ? [asMemberName(segment.key)] : [])))]
     const next = new Map<string, Position>()
     let aside: Position | undefined
     const step = (key: string): Position => {
@@ -69,6 +69,9 @@ function createPositions(segments: Segments): Position {
   }
   return at(closed(segments, [0]))
 }
+
+/** The engine keeps one string for a name that members have, however many have it: to compare those is fastest. */
+const asMemberName = (name: string): string => Object.keys({ [name]: 0 })[0] ?? name
 
 /** `key` is undefined for a name that no step spells out. */
 function stepped(segments: Segments, indices: readonly number[], key: string | undefined): readonly number[] {
