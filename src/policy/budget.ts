@@ -31,7 +31,10 @@ export function createPatience(): Patience {
   let needed = 0
   return {
     fuelHere: (bytes) => Math.min(fuelHere(bytes), least + 4 * bytes + margin * needed),
-    ended: (fuel, bytes) => void (needed = Math.max(Math.floor(needed * forgetting), fuel - 4 * bytes)),
+    ended(fuel, bytes) {
+      // What goes beyond the most is a thread's in any case: to try it here for longer would be for nothing.
+      if (fuel <= fuelHere(bytes)) needed = Math.max(Math.floor(needed * forgetting), fuel - 4 * bytes)
+    },
   }
 }
 
