@@ -1,10 +1,12 @@
 import type { Gateway } from './gateway.ts'
+import type { Logger } from './model.ts'
 
 /** Runs a gateway until SIGTERM or SIGINT; a second signal ends the process at once. Resolves when everything is closed. */
-export async function runUntilSignal(gateway: Pick<Gateway, 'listen' | 'close'>, onListening: (url: string) => void): Promise<void> {
+export async function runUntilSignal(gateway: Pick<Gateway, 'listen' | 'close'>, onListening: (url: string) => void, logger?: Pick<Logger, 'info'>): Promise<void> {
   const { url } = await gateway.listen()
   const told = new Promise<void>((resolve) => {
-    const stop = () => {
+    const stop = (signal: NodeJS.Signals) => {
+      logger?.info('stopping: nothing new is taken, what runs may end', { signal })
       process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1))
       resolve()
     }
@@ -14,4 +16,5 @@ export async function runUntilSignal(gateway: Pick<Gateway, 'listen' | 'close'>,
   onListening(url)
   await told
   await gateway.close()
+  logger?.info('stopped')
 }

@@ -20,6 +20,6 @@ export const registerStart: Register = (program, { output, env, exit }) => {
       const logger = createLogger({ level: settings.logging.level }, text => text)
       for (const warning of warnings) logger.warn(warning)
       const gateway = await openGateway({ settings, secrets })
-      await runUntilSignal(gateway, url => output.line(given.json === true ? JSON.stringify({ ok: true, url, public_url: settings.public_url }) : `sallyport listens at ${url}`))
+      await runUntilSignal(gateway, url => output.line(given.json === true ? JSON.stringify({ ok: true, url, public_url: settings.public_url }) : `sallyport listens at ${url}`), logger)
     })
 }
