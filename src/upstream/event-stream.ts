@@ -25,14 +25,36 @@ export function createTap(): Tap {
   }
 }
 
-/** `each` answers what an event cost without being of use to anybody: a stream of much of that is held back. */
-export async function readEvents(body: AnswerBody, each: (event: SseEventLike) => number, tap: Tap, reader: SseReader): Promise<void> {
-  const rest = createTap()
-  const pace = createPace(() => (pace.isSpent ? rest.pause() : rest.resume()))
+/** How much of a stream is read before everybody else has a turn. */
+const turn = 64 * 1024
+
+/** The pieces of a stream that has much to say, with turns for others between them. */
+export async function* inTurns(body: AnswerBody): AsyncGenerator<Uint8Array> {
+  let read = 0
   for await (const chunk of body) {
-    for (const event of reader.push(chunk)) pace.spend(each(event))
+    yield chunk
+    read += chunk.length
+    if (read < turn) continue
+    read = 0
+    await new Promise(setImmediate)
+  }
+}
+
+/** A stream that says much to nobody is not read for the rest of the second. */
+export function createRest(): { spend(cost: number): void; over(): Promise<void> | undefined } {
+  const tap = createTap()
+  const pace = createPace(() => (pace.isSpent ? tap.pause() : tap.resume()))
+  return { spend: pace.spend, over: tap.opened }
+}
+
+/** `each` answers what an event cost without being of use to anybody. */
+export async function readEvents(body: AnswerBody, each: (event: SseEventLike) => number, tap: Tap, reader: SseReader): Promise<void> {
+  const rest = createRest()
+  for await (const chunk of inTurns(body)) {
+    for (const event of reader.push(chunk)) rest.spend(each(event))
+    rest.spend(reader.takeSkipped())
     await tap.opened()
-    await rest.opened()
+    await rest.over()
   }
   for (const event of reader.end()) each(event)
 }

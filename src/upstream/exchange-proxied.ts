@@ -62,6 +62,13 @@ const settlePlugin: Plugin<IncomingMessage, ServerResponse> = (proxy) => {
   proxy.on('proxyRes', (answer, request: unknown) => {
     if (request instanceof GatewayRequest) request.answered({ status: answer.statusCode ?? 502, headers: answer.headers, body: new StreamedBody(answer) }, answer)
   })
+  // Nobody asked to speak another protocol; where nobody listens for it, Node only closes the socket.
+  proxy.on('proxyReq', (outgoing, request: unknown) => {
+    outgoing.once('upgrade', (_answer, socket) => {
+      socket.destroy()
+      failed(new Error('the server wants to speak another protocol'), request)
+    })
+  })
   proxy.on('error', failed)
   proxy.on('econnreset', failed)
 }

@@ -13,6 +13,7 @@ export interface SseEventLike {
 export interface SseReader {
   push(chunk: Uint8Array): readonly SseEventLike[]
   end(): readonly SseEventLike[]
+  takeSkipped(): number
 }
 
 /** A server that has a URL, whichever of MCP's transports it speaks. */
@@ -32,9 +33,11 @@ export interface HttpServer {
 /** A 401 or 403 is about the gateway, never about its caller. */
 export const credentialRefused = (status: number) => new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
 
+/** Undefined also where there are several: readers would differ. */
 export function mediaTypeOf({ headers }: ExchangeOutput): string | undefined {
-  const type = headers['content-type']
-  return type === 'application/json' ? type : type?.split(';')[0]?.trim().toLowerCase()
+  const type: unknown = headers['content-type'] // a list where a pooled answer has it more than once
+  if (typeof type !== 'string') return undefined
+  return type === 'application/json' ? type : type.split(';')[0]?.trim().toLowerCase()
 }
 
 const mostDiscarded = 64 * 1024

@@ -1,9 +1,11 @@
 import { GatewayError } from '../errors.ts'
 import type { JsonObject, KnownActor, Message } from '../model.ts'
 import { exchangeAs, faultOfNeed, Uncredentialed } from './credential.ts'
+import { createRest, inTurns } from './event-stream.ts'
 import { Outdated, type AnswerBody, type ExchangeInput, type ExchangeOutput } from './exchange.ts'
 import { credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
 import { createHttpSession } from './http-session.ts'
+import { costOf } from './noise.ts'
 import { createReplicas, type Replica, type Replicas } from './replicas.ts'
 import type { Arrival, Reply, Sent, StreamMark, Upstream, UpstreamLink } from './upstream.ts'
 
@@ -128,7 +130,15 @@ async function readReply(answer: ExchangeOutput, options: HttpUpstreamOptions): 
 async function* readEvents(body: AnswerBody, options: HttpUpstreamOptions): AsyncGenerator<Arrival | StreamMark> {
   const reader = options.createSseReader({ maxEvent: options.maxAnswer })
   try {
-    for await (const chunk of body) for (const event of reader.push(chunk)) yield* arrivalsOf(event)
+    const rest = createRest()
+    for await (const chunk of inTurns(body)) {
+      for (const event of reader.push(chunk)) {
+        if (event.data === '') rest.spend(costOf(0))
+        yield* arrivalsOf(event)
+      }
+      rest.spend(reader.takeSkipped())
+      await rest.over()
+    }
     for (const event of reader.end()) yield* arrivalsOf(event)
   } catch (cause) {
     throw cause instanceof GatewayError ? cause : new GatewayError('upstream_broken', { cause })

@@ -60,6 +60,7 @@ export class PushedBody implements AnswerBody {
         this.destroy()
         throw tooLong(limit)
       }
+      if (this.#size > 0) continue // pushed while the rest was taken
       if (this.#error !== undefined) throw asFault(this.#error)
       if (this.#ended) return read.take()
       await this.#more(patience)
@@ -69,7 +70,8 @@ export class PushedBody implements AnswerBody {
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     try {
       for (;;) {
-        yield* this.#take()
+        const taken = this.#take()
+        if (taken.length > 0) yield taken.length === 1 && taken[0] !== undefined ? taken[0] : Buffer.concat(taken)
         if (this.#size > 0) continue
         if (this.#error !== undefined) throw this.#error
         if (this.#ended) return

@@ -18,6 +18,8 @@ export interface SseReader {
   push(chunk: Uint8Array): readonly SseEvent[]
   /** An event that was not finished is lost, as the standard wants it. */
   end(): readonly SseEvent[]
+  /** How many characters since the last time were of no event: comments, unknown fields, empty lines. */
+  takeSkipped(): number
 }
 
 export function isSseProblem(thrown: unknown): thrown is SseProblem {
@@ -35,6 +37,7 @@ export function createSseReader(options: { readonly maxEvent: number }): SseRead
   let afterReturn = false
   let broken: SseProblem | undefined
   let pending: Pending = {}
+  let skipped = 0
 
   const fail = (code: SseProblem['code'], message: string): never => {
     broken = { kind: 'sse_problem', code, message }
@@ -71,10 +74,12 @@ export function createSseReader(options: { readonly maxEvent: number }): SseRead
       if (carriage >= 0 && carriage < from) carriage = text.indexOf('\r', from)
       size += line.length
       if (size > options.maxEvent) fail('event_too_large', `expected events of at most ${options.maxEvent} characters`)
-      if (line !== '') take(line, pending)
-      else {
+      if (line !== '') {
+        if (!take(line, pending)) skipped += line.length + 1
+      } else {
         const event = finish(pending)
         if (event !== undefined) events.push(event)
+        else skipped += 1
         pending = {}
         size = 0
       }
@@ -93,6 +98,11 @@ export function createSseReader(options: { readonly maxEvent: number }): SseRead
       if (broken !== undefined) throw broken
       return read(decode(undefined))
     },
+    takeSkipped() {
+      const before = skipped
+      skipped = 0
+      return before
+    },
   }
 }
 
@@ -103,9 +113,10 @@ interface Pending {
   data?: string[]
 }
 
-function take(line: string, pending: Pending): void {
+/** False where the line says nothing. */
+function take(line: string, pending: Pending): boolean {
   const colon = line.indexOf(':')
-  if (colon === 0) return
+  if (colon === 0) return false
   const field = colon < 0 ? line : line.slice(0, colon)
   const start = line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1
   const value = colon < 0 ? '' : line.slice(start)
@@ -113,6 +124,8 @@ function take(line: string, pending: Pending): void {
   else if (field === 'event') pending.event = value
   else if (field === 'id' && !value.includes('\0')) pending.id = value
   else if (field === 'retry' && /^\d{1,15}$/.test(value)) pending.retry = Number(value)
+  else return false
+  return true
 }
 
 /** Blocks of comments only are no events; a block with an id or a retry but no data is one here, for the gateway must not lose it. */

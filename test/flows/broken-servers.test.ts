@@ -108,6 +108,8 @@ const breaches: readonly (readonly [string, Play])[] = [
   ['writes an answer in plain text', ({ id }, response) => void response.writeHead(200, { 'content-type': 'text/plain' }).end(JSON.stringify(answer(id, 'LEAK')))],
   ['says 200 and nothing', (_message, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end()],
   ['answers with nonsense', (_message, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('LEAK')],
+  ['names two types', ({ id }, response) => (raw(response, `${head('application/json')}Content-Type: text/html\r\n\r\n${JSON.stringify(answer(id, 'LEAK'))}`), void response.socket?.end())],
+  ['speaks another protocol', (_message, response) => void raw(response, 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: LEAK\r\n\r\n')],
   ['redirects', (_message, response) => void response.writeHead(307, { location: `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/LEAK` }).end()],
 ]
 const silences: readonly (readonly [string, Play])[] = [

@@ -94,6 +94,11 @@ describe.each([
       expect(received()).toBe(1)
     }))
 
+  test('a protocol that nobody asked for is a broken answer, at once', () =>
+    withServer((_request, response) => void response.socket?.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n'), async ({ exchange }) => {
+      expect(await codeOf(exchange(ask))).toBe('upstream_broken')
+    }))
+
   test('sockets are used again', async () => {
     const ports = new Set<number | undefined>()
     const server = await startStubServer((_request, response) => json(response, { port: response.req.socket.remotePort }))
