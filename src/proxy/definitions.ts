@@ -7,6 +7,8 @@ export interface Definition {
   readonly definition_sha256: string
   readonly inputSchema: Json | undefined
   readonly outputSchema: Json | undefined
+  /** Characters of it. */
+  readonly length: number
 }
 
 /** What each server last said of its tools, prompts and resources. */
@@ -20,13 +22,15 @@ export interface Definitions {
 }
 
 const perUpstream = 20_000
+/** Characters of all that is kept of one server, but for the newest. */
+const mostLength = 16 * 1024 * 1024
 
 const listAgainAfter = 30_000
 
 export function createDefinitions(print: (value: Json) => string): Definitions {
   const asked = new Map<string, number>()
   const listing = new Map<string, Promise<void>>()
-  const known = new Map<string, Map<string, Definition>>()
+  const known = new Map<string, { readonly all: Map<string, Definition>; length: number }>()
   const digests = new WeakMap<JsonObject, Definition>()
 
   const read = (value: JsonObject): Definition => {
@@ -35,12 +39,8 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
     const { name, uri, uriTemplate, description, inputSchema, outputSchema, annotations, arguments: args } = value
     const hashed = { name, uri, uriTemplate, description, inputSchema, outputSchema, annotations, arguments: args }
     const parts = Object.entries(hashed).filter((entry): entry is [string, Json] => entry[1] !== undefined)
-    const definition: Definition = {
-      annotations: isObject(annotations) ? annotations : {},
-      definition_sha256: hash('sha256', print(Object.fromEntries(parts))),
-      inputSchema,
-      outputSchema,
-    }
+    const text = print(Object.fromEntries(parts))
+    const definition: Definition = { annotations: isObject(annotations) ? annotations : {}, definition_sha256: hash('sha256', text), inputSchema, outputSchema, length: text.length }
     digests.set(value, definition)
     return definition
   }
@@ -48,15 +48,21 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
 
   return {
     learn(upstream, entries) {
-      const map = known.get(upstream) ?? new Map<string, Definition>()
-      known.set(upstream, map)
-      for (const { kind, name, value } of entries.slice(-perUpstream)) {
-        map.delete(keyOf(kind, name))
-        map.set(keyOf(kind, name), read(value))
+      const own = known.get(upstream) ?? { all: new Map<string, Definition>(), length: 0 }
+      known.set(upstream, own)
+      const forget = (key: string) => {
+        own.length -= own.all.get(key)?.length ?? 0
+        own.all.delete(key)
       }
-      for (const oldest of map.keys()) {
-        if (map.size <= perUpstream) break
-        map.delete(oldest)
+      for (const { kind, name, value } of entries.slice(-perUpstream)) {
+        const definition = read(value)
+        forget(keyOf(kind, name))
+        own.all.set(keyOf(kind, name), definition)
+        own.length += definition.length
+      }
+      for (const oldest of own.all.keys()) {
+        if (own.all.size <= perUpstream && (own.length <= mostLength || own.all.size === 1)) break
+        forget(oldest)
       }
     },
     async list(upstream, name, ask) {
@@ -74,9 +80,9 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
       listing.set(key, asking)
       await asking
     },
-    get: (upstream, kind, name) => known.get(upstream)?.get(keyOf(kind, name)),
+    get: (upstream, kind, name) => known.get(upstream)?.all.get(keyOf(kind, name)),
     describe(upstream, kind, name) {
-      const definition = known.get(upstream)?.get(keyOf(kind, name))
+      const definition = known.get(upstream)?.all.get(keyOf(kind, name))
       return definition === undefined ? { annotations: {} } : { annotations: definition.annotations, definition_sha256: definition.definition_sha256 }
     },
   }

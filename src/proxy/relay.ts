@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { GatewayError } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
 import { idKey, type Decision, type ErrorAnswer, type ExchangeId, type GrantedApproval, type JsonObject, type Notification, type Request, type Result } from '../model.ts'
@@ -142,13 +143,18 @@ async function passBatch({ values }: Batch, source: Source, where: Where, sessio
   return true
 }
 
+/** Each is a record: whoever sends nothing else fills no store and no log with it. */
+const afterStray = 20
+
 async function passInbound(inbound: Inbound, where: Where, session: ClientSession, rooms: Judge): Promise<boolean> {
   if (inbound.kind === 'broken') throw new GatewayError('upstream_broken', { detail: inbound.detail })
   if (inbound.kind === 'stray') {
     const exchange = where.pending?.exchange ?? rooms.ids.exchange()
     await recordOwnDenial(inbound.message, 'unexpected_message', inbound.detail, 'dropped', { session, exchange, actor: where.pending?.actor ?? session.actor }, where.pending === undefined, rooms)
     rooms.logger.warn('a server broke the protocol', { upstream: session.upstream.name, session: session.id, detail: inbound.detail })
-    return where.shared === true || (session.era === 'legacy' && where.status === undefined)
+    const goesOn = where.shared === true || (session.era === 'legacy' && where.status === undefined)
+    if (goesOn) await pause(afterStray)
+    return goesOn
   }
   if (inbound.kind === 'answer') await passAnswer(inbound.message, inbound.owner, where, session, rooms)
   else if (inbound.kind === 'request') await passServerRequest(inbound.message, inbound.exchange, where, session, rooms)

@@ -16,7 +16,7 @@ export interface ServerTasks {
 }
 
 const mostTasks = 1000
-/** Characters of the calls. The newest is kept, whatever its length. */
+/** Characters of the calls and ids. The newest is kept, whatever its length. */
 const mostLength = 4 * 1024 * 1024
 
 export function createServerTasks(): ServerTasks {
@@ -32,8 +32,9 @@ export function createServerTasks(): ServerTasks {
     },
     get: (id) => tasks.get(id)?.task,
     has: (id) => tasks.has(id),
-    set(id, task, length) {
+    set(id, task, ofCall) {
       forget(id)
+      const length = ofCall + id.length
       tasks.set(id, { task, length })
       whole += length
       for (const oldest of tasks.keys()) {

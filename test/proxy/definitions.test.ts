@@ -14,3 +14,13 @@ test('of a list of more entries than are kept only the last are read', () => {
   expect(names.filter((name) => definitions.get('crm', 'tool', name) !== undefined)).toEqual(names.slice(-20_000))
   expect(definitions.describe('crm', 'tool', 'tool 29999')).toMatchObject({ annotations: { title: 'tool 29999' } })
 })
+
+test('of definitions that are very long the newest are kept', () => {
+  const definitions = createDefinitions(printJson)
+  const list = (from: number) => Array.from({ length: 4 }, (_, index) => ({ name: `tool ${from + index}`, description: 'x'.repeat(1024 * 1024) }))
+  for (let page = 0; page < 40; page += 4) definitions.learn('crm', list(page).map((value) => ({ kind: 'tool', name: value.name, value })))
+  const kept = Array.from({ length: 40 }, (_, index) => index).filter((index) => definitions.get('crm', 'tool', `tool ${index}`) !== undefined)
+  expect(kept.length).toBeGreaterThanOrEqual(8)
+  expect(kept.length).toBeLessThanOrEqual(16)
+  expect(kept).toEqual(kept.map((_, index) => 40 - kept.length + index))
+})
