@@ -10,8 +10,9 @@ export function findSsns(text: string, name?: string, runs: readonly DigitRun[] 
   let spans: Span[] | undefined
   for (const run of runs) {
     if (run.end - run.start === run.digits) continue
+    const isWhole = run.end - run.start === groupedLength && run.digits === 9
     for (let at = run.start; at + groupedLength <= run.end; ) {
-      const isOne = isGrouped(text, at)
+      const isOne = isGrouped(text, at, isWhole)
       if (isOne) spans = added(spans, { start: at, end: at + groupedLength })
       at += isOne ? groupedLength : 1
     }
@@ -33,11 +34,12 @@ const nine = 0x39
 /**
  * Whether a number in its three groups stands there, apart by the same character twice: area not 000, 666 or 9xx, group not 00, serial
  * not 0000 (20 CFR 422.103 and the randomisation rules of 2011). By characters: a pattern takes several times as long for each.
+ * `isWhole`: it is a run, of nine digits and two more characters, so that all but two that are none are digits.
  */
-function isGrouped(text: string, at: number): boolean {
+function isGrouped(text: string, at: number, isWhole: boolean): boolean {
   const separator = text.charCodeAt(at + 3)
   if (!isSeparator(separator) || text.charCodeAt(at + 6) !== separator) return false
-  if (!areDigits(text, at, 3) || !areDigits(text, at + 4, 2) || !areDigits(text, at + 7, 4)) return false
+  if (!isWhole && (!areDigits(text, at, 3) || !areDigits(text, at + 4, 2) || !areDigits(text, at + 7, 4))) return false
   if (text.charCodeAt(at) === nine || areAll(text, at, 3, zero) || areAll(text, at, 3, zero + 6)) return false
   if (areAll(text, at + 4, 2, zero) || areAll(text, at + 7, 4, zero)) return false
   return !goesOnBefore(text, at) && !goesOnBehind(text, at + groupedLength)
