@@ -36,6 +36,14 @@ describe('the command', () => {
   test('says its version', async () => {
     expect(await sallyport(['--version'])).toMatchObject({ code: 0, out: `${version}\n` })
   })
+  test('started by a Node.js that is too old, says so: 3', async () => {
+    const started = (node: string): Promise<Run> => new Promise(resolve => {
+      const older = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${node}' } })`
+      execFile(process.execPath, ['--import', older, program.replace(/main\.ts$/, 'sallyport.js'), '--version'], (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }))
+    })
+    expect(await started('22.9.0')).toEqual({ code: 3, out: '', err: expect.stringContaining('24 or later') })
+    expect(await started('24.0.0')).toMatchObject({ code: 0, out: `${version}\n` })
+  })
   test('says what it can do', async () => {
     const { code, out } = await sallyport(['--help'])
     expect(code).toBe(0)
