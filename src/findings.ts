@@ -1,7 +1,7 @@
 import type { Finding } from './model.ts'
 
 // Of many findings most of what they say is the same: each detector with its confidence is kept once, and what paths have in common
-// is not repeated. A record's findings are a JSON array, as all of them once were, or
+// is not repeated. A record's findings are a JSON array, as a few are, and all of them once were, or
 // {"kinds":[[detector, confidence]…],"paths":"…"}, in which `+LENGTH;` goes ahead of what the next paths begin with, and
 // `KIND,LENGTH[,COUNT];` ahead of the rest of each. Every step of every path stands whole in what is printed.
 
@@ -9,11 +9,13 @@ type Kind = readonly [detector: string, confidence: Finding['confidence']]
 
 /** Of all paths together, in characters and one for each: more are kept one by one, so that few characters of a store never make very many. */
 const mostOfPaths = 1024 * 1024
+/** Fewer have little in common. */
+const fewest = 4
 /** What goes ahead of one path mostly goes ahead of others: of one find in so many characters or fewer it is made once. */
 const mostHeads = 64
 
 export function printFindings(findings: readonly Finding[]): string {
-  if (findings.length === 0) return '[]'
+  if (findings.length < fewest) return findings.length === 0 ? '[]' : JSON.stringify(findings)
   const paths: string[] = []
   for (const { path } of findings) paths.push(path)
   // Looking into one text is far cheaper than into many that were just put together.

@@ -38,13 +38,14 @@ export function createKeepable({ redactText, isPlain }: TextRedaction): Keepable
     const clean = redactText(text)
     return clean === text ? value : clean
   }
-  /** Printed findings in which nothing was found, one path by one: answers of one shape have the same. */
+  /** Printed findings in which nothing was found: answers of one shape have the same. */
   const clean = new Set<string>()
-  const isClean = (text: string): boolean => isPlain(text) || clean.has(text)
-  const remember = (text: string): void => {
-    if (text.length > longestClean) return
-    if (clean.size >= mostClean) clean.clear()
-    clean.add(text)
+  const asTheyWere = (text: string): KeptFindings => {
+    if (text.length <= longestClean) {
+      if (clean.size >= mostClean) clean.clear()
+      clean.add(text)
+    }
+    return { text, asTheyWere: true }
   }
   return {
     decision(decision) {
@@ -57,11 +58,11 @@ export function createKeepable({ redactText, isPlain }: TextRedaction): Keepable
     findings(findings) {
       // A path names members, and a member's name may itself be what was found, or be so beside another.
       const text = printFindings(findings)
-      if (findings.length === 0 || isClean(text)) return { text, asTheyWere: true }
+      if (findings.length === 0 || clean.has(text)) return { text, asTheyWere: true }
+      if (isPlain(text)) return asTheyWere(text)
       const shown = findings.map((finding) => ({ ...finding, path: redactText(finding.path) }))
       if (shown.some(({ path }, index) => path !== findings[index]?.path)) return { text: printFindings(shown), asTheyWere: false }
-      remember(text)
-      return { text, asTheyWere: true }
+      return asTheyWere(text)
     },
   }
 }
