@@ -1,3 +1,4 @@
+import { Option } from 'commander'
 import type { ApprovalView } from '../admin/contract/approval.ts'
 import { createApiClient } from './api.ts'
 import type { CommandContext, Register } from './main.ts'
@@ -22,7 +23,7 @@ export const registerApprovals: Register = (program, context) => {
     .command('list')
     .description('list approvals, newest first')
     .option('--state <state>', 'pending, granted, refused, expired, withdrawn, executed or void', 'pending')
-    .option('--all', 'in whatever state')
+    .addOption(new Option('--all', 'in whatever state').conflicts('state'))
     .option('--limit <count>', 'how many at most', '50')
     .option('--json', 'print the shapes of the admin API')
     .action((given: ListArguments) => list(given, context))
@@ -68,9 +69,9 @@ async function list({ state, all, limit, json }: ListArguments, context: Command
   if (json === true) return output.json(answer.body)
   if (items.length === 0) return output.note(all === true ? 'there is no approval' : `no approval is ${state}`)
   output.table(
-    ['ID', 'STATE', 'WHO', 'WANTS', 'AT', 'WHY', 'CONSENT', 'TIME LEFT'],
+    ['ID', 'STATE', 'ASKED (UTC)', 'WHO', 'WANTS', 'AT', 'WHY', 'CONSENT', 'TIME LEFT'],
     items.map((item) => [
-      item.id, item.state, nameOf(item.requester), item.call.name, item.upstream,
+      item.id, item.state, item.created_at.slice(0, 19).replace('T', ' '), nameOf(item.requester), item.call.name, item.upstream,
       [...new Set(item.requirements.map(({ code }) => code))].join(', '), given(item), item.state === 'pending' || item.state === 'granted' ? remaining(item) : '',
     ]),
   )
@@ -93,6 +94,7 @@ function print(approval: ApprovalView, output: Output): void {
     for (const { verdict, reviewer, reason, at } of answers) say('', `${reviewer.email ?? reviewer.subject}: ${verdict}${reason === '' ? '' : `, "${reason}"`} at ${at}`)
   }
   const open = approval.state === 'pending' || approval.state === 'granted'
+  say('Asked', `${approval.created_at}${approval.decided_at === null ? '' : `, decided ${approval.decided_at}`}`)
   say('Expires', `${approval.expires_at}${open ? ` (in ${remaining(approval)})` : ''}`)
   say('Session', approval.session)
   say('Digest', approval.digest)

@@ -108,10 +108,12 @@ test('wrong use is 2, a plain no is 1', async () => {
 
 test('a reviewer lists, shows, approves; who may not is told why', async () => {
   const id = await world.hold(people['sam']!, 5000)
-  expect((await sallyport('riley', 'approvals', 'list')).out).toMatch(new RegExp(`${id} +pending +sam@example.com +export_customers +crm +bulk +0/1 +15 min`))
+  expect((await sallyport('riley', 'approvals', 'list')).out).toMatch(new RegExp(`${id} +pending +\\d{4}-\\d\\d-\\d\\d [\\d:]{8} +sam@example.com +export_customers +crm +bulk +0/1 +15 min`))
   const shown = await sallyport('riley', 'approvals', 'show', id)
   expect(shown.out).toContain('"limit": 5000')
   expect(shown.out).toContain('1 of oncall for crm/require_approval/bulk')
+  expect(shown.out).toMatch(/Asked +\d{4}-/)
+  await expect(sallyport('riley', 'approvals', 'list', '--all', '--state', 'granted')).rejects.toThrow('cannot be used with')
   const own = await sallyport('sam', 'approvals', 'approve', id)
   expect([own.code, own.notes]).toEqual([1, expect.stringContaining('roles reviewer')])
   const approved = await sallyport('riley', 'approvals', 'approve', id, '--reason', 'agreed')
