@@ -1,7 +1,7 @@
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 import type { Node } from './edit-node.ts'
-import type { Change, Patch } from './edits.ts'
+import type { Patched, Patches } from './edits.ts'
 import { isList } from './pointer.ts'
 
 /** A value with what was changed in it, of which everything else is shared; undefined where nothing is left. */
@@ -64,17 +64,22 @@ function free(name: string, taken: ReadonlySet<string>, tried: Map<string, numbe
   return `${name} ${number}`
 }
 
-function patched(value: Json, change: Extract<Change, { kind: 'patches' }>): Json {
+function patched(value: Json, change: Patched): Json {
   if (typeof value !== 'string') return change.patches[0] === undefined ? value : change.patches[0].value
   if (change.encoding === undefined) return patchText(value, change.patches)
   return Buffer.from(patchText(Buffer.from(value, 'base64').toString('utf8'), change.patches)).toString('base64')
 }
 
 /** Spans that overlap become one, with the text of the first patch given. */
-export function patchText(text: string, patches: readonly Patch[]): string {
+export function patchText(text: string, patches: readonly Patches[]): string {
   const [first] = patches
-  if (first !== undefined && patches.length === 1) return text.slice(0, first.start) + first.text + text.slice(first.end)
-  const sorted = patches.map((patch, order) => ({ ...patch, order })).sort((a, b) => a.start - b.start || a.order - b.order)
+  if (first !== undefined && patches.length === 1 && first.spans.length === 1) {
+    const { start, end } = first.spans[0]! // there is one
+    return text.slice(0, start) + first.text + text.slice(end)
+  }
+  const all: { start: number; end: number; text: string; order: number }[] = []
+  for (const { spans, text: instead } of patches) for (const { start, end } of spans) all.push({ start, end, text: instead, order: all.length })
+  const sorted = all.sort((a, b) => a.start - b.start || a.order - b.order)
   let result = ''
   let done = 0
   for (let at = 0; at < sorted.length; ) {

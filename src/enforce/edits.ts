@@ -4,8 +4,9 @@ import { isWhole, Node } from './edit-node.ts'
 import type { Place } from './pointer.ts'
 import { printEdited } from './print-edited.ts'
 
-/** A span of a text and what stands there instead. */
-export interface Patch extends Span {
+/** Spans of a text and what stands instead of each. */
+export interface Patches {
+  readonly spans: readonly Span[]
   readonly text: string
   /** What stands for the whole of a value that is no text. */
   readonly value: Scalar
@@ -14,7 +15,17 @@ export type Change =
   /** `like`: the value is JSON, printed from what this text holds as JSON, but for some values. */
   | { readonly kind: 'value'; readonly value: Json; readonly like?: Likeness | undefined }
   | { readonly kind: 'drop' }
-  | { readonly kind: 'patches'; readonly patches: readonly Patch[]; readonly encoding?: 'base64' }
+  | Patched
+
+export interface Patched {
+  readonly kind: 'patches'
+  readonly patches: readonly Patches[]
+  readonly encoding?: 'base64'
+}
+export const patched = (spans: readonly Span[], text: string, value: Scalar, encoding?: 'base64'): Patched => {
+  const patches = [{ spans, text, value }]
+  return encoding === undefined ? { kind: 'patches', patches } : { kind: 'patches', patches, encoding }
+}
 
 export interface Likeness {
   readonly text: string
@@ -52,10 +63,9 @@ export class Edits {
   readonly #way: Node[] = [this.#root]
   #known = 0
   #wasApplied = false
-  #last: Extract<Change, { kind: 'patches' }> | undefined
 
   /** False where an outer place is replaced already: the outermost wins, then the first. */
-  replace(place: Place, change: Exclude<Change, { kind: 'patches' }>): boolean {
+  replace(place: Place, change: Exclude<Change, Patched>): boolean {
     const node = this.#nodeAt(place)
     if (node === undefined) return false
     node.change = change
@@ -64,16 +74,13 @@ export class Edits {
     return true
   }
 
-  patch(place: Place, patches: readonly Patch[], encoding?: 'base64'): boolean {
+  patch(place: Place, made: Patched): boolean {
     const node = this.#nodeAt(place)
     if (node === undefined) return false
     const { change } = node
     // a text that is hit both as it stands and decoded is patched decoded: whoever reads it again finds the rest
-    if (change?.kind === 'patches' && change.encoding !== encoding) return true
-    const all = change?.kind === 'patches' ? [...change.patches, ...patches] : patches
-    if (encoding !== undefined) node.change = { kind: 'patches', patches: all, encoding }
-    // in rows the same is done again and again
-    else node.change = this.#last = this.#last?.patches === all ? this.#last : { kind: 'patches', patches: all }
+    if (change?.kind !== 'patches') node.change = made
+    else if (change.encoding === made.encoding) node.change = { ...made, patches: [...change.patches, ...made.patches] }
     return true
   }
 
@@ -188,9 +195,15 @@ export class Edits {
   }
 }
 
+export function spansIn(patches: readonly Patches[]): number {
+  let sum = 0
+  for (const { spans } of patches) sum += spans.length
+  return sum
+}
+
 function countOf(node: Node): number {
   const { change } = node
-  let sum = change === undefined ? 0 : change.kind === 'patches' ? change.patches.length : 1
+  let sum = change === undefined ? 0 : change.kind === 'patches' ? spansIn(change.patches) : 1
   for (let member = node.first; member !== undefined; member = member.next) sum += countOf(member)
   return sum
 }

@@ -1,5 +1,5 @@
 import type { Hit, Json, Mask, Scalar, Sighting, Span } from '../model.ts'
-import { Edits, type Change, type Patch } from './edits.ts'
+import { Edits, patched, type Change, type Patched } from './edits.ts'
 import { covers, eachPlace, parsePointer, type Place, type Segments } from './pointer.ts'
 import { startOf, type Position } from './position.ts'
 import { Scopes } from './scopes.ts'
@@ -123,22 +123,25 @@ function markHits(target: Target, rules: readonly MaskRule[], edits: Edits, matc
     if (rule === undefined) continue
     if (hit.where === 'name') {
       if (!edits.isReplaced(hit.keys.slice(0, -1))) names.push({ place: hit.keys, hit, rule })
-    } else edits.patch(hit.keys, patchesOf(hit.spans, rule), hit.encoding)
+    } else edits.patch(hit.keys, patchesOf(hit, rule))
   }
   return names
 }
 
 /** In rows the same spans are replaced by the same again and again. */
-function createPatches(): (spans: readonly Span[], rule: MaskRule) => readonly Patch[] {
-  const last = new Map<MaskRule, readonly Patch[]>()
-  return (spans, rule) => {
+function createPatches(): (hit: Hit, rule: MaskRule) => Patched {
+  const last = new Map<MaskRule, Patched>()
+  return ({ spans, encoding }, rule) => {
     const before = last.get(rule)
-    if (before?.length === 1 && spans.length === 1 && before[0]!.start === spans[0]!.start && before[0]!.end === spans[0]!.end) return before // both have one
-    const patches = spans.map(({ start, end }) => ({ start, end, text: rule.text, value: rule.with }))
-    last.set(rule, patches)
-    return patches
+    if (before !== undefined && before.encoding === encoding && isSameOne(before.patches[0]!.spans, spans)) return before // made here, of some
+    const made = patched(spans, rule.text, rule.with, encoding)
+    last.set(rule, made)
+    return made
   }
 }
+
+const isSameOne = (some: readonly Span[], others: readonly Span[]): boolean =>
+  some.length === 1 && others.length === 1 && some[0]!.start === others[0]!.start && some[0]!.end === others[0]!.end // both have one
 
 /** The first rule that covers a hit; all that do have matched. */
 function coveringRule(target: Target, hit: Hit, detecting: readonly MaskRule[], matched: Set<MaskRule>): MaskRule | undefined {

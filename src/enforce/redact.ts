@@ -3,7 +3,7 @@
 import { isObject, parseExactJson } from '../exact-json.ts'
 import type { Hit, Json, JsonObject, Mask, Message, Sighting, Span } from '../model.ts'
 import { patchText } from './apply-edits.ts'
-import { Edits, type Replaced } from './edits.ts'
+import { Edits, patched, type Patches, type Replaced } from './edits.ts'
 import { bodyTarget, mark, placeMasks, readMasks, type MaskRule } from './mask-rules.ts'
 import { mostKept, omitLargeBlobs } from './omit.ts'
 import { printCut } from './print-edited.ts'
@@ -137,12 +137,12 @@ function replaceHits(value: Json, hits: readonly Hit[], entire: boolean): Json {
   for (const hit of hits) {
     if (hit.where === 'name') edits.rename(hit.keys, entire ? masked : patchText(hit.keys.at(-1) ?? '', patches(hit.spans)))
     else if (entire) edits.replace(hit.keys, { kind: 'value', value: masked })
-    else edits.patch(hit.keys, patches(hit.spans), hit.encoding)
+    else edits.patch(hit.keys, patched(hit.spans, masked, masked, hit.encoding))
   }
   return edits.apply(value) ?? masked
 }
 
-const patches = (spans: readonly Span[]) => spans.map(({ start, end }) => ({ start, end, text: masked, value: masked }))
+const patches = (spans: readonly Span[]): readonly Patches[] => [{ spans, text: masked, value: masked }]
 
 function readLeniently(text: string): Json | undefined {
   try {

@@ -3,7 +3,7 @@
 import type { Scalar, Sighting, Span } from '../model.ts'
 import { isWide, TextBytes } from '../text-bytes.ts'
 import { patchText } from './apply-edits.ts'
-import type { Cut, Patch, Splice } from './edits.ts'
+import { spansIn, type Cut, type Patches, type Splice } from './edits.ts'
 import { isCovered, type MaskRule, type TargetAround } from './mask-rules.ts'
 import type { Position } from './position.ts'
 
@@ -233,19 +233,19 @@ class Splicer {
     const isText = first === QUOTE
     const text = isText ? this.#text.slice(start + 1, this.#at - 1) : this.#text.slice(start, this.#at)
     const found = isText || isLooked(text) ? this.#look.find(text, name) : []
-    const patches: Patch[] = []
+    const patches: Patches[] = []
     let value: Scalar = null
     for (const { detector, spans } of found) {
       const rule = this.#ruleOf(detector, depth)
       if (rule === undefined) continue
       if (patches.length === 0) value = rule.with
-      for (const { start, end } of spans) patches.push({ start, end, text: rule.text, value: rule.with })
+      patches.push({ spans, text: rule.text, value: rule.with })
     }
     if (patches.length === 0) {
       this.#clean = false
       return true
     }
-    this.#put(start, before, isText ? patchText(text, patches) : value, patches.length)
+    this.#put(start, before, isText ? patchText(text, patches) : value, spansIn(patches))
     return true
   }
 

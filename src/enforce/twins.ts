@@ -209,5 +209,5 @@ function rewritten(context: TwinContext, text: string, target: Target, rules: re
 
 export function renameHit(edits: Edits, hit: Hit, rule: MaskRule): void {
   const name = hit.keys.at(-1) ?? ''
-  edits.rename(hit.keys, patchText(name, hit.spans.map((span) => ({ ...span, text: rule.text, value: rule.with }))))
+  edits.rename(hit.keys, patchText(name, [{ spans: hit.spans, text: rule.text, value: rule.with }]))
 }

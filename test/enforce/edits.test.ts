@@ -1,6 +1,6 @@
 import { fc } from '../support/property.ts'
 import { patchText } from '../../src/enforce/apply-edits.ts'
-import { Edits } from '../../src/enforce/edits.ts'
+import { Edits, patched } from '../../src/enforce/edits.ts'
 import { isObject } from '../../src/exact-json.ts'
 import type { Json, JsonObject } from '../../src/model.ts'
 
@@ -55,7 +55,7 @@ class Plainly {
     const here = this.#made.filter((made) => made.kind !== 'rename' && made.place.length === at.length && holds(made.place, at))
     const whole = here.find(({ kind }) => kind === 'value' || kind === 'drop')
     if (whole !== undefined) return whole.kind === 'value' ? whole.value : undefined
-    const patches = here.flatMap((made) => (made.kind === 'patch' ? [{ start: made.at, end: made.at + 1, text: '#', value: 'whole' }] : []))
+    const patches = here.flatMap((made) => (made.kind === 'patch' ? [{ spans: [{ start: made.at, end: made.at + 1 }], text: '#', value: 'whole' }] : []))
     if (patches.length > 0) return typeof value === 'string' ? patchText(value, patches) : 'whole'
     if (Array.isArray(value)) return value.map((element: Json, index) => this.apply(element, [...at, String(index)]) ?? null)
     if (!isObject(value)) return value
@@ -84,7 +84,7 @@ test('edits come out as they do where each value looks through all of them', () 
         // what was carried out before does not stay where more is changed
         if (index === half) made.apply(body)
         const taken = plainly.take(one)
-        if (one.kind === 'patch') expect(made.patch(one.place, [{ start: one.at, end: one.at + 1, text: '#', value: 'whole' }])).toBe(taken)
+        if (one.kind === 'patch') expect(made.patch(one.place, patched([{ start: one.at, end: one.at + 1 }], '#', 'whole'))).toBe(taken)
         else if (one.kind === 'rename') made.rename(one.place, one.name)
         else expect(made.replace(one.place, one.kind === 'drop' ? { kind: 'drop' } : { kind: 'value', value: one.value })).toBe(taken)
       }

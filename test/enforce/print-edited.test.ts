@@ -1,5 +1,5 @@
 import { fc } from '../support/property.ts'
-import { Edits } from '../../src/enforce/edits.ts'
+import { Edits, patched } from '../../src/enforce/edits.ts'
 import { isObject } from '../../src/exact-json.ts'
 import type { Json, JsonObject } from '../../src/model.ts'
 import { printJson } from '../../src/printed.ts'
@@ -56,7 +56,7 @@ test('a body goes out as it came where that is how it would be printed', () => {
 function editSome(value: Json, choose: () => number, edits: Edits, keys: readonly string[] = []): void {
   const chosen = choose()
   if (keys.length > 0 && chosen % 5 === 0) return void edits.replace(keys, { kind: 'value', value: ['new', 5, null, { a: ['"'] }][chosen % 4] as Json })
-  if (typeof value === 'string' && value.length > 1 && chosen % 5 === 1) return void edits.patch(keys, [{ start: 1, end: 2, text: '"!', value: 'whole' }])
+  if (typeof value === 'string' && value.length > 1 && chosen % 5 === 1) return void edits.patch(keys, patched([{ start: 1, end: 2 }], '"!', 'whole'))
   if (Array.isArray(value)) value.forEach((element: Json, index) => editSome(element, choose, edits, [...keys, String(index)]))
   else if (isObject(value)) for (const name of Object.keys(value)) editSome(value[name] as Json, choose, edits, [...keys, name])
 }
