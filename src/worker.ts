@@ -44,6 +44,7 @@ const line = createLine<OfSupervisor, OfWorker>(
     missing: async () => (await started()).core.missing(),
     metrics: async () => (await started()).core.metrics.snapshot(),
     approvalChanged: async (id) => (await started()).core.approvalChanged(id),
+    peopleChanged: async () => (await started()).core.peopleChanged(),
     async close() {
       directory = undefined // the supervisor's to remove
       await (await started()).close()
@@ -80,6 +81,7 @@ async function run({ slot, count, since, file, directory, settings, secrets }: O
         slot, count, since, file,
         isBusy: handOver.isBusy,
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
+        peopleChanged: () => line.ask('peopleChanged', undefined).catch(() => undefined),
         follow(pid) {
           groups.began(pid)
           void line.ask('childBegan', pid).catch(() => undefined)

@@ -42,6 +42,8 @@ export interface Core {
   readonly outbound: Outbound
   /** An approval changed in another process; without an id, any may have. */
   approvalChanged(id?: ApprovalId): void
+  /** Something changed in another process with people, or with what they were given. */
+  peopleChanged(): Promise<void>
   missing(): readonly string[]
   /** Run once, before listening: tells what the last run left open as what it is. */
   recover(): Promise<void>
@@ -100,6 +102,7 @@ async function openCore(options: CoreOptions & PartsOptions, opened: AsyncDispos
   return {
     app, engine, shadow, metrics, logger, outbound, missing,
     approvalChanged: approvals.changedElsewhere,
+    peopleChanged: people.changedElsewhere,
     async recover() {
       const unknown = await recorder.closeInterrupted()
       if (unknown > 0) logger.warn(interrupted, { calls: unknown })

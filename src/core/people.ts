@@ -27,6 +27,8 @@ export interface PeopleParts {
   readonly workload: VerifyWorkload
   readonly clock: Clock
   readonly logger: Logger
+  /** Makes the other processes learn of what changed with somebody, or was taken back; resolves when they have. */
+  readonly tellOthers?: (() => Promise<void>) | undefined
 }
 /** Those who sign in: where they do, and what they and their clients are given. */
 export interface People {
@@ -34,15 +36,17 @@ export interface People {
   /** Absent where nobody can sign in here. */
   readonly own?: OwnTokens
   readonly login?: Login
+  /** Another process has something to tell. */
+  changedElsewhere(): Promise<void>
   close(): void
 }
 
 const sweepEvery = 60_000
 
-export async function openPeople({ settings, secrets, store, outbound, workload, clock, logger }: PeopleParts): Promise<People> {
+export async function openPeople({ settings, secrets, store, outbound, workload, clock, logger, tellOthers }: PeopleParts): Promise<People> {
   const { public_url: publicUrl, identity } = settings
   const peopleSignIn = identity.providers.length > 0
-  if (!peopleSignIn && identity.clients.length === 0) return { routes: [], close: () => undefined }
+  if (!peopleSignIn && identity.clients.length === 0) return { routes: [], changedElsewhere: async () => undefined, close: () => undefined }
   // Their libraries are a quarter of all that a gateway loads: only for those who use them.
   const [{ createLogin }, { openOAuth }] = await Promise.all([import('../login/login.ts'), import('../oauth/oauth.ts')])
   const kept = createKept(store, secrets.storeKey(), clock)
@@ -58,11 +62,11 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
     settings: identity,
     publicUrl, kept, clock, logger, fetchFor, issuers: identity.issuers,
     secret: secrets.get,
-    keysFor,
+    keysFor, announced: tellOthers,
   })
   const { accounts, browsers } = login
   const oauth = await openOAuth({
-    workload, placeOf,
+    workload, placeOf, ended: tellOthers,
     vouching: { signs: signsOf(identity, keysFor), find: accounts.find },
     publicUrl, kept, accounts, browsers, clock, logger,
     upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),
@@ -81,6 +85,10 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
     routes: [...(peopleSignIn ? [login.router] : []), oauth.router],
     own: oauth.own,
     ...(peopleSignIn ? { login } : {}),
+    async changedElsewhere() {
+      await accounts.hear()
+      oauth.changedElsewhere()
+    },
     close() {
       clearInterval(sweeper)
       oauth.close()

@@ -29,6 +29,8 @@ export interface Member {
   /** True where a request belongs to another process, which answers it. */
   readonly isElsewhere: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
   readonly approvalChanged: (id: ApprovalId) => void
+  /** Resolves when the others have learnt what the store says of people and their tokens. */
+  readonly peopleChanged: () => Promise<void>
   /** Ends what this process started, should it end without doing so. */
   readonly follow: FollowChild
   /** Whether requests that came here are still being answered elsewhere. */

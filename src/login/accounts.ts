@@ -17,6 +17,8 @@ export interface AccountsParts {
   readonly provider: (name: string) => Pick<SignInProvider, 'renew'> | undefined
   readonly clock: Clock
   readonly logger: Logger
+  /** Makes the other processes learn of a change; resolves when they have. */
+  readonly announced?: (() => Promise<void>) | undefined
 }
 export interface OwnAccounts extends Accounts {
   /** The account of somebody who just signed in: the one they have, or a new one. */
@@ -32,6 +34,8 @@ export interface OwnAccounts extends Accounts {
   tokensOf(who: Subject): Promise<ProviderTokens | undefined>
   /** Told of what changed, with whom it is about. Returns how to stop being told. */
   follow(told: (change: Change) => void): () => void
+  /** Learns what other processes found out. */
+  hear(): Promise<void>
   /** Asks about whoever is in use and was not asked about for long enough; learns what other processes found out. `held` are those who have sessions here. */
   tick(held: Iterable<Subject>): Promise<void>
 }
@@ -44,7 +48,7 @@ const attempts = 5
 
 const shown = ({ id, person, checked_at }: AccountState): Account => ({ id, actor: person, checked_at })
 
-export function createAccounts({ kept, bounds, provider, clock, logger }: AccountsParts): OwnAccounts {
+export function createAccounts({ kept, bounds, provider, clock, logger, announced }: AccountsParts): OwnAccounts {
   const rows = createAccountRows({ kept, bounds, clock })
   const subjects = createSubjects(kept, clock)
   const watchers = createWatchers()
@@ -52,6 +56,7 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
   const announce = async (change: Change): Promise<void> => {
     watchers.tell(change)
     await changes.announce(change)
+    await announced?.()
   }
   const tellOf = async (before: Person, { id, person }: AccountState): Promise<void> => {
     if (!isSame(before, person)) await announce({ id, what: lost(before, person) ? 'lost' : 'changed', issuer: person.issuer, subject: person.subject })
@@ -91,8 +96,15 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
     throw new Error('an account changed too often while its person signed in')
   }
 
+  async function hear(): Promise<void> {
+    for (const change of await changes.news()) {
+      rows.here.delete(change.id)
+      watchers.tell(change)
+    }
+  }
+
   return {
-    signIn, get, endAll,
+    signIn, get, endAll, hear,
     end: (id, why) => end(id, why),
     async find(who) {
       const { id } = await subjects.find(who)
@@ -113,10 +125,7 @@ export function createAccounts({ kept, bounds, provider, clock, logger }: Accoun
     },
     async tick(held) {
       const keys = new Set([...held].map(keyOf))
-      for (const change of await changes.news()) {
-        rows.here.delete(change.id)
-        watchers.tell(change)
-      }
+      await hear()
       for (const [id, { state, usedAt }] of [...rows.here]) {
         const isHeld = keys.has(keyOf(state.person))
         if (isHeld || clock() - usedAt < usedFor) {

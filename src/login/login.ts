@@ -28,6 +28,8 @@ export interface LoginParts {
   readonly issuers: readonly { readonly name: string }[]
   readonly clock: Clock
   readonly logger: Logger
+  /** Makes the other processes learn of what changed with somebody; resolves when they have. */
+  readonly announced?: (() => Promise<void>) | undefined
 }
 export interface Login {
   readonly router: Router
@@ -41,11 +43,11 @@ export interface Login {
 const tickEvery = 2_000
 
 /** Signing in by a browser, and what becomes of it. */
-export function createLogin({ settings, publicUrl, kept, secret, fetchFor, keysFor, issuers, clock, logger }: LoginParts): Login {
+export function createLogin({ settings, publicUrl, kept, secret, fetchFor, keysFor, issuers, clock, logger, announced }: LoginParts): Login {
   const { refresh, grace, session, idle } = settings
   const cookies = cookieNames(publicUrl)
   const providers = new Map<string, SignInProvider>()
-  const accounts = createAccounts({ kept, bounds: { refresh, grace, session }, provider: (name) => providers.get(name), clock, logger })
+  const accounts = createAccounts({ kept, bounds: { refresh, grace, session }, provider: (name) => providers.get(name), clock, logger, announced })
   const browsers = createBrowsers({ kept, accounts, cookies, idle, absolute: session, clock })
   const names = [...settings.providers, ...issuers].map(({ name }) => name)
 

@@ -30,8 +30,8 @@ export interface AdapterOptions {
   readonly configured: ReadonlyMap<string, Record<string, unknown>>
   /** Clients that registered themselves. */
   readonly clients: Pick<RegisteredClients, 'keep' | 'find' | 'forget'>
-  /** A grant ended, with all that stands on it. */
-  readonly ended: () => void
+  /** A grant ended, with all that stands on it; resolves when every process knows. */
+  readonly ended: () => Promise<void>
   /** Milliseconds for which an access token is good. */
   readonly tokensLive: number
   /** Access tokens are signed, not kept: one that was brought to be revoked or asked about. */
@@ -72,7 +72,7 @@ const createTokenAdapter = (model: string, { kept, clock, brought, ended: told, 
   },
   async destroy(id) {
     await kept.put(ended, id, {}, { expiresAt: clock() + tokensLive + unnoticedFor })
-    told()
+    await told()
   },
 })
 
@@ -119,14 +119,14 @@ function createModelAdapter(model: string, { kept, clock, ended }: AdapterOption
       const grant = (await kept.get(kind, id))?.value['grantId']
       if (typeof grant === 'string') {
         await endGrant(kept, grant)
-        ended()
+        await ended()
       }
       throw new errors.InvalidGrant('already used')
     },
     async destroy(id) {
       if (model === 'Grant') {
         await endGrant(kept, id)
-        ended()
+        await ended()
       } else await kept.drop(kind, id)
     },
     async revokeByGrantId(grant) {

@@ -35,10 +35,14 @@ export interface OAuthParts {
   readonly fetch: Fetch
   readonly clock: Clock
   readonly logger: Logger
+  /** Makes the other processes ask anew what tokens are worth; resolves when they do. */
+  readonly ended?: (() => Promise<void>) | undefined
 }
 export interface OAuth {
   readonly router: Router
   readonly own: OwnTokens
+  /** What a token is worth is asked anew. */
+  changedElsewhere(): void
   /** Now and then: keys are replaced, and what other processes replaced is read. */
   tick(): Promise<void>
   close(): void
@@ -58,6 +62,10 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const changed = (): void => {
     generation += 1
   }
+  const ended = async (): Promise<void> => {
+    changed()
+    await parts.ended?.()
+  }
   const scopes = new Map([...upstreams.values()].flatMap(({ more }) => Object.entries(more)))
   const resources = createResources(publicUrl, new Map([...upstreams].map(([name, { more }]) => [name, { more: Object.keys(more) }])))
   const clients = createRegisteredClients({ kept, clock, most: registration.most })
@@ -71,7 +79,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
     return person === undefined ? undefined : { claims, person }
   }
   const configured = new Map(parts.clients.map((client) => [client.client_id, clientMetadata(client)]))
-  const adapters = createAdapters({ kept, clock, clients, configured, tokensLive: tokens.access, ended: changed, brought: brought.find })
+  const adapters = createAdapters({ kept, clock, clients, configured, tokensLive: tokens.access, ended, brought: brought.find })
 
   let provider: Provider
   const build = (ring: Ring): void => {
@@ -110,6 +118,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   return {
     router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, device, clock }),
     own,
+    changedElsewhere: changed,
     tick: keys.renew,
     close: forget,
   }

@@ -21,7 +21,7 @@ export interface CrewOptions {
   readonly now: Clock
   /** Starts a process that runs `worker.ts`. */
   readonly fork: (slot: number) => ChildProcess
-  readonly answers: Omit<Answers<OfSupervisor>, 'approvalChanged' | 'childBegan' | 'childEnded'>
+  readonly answers: Omit<Answers<OfSupervisor>, 'approvalChanged' | 'peopleChanged' | 'childBegan' | 'childEnded'>
   readonly logger: Logger
   readonly onRestart: () => void
   /** Told the last that is known of what a worker counted that is gone. */
@@ -48,6 +48,8 @@ const longestPause = 10_000
 const steadyAfter = 60_000
 /** A start opens a store and loads a program: on a machine that has much else to do that takes its time. */
 const startWithin = 120_000
+/** Who is so slow finds it in the store by itself. */
+const hearWithin = 2_000
 /** Longer than a worker lets its calls finish. */
 const closeWithin = 40_000
 
@@ -64,6 +66,11 @@ export function createCrew({ order, now, fork, answers, logger, onRestart, onGon
     for (const { slot, line } of serving()) if (slot !== but) line.ask('approvalChanged', id).catch(() => undefined)
   }
 
+  const tellOthers = async (but: number): Promise<void> => {
+    const others = serving().filter(({ slot }) => slot !== but)
+    await Promise.all(others.map(({ line }) => line.ask('peopleChanged', undefined, hearWithin).catch(() => undefined)))
+  }
+
   function spawn(slot: number): Worker {
     const child = fork(slot)
     const ended = new Promise<string>((resolve) => {
@@ -72,7 +79,7 @@ export function createCrew({ order, now, fork, answers, logger, onRestart, onGon
       child.on('error', (error) => child.pid === undefined && resolve(error.message))
     })
     const groups = createGroups()
-    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot), childBegan: groups.began, childEnded: groups.ended })
+    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot), peopleChanged: () => tellOthers(slot), childBegan: groups.began, childEnded: groups.ended })
     void ended.then(groups.endAll)
     const worker: Worker = { slot, child, line, ended, isReady: false, counted: [] }
     workers[slot] = worker

@@ -43,6 +43,7 @@ export type OfWorker = {
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
   readonly metrics: { readonly asks: undefined; readonly answers: Snapshot }
   readonly approvalChanged: { readonly asks: ApprovalId | undefined; readonly answers: void }
+  readonly peopleChanged: { readonly asks: undefined; readonly answers: void }
   readonly close: { readonly asks: undefined; readonly answers: void }
 }
 
@@ -52,6 +53,8 @@ export type OfSupervisor = {
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
   readonly metrics: { readonly asks: undefined; readonly answers: string }
   readonly approvalChanged: { readonly asks: ApprovalId; readonly answers: void }
+  /** Answered when the others have heard it. */
+  readonly peopleChanged: { readonly asks: undefined; readonly answers: void }
   /** A group of processes that must not outlive the worker begins, or has ended. */
   readonly childBegan: { readonly asks: number; readonly answers: void }
   readonly childEnded: { readonly asks: number; readonly answers: void }

@@ -11,7 +11,7 @@ test.each(['Interaction', 'DeviceCode'])('of what anybody may begin (%s), so man
   const store = await createSqliteStore({ path: place.path, logger: silent })
   const kept = createKept(store.kept, randomBytes(32), Date.now)
   const clients = createRegisteredClients({ kept, clock: Date.now, most: 10 })
-  const adapters = createAdapters({ kept, clock: Date.now, configured: new Map(), clients, ended: () => undefined, tokensLive: 1000, brought: () => undefined, mostUnderWay: 5 })
+  const adapters = createAdapters({ kept, clock: Date.now, configured: new Map(), clients, ended: async () => undefined, tokensLive: 1000, brought: () => undefined, mostUnderWay: 5 })
   for (let times = 0; times < 20; times += 1) {
     await adapters(model).upsert(`id-${times}`, { times }, 600)
     // What goes on is no newer one.

@@ -5,5 +5,5 @@ import type { OfSupervisor, OfWorker } from '../../src/workers/words.ts'
 const nothing = () => undefined
 createLine<OfSupervisor, OfWorker>(process as Peer, {
   start: nothing, load: nothing, activate: nothing, switch: nothing, stale: nothing, shadow: nothing, shadowSeen: nothing, open: nothing,
-  pulse: nothing, missing: () => [], metrics: () => [], approvalChanged: nothing, close: nothing,
+  pulse: nothing, missing: () => [], metrics: () => [], approvalChanged: nothing, peopleChanged: nothing, close: nothing,
 })
