@@ -36,7 +36,12 @@ export const registerDemo: Register = (program, { output, exit }) => {
       const stop = ended()
       const { runDemo, DemoRefused } = await import('../demo/demo.ts')
       try {
-        const demo = await runDemo({ port, host: given.host, directory: given.dir, rules: given.rules })
+        if (process.stderr.isTTY === true) output.note('compiling the policies and starting the demo; this takes some seconds')
+        const demo = await Promise.race([runDemo({ port, host: given.host, directory: given.dir, rules: given.rules }), stop])
+        if (demo === undefined) {
+          output.note('sallyport demo: ended before it listened')
+          process.exit(exitCode.failed) // nobody waits for what is half started; nothing of it outlives the process
+        }
         if (given.json === true) output.line(JSON.stringify({ demo: true, url: demo.url, log: demo.log }))
         else output.line((await import('../demo/banner.ts')).demoBanner(demo, process.stdout.isTTY === true))
         await stop

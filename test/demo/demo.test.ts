@@ -1,10 +1,13 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
+import { until } from '../support/conditions.ts'
+import { freePort } from '../support/free-port.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -47,6 +50,17 @@ test('a directory that cannot be written is told with what to do about it', asyn
   const { code, stderr } = await sallyport('demo', '--port', '65001', '--dir', join(file, 'demo'))
   expect(code).toBe(3)
   expect(stderr).toMatch(/cannot be written \(ENOTDIR\).*--dir/)
+})
+
+test('ended while it starts, it is gone at once', async () => {
+  const port = String(await freePort())
+  const child = spawn(process.execPath, [join(root, 'src/cli/main.ts'), 'demo', '--port', port], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] })
+  const told = text(child.stdout)
+  await until(async () => (await readdir(join(directory, '.sallyport')).catch((): string[] => [])).includes('demo.yaml'))
+  child.kill('SIGINT')
+  const [code] = await once(child, 'exit')
+  expect([code, await told]).toEqual([3, ''])
+  expect(await readdir(join(directory, '.sallyport'))).not.toContain('demo.json')
 })
 
 test('wrong use of demo and token is told', async () => {
