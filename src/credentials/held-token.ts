@@ -40,19 +40,24 @@ export function createHeldToken({ ask, clock, also = () => nothingElse }: HeldTo
   let others: readonly string[] = []
   let guarded: readonly string[] = []
 
+  /** It is not presented any more, and may come back all the same. */
+  const retire = (next?: Token) => {
+    if (current !== undefined && current.token.value !== next?.value) former = [current.token.value, ...former].slice(0, mostFormer)
+    current = undefined
+    others = []
+  }
   const take = (token: Token) => {
-    if (current !== undefined && current.token.value !== token.value) former = [current.token.value, ...former].slice(0, mostFormer)
+    retire(token)
     const length = token.expiresAt - clock()
     const { value } = token
     current = { token, refreshAt: token.expiresAt - Math.min(mostEarly, length / 5), presented: { headers: { authorization: `Bearer ${value}` }, renew: () => renew(value) } }
-    others = []
   }
   const askNow = async (): Promise<Asked> => {
     try {
       const asked = await ask()
       failed = undefined
       if ('token' in asked) take(asked.token)
-      else current = undefined
+      else retire()
       return asked
     } catch (why) {
       failed = { why, at: performance.now() }

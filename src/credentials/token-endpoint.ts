@@ -4,6 +4,7 @@ import { basicAuth, clientOf, discover, keepFound, privateKeyAuth } from '../ope
 import type { CredentialSettings } from '../upstream/credential-settings.ts'
 import type { Token } from './held-token.ts'
 import type { CredentialParts } from './parts.ts'
+import { usable } from './usable.ts'
 
 type Settings = Extract<CredentialSettings, { kind: 'client_credentials' | 'token_exchange' | 'on_behalf_of' }>
 export type Granted = openid.TokenEndpointResponse & openid.TokenEndpointResponseHelpers
@@ -54,7 +55,7 @@ export function createTokenEndpoint(settings: Settings, { upstream, secret: secr
   // What failed is not asked for again at once by whoever holds the token.
   const clientNow = keepFound({ find: create, clock, againAfter: 0, version: secret.version })
   const once = async (grant: (client: openid.Configuration) => Promise<Granted>): Promise<Token> => {
-    const granted = await grant(await clientNow())
+    const granted = usable(await grant(await clientNow()))
     return { value: granted.access_token, expiresAt: clock() + (granted.expires_in ?? usualLife) * 1000 }
   }
   const isOwnFault = (cause: unknown): boolean => (cause instanceof openid.ResponseBodyError && ['invalid_client', 'unauthorized_client'].includes(cause.error)) || cause instanceof openid.WWWAuthenticateChallengeError

@@ -43,11 +43,15 @@ const isOf = (resource: string, url: string): boolean => {
 /** Its challenge (RFC 9728 section 5.1). Where only messages are challenged an empty one is sent, which says nothing to anybody. */
 async function challengeOf(url: string, fetch: Fetch): Promise<string> {
   const accept = 'application/json, text/event-stream'
+  const faults: unknown[] = []
   for (const ask of [{ method: 'GET', headers: { accept: 'text/event-stream' } }, { method: 'POST', headers: { accept, 'content-type': 'application/json' }, body: '' }]) {
-    const asked = await fetch(url, { ...ask, redirect: 'manual' })
+    // To some, whoever asks for a stream is given one without end.
+    const asked = await fetch(url, { ...ask, redirect: 'manual' }).catch((cause: unknown) => void faults.push(cause))
+    if (asked === undefined) continue
     await asked.body?.cancel()
     if (asked.status === 401) return asked.headers.get('www-authenticate') ?? ''
   }
+  if (faults.length > 1) throw faults[0]
   return ''
 }
 

@@ -1,5 +1,6 @@
 import type * as openid from 'openid-client'
 import type { JsonObject } from '../../model.ts'
+import { usable } from '../usable.ts'
 
 /** Somebody's tokens for a server. */
 export interface Tokens {
@@ -32,11 +33,15 @@ export const readTokens = ({ access, refresh, expires_at: expiresAt, scope, want
     ...(typeof refresh === 'string' ? { refresh } : {}), ...(typeof expiresAt === 'number' ? { expiresAt } : {}), ...(typeof scope === 'string' ? { scope } : {}), ...(typeof wanted === 'string' ? { wanted } : {}),
   }
 
-/** What a token endpoint gave, as it is kept. */
-export const tokensOf = (granted: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since' | 'refresh' | 'wanted'>, now: number): Tokens => ({
+const mostScope = 10_000
+
+/** What a token endpoint gave, as it is kept. Throws where it cannot be used. */
+export const tokensOf = (given: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since' | 'refresh' | 'wanted'>, now: number): Tokens => keptOf(usable(given), about, now)
+
+const keptOf = (granted: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since' | 'refresh' | 'wanted'>, now: number): Tokens => ({
   access: granted.access_token, issuer: about.issuer, url: about.url, since: about.since,
   ...(granted.refresh_token === undefined ? (about.refresh === undefined ? {} : { refresh: about.refresh }) : { refresh: granted.refresh_token }),
   ...(granted.expires_in === undefined ? {} : { expiresAt: now + granted.expires_in * 1000 }),
-  ...(granted.scope === undefined ? {} : { scope: granted.scope }),
+  ...(granted.scope === undefined || granted.scope.length > mostScope ? {} : { scope: granted.scope }),
   ...(about.wanted === undefined ? {} : { wanted: about.wanted }),
 })
