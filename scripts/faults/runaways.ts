@@ -22,6 +22,8 @@ export const runaways: readonly Runaway[] = [
   { name: 'a pattern for a backtracker', rule: `count([1 | some _ in ${range(100_000)}; regex.match(\`^(\\w+\\s?)*$\`, pad)]) == 0`, pad: `${'a'.repeat(5_000)}!` },
   { name: 'a pattern that came', rule: 'regex.match(pad, concat("", [x | some _ in numbers.range(1, 100000); x := "aaaaaaaaaaaaaaaaaaaa"]))', pad: '(a{1,500}){1,500}{1,500}$' },
   { name: 'a pattern of many states', rule: `count([1 | some i in ${range(100_000)}; regex.match(sprintf("(x{1,900}){%d}", [i]), pad)]) == 0`, pad: 'x'.repeat(20_000) },
+  { name: 'letters of every script', rule: `count([1 | some i in ${range(100_000)}; regex.match(sprintf(\`(?i)\\p{L}{1,100}%d\`, [i]), "x")]) == 0` },
+  { name: 'a long number', rule: `# sallyport-lint: ignore builtin_may_fail: it is one\n\tcount([1 | some _ in ${range(100_000)}; to_number(pad) < 1]) > 0`, pad: '9'.repeat(20_000) },
   { name: 'replacing', rule: 'count(replace(replace(replace(pad, "x", "xxxxxxxxxxxxxxxxxxxx"), "x", "xxxxxxxxxxxxxxxxxxxx"), "x", "xxxxxxxxxxxxxxxxxxxx")) == 0', pad: 'x'.repeat(20_000) },
 ]
 

@@ -57,7 +57,7 @@ export interface PolicyInstance {
 const defaultMaxPages = 1024
 const initialPages = 8
 /** What taking a call out of the module and back costs, in fuel, besides what the builtin asks for. */
-const builtinCallFuel = 200
+const builtinCallFuel = 300
 /** What builtins cost is taken off in lots of this much, for to reach the module's counter costs as much as a small search. */
 const mostOwed = 10_000
 /** The last argument of `opa_eval`. */
