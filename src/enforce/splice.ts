@@ -52,15 +52,19 @@ export function spliceText(text: string, places: readonly number[], target: Targ
   return reader.read() ? reader.spliced() : undefined
 }
 
+interface Member {
+  readonly name: string
+  /** Where it stood in the text. */
+  readonly start: number
+  /** What it leads to. */
+  readonly positions: readonly Position[]
+  /** Whether a text there may be base64. */
+  readonly mayBeEncoded: boolean
+}
+
 /** The members of the last object at some depth, none of them twice. */
 class Shape {
-  readonly names: string[] = []
-  /** Where each stood in the text. */
-  readonly starts: number[] = []
-  /** What each leads to. */
-  readonly positions: (readonly Position[])[] = []
-  /** Whether a text there may be base64. */
-  readonly encoded: boolean[] = []
+  readonly members: Member[] = []
   readonly from: readonly Position[]
   readonly aside: readonly Position[]
 
@@ -69,16 +73,14 @@ class Shape {
     this.aside = stepAside(from)
   }
 
-  add(name: string, start: number): void {
-    this.names.push(name)
-    this.starts.push(start)
-    this.positions.push(stepped(this.from, name, this.aside))
-    this.encoded.push(name === 'data' || name === 'blob')
-  }
-
-  /** Only the first ones are known from now on. */
-  keep(members: number): void {
-    for (const each of [this.names, this.starts, this.positions, this.encoded]) each.length = members
+  /** In the place of all from there on; undefined where it comes twice. */
+  put(name: string, start: number, at: number): Member | undefined {
+    const { members } = this
+    if (at < members.length) members.length = at
+    for (let index = 0; index < at; index++) if (members[index]!.name === name) return undefined // in range
+    const member = { name, start, positions: stepped(this.from, name, this.aside), mayBeEncoded: name === 'data' || name === 'blob' }
+    members.push(member)
+    return member
   }
 }
 
@@ -155,14 +157,14 @@ class Splicer {
     if (this.#mark() === CLOSE) return (this.#at++, true)
     let shape = this.#shapes[depth]
     if (shape?.from !== positions) this.#shapes[depth] = shape = new Shape(positions)
-    for (let member = 0; ; member++) {
-      if (!this.#name(shape, member) || this.#mark() !== COLON) return false
+    for (let members = 0; ; members++) {
+      const member = this.#name(shape, members)
+      if (member === undefined || this.#mark() !== COLON) return false
       this.#at++
       // whether it is base64 depends on the members beside it
-      if (this.#mark() === QUOTE && shape.encoded[member] === true) return false
-      const name = shape.names[member]! // read just now, and so what it leads to
-      this.#keys[depth] = name
-      if (!this.#value(depth, shape.positions[member]!, name, isReplaced)) return false
+      if (this.#mark() === QUOTE && member.mayBeEncoded) return false
+      this.#keys[depth] = member.name
+      if (!this.#value(depth, member.positions, member.name, isReplaced)) return false
       const c = this.#mark()
       this.#at++
       if (c === CLOSE) return true
@@ -187,27 +189,23 @@ class Splicer {
     }
   }
 
-  /** False where it is none, comes twice, holds something or would be printed elsewhere. */
-  #name(shape: Shape, member: number): boolean {
+  /** Undefined where it is none, comes twice, holds something or would be printed elsewhere. */
+  #name(shape: Shape, members: number): Member | undefined {
     const bytes = this.#bytes
-    if (bytes[this.#at] !== QUOTE) return false
+    if (bytes[this.#at] !== QUOTE) return undefined
     const start = this.#at + 1
-    const known = shape.names[member]
-    let end: number
-    if (known !== undefined && isSame(bytes, start, shape.starts[member]!, known.length + 1)) end = start + known.length
-    else {
-      end = this.#text.indexOf('"', start)
-      if (end < 0) return false
-      const name = this.#text.slice(start, end)
-      const first = bytes[start]!
-      if (first >= 0x30 && first <= 0x39) return false
-      shape.keep(member)
-      if (member === WIDEST || shape.names.includes(name)) return false
-      shape.add(name, start)
-    }
-    this.#at = end + 1
+    const known = members < shape.members.length ? shape.members[members] : undefined
+    const member = known !== undefined && isSame(bytes, start, known.start, known.name.length + 1) ? known : this.#newName(shape, members, start)
+    if (member === undefined) return undefined
+    this.#at = start + member.name.length + 1
     this.#escapes += 2
-    return this.#next >= this.#at && this.#break >= this.#at
+    return this.#next < this.#at || this.#break < this.#at ? undefined : member
+  }
+
+  #newName(shape: Shape, members: number, start: number): Member | undefined {
+    const end = this.#text.indexOf('"', start)
+    const first = this.#bytes[start]!
+    return end < 0 || members === WIDEST || (first >= 0x30 && first <= 0x39) ? undefined : shape.put(this.#text.slice(start, end), start, members)
   }
 
   #value(depth: number, positions: readonly Position[], name: string | undefined, isReplaced: boolean): boolean {

@@ -41,7 +41,7 @@ describe('four times the text takes about four times the time', () => {
   test.each([
     '4', '1 ', '4111 ', '4111111111111111 ', '12-', '123-45-', 'ssn', 'ssn ', 'social security', '@', 'a', 'a@', 'a.', '@a.b', 'a@b-.', '-', 'eyJ', 'eyJaaaaa.', 'eyJ.', 'eyJa_-',
     'sk-', 'sk-a', 'ghp_', 'AKIA', 'AKIAAAAAAAAAAAAAAAAA ', 'xoxb-', 'secret_key', 'secret key = ', '-----BEGIN ', 'BEGIN PRIVATE KEY', begin, `${begin} -----END `, '\\u0031', '\\\\', '%25', '%',
-    '\u200b', '1\u200b', 'a\u00ad@',
+    '\u200b', '1\u200b', 'a\u00ad@', 'abcdefghijklmno ', 'secret abcdefghijklmnopqrstuvwxyzabcdefghijklmno ', '1 2 3 4 ', 'AKIAAAAAAAAAAAA ',
   ])('over and over %j', (unit) => {
     const text = unit.repeat(Math.ceil(20_000 / unit.length))
     const once = fastest(text)
