@@ -11,7 +11,7 @@ export const showStatus = ({ active, last_run, rolled_back, source, decision_log
   const say = (label: string, text: string): void => output.line(`${label.padEnd(12)}${printable(text)}`)
   say('Active', active === null ? 'nothing' : `${active.digest}  since ${active.activated_at}`)
   if (active !== null) say('Revision', active.commit === null || active.commit === active.revision ? active.revision : `${active.revision} (commit ${active.commit})`)
-  if (source !== null) say('Source', `${source.state === 'current' ? 'seen to say so' : 'not seen to say so for'} ${span(source.age_seconds)}${source.state === 'current' ? ' ago' : ''}`)
+  if (source !== null) say('Source', `${source.state === 'current' ? 'agreed with what is active' : 'has not agreed with what is active for'} ${span(source.age_seconds)}${source.state === 'current' ? ' ago' : ''}`)
   if (source?.state === 'stale') say('', 'everything is denied until it is (policy.max_age.deny)')
   if (last_run !== null) say('Last run', `${last_run.at}  ${last_run.stages.map(({ name, ms, ok }) => `${name} ${ok ? `${ms} ms` : 'failed'}`).join(', ')}`)
   if (rolled_back !== null) say('Rolled back', `from ${rolled_back.from} by ${rolled_back.by?.email ?? rolled_back.by?.subject ?? 'the gateway'} at ${rolled_back.at}: ${rolled_back.reason}`)
