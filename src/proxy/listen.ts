@@ -95,7 +95,8 @@ const isOwnStream = ({ status }: WireRefusal, { hears }: ClientSession): boolean
 
 function refusedBy(reply: { readonly kind: 'status' | 'json'; readonly status: number } | { readonly kind: 'accepted' }, session: ClientSession): WireRefusal {
   if (reply.kind === 'accepted') return refusal(405, 'the server offers no stream', { allow: 'POST, DELETE' })
-  const told = reply.kind === 'status' || reply.status !== 200 ? reply.status : 502
+  // Something else in place of a stream, such as a page for people, is none.
+  const told = reply.status < 400 ? 405 : reply.status
   if (told === 404 && session.link.hasSession) session.closed = true
   // To the client a 404 would mean that the gateway's session is gone; of a server without sessions it means that there is no stream.
   const status = told === 404 && !session.closed ? 405 : told

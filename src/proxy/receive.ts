@@ -42,7 +42,7 @@ export function receiveValue(value: Json, session: ClientSession, { own, shared 
     rooms.meters.credentialEchoed(session.upstream.name)
     rooms.logger.error('a server sent the gateway\'s own credential back', { upstream: session.upstream.name, session: session.id, exchange: current?.exchange })
   }
-  const rpc = rooms.wire.readRpc(cleaned.value)
+  const rpc = rooms.wire.readRpc(withoutOwnNames(cleaned.value))
   if (rpc.kind === 'problem') return { kind: 'broken', detail: rpc.message }
   const { revision } = session
   const base = cleaned.removed ? ({ direction: 'to_client', revision, hadCredential: true } as const) : ({ direction: 'to_client', revision } as const)
@@ -73,6 +73,22 @@ export function receiveValue(value: Json, session: ClientSession, { own, shared 
   }
   const message: Notification = { ...base, kind: 'notification', method: rpc.method, envelope: rpc.envelope, body: rpc.body }
   return receiveNotification(ofTask(message, session), session, { own, shared }, rooms)
+}
+
+/** What the gateway itself says in `_meta` begins so. */
+const ownPrefix = 'sallyport/'
+
+/** No server speaks in the gateway's name: of a decision or an approval only the gateway tells. */
+function withoutOwnNames(value: Json): Json {
+  if (!isObject(value)) return value
+  for (const part of ['result', 'params']) {
+    const body = value[part]
+    const meta = isObject(body) ? body['_meta'] : undefined
+    if (!isObject(body) || !isObject(meta) || !Object.keys(meta).some((name) => name.startsWith(ownPrefix))) continue
+    const others = Object.fromEntries(Object.entries(meta).filter(([name]) => !name.startsWith(ownPrefix)))
+    return { ...value, [part]: { ...body, _meta: others } }
+  }
+  return value
 }
 
 function discovered(envelope: JsonObject, { body }: Request, { wire }: Judge): JsonObject {

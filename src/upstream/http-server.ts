@@ -30,7 +30,8 @@ export interface HttpServer {
   readonly createSseReader: (options: { maxEvent: number }) => SseReader
 }
 
-/** A 401 or 403 is about the gateway, never about its caller. */
+/** What is about the gateway, never about its caller: its own credential (RFC 9110 sections 15.5.2 and 15.5.4), or a proxy on its way (15.5.8, RFC 6585 section 6). */
+export const isAboutGateway = (status: number): boolean => [401, 403, 407, 511].includes(status)
 export const credentialRefused = (status: number) => new GatewayError('upstream_unreachable', { detail: `the server refused the gateway's own credential (${status})` })
 
 /** Undefined also where there are several: readers would differ. */

@@ -3,7 +3,7 @@ import type { JsonObject, KnownActor, Message } from '../model.ts'
 import { exchangeAs, faultOfNeed, Uncredentialed } from './credential.ts'
 import { createRest, inTurns } from './event-stream.ts'
 import { Outdated, type AnswerBody, type ExchangeInput, type ExchangeOutput } from './exchange.ts'
-import { credentialRefused, discard, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
+import { credentialRefused, discard, isAboutGateway, mediaTypeOf, type HttpServer, type SseEventLike } from './http-server.ts'
 import { createHttpSession } from './http-session.ts'
 import { costOf } from './noise.ts'
 import { createReplicas, type Replica, type Replicas } from './replicas.ts'
@@ -118,7 +118,7 @@ async function readReply(answer: ExchangeOutput, options: HttpUpstreamOptions): 
   const type = mediaTypeOf(answer)
   if (status === 202 || status === 204) return await discard(body), { kind: 'accepted' }
   if (type === 'text/event-stream' && status === 200) return { kind: 'stream', streams: true, arrivals: readEvents(body, options) }
-  if (status === 401 || status === 403) {
+  if (isAboutGateway(status)) {
     await discard(body)
     throw credentialRefused(status)
   }

@@ -2,7 +2,7 @@ import type { Signal } from '../abort.ts'
 import { GatewayError } from '../errors.ts'
 import { exchangeAs, Uncredentialed, type Credential } from './credential.ts'
 import { Outdated } from './exchange.ts'
-import { credentialRefused, discard } from './http-server.ts'
+import { credentialRefused, discard, isAboutGateway } from './http-server.ts'
 import { createReplicas, type Replicas } from './replicas.ts'
 import { startRun, type Run, type SseUpstreamOptions } from './sse-run.ts'
 import { createStarts } from './starts.ts'
@@ -107,7 +107,7 @@ async function post(run: Run, credential: Credential, posting: Posting): Promise
     const answer = await exchangeAs(credential, replica.calls, replica.url, { method: 'POST', path, headers, ...posting })
     await discard(answer.body)
     const { status } = answer
-    if (status === 401 || status === 403) throw credentialRefused(status)
+    if (isAboutGateway(status)) throw credentialRefused(status)
     if (status < 300) return undefined
     return { kind: 'status', status }
   } catch (cause) {

@@ -127,7 +127,7 @@ describe.each(['2025-06-18', '2026-07-28'])('%s', (revision) => {
     ...deaths.map(([name, act]) => ({ name, act, status: 502, outcome: 'unknown' })),
     ...breaches.map(([name, act]) => ({ name, act, status: 502, outcome: 'unknown' })),
     ...silences.map(([name, act]) => ({ name, act, status: 504, outcome: 'unknown' })),
-    ...[401, 403].map((status) => ({ name: `refuses the gateway's credential with ${status}`, status: 502, outcome: 'answered', act: ((_message, response) => void response.writeHead(status, { 'www-authenticate': 'Bearer realm="LEAK"' }).end('LEAK')) satisfies Play })),
+    ...[401, 403, 407, 511].map((status) => ({ name: `refuses the gateway's credential with ${status}`, status: 502, outcome: 'answered', act: ((_message, response) => void response.writeHead(status, { 'www-authenticate': 'Bearer realm="LEAK"' }).end('LEAK')) satisfies Play })),
   ]
   beforeAll(() => {
     for (const { name, act } of rows) plays.set(name, act)
