@@ -2,6 +2,7 @@ import type { Loaded } from '../config/load.ts'
 import { showProblem } from '../config/problem.ts'
 import { checkClock, checkIssuers, checkPolicy, checkPort, checkStore, checkUpstreams, checkWorkers } from './doctor-checks.ts'
 import { checkProviders } from './doctor-providers.ts'
+import { checkStoreVersion } from './doctor-store.ts'
 import type { Register } from './main.ts'
 import { exitCode, printable } from './output.ts'
 import { load } from './settings-file.ts'
@@ -42,6 +43,7 @@ export const registerDoctor: Register = (program, { output, env, exit }) => {
       if (loaded.ok) {
         const { settings, secrets } = loaded
         show(await checkStore(settings))
+        show(await checkStoreVersion(settings))
         show(await checkPolicy(settings, secrets))
         show(await checkIssuers(settings))
         show(await checkProviders(settings))

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { createApiClient } from '../../src/cli/api.ts'
 import { formatTable, printable, printableLine } from '../../src/cli/output.ts'
@@ -135,6 +136,21 @@ describe('doctor', () => {
   }
   const stateOf = (checks: readonly { check: string; state: string }[]) => Object.fromEntries(checks.map(({ check, state }) => [check, state]))
 
+  test('a store that another version wrote is told before it is opened for good', async () => {
+    const place = await createPlace()
+    const written = (name: string, version?: number): Record<string, unknown> => {
+      const path = `${place}/${name}.db`
+      const db = new DatabaseSync(path)
+      db.exec('CREATE TABLE IF NOT EXISTS other (a)')
+      if (version !== undefined) db.exec(`CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL); INSERT INTO migration VALUES (${version}, 'a')`)
+      db.close()
+      return { store: { kind: 'sqlite', path, key_from: { file: 'store.key' } } }
+    }
+    for (const [content, state, code] of [[written('newer', 999), 'failed', 1], [written('older', 1), 'warning', 0], [written('foreign'), 'failed', 1]] as const) {
+      const found = await configure(content, 'right')
+      expect([found.code, found.checks.filter(({ check }) => check === 'store').map(({ state: own }) => own)]).toEqual([code, ['ok', state]])
+    }
+  })
   test('a provider is asked before the first person signs in there', async () => {
     const { url, server } = await listen((request, response) => {
       const issuer = `http://${request.headers.host}`
