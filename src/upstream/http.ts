@@ -147,8 +147,14 @@ async function* readEvents(body: AnswerBody, options: HttpUpstreamOptions): Asyn
   }
 }
 
+/** No server takes a longer one back in a header. */
+const longestId = 4096
+
+/** The id by which the rest can be asked for: a copy, since a part of a text keeps all of it. */
+const idOf = ({ id }: SseEventLike) => (id === undefined || id.length > longestId ? {} : { event_id: Buffer.from(id).toString() })
+
 function* arrivalsOf(event: SseEventLike): Generator<Arrival | StreamMark> {
-  const id = event.id === undefined ? {} : { event_id: event.id }
+  const id = idOf(event)
   const retry = event.retry === undefined ? {} : { retry: event.retry }
   if (event.data === '' && event.id !== undefined) yield { mark: 'priming', ...id, ...retry }
   else if (event.retry !== undefined) yield { mark: 'retry', ...retry }

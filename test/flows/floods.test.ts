@@ -35,6 +35,7 @@ beforeAll(async () => {
     const flood = method === 'tools/call' ? floods[params.arguments.flood] : undefined
     if (flood !== undefined) return void pour(response, flood)
     if (method === 'tools/call' && params.arguments.before !== undefined) return events(response, [...Array.from({ length: 100 }, () => params.arguments.before), `data: ${JSON.stringify({ jsonrpc: '2.0', id, result: { content: [] } })}\n\n`]), void response.end()
+    if (method === 'tools/call' && params.arguments.ends !== undefined) return events(response, [params.arguments.ends]), void response.end()
     return method === 'tools/call' ? json(response, { jsonrpc: '2.0', id, result: { content: [] } }) : base(request, response)
   })
   gateway = await startGateway({ upstreams: { server: { url: server.url } }, rego: { 'policies/open/open.rego': allowAll } })
@@ -65,4 +66,11 @@ test('a server that breaks the protocol again and again is listened to slowly', 
   }
   const [news, strays] = [await timeOf({ method: 'notifications/message', params: { level: 'info', data: 'x' } }), await timeOf({ id: 'of nobody', result: {} })]
   expect(strays).toBeGreaterThan(news + 1000)
+})
+
+test('an id that no server would take back is not kept: nobody asks for the rest by it', async () => {
+  const { request } = await open()
+  const answer = await request('tools/call', { name: 't', arguments: { ends: `id: ${'x'.repeat(10_000)}\ndata:\n\n` } })
+  expect(answer.error?.code).toBe(-33003)
+  expect(server.received.filter(({ headers }) => headers['last-event-id'] !== undefined)).toEqual([])
 })
