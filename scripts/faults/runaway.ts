@@ -126,13 +126,16 @@ async function unleash(calls: PlainCalls, denied: Unleashed[], tally: Tally): Pr
   for (const name of open.values()) tally.violation(`${name} is not told anything`)
 }
 
-/** The thread that judges what takes long gives way to everything on the machine: on a busy one the longest of others is the least that it takes. */
+/**
+ * The thread that judges what takes long gives way to everything on the machine, and a kind is tried a few times only: on a busy machine its quicker
+ * quarter tells of the gateway, the rest of the machine. What it works is bounded besides (`compare`).
+ */
 function compareKinds(denied: readonly Unleashed[], others: number, lag: OwnLag, tally: Tally): void {
   for (const kind of runaways) {
     const times = denied.filter(({ name }) => name === kind.name).map(({ call }) => withoutOwn(call, lag).took)
-    const median = medianOf(times)
-    tally.note(`${kind.name}: denied after ${median.toFixed(0)} ms, ${Math.max(...times).toFixed(0)} at most, of ${times.length}`)
-    if (!(median <= deniedWithin + others)) tally.violation(`${kind.name} is denied after ${median.toFixed(0)} ms`)
+    const quick = times.toSorted((a, b) => a - b)[Math.floor(times.length / 4)] ?? NaN
+    tally.note(`${kind.name}: denied after ${quick.toFixed(0)} ms (the quicker quarter), ${medianOf(times).toFixed(0)} (median), ${Math.max(...times).toFixed(0)} at most, of ${times.length}`)
+    if (!(quick <= deniedWithin + others)) tally.violation(`${kind.name} is denied after ${quick.toFixed(0)} ms`)
   }
 }
 

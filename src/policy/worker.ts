@@ -29,7 +29,8 @@ export type ThreadReply =
   | { readonly kind: 'done'; readonly outcome: EvalOutcome; readonly worked: number }
 /** All that a judgement may have, from the beginning: an instance that never grows can be used again after any fault. */
 const pages = 1024
-const givesWay = 10
+/** A third of the share of others: less of it, on a busy machine, and whoever waits for a denial waits for long. */
+const givesWay = 5
 
 const port = parentPort
 if (port === null) throw new Error('this file is the program of a thread')
