@@ -89,6 +89,8 @@ const textBytes = new TextBytes()
 class Splicer {
   readonly #text: string
   readonly #bytes: Uint8Array
+  /** Whether characters may have the same byte. */
+  readonly #isWide: boolean
   readonly #places: readonly number[]
   readonly #target: TargetAround
   readonly #rules: readonly MaskRule[]
@@ -110,7 +112,8 @@ class Splicer {
 
   constructor(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look) {
     this.#text = text
-    this.#bytes = textBytes.of(text, !isWide(text))
+    this.#isWide = isWide(text)
+    this.#bytes = textBytes.of(text, !this.#isWide)
     this.#places = places
     this.#next = places[0] ?? Infinity
     this.#target = target
@@ -195,7 +198,8 @@ class Splicer {
     if (bytes[this.#at] !== QUOTE) return undefined
     const start = this.#at + 1
     const known = members < shape.members.length ? shape.members[members] : undefined
-    const member = known !== undefined && isSame(bytes, start, known.start, known.name.length + 1) ? known : this.#newName(shape, members, start)
+    const isKnown = known !== undefined && isSame(bytes, start, known.start, known.name.length + 1) && (!this.#isWide || this.#text.startsWith(known.name, start))
+    const member = isKnown ? known : this.#newName(shape, members, start)
     if (member === undefined) return undefined
     this.#at = start + member.name.length + 1
     this.#escapes += 2

@@ -28,7 +28,7 @@ const number = mostly(
   fc.constantFrom('0', '1.0', '12', '-1.5', '123456789', '-4111111111111111', '4111111111111111', '4111111111111111.0', '12345.678901234', '12345678901234567890'),
   fc.constantFrom('-0', '1e3', '4.111111111111111e15', '12345.6789012340', '1e400', '01', '1.', '.5', '+1', '-', '1E2'),
 )
-const memberName = mostly(fc.constantFrom('ssn', 'a', 'b', 'rows', 'card', 'note', 'c/d', '*', '', '__proto__'), fc.constantFrom('7', 'data', 'blob', 'type', 'secret_access_key', ssn, 'na\\"me'))
+const memberName = mostly(fc.constantFrom('ssn', 'a', 'b', 'rows', 'card', 'note', 'c/d', '*', '', '__proto__', 'имя', 'дом'), fc.constantFrom('7', 'data', 'blob', 'type', 'secret_access_key', ssn, 'na\\"me'))
 
 /** Texts of JSON as servers print it, and now and then with repeated names, needless escapes or what is no JSON at all. */
 const { node } = fc.letrec<{ node: string; member: string; object: string }>((tie) => ({
@@ -48,6 +48,7 @@ const { node } = fc.letrec<{ node: string; member: string; object: string }>((ti
 }))
 /** … with as many as need be for all that is told by looking at one row after another. */
 const rows = fc.tuple(node, node).map(([one, other]) => `{"rows":[{"ssn":${one},"a":${other}},{"ssn":${other},"a":${one}}],"b":${one}}`)
+const wideRows = fc.tuple(node, node).map(([one, other]) => `[{"имя":${one},"a":${other}},{"дом":${other},"a":${one}},{"имя":${other},"дом":${one}}]`)
 /** Found only by who reads base64, or writes a power out. */
 const hidden = fc.oneof(
   fc.tuple(encoded, fc.constantFrom('', `,"ssn":"${ssn}"`)).map(([text, more]) => `{"type":"image","blob":"${text}"${more}}`),
@@ -57,10 +58,10 @@ const oddNames = fc.tuple(string, string, fc.constantFrom('7', `no ${ssn}`)).map
 const inList = fc.constantFrom('123456789', '"123456789"', '"a"').map((value) => `{"ssn":[[${value}],1],"a":[${value}]}`)
 /** No JSON, though it nearly is. */
 const broken = fc.constantFrom('\t', '\n', '\u0000', '\u0008', '\u000b', '\u000f', '\u0010', '\u001f').map((control) => `{"a":"${ssn}","ssn":"a long text${control}"}`)
-const document = fc.oneof({ weight: 4, arbitrary: node }, { weight: 4, arbitrary: rows }, hidden, broken, oddNames, inList, fc.tuple(rows, fc.constantFrom('\u00a0', 'x', '}', ',1')).map((parts) => parts.join('')))
+const document = fc.oneof({ weight: 4, arbitrary: node }, { weight: 4, arbitrary: rows }, wideRows, hidden, broken, oddNames, inList, fc.tuple(rows, fc.constantFrom('\u00a0', 'x', '}', ',1')).map((parts) => parts.join('')))
 
 const placeholder = fc.constantFrom<Scalar>('[MASKED]', '[MASKED]', 'made-up@example.com', '"', '\\u0034', '4111111111111111', 0, 123456789, null, true, '\u200b', '123-45', '-', '@', 'secret key', 'x'.repeat(40))
-const path = fc.constantFrom('/structuredContent', '/structuredContent/**/ssn', '/structuredContent/**/a', '/structuredContent/*/a', '/structuredContent/rows', '/structuredContent/rows/*/ssn', '/structuredContent/rows/1', '/**/ssn', '/content/0', '/content/*/text')
+const path = fc.constantFrom('/structuredContent', '/structuredContent/**/ssn', '/structuredContent/**/a', '/structuredContent/*/имя', '/structuredContent/*/a', '/structuredContent/rows', '/structuredContent/rows/*/ssn', '/structuredContent/rows/1', '/**/ssn', '/content/0', '/content/*/text')
 const masks = fc.array(
   fc.tuple(placeholder, path, fc.constantFrom(...detectorNames), fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 15 })).map(([text, where, detector, kind, must]): Mask => {
     const more = { with: text, must: must === 0, rule: `test/mask/${detector}${kind}` }
@@ -163,6 +164,18 @@ test('what is kept of a message is the same, whether its texts are cut into or p
     }),
     { numRuns: 800 },
   )
+})
+
+test.each([
+  ['имя', 'дом'],
+  ['no\u2011te', 'no\u2012te'],
+  ['no\u00a0te', 'no\u2009te'],
+])('members whose names are %s and %s are told apart', (masked, other) => {
+  const rows = [{ [other]: 'a', note: 'b' }, { [masked]: 'hidden', note: 'c' }, { [other]: 'd', note: 'e' }]
+  const found = readMasks([byPath(`/*/${masked}`, { with: 'X' })], detectorNames)
+  if (!found.ok) throw new Error(found.detail)
+  const done = spliceText(JSON.stringify(rows), [], { root: [], position: startOf, isInside: () => false }, found.rules, quick.look)
+  expect(done?.text).toBe(JSON.stringify(rows).replace('hidden', 'X'))
 })
 
 test('rows are masked in their text without being parsed or printed again', () => {
