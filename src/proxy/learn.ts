@@ -1,4 +1,4 @@
-import type { JsonObject, Request } from '../model.ts'
+import type { JsonObject, Request, Result } from '../model.ts'
 import type { From } from './calls.ts'
 import { createSilentChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
@@ -23,9 +23,12 @@ export function withDefinition(request: Request, from: From, rooms: Judge): Requ
 }
 
 const maxPages = 50
+/** Characters of a list: more than this of one server's is not kept. */
+const mostRead = 16 * 1024 * 1024
 
 async function learn(method: string, because: Request, { session, actor }: From, rooms: Judge): Promise<void> {
   let cursor: string | undefined
+  let read = 0
   for (let page = 0; page < maxPages; page += 1) {
     const meta = session.era === 'modern' ? { _meta: because.body['_meta'] ?? {} } : {}
     const params: JsonObject = { ...(cursor === undefined ? {} : { cursor }), ...meta }
@@ -33,11 +36,15 @@ async function learn(method: string, because: Request, { session, actor }: From,
     const envelope: JsonObject = { jsonrpc: '2.0', id, method, params }
     const request: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id, method, envelope, body: params }
     const next: { cursor: string | undefined } = { cursor: undefined }
-    const pending = track(request, createSilentChannel(), { session, actor }, rooms, { internal: (answer) => (next.cursor = answer) })
+    const take = ({ envelope, body }: Result): void => {
+      next.cursor = typeof body['nextCursor'] === 'string' ? body['nextCursor'] : undefined
+      read += rooms.wire.print(envelope).length
+    }
+    const pending = track(request, createSilentChannel(), { session, actor }, rooms, { internal: take })
     const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
     if (passage.kind !== 'forward') return forget(pending, session)
     await relayRequest(passage, pending, session, rooms)
-    if (next.cursor === undefined) return
+    if (next.cursor === undefined || read > mostRead) return
     cursor = next.cursor
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { GatewayError } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
-import { idKey, type Decision, type ErrorAnswer, type ExchangeId, type GrantedApproval, type JsonObject, type Notification, type Request, type Result } from '../model.ts'
+import { idKey, type Decision, type ErrorAnswer, type ExchangeId, type GrantedApproval, type Notification, type Request, type Result } from '../model.ts'
 import type { Arrival, Reply, SendOptions, StreamMark } from '../upstream/upstream.ts'
 import { answerRefused } from './answer-refused.ts'
 import type { Channel } from './channel.ts'
@@ -166,7 +166,7 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   learn(arrived, session, rooms)
   const message = keepLeg(arrived, owner, session, rooms)
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
-  if (message.kind === 'result') owner.internal?.(nextCursor(message.body))
+  if (message.kind === 'result') owner.internal?.(message)
   const passage = await passUnfolded(message, about, owner.internal === undefined ? { closes: true } : { closes: true, outcome: 'dropped' }, session, rooms)
   if (owner.answered) return // the gateway itself ended it meanwhile
   owner.answered = true
@@ -177,8 +177,6 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   const { decision } = passage.judged
   await channel.answer({ envelope: rooms.answers.refusal(owner.request, decision, { decisionId: owner.exchange, executed: true }) })
 }
-
-const nextCursor = ({ nextCursor: cursor }: JsonObject) => (typeof cursor === 'string' ? cursor : undefined)
 
 // A greeting fixes the revision; a task is later judged as the call that made it.
 function adopt(message: Result, approval: GrantedApproval | undefined, session: ClientSession, rooms: Judge): void {

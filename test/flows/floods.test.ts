@@ -15,6 +15,7 @@ const floods: Readonly<Record<string, () => string>> = {
 /** More than the buffers of sockets hold, and a gateway takes in a while. */
 const most = 2048
 let poured = 0
+let isEndless = false
 
 async function pour(response: ServerResponse, next: () => string): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -29,7 +30,7 @@ let other: PlainClient
 let count = 0
 beforeAll(async () => {
   const tools = [{ name: 't', inputSchema: { type: 'object' } }]
-  const base = mcpAnswers({ 'tools/list': () => ({ tools }) })
+  const base = mcpAnswers({ 'tools/list': () => (isEndless ? { tools, nextCursor: 'more', _meta: { long: 'x'.repeat(2 * 1024 * 1024) } } : { tools }) })
   server = await startStubServer((request, response) => {
     const { id, method, params } = JSON.parse(request.body === '' ? '{}' : request.body)
     const flood = method === 'tools/call' ? floods[params.arguments.flood] : undefined
@@ -73,4 +74,13 @@ test('an id that no server would take back is not kept: nobody asks for the rest
   const answer = await request('tools/call', { name: 't', arguments: { ends: `id: ${'x'.repeat(10_000)}\ndata:\n\n` } })
   expect(answer.error?.code).toBe(-33003)
   expect(server.received.filter(({ headers }) => headers['last-event-id'] !== undefined)).toEqual([])
+})
+
+test('of a list of long pages without end as much is read as is kept', async () => {
+  const { request } = await open()
+  isEndless = true
+  const asked = server.received.length
+  expect((await request('tools/call', { name: 'new', arguments: {} })).result).toEqual({ content: [] })
+  isEndless = false
+  expect(server.received.slice(asked).filter(({ body }) => body.includes('tools/list')).length).toBeLessThan(12)
 })
