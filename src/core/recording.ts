@@ -1,5 +1,5 @@
 import type { Detectors } from '../detect/index.ts'
-import { scan } from '../detect/scan.ts'
+import { isPlainApart, scan } from '../detect/scan.ts'
 import { redact, redactText } from '../enforce/redact.ts'
 import type { Clock, Json, Logger, Sighting } from '../model.ts'
 import type { PolicyEngine } from '../policy/engine.ts'
@@ -36,6 +36,6 @@ export function createRecording({ store, engine, detectors, clock, logger }: Rec
     store, basis, print: printJson, clock, logger,
     redact: (message, found, masks) => redact(message, found, masks, scanBody, quick),
     redactText: (text) => redactText(text, detectors),
-    isPlain: detectors.isPlain,
+    isPlain: (text) => isPlainApart(text, detectors),
   })
 }

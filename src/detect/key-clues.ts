@@ -76,6 +76,9 @@ export function keysInShort(text: string): number {
 const keysOf = (text: string): number => (markPattern.test(text) ? someMark : 0) | (wordPattern.test(text) ? someWord : 0)
 const isOfPiece = (code: number): boolean => code < 256 && pieceKinds[code] !== 0
 
+/** Whether anything in a text may begin what is told by a mark or word, however short its piece is: it may go on in another text. */
+export const mayBegin = (text: string): boolean => keysOf(text) !== noKeys
+
 /** Whether a text, put beside others, can tell of a secret in them, or be one that they tell of. */
 export function mayComplete(text: string): boolean {
   if (outside.test(text)) return true

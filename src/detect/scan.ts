@@ -1,7 +1,7 @@
 import type { Json, Scan, Sighting } from '../model.ts'
 import { anything, cluesOf, positionsOf, withinParts, type Clues, type Within } from './clues.ts'
 import type { Detectors, Found } from './index.ts'
-import { mayComplete } from './key-clues.ts'
+import { mayBegin, mayComplete } from './key-clues.ts'
 import { Findings, longestOf, longTexts, Walk } from './walk.ts'
 
 /** Looks at every value, every member name and every encoded text of a body. Pure; time is linear in the size of the body. */
@@ -38,6 +38,9 @@ export const findIn = (text: string, name: string | undefined, detectors: Detect
 
 /** True only of a text in which nothing is found, nor in any part of it, nor by it in what stands beside it. */
 export const isPlainBeside = (text: string, detectors: Detectors): boolean => detectors.isPlain(text) && !mayComplete(text)
+
+/** True only of a text in which nothing is found, nor in any part of it, nor in parts of it put together where a `/` begins: keys alone hold one. */
+export const isPlainApart = (text: string, detectors: Detectors): boolean => detectors.isPlain(text) && !mayBegin(text)
 
 /** What a text that was put in place of another value is made of: JSON, printed from what `text` holds as JSON, but for some values. */
 export interface Likeness {

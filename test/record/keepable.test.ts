@@ -1,4 +1,5 @@
 import { createDetectors } from '../../src/detect/index.ts'
+import { isPlainApart } from '../../src/detect/scan.ts'
 import { redactText } from '../../src/enforce/redact.ts'
 import { readFindings } from '../../src/findings.ts'
 import type { Finding } from '../../src/model.ts'
@@ -8,7 +9,7 @@ import { fc } from '../support/property.ts'
 const staff = (text: string) => [...text.matchAll(/staff\/\d+/g)].map(({ index, 0: { length } }) => ({ start: index, end: index + length }))
 const builtIn = createDetectors({})
 const own = createDetectors({ staff })
-const keepableBy = (detectors: typeof builtIn): Keepable => createKeepable({ redactText: (text) => redactText(text, detectors), isPlain: detectors.isPlain })
+const keepableBy = (detectors: typeof builtIn): Keepable => createKeepable({ redactText: (text) => redactText(text, detectors), isPlain: (text) => isPlainApart(text, detectors) })
 
 const found = (path: string): Finding => ({ detector: 'us_ssn', path, count: 1, confidence: 'medium' })
 const keptPaths = (keepable: Keepable, paths: readonly string[]): readonly string[] => readFindings(keepable.findings(paths.map(found)).text).map(({ path }) => path)
@@ -17,7 +18,7 @@ const keptPaths = (keepable: Keepable, paths: readonly string[]): readonly strin
 const key = 'AKIAIOSFODNN7EXAMPLE'
 const half = 'JalrXUtnFEMI'
 const piece = fc.constantFrom(
-  '/rows', '/0', '/17', '/ssn', '/123456789', '/123-45-6789', '/a@example.com', '/a@', 'example.com', '/secret', '/secret_key=', '/task_id', '/12345', '6789', '-6789', '\u200b', '-----', ' ', '"', '\\', '%2D',
+  '/rows', '/0', '/17', '/ssn', '/123456789', '/123-45-6789', '/a@example.com', '/a@', 'example.com', '/secret', '/secret_key=', '/secret_key:', ':wJalrXUtnFEMIK7MD', '/bPxRfiCYEXAMPLEKEY12', '/whsec_ab', 'whsec_', '/task_id', '/12345', '6789', '-6789', '\u200b', '-----', ' ', '"', '\\', '%2D',
   '/hooks.slack.com', '/services', '/T00000000', '/B00000000', '/XXXXXXXXXXXXXXXXXXXXXXXX', `/${key}`, `/${half}`, '/K7MDENG', '/bPxRfiCYEXAMPLEKEY', '~1', '~04111111111111111', '4111', '1111', ':', '/4111-1111', '/staff', ';', '+',
 )
 const path = fc.array(piece, { maxLength: 7 }).map((pieces) => pieces.join(''))
@@ -45,6 +46,15 @@ test('names that are harmless one by one are replaced where they are a secret to
   expect(kept.map((each) => each.includes('[MASKED]'))).toEqual([true, false, true])
 })
 
+test.each([
+  ['an AWS secret', '/secret_key:wJalrXUtnFEMIK7MD/0/bPxRfiCYEXAMPLEKEY12', '/secret_key:[MASKED]'],
+  ['a signing secret', '/whsec_ab/0/cdefghijklmnopqrstuvwxyz', '/[MASKED]'],
+])('%s in names before and behind the first index is replaced', (_what, path, kept) => {
+  expect(redactText(path, builtIn)).toBe(kept)
+  const rows = ['/rows/0/ssn', '/rows/1/ssn', '/rows/2/ssn']
+  expect(keptPaths(keepableBy(builtIn), [...rows, path])).toEqual([...rows, kept])
+})
+
 test('what a detector of the settings finds across steps is replaced in paths that otherwise differ in an index only', () => {
   const keepable = keepableBy(own)
   expect(keptPaths(keepable, ['/rows/0/ssn', '/rows/1/ssn', '/staff/1/ssn'])).toEqual(['/rows/0/ssn', '/rows/1/ssn', '/[MASKED]/ssn'])
@@ -52,7 +62,7 @@ test('what a detector of the settings finds across steps is replaced in paths th
 
 test('findings that were clean once are not looked into again, and others like them are', () => {
   let looked = 0
-  const keepable = createKeepable({ redactText: (text) => ((looked += 1), redactText(text, own)), isPlain: own.isPlain })
+  const keepable = createKeepable({ redactText: (text) => ((looked += 1), redactText(text, own)), isPlain: (text) => isPlainApart(text, own) })
   for (let round = 0; round < 3; round += 1) expect(keptPaths(keepable, ['/rows/0/ssn', '/rows/1/ssn'])).toEqual(['/rows/0/ssn', '/rows/1/ssn'])
   expect(looked).toBe(2)
   expect(keptPaths(keepable, ['/rows/0/ssn', '/staff/1'])).toEqual(['/rows/0/ssn', '/[MASKED]'])
