@@ -42,7 +42,7 @@ async function openParts(options: GatewayOptions, opened: AsyncDisposableStack):
   })
   opened.defer(() => core.close())
   const { engine, metrics, logger } = core
-  const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => engine.setStale(age === 'stale') })
+  const keeping = await openPolicyKeeping({ settings, secrets, clock, logger, files: core.files, onAge: (age) => engine.setStale(age === 'stale') })
   opened.defer(() => keeping.freshness.close())
   const opa = createOpa({ processes: 4 }) // a build and its tests, the second bundle's build, and whoever goes back waits for none of them
   opened.defer(() => opa.close())

@@ -9,6 +9,7 @@ import type { Settings } from './config/schema.ts'
 import type { Secrets } from './config/secrets.ts'
 import type { Clock, Logger } from './model.ts'
 import { policyActs } from './store/index.ts'
+import type { StoreFiles } from './store/store.ts'
 
 export interface PolicyKeeping {
   readonly custody: Custody
@@ -22,6 +23,8 @@ export interface PolicyKeepingOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly onAge: (age: Age) => void
+  /** Of the store, which must be open or prepared. */
+  readonly files: StoreFiles
 }
 
 /** Another repository, branch, folder or address is another source. */
@@ -46,10 +49,10 @@ const disbeliefIn = ({ policy: { verify } }: Settings, secrets: Secrets, clock: 
   return held.ok ? undefined : held.problems.map(problemText).join('\n')
 }
 
-/** What is kept of bundles that were active, beside the store, which must be open or prepared. */
-export async function openPolicyKeeping({ settings, secrets, clock, logger, onAge }: PolicyKeepingOptions): Promise<PolicyKeeping> {
+/** What is kept of bundles that were active, beside the store. */
+export async function openPolicyKeeping({ settings, secrets, clock, logger, onAge, files }: PolicyKeepingOptions): Promise<PolicyKeeping> {
   const { path, kind } = settings.store
-  const acts = policyActs[kind](path)
+  const acts = policyActs[kind](path, files)
   const archive = await openArchive({ directory: `${path}.bundles`, key: secrets.storeKey(), needed: acts.named })
   const custody = createCustody({ archive, acts, source: identityOf(settings.policy.source), trust: demandOf(settings.policy.verify), disbelief: disbeliefIn(settings, secrets, clock), clock, logger })
   const freshness = createFreshness({

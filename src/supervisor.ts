@@ -47,7 +47,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   const metrics = createTogether(own, () => pool.snapshots())
 
   const pool = createPool({
-    order: { count, directory, file: store.file, settings, secrets: secrets.reveal() },
+    order: { count, directory, files: store.files, settings, secrets: secrets.reveal() },
     now: followClock(clock, opened),
     fork: forkWorker,
     answers: {
@@ -66,7 +66,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
     onGone: metrics.keep,
   })
   const workers = own.watchWorkers(pool.ready)
-  const policyKeeping = await openPolicyKeeping({ settings, secrets, clock, logger, onAge: (age) => pool.setStale(age === 'stale') })
+  const policyKeeping = await openPolicyKeeping({ settings, secrets, clock, logger, files: store.files, onAge: (age) => pool.setStale(age === 'stale') })
   opened.defer(() => policyKeeping.freshness.close())
   const opa = createOpa({ processes: 4 }) // a build and its tests, the second bundle's build, and whoever goes back waits for none of them
   opened.defer(() => opa.close())

@@ -60,7 +60,7 @@ process.once('disconnect', () => {
   process.exit()
 })
 
-async function run({ slot, count, since, file, directory, settings, secrets }: Order) {
+async function run({ slot, count, since, files, directory, settings, secrets }: Order) {
   const handOver = createHandOver({ socketOf: (other) => socketIn(directory, other), mostBody: settings.limits.request })
   const core: Core = await createCore({
     settings,
@@ -78,7 +78,7 @@ async function run({ slot, count, since, file, directory, settings, secrets }: O
       missing: () => line.ask('missing', undefined),
       printMetrics: () => line.ask('metrics', undefined),
       member: {
-        slot, count, since, file,
+        slot, count, since, files,
         isBusy: handOver.isBusy,
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
         peopleChanged: () => line.ask('peopleChanged', undefined).catch(() => undefined),

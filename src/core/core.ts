@@ -18,6 +18,7 @@ import { createRejections } from '../proxy/rejections.ts'
 import { counterKeyOf, principalOf } from '../proxy/session.ts'
 import { createSessions } from '../proxy/sessions.ts'
 import { createTurns } from '../proxy/turns.ts'
+import type { StoreFiles } from '../store/store.ts'
 import { printJson } from '../wire/json.ts'
 import { createApi } from './api.ts'
 import { createDoors, turningAway } from './doors.ts'
@@ -40,6 +41,8 @@ export interface Core {
   readonly metrics: Metrics
   readonly logger: Logger
   readonly outbound: Outbound
+  /** The store's. */
+  readonly files: StoreFiles
   /** An approval changed in another process; without an id, any may have. */
   approvalChanged(id?: ApprovalId): void
   /** Something changed in another process with people, or with what they were given. */
@@ -100,7 +103,7 @@ async function openCore(options: CoreOptions & PartsOptions, opened: AsyncDispos
   opened.defer(() => clearInterval(sweeper))
 
   return {
-    app, engine, shadow, metrics, logger, outbound, missing,
+    app, engine, shadow, metrics, logger, outbound, missing, files: store.files,
     approvalChanged: approvals.changedElsewhere,
     peopleChanged: people.changedElsewhere,
     async recover() {

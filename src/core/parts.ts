@@ -84,7 +84,7 @@ export async function openParts(options: PartsOptions, opened: AsyncDisposableSt
 }
 
 const openStore = ({ store: { kind, path } }: Settings, { member, logger, metrics }: { readonly member: Surroundings['member']; readonly logger: Logger; readonly metrics: Metrics }): Promise<Store> =>
-  stores[kind]({ path, writer: member?.slot, file: member?.file, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
+  stores[kind]({ path, writer: member?.slot, files: member?.files, logger, observe: { committed: (size, ms) => metrics.committed({ size, seconds: ms / 1000 }), refused: metrics.recordsRefused } })
 
 /** What all processes together may have, shared out evenly among them; what one caller may have is whole, as a caller is on one of them. */
 const shareOf = ({ sessions, children }: Settings['limits'], count: number) => ({ sessions: Math.max(1, Math.floor(sessions / count)), children: Math.max(1, Math.floor(children / count)) })

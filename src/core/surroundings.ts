@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { PolicyDesk, PolicyStatus } from '../admin/policy.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { ApprovalId, KnownActor } from '../model.ts'
+import type { StoreFiles } from '../store/store.ts'
 import type { FollowChild } from '../upstream/child.ts'
 
 /** What is told, asked and left to others where this is one of several processes, and is close at hand where it is the only one. */
@@ -24,8 +25,8 @@ export interface Member {
   readonly count: number
   /** What time it was when this one was started, by all that the others have seen of the clock. */
   readonly since: number
-  /** The store's file that all of them write. */
-  readonly file: string
+  /** What all of them write. */
+  readonly files: StoreFiles
   /** True where a request belongs to another process, which answers it. */
   readonly isElsewhere: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
   readonly approvalChanged: (id: ApprovalId) => void

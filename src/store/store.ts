@@ -7,7 +7,15 @@ export interface Store {
   readonly records: RecordStore
   readonly approvals: ApprovalStore
   readonly kept: KeptStore
+  readonly files: StoreFiles
   state(): WriterState
   /** Resolves when everything that was accepted is durable and the database is closed. */
   close(): Promise<void>
+}
+
+/** What tells a store's files from others in their places. Whoever holds them open keeps their numbers from being given to others. */
+export interface StoreFiles {
+  readonly path: string
+  readonly database: string | undefined
+  readonly log: string | undefined
 }

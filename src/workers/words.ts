@@ -8,6 +8,7 @@ import type { SecretValues } from '../config/secrets.ts'
 import type { Snapshot } from '../metrics/metrics.ts'
 import type { ApprovalId, BundleDigest } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
+import type { StoreFiles } from '../store/store.ts'
 
 /** What a worker is started with: the configuration as the supervisor read it, so that all have the same, also the one started again tomorrow. */
 export interface Order {
@@ -15,8 +16,8 @@ export interface Order {
   readonly count: number
   /** What time it is, by all that was seen of the clock. */
   readonly since: number
-  /** The store's file: another in its place is none of this gateway's. */
-  readonly file: string
+  /** Others in their places are none of this gateway's. */
+  readonly files: StoreFiles
   /** Only this user can enter it; each worker's socket is in it. */
   readonly directory: string
   readonly settings: Settings

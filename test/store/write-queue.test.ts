@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { makePrivateFile, openForReading, openForWriting } from '../../src/store/sqlite/database.ts'
 import { migrate } from '../../src/store/sqlite/migrate.ts'
 import { migrations } from '../../src/store/sqlite/migrations/index.ts'
+import { filesOf } from '../../src/store/sqlite/names.ts'
 import type { EventOp } from '../../src/store/sqlite/ops.ts'
 import { createWriteQueue } from '../../src/store/sqlite/write-queue.ts'
 import type { WriteQueue, WriteQueueOptions } from '../../src/store/sqlite/write-queue.ts'
 import { silent } from '../contract/rows.ts'
+import { until } from '../support/conditions.ts'
 import { scratch } from './scratch.ts'
 
 let place: ReturnType<typeof scratch>
@@ -19,7 +22,7 @@ async function open(limits: WriteQueueOptions['limits'] = {}): Promise<void> {
   const run = randomUUID()
   const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
   const observe = { committed: (ops: number) => void batches.push(ops), reopened: () => reopened.resolve() }
-  queue = await createWriteQueue({ path: place.path, run, lastDurable: () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }, logger: silent, observe, limits })
+  queue = await createWriteQueue({ files: filesOf(place.path), run, lastDurable: () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }, logger: silent, observe, limits })
   await queue.write(['put_session', 'ses_1', 1, '{}', 'crm', '2025-11-25', '{}', []])
   batches.length = 0
 }
@@ -224,4 +227,16 @@ test('the log is copied away by size while writing goes on', async () => {
   const { log } = reading.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { readonly log: number }
   expect(log * 4_096).toBeLessThan(32 * 1024 * 1024)
   expect(kept()).toHaveLength(1_600)
+})
+
+test('a thread that takes the place of another begins no second log', async () => {
+  await open()
+  await queue.write(op(0))
+  rmSync(`${place.path}-wal`)
+  await queue.killThread()
+  expect(codes(await write(1, 1))).toEqual(['record_unavailable'])
+  const since = performance.now()
+  await until(() => performance.now() - since > 500 || queue.state().writable)
+  expect(queue.state().writable).toBe(false)
+  expect(kept()).toEqual([0])
 })

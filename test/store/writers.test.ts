@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs'
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
+import type { Act } from '../../src/bundle/trust/acts.ts'
+import { openPolicyActs } from '../../src/store/sqlite/policy-acts.ts'
 import { createSqliteStore, prepareSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { answerEvent, approvalRow, event, sessionRow, silent } from '../contract/rows.ts'
@@ -8,7 +10,7 @@ let place: ReturnType<typeof scratch>
 let held: ReturnType<typeof prepareSqliteStore> | undefined
 const open: Store[] = []
 const writer = async (number: number): Promise<Store> => {
-  const store = await createSqliteStore({ path: place.path, logger: silent, writer: number })
+  const store = await createSqliteStore({ path: place.path, logger: silent, writer: number, files: held?.files })
   open.push(store)
   return store
 }
@@ -81,4 +83,22 @@ test('a gateway is refused while the supervisor holds the store, and while a wor
   const next = prepareSqliteStore({ path: place.path, logger: silent, at: 9_000 })
   expect(next.interrupted).toBe(1)
   next.release()
+})
+
+test.each([
+  ['moved away', (file: string) => renameSync(file, `${file}.aside`)],
+  ['gone', (file: string) => rmSync(file)],
+  ['replaced', (file: string) => { copyFileSync(file, `${file}.copy`); renameSync(`${file}.copy`, file) }],
+])('no writer joins, and no act is written, where the log of the others is %s; all that was recorded is kept', async (_, take) => {
+  const one = await writer(0)
+  await one.records.putSession(sessionRow('1'))
+  const acts = openPolicyActs(place.path, held?.files)
+  take(`${place.path}-wal`)
+  await expect(writer(1)).rejects.toThrow('sallyport.db-wal was removed or replaced')
+  await expect(acts.append({ at: 1, kind: 'resume', by: null, reason: 'r', from: { digest: 'bnd_1' } as Act['from'], to: null })).rejects.toThrow('was removed or replaced')
+  await expect(one.records.putSession(sessionRow('2'))).rejects.toMatchObject({ code: 'record_unavailable' })
+  await Promise.all(open.splice(0).map((store) => store.close()))
+  held?.release()
+  held = prepareSqliteStore({ path: place.path, logger: silent, at: 1 })
+  expect((await (await writer(0)).records.listSessions({})).items.map(({ id }) => id)).toContain('ses_1')
 })

@@ -1,4 +1,5 @@
 import { realpathSync, statSync } from 'node:fs'
+import type { StoreFiles } from '../store.ts'
 
 /** A file is locked under one name, by whichever of its names it was asked for. Throws where it has two that are equally its own. */
 export function oneName(path: string): string {
@@ -7,49 +8,21 @@ export function oneName(path: string): string {
   return real
 }
 
-/** Throws where the file is not the one that was meant. */
-export function checkIsStill(path: string, file: string): void {
-  if (identityOf(path) !== file) throw gone(path)
+/** Of a store that is open: before, it may have no log. */
+export const filesOf = (path: string): StoreFiles => ({ path, database: numberOf(path), log: numberOf(logOf(path)) })
+
+/**
+ * Throws where a name stands for another file than was opened, or for none. SQLite writes on into files that were removed or replaced,
+ * and says that it did: such records would be durable nowhere. And a second log beside the one that others have open breaks both.
+ */
+export function checkFiles({ path, database, log }: StoreFiles): void {
+  if (numberOf(path) !== database) throw gone(path)
+  if (numberOf(logOf(path)) !== log) throw gone(logOf(path))
 }
 
-export interface Names {
-  /** Throws where the file is not the one that was opened first, or nothing that is opened now would be whole. */
-  mayOpen(): void
-  /** Once database and log are open. */
-  opened(): void
-  /** Throws where a name stands for another file than was opened, or for none. */
-  check(): void
-}
-
-/** What tells a file from another in its place. */
-export const identityOf = (file: string): string | undefined => {
+const logOf = (path: string): string => `${path}-wal`
+const numberOf = (file: string): string | undefined => {
   const found = statSync(file, { bigint: true, throwIfNoEntry: false })
   return found && `${found.dev} ${found.ino}`
 }
 const gone = (file: string): Error => new Error(`${file} was removed or replaced while it was open: start the gateway again`)
-
-/** SQLite writes on into files that were removed or replaced, and says that it did: such records would be durable nowhere. */
-export function createNames(path: string): Names {
-  const log = `${path}-wal`
-  let first: string | undefined
-  let openLog: string | undefined
-  let isLogLost = false
-
-  const names: Names = {
-    mayOpen() {
-      // Readers go on with the log they have open, so a second one beside it is none. They hold it: no other file can have its number.
-      isLogLost &&= identityOf(log) !== openLog
-      if (isLogLost) throw gone(log)
-      if (first !== undefined && identityOf(path) !== first) throw gone(path)
-    },
-    opened() {
-      first ??= identityOf(path)
-      openLog = identityOf(log)
-    },
-    check() {
-      isLogLost = identityOf(log) !== openLog
-      names.mayOpen()
-    },
-  }
-  return names
-}

@@ -1,3 +1,5 @@
+import type { StoreFiles } from '../store.ts'
+
 /**
  * What the main thread asks of the writer. Flat arrays of strings and numbers: they cross to the other thread at a fraction of
  * the cost of objects.
@@ -65,7 +67,8 @@ export type Report =
 export type Command = Batch | 'close'
 
 export interface ThreadOptions {
-  readonly path: string
+  /** No others are written. */
+  readonly files: StoreFiles
   readonly run: string
   /** Which of several processes writes here; undefined where there is one. */
   readonly writer: number | undefined

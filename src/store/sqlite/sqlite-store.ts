@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Logger } from '../../model.ts'
-import type { Store } from '../store.ts'
+import type { Store, StoreFiles } from '../store.ts'
 import { createApprovalStore } from './approval-store.ts'
 import { closeInterrupted } from './apply.ts'
 import { fleetingFileSystem, holdAlone, holdTogether, makePrivateFile, openForReading, openForWriting } from './database.ts'
 import { createReader } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
-import { checkIsStill, identityOf, oneName } from './names.ts'
+import { checkFiles, filesOf, oneName } from './names.ts'
 import { createKeptStore } from './kept-store.ts'
 import { createRecordStore } from './record-store.ts'
 import { createWriteQueue } from './write-queue.ts'
@@ -22,14 +22,14 @@ export interface SqliteStoreOptions {
   readonly limits?: WriteQueueOptions['limits']
   /** Which of several processes this is, from 0; their supervisor has prepared the store and holds it. */
   readonly writer?: number | undefined
-  /** The file that their supervisor prepared. */
-  readonly file?: string | undefined
+  /** The files that their supervisor holds. */
+  readonly files?: StoreFiles | undefined
 }
 
 /** Opens the embedded store, or throws an error whose message an operator can act on. */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  if (options.file !== undefined) checkIsStill(options.path, options.file)
-  const path = placeOf(options.path)
+  const path = options.files?.path ?? placeOf(options.path)
+  if (options.files !== undefined) checkFiles(options.files)
   const lock = options.writer === undefined ? takeStore(path, options.logger) : holdTogether(path)
   try {
     return await open(path, options, lock.release)
@@ -40,25 +40,35 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
 }
 
 /** For the supervisor of several processes that write: the store in its newest form, what the last run left open closed, held until released. */
-export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions, 'path' | 'logger'> & { readonly at: number }): { readonly interrupted: number; readonly file: string; release(): void } {
+export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions, 'path' | 'logger'> & { readonly at: number }): { readonly interrupted: number; readonly files: StoreFiles; release(): void } {
   const absolute = placeOf(path)
   const lock = takeStore(absolute, logger)
   try {
-    const interrupted = withDatabase(absolute, (db) => {
-      db.exec('BEGIN IMMEDIATE')
-      const closed = closeInterrupted(db, at, undefined)
-      db.exec('COMMIT')
-      return closed
-    })
+    const { db, interrupted } = openPrepared(absolute, at)
     return {
-      interrupted, file: identityOf(absolute) ?? '',
+      interrupted, files: filesOf(absolute),
       release() {
-        foldQuietly(absolute)
+        foldQuietly(db)
+        db.close()
         lock.release()
       },
     }
   } catch (error) {
     lock.release()
+    throw error
+  }
+}
+
+/** It stays open: whichever workers come and go, they have the log that is open here, or none. */
+function openPrepared(path: string, at: number): { readonly db: DatabaseSync; readonly interrupted: number } {
+  const db = openForWriting(path)
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    const interrupted = closeInterrupted(db, at, undefined)
+    db.exec('COMMIT')
+    return { db, interrupted }
+  } catch (error) {
+    db.close()
     throw error
   }
 }
@@ -83,9 +93,9 @@ function takeStore(path: string, logger: Logger): { release(): void } {
 }
 
 /** None of several writers could fold the whole log back while the others had it open. */
-function foldQuietly(path: string): void {
+function foldQuietly(db: DatabaseSync): void {
   try {
-    withDatabase(path, (db) => db.exec('PRAGMA wal_checkpoint(TRUNCATE)'))
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   } catch {
     // The log still holds everything that was promised; the next start reads it.
   }
@@ -111,8 +121,11 @@ async function open(path: string, options: SqliteStoreOptions, release: () => vo
   }
 }
 
-async function start(path: string, run: string, reading: DatabaseSync, { logger, observe, limits, writer }: SqliteStoreOptions, release: () => void): Promise<Store> {
+async function start(path: string, run: string, reading: DatabaseSync, { logger, observe, limits, writer, ...options }: SqliteStoreOptions, release: () => void): Promise<Store> {
   const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
+  // By now the log is open.
+  const files = options.files ?? filesOf(path)
+  checkFiles(files)
   const nothing = { op: 0, faults: 0 }
   const lastDurable = () => {
     try {
@@ -121,7 +134,7 @@ async function start(path: string, run: string, reading: DatabaseSync, { logger,
       return nothing // of what nobody can tell, nothing was promised
     }
   }
-  const queue = await createWriteQueue({ path, run, writer, lastDurable, logger, ...(observe && { observe }), ...(limits && { limits }) })
+  const queue = await createWriteQueue({ files, run, writer, lastDurable, logger, ...(observe && { observe }), ...(limits && { limits }) })
   const reader = createReader(reading)
   let closing: Promise<void> | undefined
   async function closeAll(): Promise<void> {
@@ -133,6 +146,7 @@ async function start(path: string, run: string, reading: DatabaseSync, { logger,
     records: createRecordStore(queue, reader),
     approvals: createApprovalStore(queue, reader),
     kept: createKeptStore(queue, reader),
+    files,
     state: queue.state,
     close: () => (closing ??= closeAll()),
   }

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../model.ts'
 import type { WriterState } from '../../record/record-store.ts'
+import type { StoreFiles } from '../store.ts'
 import type { Op, Report } from './ops.ts'
 import { createOwed, type Limits } from './owed.ts'
 import { createStuckWatch } from './stuck-watch.ts'
@@ -27,7 +28,8 @@ export interface WriteQueue {
 }
 
 export interface WriteQueueOptions {
-  readonly path: string
+  /** As whoever makes this queue holds them open. */
+  readonly files: StoreFiles
   /** Names this run of the process in the writer's mark. */
   readonly run: string
   /** Which of several processes this is; undefined where there is one. */
@@ -124,7 +126,7 @@ export function createWriteQueue(options: WriteQueueOptions): Promise<WriteQueue
 
   const spawn = (): void => {
     if (state === 'closing' || state === 'closed') return done.resolve()
-    thread = startWriterThread({ path: options.path, run: options.run, writer: options.writer }, { report: hear, gone }, logger)
+    thread = startWriterThread({ files: options.files, run: options.run, writer: options.writer }, { report: hear, gone }, logger)
   }
 
   const isAtWriter = (): boolean => owed.handed() > owed.settled()

@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { createApplier } from './apply.ts'
 import type { Applier } from './apply.ts'
 import { foldLeftOver } from './fold.ts'
-import { createNames } from './names.ts'
+import { checkFiles } from './names.ts'
 import { beginWriting, hasRoom, openForWriting } from './database.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -21,13 +21,12 @@ interface Open {
   readonly checkpoints: Checkpoints
 }
 
-const { path, run, writer, port } = workerData as ThreadOptions & { readonly port: MessagePort }
+const { files, run, writer, port } = workerData as ThreadOptions & { readonly port: MessagePort }
+const { path } = files
 const firstRetry = 50
 const longestRetry = 1_000
 /** Milliseconds until a writer whose turn does not come takes the store for broken; where several write, each waits for the disk of all. */
 const patience = writer === undefined ? 200 : 1_000
-
-const names = createNames(path)
 
 let open: Open | undefined
 let hasFailed = false
@@ -43,14 +42,15 @@ function reopen(): void {
   try {
     // Full or not, a disk takes the small commit below: without this the store would be open and broken by turns.
     if (hasFailed && !hasRoom(path)) throw new Error('the disk is full')
-    names.mayOpen()
+    checkFiles(files)
     db = openForWriting(path)
+    // What it has open by now it will write.
+    checkFiles(files)
     // A commit of its own proves that the disk takes writes again, and overwrites what a failed one left in the log.
     beginWriting(db, patience)
     foldLeftOver(db, writer)
     db.prepare('INSERT INTO writer_mark (writer, run, op, faults) VALUES (?, ?, 0, 0) ON CONFLICT (writer) DO UPDATE SET op = op').run(writer ?? 0, run)
     db.exec('COMMIT')
-    names.opened()
     open = { db, applier: createApplier(db, run, writer), checkpoints: createCheckpoints(db) }
     retry = firstRetry
     report('open')
@@ -114,7 +114,7 @@ function commit([first, ops]: Batch): void {
     return fail(db, upTo, error)
   }
   try {
-    names.check()
+    checkFiles(files)
   } catch (error) {
     // Where only the log's name is gone, what it holds is still to be had.
     checkpoints.atClose()
