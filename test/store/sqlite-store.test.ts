@@ -142,6 +142,13 @@ test('a file from a newer version is left alone', async () => {
   await expect(open()).rejects.toThrow('newer version')
 })
 
+test('a version that cannot read findings in the form in which they are kept refuses the store', async () => {
+  await (await open()).close()
+  const db = openForWriting(place.path)
+  expect(() => migrate(db, migrations.filter(({ version }) => version < 8))).toThrow('newer version')
+  db.close()
+})
+
 test('a migration lasts whole or not at all', async () => {
   await (await open()).close()
   const db = openForWriting(place.path)

@@ -6,6 +6,7 @@ import { basis } from './004-basis.ts'
 import { policyActs } from './005-policy-acts.ts'
 import { folding } from './006-folding.ts'
 import { kept } from './007-kept.ts'
+import { findings } from './008-findings.ts'
 
 /** In order; a migration that was released never changes. */
-export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs, folding, kept]
+export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs, folding, kept, findings]
