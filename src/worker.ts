@@ -44,7 +44,7 @@ const line = createLine<OfSupervisor, OfWorker>(
     missing: async () => (await started()).core.missing(),
     metrics: async () => (await started()).core.metrics.snapshot(),
     approvalChanged: async (id) => (await started()).core.approvalChanged(id),
-    peopleChanged: async () => (await started()).core.peopleChanged(),
+    peopleChanged: async (news) => (await started()).core.peopleChanged(news),
     async close() {
       directory = undefined // the supervisor's to remove
       await (await started()).close()
@@ -81,7 +81,7 @@ async function run({ slot, count, since, files, directory, settings, secrets }: 
         slot, count, since, files,
         isBusy: handOver.isBusy,
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
-        peopleChanged: () => line.ask('peopleChanged', undefined).catch(() => undefined),
+        peopleChanged: (news) => line.ask('peopleChanged', news).catch(() => undefined),
         follow(pid) {
           groups.began(pid)
           void line.ask('childBegan', pid).catch(() => undefined)

@@ -5,6 +5,7 @@ import type { Shadow } from '../bundle/compare/shadow.ts'
 import { createHostGuard } from '../identity/host-guard.ts'
 import { createIdentityRoutes } from '../identity/routes.ts'
 import { closeServer } from '../listening.ts'
+import type { News } from '../login/changes.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { ApprovalId, Clock, Ids, Logger } from '../model.ts'
 import { opening } from '../opening.ts'
@@ -46,7 +47,7 @@ export interface Core {
   /** An approval changed in another process; without an id, any may have. */
   approvalChanged(id?: ApprovalId): void
   /** Something changed in another process with people, or with what they were given. */
-  peopleChanged(): Promise<void>
+  peopleChanged(news?: News): void
   missing(): readonly string[]
   /** Run once, before listening: tells what the last run left open as what it is. */
   recover(): Promise<void>

@@ -7,6 +7,7 @@ import type { Secrets } from '../config/secrets.ts'
 import { createKeySource, type KeySource } from '../identity/keys.ts'
 import { issuerSettings, keySet } from '../identity/settings.ts'
 import { createKept, type KeptStore } from '../kept.ts'
+import type { News } from '../login/changes.ts'
 import type { Login } from '../login/login.ts'
 import { chainOf, type Clock, type Logger, type Person } from '../model.ts'
 import { renewedFor } from '../oauth/acting.ts'
@@ -28,7 +29,7 @@ export interface PeopleParts {
   readonly clock: Clock
   readonly logger: Logger
   /** Makes the other processes learn of what changed with somebody, or was taken back; resolves when they have. */
-  readonly tellOthers?: (() => Promise<void>) | undefined
+  readonly tellOthers?: ((news?: News) => Promise<void>) | undefined
 }
 /** Those who sign in: where they do, and what they and their clients are given. */
 export interface People {
@@ -36,8 +37,8 @@ export interface People {
   /** Absent where nobody can sign in here. */
   readonly own?: OwnTokens
   readonly login?: Login
-  /** Another process has something to tell. */
-  changedElsewhere(): Promise<void>
+  /** Another process tells what changed with somebody, or that something was taken back. */
+  changedElsewhere(news?: News): void
   close(): void
 }
 
@@ -46,7 +47,7 @@ const sweepEvery = 60_000
 export async function openPeople({ settings, secrets, store, outbound, workload, clock, logger, tellOthers }: PeopleParts): Promise<People> {
   const { public_url: publicUrl, identity } = settings
   const peopleSignIn = identity.providers.length > 0
-  if (!peopleSignIn && identity.clients.length === 0) return { routes: [], changedElsewhere: async () => undefined, close: () => undefined }
+  if (!peopleSignIn && identity.clients.length === 0) return { routes: [], changedElsewhere: () => undefined, close: () => undefined }
   // Their libraries are a quarter of all that a gateway loads: only for those who use them.
   const [{ createLogin }, { openOAuth }] = await Promise.all([import('../login/login.ts'), import('../oauth/oauth.ts')])
   const kept = createKept(store, secrets.storeKey(), clock)
@@ -85,8 +86,8 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
     routes: [...(peopleSignIn ? [login.router] : []), oauth.router],
     own: oauth.own,
     ...(peopleSignIn ? { login } : {}),
-    async changedElsewhere() {
-      await accounts.hear()
+    changedElsewhere(news) {
+      if (news !== undefined) accounts.hear(news)
       oauth.changedElsewhere()
     },
     close() {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { PolicyDesk, PolicyStatus } from '../admin/policy.ts'
+import type { News } from '../login/changes.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { ApprovalId, KnownActor } from '../model.ts'
 import type { StoreFiles } from '../store/store.ts'
@@ -31,7 +32,7 @@ export interface Member {
   readonly isElsewhere: (request: IncomingMessage, response: ServerResponse, actor: KnownActor) => boolean
   readonly approvalChanged: (id: ApprovalId) => void
   /** Resolves when the others have learnt what the store says of people and their tokens. */
-  readonly peopleChanged: () => Promise<void>
+  readonly peopleChanged: (news?: News) => Promise<void>
   /** Ends what this process started, should it end without doing so. */
   readonly follow: FollowChild
   /** Whether requests that came here are still being answered elsewhere. */

@@ -5,7 +5,7 @@ import type { Kept } from '../kept.ts'
 import type { Clock, Logger, Person } from '../model.ts'
 import { createAccountRows, type AccountRows } from './account-rows.ts'
 import { createAsking } from './asking.ts'
-import { createChanges, type Change } from './changes.ts'
+import { createChanges, type Change, type News } from './changes.ts'
 import { createEnding } from './ending.ts'
 import type { EndAccounts, ProviderTokens, SignInProvider, Verified } from './provider.ts'
 import { isDue, isGood, isSame, lost, mustAsk, type AccountState, type Bounds } from './state.ts'
@@ -18,7 +18,7 @@ export interface AccountsParts {
   readonly clock: Clock
   readonly logger: Logger
   /** Makes the other processes learn of a change; resolves when they have. */
-  readonly announced?: (() => Promise<void>) | undefined
+  readonly announced?: ((news: News) => Promise<void>) | undefined
 }
 export interface OwnAccounts extends Accounts {
   /** The account of somebody who just signed in: the one they have, or a new one. */
@@ -34,8 +34,8 @@ export interface OwnAccounts extends Accounts {
   tokensOf(who: Subject): Promise<ProviderTokens | undefined>
   /** Told of what changed, with whom it is about. Returns how to stop being told. */
   follow(told: (change: Change) => void): () => void
-  /** Learns what other processes found out. */
-  hear(): Promise<void>
+  /** Another process found that out. */
+  hear(news: News): void
   /** Asks about whoever is in use and was not asked about for long enough; learns what other processes found out. `held` are those who have sessions here. */
   tick(held: Iterable<Subject>): Promise<void>
 }
@@ -55,8 +55,8 @@ export function createAccounts({ kept, bounds, provider, clock, logger, announce
   const changes = createChanges(kept, clock)
   const announce = async (change: Change): Promise<void> => {
     watchers.tell(change)
-    await changes.announce(change)
-    await announced?.()
+    const news = await changes.announce(change)
+    await announced?.(news)
   }
   const tellOf = async (before: Person, { id, person }: AccountState): Promise<void> => {
     if (!isSame(before, person)) await announce({ id, what: lost(before, person) ? 'lost' : 'changed', issuer: person.issuer, subject: person.subject })
@@ -96,15 +96,14 @@ export function createAccounts({ kept, bounds, provider, clock, logger, announce
     throw new Error('an account changed too often while its person signed in')
   }
 
-  async function hear(): Promise<void> {
-    for (const change of await changes.news()) {
-      rows.here.delete(change.id)
-      watchers.tell(change)
-    }
+  const actOn = (change: Change): void => {
+    rows.here.delete(change.id)
+    watchers.tell(change)
   }
 
   return {
-    signIn, get, endAll, hear,
+    signIn, get, endAll,
+    hear: (news) => void (changes.isNew(news) && actOn(news)),
     end: (id, why) => end(id, why),
     async find(who) {
       const { id } = await subjects.find(who)
@@ -125,7 +124,7 @@ export function createAccounts({ kept, bounds, provider, clock, logger, announce
     },
     async tick(held) {
       const keys = new Set([...held].map(keyOf))
-      await hear()
+      for (const change of await changes.news()) actOn(change)
       for (const [id, { state, usedAt }] of [...rows.here]) {
         const isHeld = keys.has(keyOf(state.person))
         if (isHeld || clock() - usedAt < usedFor) {

@@ -14,6 +14,9 @@ export interface Change {
   readonly subject: string
 }
 
+/** A change as it is told by one process to another; `key` names the telling. */
+export type News = Change & { readonly key: string; readonly at: number }
+
 /** Longer than any process goes without looking. */
 const toldFor = 2 * 60_000
 
@@ -23,10 +26,17 @@ export function createChanges(kept: Kept, clock: Clock) {
   // What was told before this process began, it has not acted on.
   const since = clock()
   return {
-    async announce(change: Change): Promise<void> {
-      const key = randomBytes(12).toString('hex')
+    async announce(change: Change): Promise<News> {
+      const news = { key: randomBytes(12).toString('hex'), at: clock(), ...change }
+      known.set(news.key, news.at)
+      await kept.put('login:change', news.key, news, { expiresAt: news.at + toldFor })
+      return news
+    },
+    /** False where it was told here before. */
+    isNew({ key }: News): boolean {
+      if (known.has(key)) return false
       known.set(key, clock())
-      await kept.put('login:change', key, { key, at: clock(), ...change }, { expiresAt: clock() + toldFor })
+      return true
     },
     /** What others announced and was not told here yet. */
     async news(): Promise<readonly Change[]> {

@@ -3,6 +3,7 @@ import type { Kept } from '../kept.ts'
 import type { Clock, Fetch, Logger, Person } from '../model.ts'
 import { createAccounts, type OwnAccounts } from './accounts.ts'
 import { createBrowsers, type OwnBrowsers } from './browsers.ts'
+import type { News } from './changes.ts'
 import { cookieNames } from './cookies.ts'
 import { createFlows } from './flows.ts'
 import { createBackChannel } from './oidc/back-channel.ts'
@@ -29,7 +30,7 @@ export interface LoginParts {
   readonly clock: Clock
   readonly logger: Logger
   /** Makes the other processes learn of what changed with somebody; resolves when they have. */
-  readonly announced?: (() => Promise<void>) | undefined
+  readonly announced?: ((news: News) => Promise<void>) | undefined
 }
 export interface Login {
   readonly router: Router

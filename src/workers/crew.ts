@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import type { News } from '../login/changes.ts'
 import type { Snapshot } from '../metrics/metrics.ts'
 import type { ApprovalId, Clock, Logger } from '../model.ts'
 import { createGroups } from './groups.ts'
@@ -11,6 +12,8 @@ export interface Worker {
   readonly child: ChildProcess
   readonly line: Line<OfWorker>
   readonly ended: Promise<string>
+  /** True from when it may be handed requests, which is before it serves. */
+  hears: boolean
   /** True from when it serves until it is gone. */
   isReady: boolean
   counted: Snapshot
@@ -62,13 +65,14 @@ export function createCrew({ order, now, fork, answers, logger, onRestart, onGon
   const workers: (Worker | undefined)[] = Array.from({ length: order.count }, () => undefined)
   let isClosing = false
   const serving = (): readonly Worker[] => workers.filter((worker) => worker?.isReady === true).filter((worker) => worker !== undefined)
+  const hearing = (): readonly Worker[] => workers.filter((worker) => worker?.hears === true).filter((worker) => worker !== undefined)
   const wakeAll = (id: ApprovalId | undefined, but?: number): void => {
-    for (const { slot, line } of serving()) if (slot !== but) line.ask('approvalChanged', id).catch(() => undefined)
+    for (const { slot, line } of hearing()) if (slot !== but) line.ask('approvalChanged', id).catch(() => undefined)
   }
 
-  const tellOthers = async (but: number): Promise<void> => {
-    const others = serving().filter(({ slot }) => slot !== but)
-    await Promise.all(others.map(({ line }) => line.ask('peopleChanged', undefined, hearWithin).catch(() => undefined)))
+  const tellOthers = async (news: News | undefined, but: number): Promise<void> => {
+    const others = hearing().filter(({ slot }) => slot !== but)
+    await Promise.all(others.map(({ line }) => line.ask('peopleChanged', news, hearWithin).catch(() => undefined)))
   }
 
   function spawn(slot: number): Worker {
@@ -79,9 +83,11 @@ export function createCrew({ order, now, fork, answers, logger, onRestart, onGon
       child.on('error', (error) => child.pid === undefined && resolve(error.message))
     })
     const groups = createGroups()
-    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot), peopleChanged: () => tellOthers(slot), childBegan: groups.began, childEnded: groups.ended })
+    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot), peopleChanged: (news) => tellOthers(news, slot), childBegan: groups.began, childEnded: groups.ended })
     void ended.then(groups.endAll)
-    const worker: Worker = { slot, child, line, ended, isReady: false, counted: [] }
+    // What it said last may be heard after its end.
+    child.once('disconnect', groups.endAll)
+    const worker: Worker = { slot, child, line, ended, hears: false, isReady: false, counted: [] }
     workers[slot] = worker
     return worker
   }
@@ -107,6 +113,7 @@ export function createCrew({ order, now, fork, answers, logger, onRestart, onGon
     const how = await worker.ended
     stopLooking()
     worker.isReady = false
+    worker.hears = false
     onGone(worker.counted)
     if (isClosing) return
     // What it was about to say of an approval may be lost with it.

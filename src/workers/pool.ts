@@ -43,6 +43,7 @@ export function createPool(options: PoolOptions): Pool {
 
   async function letServe(worker: Worker): Promise<void> {
     await worker.line.ask('stale', isStale)
+    worker.hears = true
     await worker.line.ask('open', undefined)
     worker.isReady = true
   }

@@ -5,6 +5,7 @@ import type { Act } from '../bundle/trust/acts.ts'
 import type { Kept } from '../bundle/trust/archive.ts'
 import type { Settings } from '../config/schema.ts'
 import type { SecretValues } from '../config/secrets.ts'
+import type { News } from '../login/changes.ts'
 import type { Snapshot } from '../metrics/metrics.ts'
 import type { ApprovalId, BundleDigest } from '../model.ts'
 import type { BuiltBundle } from '../policy/bundle.ts'
@@ -44,7 +45,7 @@ export type OfWorker = {
   readonly missing: { readonly asks: undefined; readonly answers: readonly string[] }
   readonly metrics: { readonly asks: undefined; readonly answers: Snapshot }
   readonly approvalChanged: { readonly asks: ApprovalId | undefined; readonly answers: void }
-  readonly peopleChanged: { readonly asks: undefined; readonly answers: void }
+  readonly peopleChanged: { readonly asks: News | undefined; readonly answers: void }
   readonly close: { readonly asks: undefined; readonly answers: void }
 }
 
@@ -55,7 +56,7 @@ export type OfSupervisor = {
   readonly metrics: { readonly asks: undefined; readonly answers: string }
   readonly approvalChanged: { readonly asks: ApprovalId; readonly answers: void }
   /** Answered when the others have heard it. */
-  readonly peopleChanged: { readonly asks: undefined; readonly answers: void }
+  readonly peopleChanged: { readonly asks: News | undefined; readonly answers: void }
   /** A group of processes that must not outlive the worker begins, or has ended. */
   readonly childBegan: { readonly asks: number; readonly answers: void }
   readonly childEnded: { readonly asks: number; readonly answers: void }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { AccountId } from '../../src/account.ts'
 import { createKept, type Kept } from '../../src/kept.ts'
 import { createAccounts, type OwnAccounts } from '../../src/login/accounts.ts'
+import type { Change, News } from '../../src/login/changes.ts'
 import type { Renewed, Verified } from '../../src/login/provider.ts'
 import { keyOf } from '../../src/login/subjects.ts'
 import type { Person } from '../../src/model.ts'
@@ -48,6 +49,22 @@ function createInterrupted(step: Step, meanwhile: () => Promise<unknown>): OwnAc
     return meanwhile()
   }))
 }
+test('what another process tells is acted on once, and nothing is looked for', async () => {
+  const told: News[] = []
+  const heard: Change['what'][] = []
+  let looks = 0
+  const one = createAccounts({ kept, bounds, provider: () => ({ renew }), clock, logger: silent, announced: async (news) => void told.push(news) })
+  const other = createProcess({ ...kept, list: (...of) => ((looks += 1), kept.list(...of)) })
+  other.follow(({ what }) => void heard.push(what))
+  const { id } = await one.signIn(whoAsks)
+  expect((await other.get(id))?.id).toBe(id)
+  await one.end(id, 'here')
+  for (const news of told) other.hear(news)
+  expect([heard, looks, await other.get(id)]).toEqual([['ended'], 0, undefined])
+  await other.tick([])
+  expect(heard).toEqual(['ended'])
+})
+
 const idNow = async (): Promise<AccountId | undefined> => (await createProcess().find(sam))?.id
 
 test.each<readonly [string, Step]>([['the account', 'drop login:account'], ['the name', 'swap login:subject']])('who signs in anew while an ending is at %s keeps the new account, and can be ended by name', async (_what, step) => {

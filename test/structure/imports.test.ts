@@ -21,7 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: [all],
   demo: ['config', 'gateway', 'logging', 'detect', 'enforce'],
   'policy-source': [all], 'policy-keeping': [all], 'policy-signing': [all], core: [all], reports: [all], gateway: [all], supervisor: [all], worker: [all], open: [all],
-  workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics', 'type:store'],
+  workers: ['type:bundle', 'type:policy', 'type:config', 'type:metrics', 'type:store', 'type:login'],
   app: [], listening: [], main: ['type:gateway'], metrics: ['type:proxy'], logging: [],
   model: [], errors: [], fields: [], loopback: [], 'repaired-json': [], 'exact-json': [], printed: [], 'forward-clock': [], 'iso-time': [], nearest: [], places: [], findings: [], sealing: [], kept: [], account: [], claims: [], opening: [], 'in-turn': [], abort: [], openid: [], page: [], 'bare-environment': [], 'text-bytes': [],
 }
