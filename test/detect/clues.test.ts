@@ -63,6 +63,41 @@ test('no gate before a detector keeps a hit from it', () => {
   for (const detector of Object.keys(builtIn)) expect(hits.get(detector)).toBeGreaterThan(100)
 })
 
+const forty = 'wJalrXUtnFEMI/K7MDENG/b+xRfiCYEXAMPLEKEY'
+/** The shortest of each kind: what stands before it in its piece or apart from it, and all that is found. */
+const shortest: readonly (readonly [before: string, secret: string])[] = [
+  ['', `AKIA${'IOSFODNN7EXAMPLE'}`], ['', `A3TX${'IOSFODNN7EXAMPLE'}`], ['', `ghp_${'aB3'.repeat(12)}`], ['', `github_pat_${'aB3'.repeat(12)}`], ['', `xoxb-${'aB3aB3aB37'}`], ['', `xapp-1-${'aB3aB3aB37'}`],
+  ['', `hooks.slack.com/services/${'aB3/'.repeat(5)}`], ['', `sk-ant-${'aB3-_'.repeat(4)}`], ['', `sk-${'aB37'.repeat(8)}`], ['', `sk_live_${'aB3aB3aB37'}`], ['', `whsec_${'a+/='.repeat(6)}`], ['', `AIza${'aB3-_'.repeat(7)}`],
+  ['', `GOCSPX-${'aB3-_'.repeat(4)}`], ['', `ya29.${'aB3-_'.repeat(4)}`], ['', `AQ.Ab${'aB3-_'.repeat(6)}`], ['secret key: "', forty], ['Secret Access Key\t', forty], [`AKIA${'IOSFODNN7EXAMPLE'} `, forty],
+  ['', `eyJhbGciOiJub25lIn0${'.e30.abc'}`], ['', '----BEGIN PRIVATE KEY----'], ['', '-----BEGIN PRIVATE KEY-----'], ['', 'PuTTY-User-Key-File-2'], ['', `AGE-SECRET-KEY-1${'A2'.repeat(10)}`],
+]
+
+test.each(shortest)('after %j, %j is found wherever it stands, whatever stands around it', (before, secret) => {
+  for (const filling of [' ', 'x ', '\u4e2d ', '12 ', 'abcdefghijklmno ', 'abcdefghijklmno\u4e2d', '123456-7-123456 ', 'né, ']) {
+    for (let length = 0; length <= 48; length++) {
+      const start = filling.repeat(48).slice(0, length) + ' ' + before
+      for (const behind of ['', ' ', `" ${filling}`, ` ${'abcdefghijklmno '.repeat(length % 10)}`]) {
+        const spans = detectors.find(start + secret + behind).flatMap((found) => found.spans)
+        // armour without an end reaches to the end of the text
+        expect(spans.some((span) => span.start === start.length && span.end >= start.length + secret.length)).toBe(true)
+      }
+    }
+  }
+})
+
+test.each([9, 13, 16, 30])('a run of %d digits is one wherever it stands, with anything that may be between them at every place', (digits) => {
+  for (const gap of [' ', '-', '\u00a0', '\u2009', '\u2010', '\u2011', '\u2012', '\u2013', '\u2014', '\u2015', '\u202f', '\u2008', '\u200a', '\u2016', '\u202e', '\u0130', '\u01a0', '--', '\u00ff']) {
+    for (let at = 0; at <= digits; at++) {
+      for (let length = 0; length <= 40; length += 3) {
+        const whole = `${'12345678x'.repeat(5).slice(0, length)} x${'7'.repeat(at)}${gap}${'8'.repeat(digits - at)}`
+        const runs = digitRuns(whole)
+        expect(runs.map(({ start, end }) => ({ start, end }))).toEqual(spansOf(pattern.runs, whole))
+        expect(cluesOf(whole)?.runs ?? []).toEqual(runs)
+      }
+    }
+  }
+})
+
 test('a long text is read as a short one is, whatever it was before it', () => {
   const run = '4111 1111 1111 1111'
   for (const length of [40, 65_534, 65_535, 65_536, 65_537, 200_000]) {
