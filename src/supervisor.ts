@@ -29,6 +29,7 @@ import { preparations } from './store/index.ts'
 import { createFront } from './workers/front.ts'
 import { createPeek } from './workers/peek.ts'
 import { createPool } from './workers/pool.ts'
+import { shareOf } from './workers/words.ts'
 
 /** A gateway of several processes: this one listens, builds policies and keeps the others running; they serve. */
 export const createSupervisor = (options: Omit<GatewayOptions, 'ids'>, count: number): Promise<Gateway> => opening((opened) => openParts(options, count, opened))
@@ -50,6 +51,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
     order: { count, directory, files: store.files, settings, secrets: secrets.reveal() },
     now: followClock(clock, opened),
     fork: forkWorker,
+    mostPassing: shareOf(settings.limits.connections, count),
     answers: {
       policy: async () => ({ ...pipeline.status(), ...reports.state(), ...(shadowing === undefined ? {} : { shadow: { ...joinReports(await pool.shadows()), error: shadowing.error() ?? null } }) }),
       look: () => source.look?.(),

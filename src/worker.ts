@@ -10,7 +10,7 @@ import { createGroups } from './workers/groups.ts'
 import { createHandOver } from './workers/hand-over.ts'
 import { createLine, type Peer } from './workers/line.ts'
 import { ownerOf } from './workers/owner.ts'
-import { socketIn, type OfSupervisor, type OfWorker, type Order } from './workers/words.ts'
+import { shareOf, socketIn, type OfSupervisor, type OfWorker, type Order } from './workers/words.ts'
 
 // One of several processes that serve: started by `supervisor.ts`, which hands it connections.
 
@@ -50,7 +50,7 @@ const line = createLine<OfSupervisor, OfWorker>(
       await (await started()).close()
     },
   },
-  (socket, head) => void running?.then(({ accept }) => accept(socket, head)),
+  { accept: (socket, head) => void running?.then(({ accept }) => accept(socket, head)) },
 )
 // Ending is the supervisor's to say, whoever else is told by the terminal or the service manager; without it nobody would start what ends here.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
@@ -105,7 +105,7 @@ async function run({ slot, count, since, files, directory, settings, secrets }: 
   await core.recover()
   const counts = core.metrics.watchHandOvers()
   const server = createServer(core.app)
-  const mostConnections = Math.max(1, Math.floor(settings.limits.connections / count))
+  const mostConnections = shareOf(settings.limits.connections, count)
   let connections = 0
   let loaded: BuiltBundle | undefined
 

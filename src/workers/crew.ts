@@ -31,6 +31,8 @@ export interface CrewOptions {
   readonly onGone: (counted: Snapshot) => void
   /** Lets one that was started again serve like the others. */
   readonly join: (worker: Worker) => Promise<void>
+  /** Connections that one may have yet to take. */
+  readonly mostPassing: number
   /** With one that serves and answers nothing. */
   readonly patience?: Patience
 }
@@ -61,7 +63,7 @@ const end = async ({ child, ended }: Worker): Promise<void> => {
   await ended
 }
 
-export function createCrew({ order, now, fork, answers, logger, onRestart, onGone, join, patience = usualPatience }: CrewOptions): Crew {
+export function createCrew({ order, now, fork, answers, logger, onRestart, onGone, join, mostPassing, patience = usualPatience }: CrewOptions): Crew {
   const workers: (Worker | undefined)[] = Array.from({ length: order.count }, () => undefined)
   let isClosing = false
   const serving = (): readonly Worker[] => workers.filter((worker) => worker?.isReady === true).filter((worker) => worker !== undefined)
@@ -83,7 +85,7 @@ export function createCrew({ order, now, fork, answers, logger, onRestart, onGon
       child.on('error', (error) => child.pid === undefined && resolve(error.message))
     })
     const groups = createGroups()
-    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot), peopleChanged: (news) => tellOthers(news, slot), childBegan: groups.began, childEnded: groups.ended })
+    const line = createLine<OfWorker, OfSupervisor>(child, { ...answers, approvalChanged: (id) => wakeAll(id, slot), peopleChanged: (news) => tellOthers(news, slot), childBegan: groups.began, childEnded: groups.ended }, { mostPassing })
     void ended.then(groups.endAll)
     // What it said last may be heard after its end.
     child.once('disconnect', groups.endAll)

@@ -33,12 +33,16 @@ interface Waiting {
 }
 
 const usually = 30_000
-/** Connections that the other side has not taken: one that hangs must not use up all descriptors of this one. */
-const mostPassing = 1_000
 export const textOf = (fault: unknown): string => (typeof fault === 'object' && fault !== null && 'message' in fault ? String(fault.message) : String(fault))
 
+export interface LineOptions {
+  readonly accept?: (socket: Socket, head: Buffer) => void
+  /** Connections that the other side has not taken: one that hangs must not use up all descriptors of this one. */
+  readonly mostPassing?: number
+}
+
 /** Questions and connections between the supervisor and one worker, over the channel that a child has to its parent. */
-export function createLine<Theirs extends Questions, Own extends Questions>(peer: Peer, answers: Answers<Own>, accept?: (socket: Socket, head: Buffer) => void): Line<Theirs> {
+export function createLine<Theirs extends Questions, Own extends Questions>(peer: Peer, answers: Answers<Own>, { accept, mostPassing = 0 }: LineOptions = {}): Line<Theirs> {
   const waiting = new Map<number, Waiting>()
   const passing = new Set<Socket>()
   let last = 0

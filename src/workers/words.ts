@@ -71,3 +71,6 @@ export type OfSupervisor = {
 }
 
 export const socketIn = (directory: string, slot: number): string => `${directory}/${slot}.sock`
+
+/** What one of them may have of what all together may. */
+export const shareOf = (most: number, count: number): number => Math.max(1, Math.floor(most / count))

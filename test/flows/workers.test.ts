@@ -323,6 +323,21 @@ test('a worker that is killed in the middle of calls takes nothing of the other 
   again.close()
 })
 
+test('however many connections come at once, as many are served as may be open', async () => {
+  const token = await tokenOf(somebodyOn(0))
+  const pid = workerPid(0) ?? 0
+  process.kill(pid, 'SIGSTOP')
+  let sent = 0
+  const statuses = Array.from({ length: 1_500 }, () =>
+    new Promise((resolve) => {
+      const request = http.get(`${gateway.url}/healthz`, { agent: false, headers: { authorization: `Bearer ${token}` } }, (response) => response.resume().once('end', () => resolve(response.statusCode)))
+      request.on('error', resolve).on('finish', () => (sent += 1))
+    }))
+  await becomes(() => sent === statuses.length)
+  process.kill(pid, 'SIGCONT')
+  expect(new Set(await Promise.all(statuses))).toEqual(new Set([200]))
+})
+
 test('what several workers counted is told as one', async () => {
   const name = 'sallyport_request_seconds_count'
   const before = await metric(name)

@@ -13,7 +13,7 @@ async function startPool(patience: NonNullable<PoolOptions['patience']>) {
   const pool = createPool({
     order: { count: 1 } as PoolOptions['order'], // they read nothing of it
     answers: {} as PoolOptions['answers'], // nor ask
-    now: Date.now,
+    now: Date.now, mostPassing: 1_000,
     logger: quiet, onRestart: () => undefined, onGone: () => undefined, patience,
     fork: (slot) => {
       const child = fork(join(import.meta.dirname, '../support/plain-worker.ts'), [String(slot)], { serialization: 'advanced', execArgv: ['--no-warnings'] })
