@@ -1,4 +1,4 @@
-import { createPatience, deadlineFor, fuelFor, threadFrom } from './budget.ts'
+import { createPatience, deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
 import type { BuiltBundle } from './bundle.ts'
 import { familiesIn, loadFamilies } from './builtins/index.ts'
 import { instantiate, type EvalOutcome, type PolicyInstance, type PrintOutcome } from './host.ts'
@@ -13,13 +13,18 @@ export interface AskingOptions {
   readonly deadline?: (bytes: number) => number
 }
 type Outcome = EvalOutcome | PrintOutcome
+export interface AskOptions {
+  /** For whom. */
+  readonly caller: string
+  /** It is known to need more than is spent here. */
+  readonly long?: boolean
+}
 
 /** The module of one bundle, asked here where the question is small, on a thread where it is not. */
 export interface Asking {
   /** On this thread, at once, within the fuel that is spent here on so many bytes. */
   here<T extends Outcome>(bytes: number, use: (instance: PolicyInstance, fuel: number) => T): T
-  /** `long` tells that it is known to need more than is spent here. */
-  ask(entrypoint: string, input: string, bytes: number, long?: boolean): Promise<EvalOutcome>
+  ask(entrypoint: string, input: string, bytes: number, options: AskOptions): Promise<EvalOutcome>
   /** Makes instances for what comes, one in a turn of the loop: loading a megabyte of data takes some milliseconds each time. */
   refill(): void
   close(): Promise<void>
@@ -52,26 +57,29 @@ export async function startAsking({ wasm, data }: Pick<BuiltBundle, 'wasm' | 'da
       // The next judgement tries again, and is denied if it cannot be had then either.
     }
   }
-  const here = <T extends Outcome>(bytes: number, use: (instance: PolicyInstance, fuel: number) => T): T => {
+  const within = <T extends Outcome>(most: number, bytes: number, use: (instance: PolicyInstance, fuel: number) => T): T => {
     const instance = instances.pop() ?? spare()
-    const outcome = use(instance, patience.fuelHere(bytes))
+    const outcome = use(instance, most)
     if (!instance.isSpent() && instance.pages() <= keptPages) instances.push(instance)
     else setImmediate(refill)
     if (outcome.ok) patience.ended(outcome.fuel, bytes)
     return outcome
   }
-  const aside = async (entrypoint: string, input: string, bytes: number, long: boolean): Promise<EvalOutcome> => {
-    const outcome = await threads.judge({ entrypoint, input, fuel: fuelFor(bytes) }, { deadline: (options.deadline ?? deadlineFor)(bytes), long })
+  const aside = async (entrypoint: string, input: string, bytes: number, long: boolean, caller: string): Promise<EvalOutcome> => {
+    const outcome = await threads.judge({ entrypoint, input, fuel: fuelFor(bytes) }, { deadline: (options.deadline ?? deadlineFor)(bytes), long, caller })
     if (outcome.ok && long) patience.ended(outcome.fuel, bytes)
     return outcome
   }
   return {
-    here, refill, close,
-    async ask(entrypoint, input, bytes, long = false) {
-      if (bytes > threadFrom) return aside(entrypoint, input, bytes, false)
-      if (long) return aside(entrypoint, input, bytes, true)
-      const outcome = here(bytes, (instance, fuel) => instance.evaluate(entrypoint, input, fuel))
-      return !outcome.ok && outcome.fault === 'fuel' ? aside(entrypoint, input, bytes, true) : outcome
+    refill, close,
+    here: (bytes, use) => within(patience.fuelHere(bytes), bytes, use),
+    async ask(entrypoint, input, bytes, { caller, long = false }) {
+      if (bytes > threadFrom) return aside(entrypoint, input, bytes, false, caller)
+      // Where it could not wait, it gets the most that is spent here: so what takes no more is denied to nobody, however many come at once.
+      const crowded = threads.isCrowded(caller)
+      if (long && !crowded) return aside(entrypoint, input, bytes, true, caller)
+      const outcome = within(crowded ? fuelHere(bytes) : patience.fuelHere(bytes), bytes, (instance, fuel) => instance.evaluate(entrypoint, input, fuel))
+      return !outcome.ok && outcome.fault === 'fuel' ? aside(entrypoint, input, bytes, true, caller) : outcome
     },
   }
 }

@@ -4,6 +4,7 @@
  * builtins cannot be replaced (`regex.split` backtracks).
  */
 import * as opaWasm from '@open-policy-agent/opa-wasm'
+import type { Charge } from './builtins/builtin.ts'
 import { builtinNamed, familiesIn, loadFamilies, type HostBuiltin } from './builtins/index.ts'
 import { isAnswered } from './builtins/repaired.ts'
 import { readValue, RegoSet } from './builtins/value.ts'
@@ -64,6 +65,8 @@ const mostOwed = 10_000
 const asJson = 0
 const inRegoNotation = 1
 const fuelForLoading = 500_000_000
+/** Half of what is kept of patterns: what a judgement met so lately is kept still, but for once. */
+const mostMet = 100
 const longestKept = 4096
 const mostKept = 100
 
@@ -97,10 +100,19 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
     owed = 0
     if (exports.fuel.value < 0n) throw new HostFault('fuel', 'the judgement needs more work than its budget')
   }
-  const charge = (units: number): void => {
+  const add = (units: number): void => {
     owed += Math.ceil(units)
     if (owed > mostOwed) settle()
   }
+  const met = new Set<string>()
+  const charge: Charge = Object.assign(add, {
+    once(what: string, units: number): void {
+      if (met.has(what)) return
+      if (met.size >= mostMet) met.clear()
+      met.add(what)
+      add(units)
+    },
+  })
   const host = createImports({ memory, names, charge, exports: () => exports, regex: () => regex, values: () => values })
   const instance = new WebAssembly.Instance(module, host)
   const exports = instance.exports as unknown as Exports // the shape is OPA's ABI 1.2, asked for in the next lines
@@ -134,6 +146,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
     if (id === undefined) return { ok: false, fault: 'entrypoint', detail: `no entrypoint ${entrypoint}`, fuel: 0 }
     exports.fuel.value = BigInt(fuel)
     owed = 0
+    met.clear()
     try {
       const length = input === undefined ? 0 : memory.writeText(input, policy.dataHeapPtr)
       const at = input === undefined ? 0 : policy.dataHeapPtr
@@ -221,7 +234,7 @@ const encoder = new TextEncoder()
 interface ImportParts {
   readonly memory: ModuleMemory
   readonly names: ReadonlyMap<number, string>
-  readonly charge: (units: number) => void
+  readonly charge: Charge
   readonly exports: () => Exports
   readonly regex: () => RegexHost
   readonly values: () => Values
@@ -287,7 +300,7 @@ function createImports({ memory, names, charge, exports: exportsOf, regex, value
   }
 }
 
-function runBuiltin(name: string, builtin: HostBuiltin, texts: readonly string[], charge: (units: number) => void): string | undefined {
+function runBuiltin(name: string, builtin: HostBuiltin, texts: readonly string[], charge: Charge): string | undefined {
   try {
     return builtin.run(texts, charge)
   } catch (thrown) {

@@ -17,7 +17,10 @@ export interface KnownPattern {
 export interface Meaning {
   /** Undefined for what is no pattern, or is one only to the module or to RE2JS. */
   readonly pattern: KnownPattern | undefined
+  /** Each time that it is asked. */
   readonly fuel: number
+  /** Besides, for the first time in a judgement. */
+  readonly first: number
 }
 export interface KnownPatterns {
   /** `isNew` is one that was put together in this judgement: any number of others may follow it. */
@@ -41,13 +44,14 @@ export function createKnownPatterns(ask: (pattern: string, mostFuel: number) => 
   // One that the module reads for long is one to it; whether it is one at all RE2JS tells, as OPA's own evaluator would.
   const findNew = (pattern: string): Meaning => {
     const { isValid, fuel } = ask(pattern, mostForNew)
-    return { pattern: isValid === false ? undefined : tryCompile(pattern), fuel: newPatternFuel(pattern) + Math.max(0, Math.min(fuel, mostForNew) - usualForNew) }
+    const first = classFuel(pattern) + Math.max(0, Math.min(fuel, mostForNew) - usualForNew)
+    return { pattern: isValid === false ? undefined : tryCompile(pattern), fuel: newPatternFuel(pattern), first }
   }
-  const own = createKept((pattern) => ({ pattern: find(pattern), fuel: 0 }))
+  const own = createKept((pattern) => ({ pattern: find(pattern), fuel: 0, first: 0 }))
   const others = createKept(findNew)
   return {
     find(pattern, isNew) {
-      if (pattern.length > maxPattern) return { pattern: undefined, fuel: isNew ? newPatternFuel(pattern) : 0 }
+      if (pattern.length > maxPattern) return { pattern: undefined, fuel: isNew ? newPatternFuel(pattern) : 0, first: 0 }
       return isNew ? others(pattern) : own(pattern)
     },
   }
@@ -69,7 +73,7 @@ function createKept(make: (pattern: string) => Meaning): (pattern: string) => Me
 function newPatternFuel(pattern: string): number {
   let repeats = 1
   for (const [, least, most] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g)) repeats = Math.min(mostRepeats, repeats * Math.max(1, Number(least), Number(most ?? 0)))
-  return 1_000 + 20 * (pattern.length + repeats) + classFuel(pattern)
+  return 1_000 + 20 * (pattern.length + repeats)
 }
 
 function tryCompile(pattern: string): KnownPattern | undefined {

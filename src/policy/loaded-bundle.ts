@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { messageOf } from '../errors.ts'
-import type { JsonObject, KnownActor, Question, Role } from '../model.ts'
+import { callerOf, type Actor, type JsonObject, type KnownActor, type Question, type Role } from '../model.ts'
 import { startAsking, type Asking, type AskingOptions } from './asking.ts'
 import { fuelHere } from './budget.ts'
 import { decisionEntrypoint, rolesEntrypoint, varyingEntrypoint, type BuiltBundle } from './bundle.ts'
@@ -119,11 +119,20 @@ function createJudging(bundle: BuiltBundle, { detectors: names }: LoadOptions, a
     const input = print(question as unknown as JsonObject) // a question is plain JSON (model.ts)
     const bytes = Buffer.byteLength(input)
     seen(bytes)
-    const outcome = await asking.ask(decisionEntrypoint, input, bytes, looked === tooLong)
+    const outcome = await asking.ask(decisionEntrypoint, input, bytes, { caller: whoseIs(question.actor), long: looked === tooLong })
     if (!outcome.ok) return { ok: false, detail: `${outcome.fault}: ${outcome.detail}` }
     const verdict = readOnce(outcome.results, question.entries.length)
     if (verdict.ok && looked !== undefined && looked !== tooLong) recollection?.keep(looked.place, looked.said, { verdict, fuel: outcome.fuel })
     return verdict
+  }
+}
+
+/** What was written by hand to be tried may say of it what it likes. */
+function whoseIs(actor: Actor): string {
+  try {
+    return actor.kind === 'nobody' ? actor.kind : callerOf(actor)
+  } catch {
+    return ''
   }
 }
 
@@ -153,7 +162,7 @@ function createRolesOf(bundle: BuiltBundle, asking: Asking): LoadedBundle['roles
     const before = known.get(actor)
     if (before !== undefined) return before
     const input = JSON.stringify({ actor, now })
-    const outcome = await asking.ask(rolesEntrypoint, input, Buffer.byteLength(input))
+    const outcome = await asking.ask(rolesEntrypoint, input, Buffer.byteLength(input), { caller: callerOf(actor) })
     if (!outcome.ok) throw new Error(`${outcome.fault}: ${outcome.detail}`)
     const roles = readRoles(outcome.results)
     if (roles === undefined) throw new Error('an answer that is no set of roles')

@@ -1,4 +1,5 @@
 /** The host's end of the detours that read texts where they lie: see `regex-detour.ts`. */
+import type { Charge } from './builtins/builtin.ts'
 import { isOdd } from './builtins/pattern.ts'
 import type { KnownPattern, KnownPatterns } from './known-patterns.ts'
 import { isAscii, type ModuleMemory } from './module-memory.ts'
@@ -98,7 +99,7 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
  * Made before anything else takes memory, so that its two answers stay where they are. Where values do not lie as they should,
  * the module answers everything itself.
  */
-export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patterns: KnownPatterns, charge: (fuel: number) => void): RegexHost {
+export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patterns: KnownPatterns, charge: Charge): RegexHost {
   const yes = parse('true')
   const no = parse('false')
   const empty = parse('""')
@@ -106,8 +107,9 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
   const kept = new Map<number, KnownPattern | undefined>()
   let stable = 0
   const meaningOf = (text: string, address: number): KnownPattern | undefined => {
-    const { pattern, fuel } = patterns.find(text, address >= stable)
+    const { pattern, fuel, first } = patterns.find(text, address >= stable)
     charge(fuel)
+    if (address >= stable) charge.once(`new pattern ${text}`, first)
     return pattern
   }
   const patternAt = (address: number): KnownPattern | undefined => {

@@ -4,13 +4,15 @@ import { familiesIn } from './builtins/index.ts'
 import type { EvalOutcome } from './host.ts'
 import type { ThreadReply, ThreadSetup, ThreadTask } from './worker.ts'
 
-/** Inputs that wait for a thread, in all; more are refused at once rather than kept in memory. */
+/** Inputs that wait for a thread, in all and of one caller; more are refused at once rather than kept in memory. */
 const maxWaitingLength = 64 * 1024 * 1024
+const maxLengthOfOne = maxWaitingLength / 2
 const manyLong = 4
 /** Times the deadline that pass until a thread is ended that hardly gets its turn. */
 const patience = 10
-/** Judgements that took too long already and wait to go on; behind more of them everything would be late. */
-const maxWaitingLong = 32
+/** Judgements that took too long already and wait to go on, in all and of one caller; behind more of them everything would be late. */
+const maxWaitingLong = 256
+const maxLongOfOne = 32
 
 export interface ThreadsOptions {
   /** How many for large inputs; there is one more, which gives way to everybody, for what takes long. */
@@ -23,12 +25,16 @@ export interface JudgeOptions {
   readonly deadline: number
   /** It was begun elsewhere and needs more than it got there. */
   readonly long: boolean
+  /** For whom: nobody's wait for long behind another's. */
+  readonly caller: string
 }
 export interface Threads {
   /** Starts the first thread; what it compiled. Rejects when the module does not compile or its data does not load. */
   start(): Promise<WebAssembly.Module>
   /** Never rejects. */
   judge(task: ThreadTask, options: JudgeOptions): Promise<EvalOutcome>
+  /** Whether one more of the caller's that takes long would be refused. */
+  isCrowded(caller: string): boolean
   /** Ends at once what still runs. */
   close(): Promise<void>
 }
@@ -43,6 +49,8 @@ interface Thread {
   /** For what takes long, and nothing else. */
   readonly yields: boolean
   ready: boolean
+  /** It was told to end, and may still say something of before. */
+  ending: boolean
   /** What it had worked when it was last heard of. */
   worked: number
   job: Job | undefined
@@ -66,7 +74,7 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
     const setup: ThreadSetup = { module: module ?? wasm, data, families, yields }
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, env: bareEnvironment(), stdout: false, stderr: false })
     worker.unref()
-    const thread: Thread = { worker, yields, ready: false, worked: 0, job: undefined, timer: undefined }
+    const thread: Thread = { worker, yields, ready: false, ending: false, worked: 0, job: undefined, timer: undefined }
     threads.add(thread)
     worker.on('message', (reply: ThreadReply) => {
       if (reply.kind !== 'refused') thread.worked = reply.worked
@@ -119,7 +127,10 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
       const used = await thread.worker.cpuUsage().then(({ user, system }) => (user + system) / 1000 - thread.worked, () => Infinity)
       if (thread.job !== job) return
       if (used < job.options.deadline && left > 0) look(Math.min(job.options.deadline - used, left))
-      else void thread.worker.terminate()
+      else {
+        thread.ending = true
+        void thread.worker.terminate()
+      }
     }
     look(job.options.deadline)
   }
@@ -132,7 +143,7 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
     return of(true).some(({ ready }) => ready) ? longOnes(waiting) > manyLong && lent < size - 1 : lent === 0
   }
   const freeFor = ({ options: { long } }: Job): Thread | undefined => {
-    const free = (yields: boolean): Thread | undefined => of(yields).find((thread) => thread.ready && thread.job === undefined)
+    const free = (yields: boolean): Thread | undefined => of(yields).find((thread) => thread.ready && !thread.ending && thread.job === undefined)
     return free(long) ?? (long && mayBorrow() ? free(false) : undefined)
   }
   const start = (yields: boolean): void => {
@@ -140,16 +151,44 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
     if (own.every(({ ready }) => ready) && own.length < (yields ? 1 : size)) spawn(yields)
   }
 
+  /** Whoever has least on threads and before it in the row comes first; each caller's own keep their order. */
+  const inTurns = (): readonly Job[] => {
+    if (waiting.length < 2) return [...waiting]
+    const before = new Map<string, number>()
+    const placed = (job: Job): { readonly job: Job; readonly behind: number } => {
+      const behind = before.get(job.options.caller) ?? 0
+      before.set(job.options.caller, behind + 1)
+      return { job, behind }
+    }
+    for (const { job } of threads) if (job !== undefined) placed(job)
+    return waiting.map(placed).sort((one, other) => one.behind - other.behind).map(({ job }) => job)
+  }
+
   const next = (): void => {
-    for (const job of closed ? [] : [...waiting]) {
+    const stuck = new Set<boolean>()
+    for (const job of closed ? [] : inTurns()) {
+      const { long } = job.options
+      if (stuck.has(long)) continue
       const free = freeFor(job)
-      if (free?.yields !== job.options.long) start(job.options.long)
-      if (free === undefined && job.options.long && mayBorrow()) start(false)
-      if (free === undefined) continue
+      if (free?.yields !== long) start(long)
+      if (free === undefined && long && mayBorrow()) start(false)
+      if (free === undefined) {
+        stuck.add(long)
+        continue
+      }
       waiting.splice(waiting.indexOf(job), 1)
       waitingLength -= job.task.input.length
       begin(free, job)
     }
+  }
+
+  const isCrowded = (caller: string): boolean => {
+    const long = waiting.filter(({ options }) => options.long)
+    return long.length >= maxWaitingLong || long.filter(({ options }) => options.caller === caller).length >= maxLongOfOne
+  }
+  const isTooLarge = (length: number, caller: string): boolean => {
+    const own = waiting.filter(({ options }) => options.caller === caller).reduce((sum, { task }) => sum + task.input.length, 0)
+    return waitingLength + length > maxWaitingLength || own + length > maxLengthOfOne
   }
 
   return {
@@ -157,12 +196,13 @@ export function createThreads({ size, wasm, data }: ThreadsOptions): Threads {
     judge: (task, options) =>
       new Promise((settle) => {
         if (closed) return settle(lost('the threads are closed'))
-        const crowded = options.long && longOnes(waiting) >= maxWaitingLong
-        if (crowded || waitingLength + task.input.length > maxWaitingLength) return settle(lost('too much waits to be judged'))
+        const refused = (options.long && isCrowded(options.caller)) || isTooLarge(task.input.length, options.caller)
+        if (refused) return settle(lost('too much waits to be judged'))
         waitingLength += task.input.length
         waiting.push({ task, options, settle })
         next()
       }),
+    isCrowded,
     async close() {
       closed = true
       dropWaiting('the threads are closed')

@@ -12,11 +12,12 @@ function ask(name: string, operands: readonly string[]): string | undefined {
   let left = fuel
   const builtin = builtins[name]
   if (builtin === undefined) throw new Error(`no builtin ${name}`)
+  const charge = (units: number): void => {
+    left -= units
+    if (left < 0) throw new Error('no fuel')
+  }
   try {
-    return builtin.run(operands, (units) => {
-      left -= units
-      if (left < 0) throw new Error('no fuel')
-    })
+    return builtin.run(operands, Object.assign(charge, { once: (_what: string, units: number) => charge(units) }))
   } catch (thrown) {
     return `fault: ${(thrown as Error).message}`
   }

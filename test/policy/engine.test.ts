@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { runInThisContext } from 'node:vm'
 import { createPolicyEngine, type Observation, type PolicyEngine, type PolicyEngineOptions } from '../../src/policy/engine.ts'
 import type { BuiltBundle } from '../../src/policy/bundle.ts'
-import type { Decision } from '../../src/model.ts'
+import type { Decision, Question } from '../../src/model.ts'
 import { allow, build, bundleOf, createLog, library, openCompiler, question } from './support.ts'
 
 const compiler = openCompiler()
@@ -151,6 +151,32 @@ test('what is decided does not depend on how much is spent at once, which depend
   for (let time = 0; time < 5; time += 1) expect(await decided()).toEqual(first)
   for (let time = 0; time < 3_000; time += 1) await engine.decide(question())
   expect(await decided()).toEqual(first)
+})
+
+test('what takes no more than is ever spent at once is judged, however many come together', async () => {
+  const engine = await opened(`decision := ${looping('input.message.body.go')} if input.message.body.go`)
+  for (const go of [60, 80, 100]) {
+    const decisions = await Promise.all(Array.from({ length: 200 }, () => engine.decide(question({ go }))))
+    expect(decisions.filter(isPolicyError)).toHaveLength(0)
+    // Little is taken for a long time, and so little is spent.
+    for (let time = 0; time < 1_500; time += 1) await engine.decide(question())
+  }
+})
+
+const by = (subject: string): Partial<Question> => ({ actor: { kind: 'person', subject, issuer: 'https://idp.example', provider: 'idp', groups: [], groups_known: true, claims: {} } })
+
+test.each([
+  ['that is small', 'small', 60],
+  ['that is large', large, 20],
+])('one caller\'s runaways neither deny nor hold up a long judgement of another %s', async (_name, big, count) => {
+  const engine = await opened(`decision := ${looping('input.message.body.go')} if input.message.body.go`)
+  let denied = 0
+  const runaways = Array.from({ length: count }, () => engine.decide(question({ go: 30_000, big }, by('mallory'))).then((decision) => (denied += isPolicyError(decision) ? 1 : 0)))
+  const decision = await engine.decide(question({ go: 400, big }, by('ann')))
+  expect(decision).toMatchObject({ risk: 100, reasons: [{ code: 'late' }] })
+  expect(denied).toBeLessThan(0.75 * count)
+  await Promise.all(runaways)
+  expect(denied).toBe(count)
 })
 
 test('large questions do not wait for runaways', async () => {

@@ -147,6 +147,20 @@ test('a list of words as patterns is no runaway', async () => {
   expect(instance.evaluate(entrypoint, '{}', fuelFor(100))).toMatchObject({ ok: true })
 })
 
+test.each([
+  ['replaced', 'regex.replace(x, `(?i)[^\\p{L}\\p{N}]+`, " ")'],
+  ['found', 'regex.find_n(`\\p{Lu}\\p{Ll}+`, x, -1)'],
+  ['split', 'regex.split(`\\P{L}+`, x)'],
+  ['matched by a pattern that was put together', 'regex.match(concat("", [`(?i)^\\p{L}`, input.more]), x)'],
+])('one pattern with classes of letters takes no runaway to be tried on a thousand names: %s', async (_name, rule) => {
+  const instance = instantiate(await compileModule(await compiler.compile(`decision := count([1 | some x in input.xs; ${rule}])`)))
+  const input = JSON.stringify({ more: '+', xs: Array.from({ length: 1000 }, (_, index) => `Customer ${index} Name`) })
+  const whole = instance.evaluate(entrypoint, input, fuelFor(input.length))
+  expect(whole).toMatchObject({ ok: true })
+  // As much each time, though the pattern is kept.
+  expect(instance.evaluate(entrypoint, input, fuelFor(input.length))).toEqual(whole)
+})
+
 /** Each does little within the module and much in the host, and each time with something new. */
 const heavy = [
   ['a long number', 'to_number(input.digits)'],

@@ -83,7 +83,7 @@ export function createShadow({ detectors, clean, clock, count }: ShadowOptions):
     const input = by.print(question as unknown as JsonObject) // a question is plain JSON (model.ts)
     const bytes = Buffer.byteLength(input)
     if (bytes > threadFrom) return add(by, 'dropped')
-    const outcome = await by.threads.judge({ entrypoint: decisionEntrypoint, input, fuel: fuelFor(bytes) }, { deadline: deadlineFor(bytes), long: false })
+    const outcome = await by.threads.judge({ entrypoint: decisionEntrypoint, input, fuel: fuelFor(bytes) }, { deadline: deadlineFor(bytes), long: false, caller: '' })
     if (by !== active) return
     const verdict = outcome.ok ? readVerdict(outcome.results, { bundle: by.bundle.digest, rules: by.bundle.rules, detectors: known, entries: question.entries.length }) : outcome
     if (!verdict.ok) return add(by, 'failed')

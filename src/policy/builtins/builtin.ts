@@ -13,7 +13,11 @@ export interface HostBuiltin {
    */
   run(operands: readonly string[], charge: Charge): string | undefined
 }
-export type Charge = (fuel: number) => void
+export interface Charge {
+  (fuel: number): void
+  /** For what is kept, at the first time in a judgement; whether it was kept from another before must not tell. */
+  once(what: string, fuel: number): void
+}
 export type Run = (operands: readonly Value[], charge: Charge) => Value | undefined
 
 /** Where OPA's own evaluator has an error: the call is undefined. Anything else that is thrown is a fault. */

@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js'
-import { asInt, asText, builtin, noAnswer, textOf, type HostBuiltin } from './builtin.ts'
+import { asInt, asText, builtin, noAnswer, textOf, type Charge, type HostBuiltin } from './builtin.ts'
 import { classFuel, compileAsGo, type Pattern } from './pattern.ts'
 import type { Value } from './value.ts'
 
@@ -10,7 +10,6 @@ const maxCached = 200
 const compiled = new Map<string, Pattern | undefined>()
 
 type Match = ReturnType<RE2JS['matcher']>
-type Charge = (fuel: number) => void
 
 /** The engine is linear (RE2) as is the one inside the modules: a pattern can be slow by its size, but never explode. */
 export function compilePattern(pattern: string, charge: Charge): RE2JS | undefined {
@@ -20,7 +19,8 @@ export function compilePattern(pattern: string, charge: Charge): RE2JS | undefin
 function patternFor(pattern: string, charge: Charge): Pattern | undefined {
   if (pattern.length > maxPattern) throw new Error(`a pattern of more than ${maxPattern} characters`)
   // Charged whether or not it is remembered: the count must depend on the input alone.
-  charge(100 + 20 * pattern.length + classFuel(pattern))
+  charge(100 + 20 * pattern.length)
+  charge.once(`pattern ${pattern}`, classFuel(pattern))
   if (!compiled.has(pattern)) {
     if (compiled.size >= maxCached) compiled.clear()
     compiled.set(pattern, compileAsGo(pattern))
