@@ -20,6 +20,8 @@ interface Page {
 
 /** Sessions whose messages are asked for at once. */
 const together = 8
+/** Milliseconds: a call that its server has when its session ends is recorded when it is answered, as late as `limits.upstream_idle` allows. */
+const longestCall = 86_400_000
 
 /** Prints each message that fits with its session; what is refused half-way is told, so that a part does not look like all of it. */
 export async function exportSessions(given: ExportArguments, client: ApiClient, output: Output): Promise<Refused | undefined> {
@@ -28,6 +30,7 @@ export async function exportSessions(given: ExportArguments, client: ApiClient, 
   if (typeof period === 'string') return { ok: false, exit: exitCode.misuse, message: period }
   const { from, to } = period
   const isThen = (at: string): boolean => (from === undefined || at >= from) && (to === undefined || at <= to)
+  const reaches = from === undefined ? '' : new Date(Date.parse(from) - longestCall).toISOString()
   const count = { messages: 0, sessions: 0 }
   const half = (refused: Refused): Refused => (count.messages === 0 ? refused : { ...refused, message: `${refused.message}; what is printed is not all` })
   let cursor: string | undefined
@@ -35,7 +38,7 @@ export async function exportSessions(given: ExportArguments, client: ApiClient, 
     // A session that began before the period may reach into it: the API's `from` would leave it out.
     const listed = await client.get<Page>('sessions', { actor, group, upstream, call, decision, to, limit: 200, cursor })
     if (!listed.ok) return half(listed)
-    const within = listed.body.items.filter(({ ended_at }) => ended_at === null || from === undefined || ended_at >= from)
+    const within = listed.body.items.filter(({ ended_at }) => ended_at === null || ended_at >= reaches)
     for (let at = 0; at < within.length; at += together) {
       const some = within.slice(at, at + together)
       const read = await Promise.all(some.map(({ id }) => readPages<EventView>(client, `sessions/${encodeURIComponent(id)}/events`, {}, mostEvents)))

@@ -90,6 +90,9 @@ test('messages of many sessions are exported with who asked, also of a session t
   expect((await sallyport('ada', ...given, '--decision', 'deny')).notes).toBe('1 messages, 1 sessions\n')
   expect(await sallyport('ada', ...given, '--actor', 'nobody')).toEqual({ code: 0, out: '', notes: '0 messages, 0 sessions\n' })
   expect((await sallyport('sam', ...given)).code).toBe(1)
+  // Its server answered after it had ended.
+  await records.endSession('ses_long', begun)
+  expect((await sallyport('ada', ...given, '--to', '2026-03-02')).notes).toBe('2 messages, 1 sessions\n')
 })
 
 test('a replay can be narrowed, and printed as the shapes of the API', async () => {
