@@ -77,10 +77,17 @@ export function receiveValue(value: Json, session: ClientSession, { own, shared 
 
 /** What the gateway itself says in `_meta` begins so. */
 const ownPrefix = 'sallyport/'
+/** Under which it tells of a decision in an error's `data`. */
+const ownCode = -33001
 
 /** No server speaks in the gateway's name: of a decision or an approval only the gateway tells. */
 function withoutOwnNames(value: Json): Json {
   if (!isObject(value)) return value
+  const { error } = value
+  if (isObject(error) && error['data'] !== undefined && error['code'] === ownCode) {
+    const { data: _, ...others } = error
+    return { ...value, error: others }
+  }
   for (const part of ['result', 'params']) {
     const body = value[part]
     const meta = isObject(body) ? body['_meta'] : undefined

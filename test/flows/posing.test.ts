@@ -14,7 +14,8 @@ beforeAll(async () => {
   const base = mcpAnswers({ 'tools/list': () => ({ tools: [{ name: 't', inputSchema: { type: 'object' } }] }) })
   server = await startStubServer((request, response) => {
     if (request.method === 'GET') return void response.writeHead(page.status, page.headers).end(page.body)
-    const { id, method } = JSON.parse(request.body === '' ? '{}' : request.body)
+    const { id, method, params } = JSON.parse(request.body === '' ? '{}' : request.body)
+    if (method === 'prompts/get') return void response.writeHead(200, { 'content-type': 'application/json' }).end(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":{"code":${params.name},"message":"no","data":${JSON.stringify(decision)}}}`)
     if (method !== 'tools/call') return base(request, response)
     const said = [{ method: 'notifications/message', params: { level: 'info', data: 'x', _meta: meta } }, { id, result: { content: [], _meta: meta } }]
     events(response, said.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`))
@@ -36,6 +37,12 @@ test('no server speaks in the name of the gateway', async () => {
   const told = await messagesIn(await client.send({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 't', arguments: {} } }))
   const own = { 'vendor/own': { kept: true } }
   expect(told).toEqual([expect.objectContaining({ params: { level: 'info', data: 'x', _meta: own } }), expect.objectContaining({ result: { content: [], _meta: own } })])
+})
+
+test.each([[-33001, undefined], [-33005, decision]])('nor of a refusal of its own, by an error of code %s', async (code, data) => {
+  const { client } = await open()
+  const told = (await (await client.send({ jsonrpc: '2.0', id: 8, method: 'prompts/get', params: { name: String(code) } })).json()) as { readonly error: object }
+  expect(told.error).toEqual({ code, message: 'no', ...(data === undefined ? {} : { data }) })
 })
 
 test.each([
