@@ -144,6 +144,8 @@ test('white space between values changes nothing but itself', () => {
 test.each([
   ['a placeholder', 'x'.repeat(40), `[{"secret_key":"${ssn}"}]`],
   ['a value beside a placeholder', 'secret_key', `["${ssn}","${'x'.repeat(40)}"]`],
+  ['a placeholder in a text whose clues are known', 'x'.repeat(40), `[{"secret_key":"${ssn}"},"${'x '.repeat(600)}"]`],
+  ['a value beside a placeholder in such a text', 'secret_key', `["${ssn}","${'x'.repeat(40)}","${'x '.repeat(600)}"]`],
 ])('%s that only now is an AWS secret is seen', (_what, placeholder, text) => {
   const message = result({ content: [{ type: 'text', text }] })
   const masked = applyMasks(inputFor(message, [byDetector('us_ssn', { with: placeholder })]))
