@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createInTurn } from '../in-turn.ts'
 import { createPatience, deadlineFor, fuelFor, fuelHere, threadFrom } from './budget.ts'
 import type { BuiltBundle } from './bundle.ts'
 import { familiesIn, loadFamilies } from './builtins/index.ts'
@@ -65,6 +67,12 @@ export async function startAsking({ wasm, data }: Pick<BuiltBundle, 'wasm' | 'da
     if (outcome.ok) patience.ended(outcome.fuel, bytes)
     return outcome
   }
+  const inTurn = createInTurn()
+  /**
+   * Who could not wait for a thread gets the most that is spent here: so what takes no more is denied to nobody, however many come together. Of these one
+   * comes in a turn of the loop, so that others are heard between them.
+   */
+  const atLength = <T>(evaluate: () => T): Promise<T> => inTurn(() => nextTurn().then(evaluate))
   const aside = async (entrypoint: string, input: string, bytes: number, long: boolean, caller: string): Promise<EvalOutcome> => {
     const outcome = await threads.judge({ entrypoint, input, fuel: fuelFor(bytes) }, { deadline: (options.deadline ?? deadlineFor)(bytes), long, caller })
     if (outcome.ok && long) patience.ended(outcome.fuel, bytes)
@@ -75,10 +83,10 @@ export async function startAsking({ wasm, data }: Pick<BuiltBundle, 'wasm' | 'da
     here: (bytes, use) => within(patience.fuelHere(bytes), bytes, use),
     async ask(entrypoint, input, bytes, { caller, long = false }) {
       if (bytes > threadFrom) return aside(entrypoint, input, bytes, false, caller)
-      // Where it could not wait, it gets the most that is spent here: so what takes no more is denied to nobody, however many come at once.
+      const evaluate = (most: number): EvalOutcome => within(most, bytes, (instance, fuel) => instance.evaluate(entrypoint, input, fuel))
       const crowded = threads.isCrowded(caller)
       if (long && !crowded) return aside(entrypoint, input, bytes, true, caller)
-      const outcome = within(crowded ? fuelHere(bytes) : patience.fuelHere(bytes), bytes, (instance, fuel) => instance.evaluate(entrypoint, input, fuel))
+      const outcome = crowded ? await atLength(() => evaluate(fuelHere(bytes))) : evaluate(patience.fuelHere(bytes))
       return !outcome.ok && outcome.fault === 'fuel' ? aside(entrypoint, input, bytes, true, caller) : outcome
     },
   }
