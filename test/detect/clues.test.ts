@@ -73,29 +73,32 @@ const shortest: readonly (readonly [before: string, secret: string])[] = [
 ]
 
 test.each(shortest)('after %j, %j is found wherever it stands, whatever stands around it', (before, secret) => {
+  const missed: string[] = []
   for (const filling of [' ', 'x ', '\u4e2d ', '12 ', 'abcdefghijklmno ', 'abcdefghijklmno\u4e2d', '123456-7-123456 ', 'né, ']) {
     for (let length = 0; length <= 48; length++) {
-      const start = filling.repeat(48).slice(0, length) + ' ' + before
+      const start = length === 0 ? before : `${filling.repeat(48).slice(0, length)} ${before}`
       for (const behind of ['', ' ', `" ${filling}`, ` ${'abcdefghijklmno '.repeat(length % 10)}`]) {
         const spans = detectors.find(start + secret + behind).flatMap((found) => found.spans)
         // armour without an end reaches to the end of the text
-        expect(spans.some((span) => span.start === start.length && span.end >= start.length + secret.length)).toBe(true)
+        if (!spans.some((span) => span.start === start.length && span.end >= start.length + secret.length)) missed.push(start + secret + behind)
       }
     }
   }
+  expect(missed).toEqual([])
 })
 
 test.each([9, 13, 16, 30])('a run of %d digits is one wherever it stands, with anything that may be between them at every place', (digits) => {
+  const others: string[] = []
   for (const gap of [' ', '-', '\u00a0', '\u2009', '\u2010', '\u2011', '\u2012', '\u2013', '\u2014', '\u2015', '\u202f', '\u2008', '\u200a', '\u2016', '\u202e', '\u0130', '\u01a0', '--', '\u00ff']) {
     for (let at = 0; at <= digits; at++) {
       for (let length = 0; length <= 40; length += 3) {
         const whole = `${'12345678x'.repeat(5).slice(0, length)} x${'7'.repeat(at)}${gap}${'8'.repeat(digits - at)}`
-        const runs = digitRuns(whole)
-        expect(runs.map(({ start, end }) => ({ start, end }))).toEqual(spansOf(pattern.runs, whole))
-        expect(cluesOf(whole)?.runs ?? []).toEqual(runs)
+        const wanted = JSON.stringify(spansOf(pattern.runs, whole))
+        for (const runs of [digitRuns(whole), cluesOf(whole)?.runs ?? []]) if (JSON.stringify(runs.map(({ start, end }) => ({ start, end }))) !== wanted) others.push(whole)
       }
     }
   }
+  expect(others).toEqual([])
 })
 
 test('a long text is read as a short one is, whatever it was before it', () => {
