@@ -33,8 +33,8 @@ export interface Child {
   stop(): Promise<void>
 }
 
-/** What a child wrote before it stopped is read for this long: one of its own children may keep its output open. */
-const lastWords = 1000
+/** What a child wrote before it stopped is read for this long, of which it may be held back for a second: one of its own children may keep its output open. */
+const lastWords = 2000
 
 // A launcher such as npx has children of its own; as the first of a group of processes it takes them with it.
 const hasGroups = process.platform !== 'win32'

@@ -1,4 +1,4 @@
-import { costOf } from './noise.ts'
+import { costOfComplaint } from './noise.ts'
 
 const longest = 2_000
 /** No key has more lines than this. */
@@ -26,7 +26,7 @@ export function createComplaints(redactText: (text: string) => string, tell: (li
   }
   return (line) => {
     const text = Buffer.from(line).toString('utf8')
-    const cost = costOf(text.length + (opening?.length ?? 0))
+    const cost = costOfComplaint(text.length + (opening?.length ?? 0))
     if (opening !== undefined) {
       inside(text, opening)
       return cost

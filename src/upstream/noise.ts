@@ -1,9 +1,11 @@
 /** What is read of a source within a second and leads nowhere, in bytes: past that it is held back for the rest of the second. */
 const mostPerSecond = 1024 * 1024
-/** What a message costs beside its bytes. */
+/** What a message costs beside its bytes, and what a line of standard error does: servers tell a few there for each call. */
 const each = 2048
+const eachComplaint = 256
 
 export const costOf = (length: number): number => each + length
+export const costOfComplaint = (length: number): number => eachComplaint + length
 
 export interface Pace {
   /** Whether the source is to be held back. */
