@@ -1,5 +1,5 @@
 // Sallyport beside a bare proxy and no proxy at all, in one run:
-//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--server sdk|plain] [--workers N] [--people] [--profile FILE]
+//   node bench/bench.ts [--quick] [--json] [--case NAME]… [--sessions N]… [--server sdk|plain|go] [--workers N] [--least] [--people] [--profile FILE]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { inspect } from './inspect.ts'
 import { start } from './processes.ts'
 import { printTable } from './report.ts'
 import { measureAll, type Plan } from './rounds.ts'
-import { startTargets } from './targets.ts'
+import { serverNames, startTargets } from './targets.ts'
 
 const { values } = parseArgs({
   options: {
@@ -24,17 +24,19 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     server: { type: 'string', default: 'sdk' },
     workers: { type: 'string', default: '1' },
+    least: { type: 'boolean', default: false },
     people: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
 })
+const server = serverNames.find((name) => name === values.server) ?? fail(`--server is one of ${serverNames.join(', ')}`)
 const say = (line: string) => process.stderr.write(`${line}\n`)
 const plan: Plan = {
   cases: cases.filter(({ name }) => values.case === undefined || values.case.includes(name)),
   sessions: values.sessions?.map(Number) ?? [1, 16, 64],
   rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : Number(values.rounds),
   // Engines compile what runs often, by number of calls: who serves fewer of them in a second has to run longer.
-  heatUp: values.quick ? { direct: 100, bare: 200, sallyport: 2500, people: 500 } : { direct: 300, bare: 3000, sallyport: 20_000, people: 3000 },
+  heatUp: values.quick ? { direct: 100, bare: 200, least: 500, sallyport: 2500, people: 500 } : { direct: 300, bare: 3000, least: 3000, sallyport: 20_000, people: 3000 },
   warmUp: values.quick ? 150 : 300,
   duration: values.quick ? 400 : 1300,
 }
@@ -49,9 +51,14 @@ try {
   rmSync(directory, { recursive: true, force: true })
 }
 
+function fail(why: string): never {
+  process.stderr.write(`${why}\n`)
+  process.exit(2)
+}
+
 async function measure(): Promise<void> {
   const commit = measureCommits(directory, values.quick ? 200 : 1000)
-  const targets = await startTargets(directory, { server: values.server === 'plain' ? 'plain' : 'sdk', workers: Number(values.workers), people: values.people })
+  const targets = await startTargets(directory, { server, workers: Number(values.workers), least: values.least, people: values.people })
   const load = await start('the load generator', [fileURLToPath(new URL('load.ts', import.meta.url))], /(ready)/, { cwd: directory })
   try {
     const profiler = values.profile === undefined ? undefined : await inspect(targets.sallyport)

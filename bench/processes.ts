@@ -11,9 +11,17 @@ export interface Running {
   stop(): Promise<void>
 }
 
+export interface Surroundings {
+  readonly cwd: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** Starts a Node process and waits for the line that says it is ready. */
-export function start(name: string, args: readonly string[], ready: RegExp, options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv }): Promise<Running> {
-  const child = spawn(process.execPath, ['--no-warnings', ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+export const start = (name: string, args: readonly string[], ready: RegExp, surroundings: Surroundings): Promise<Running> => startProgram(name, [process.execPath, '--no-warnings', ...args], ready, surroundings)
+
+/** The same for any program. */
+export function startProgram(name: string, [program = '', ...args]: readonly string[], ready: RegExp, surroundings: Surroundings): Promise<Running> {
+  const child = spawn(program, args, { ...surroundings, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const said: string[] = []
   const keep = (line: string) => {
