@@ -1,6 +1,7 @@
 import { isObject } from '../exact-json.ts'
 import type { Call, JsonObject } from '../model.ts'
 import { own } from './envelope.ts'
+import { hidesUri, shownUri } from './uri.ts'
 
 export { keepListed, listOf, privateCaching } from './list.ts'
 
@@ -51,7 +52,8 @@ function named(kind: 'tool' | 'prompt', body: JsonObject): ReadCall {
 
 function resource(body: JsonObject): ReadCall {
   const uri = own(body, 'uri')
-  return typeof uri === 'string' ? call('resource', uri, {}) : problem('expected params.uri to be a string')
+  if (typeof uri !== 'string') return problem('expected params.uri to be a string')
+  return hidesUri(uri) ? problem(`expected params.uri to be ${shownUri}`) : call('resource', uri, {})
 }
 
 function completed(body: JsonObject): ReadCall {
@@ -69,6 +71,7 @@ function completed(body: JsonObject): ReadCall {
   }
   if (ref['type'] === 'ref/resource') {
     if (typeof ref['uri'] !== 'string') return problem('expected params.ref.uri to be a string')
+    if (hidesUri(ref['uri'])) return problem(`expected params.ref.uri to be ${shownUri}`)
     return call('resource', ref['uri'], args ?? {}, isTemplate(ref['uri']))
   }
   return problem('expected params.ref.type to be ref/prompt or ref/resource')

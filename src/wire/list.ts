@@ -3,6 +3,7 @@ import type { Entry, Json, JsonObject } from '../model.ts'
 import { own, replace } from './envelope.ts'
 import type { Listing } from './facts.ts'
 import { knownNames, lookAlike } from './fold.ts'
+import { hidesUri, shownUri } from './uri.ts'
 
 export interface Listed {
   readonly kind: Entry['kind']
@@ -102,8 +103,9 @@ export function subscriptionFault(body: JsonObject): string | undefined {
   const alike = lookAlike(notifications, filterNames)
   if (alike !== undefined) return `expected ${alike} in params.notifications to be spelt exactly so`
   const uris = own(notifications, 'resourceSubscriptions')
-  if (uris === undefined || (Array.isArray(uris) && uris.every((uri) => typeof uri === 'string'))) return undefined
-  return 'expected params.notifications.resourceSubscriptions to be an array of strings'
+  if (uris === undefined) return undefined
+  if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === 'string')) return 'expected params.notifications.resourceSubscriptions to be an array of strings'
+  return uris.some(hidesUri) ? `expected every one of params.notifications.resourceSubscriptions to be ${shownUri}` : undefined
 }
 const filterNames = knownNames(['resourceSubscriptions', 'taskIds'])
 

@@ -9,7 +9,7 @@ allow:
     who: { groups: support }
     upstreams: stub
     tools: [query, 'get_*', export]
-    resources: 'crm://customers/*'
+    resources: ['crm://customers/*', 'docs://public/**']
 deny:
   - id: no-drop
     tools: query
@@ -44,7 +44,8 @@ beforeAll(async () => {
   stub = await startStubServer(mcpAnswers({
     'tools/list': () => ({ tools }),
     'tools/call': ({ name }) => (name === 'get_customer' ? { content: [{ type: 'text', text: JSON.stringify(customer) }], structuredContent: customer } : { content: [{ type: 'text', text: `did ${String(name)}` }] }),
-    'resources/read': ({ uri }) => ({ contents: [{ uri, text: 'a customer' }] }),
+    // As the SDK's servers read what they are asked for.
+    'resources/read': ({ uri }) => ({ contents: [{ uri: new URL(String(uri)).href, text: 'a customer' }] }),
   }))
   gateway = await startGateway({
     upstreams: { stub: { url: stub.url } },
@@ -72,6 +73,21 @@ test('what is allowed is listed and works, and nothing else is there', async () 
   for (const uri of ['crm://customers/7/keys', 'crm://customers/..', 'crm://other/7']) expect((await client.request('resources/read', { uri })).error).toMatchObject({ code: -32002 })
   const other = await clientOf('olga', ['ops'])
   expect((await other.request('tools/list')).result).toMatchObject({ tools: [] })
+})
+
+test('no URI that a server reads as another one passes a wildcard', async () => {
+  const client = await clientOf('sam', ['support'])
+  const reads = (): readonly unknown[] => stub.messages().filter(({ method }) => method === 'resources/read').map(({ params }) => params?.['uri'])
+  const before = reads().length
+  // Every reader of URLs leaves these characters out (WHATWG URL, "basic URL parser"), the SDKs' servers among them.
+  for (const uri of ['docs://public/.\t./keys', 'docs://public/a/.\n.', 'docs://public/\r../keys', '\u0000docs://public/7', ' docs://public/7', 'docs://public/7 ', 'docs://public/7\u007f']) {
+    expect(await client.request('resources/read', { uri })).toMatchObject({ error: { code: -32602 } })
+    expect(reads()).toHaveLength(before)
+    expect(await client.request('resources/subscribe', { uri })).toMatchObject({ error: { code: -32602 } })
+    expect(await client.request('completion/complete', { ref: { type: 'ref/resource', uri }, argument: { name: 'id', value: '' } })).toMatchObject({ error: { code: -32602 } })
+  }
+  expect((await client.request('resources/read', { uri: 'crm://customers/private\\7' })).error).toMatchObject({ code: -32002 })
+  expect(reads()).toHaveLength(before)
 })
 
 test('what is denied says which rule, and slips past in no other type', async () => {

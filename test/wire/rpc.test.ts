@@ -56,6 +56,7 @@ describe('JSON-RPC', () => {
       (name): [string, JsonObject] => [`${name} in _meta`, request({ params: { _meta: { [name]: 'x' } } })],
     ),
     ['a subscription to no list', request({ params: { notifications: { resourceSubscriptions: 'a' } } })],
+    ['a subscription to a URI with a character that readers leave out', request({ params: { notifications: { resourceSubscriptions: ['docs://public/.\t./keys'] } } })],
     ['a subscription to no strings', request({ params: { notifications: { resourceSubscriptions: ['a', 1] } } })],
     ['input responses that are a list', request({ params: { inputResponses: [{ action: 'accept' }] } })],
     ['an input response that is no object', request({ params: { inputResponses: { a: 'accept' } } })],

@@ -6,10 +6,10 @@ import { sections, type AllowRule, type ApprovalRule, type ConditionalRule, type
 
 const given = <K extends string>(key: K, value: Json | undefined): Readonly<Record<string, Json>> => (value === undefined ? {} : { [key]: value })
 
-const usesOf = ({ tools, prompts, resources }: Pick<AllowRule, 'tools' | 'prompts' | 'resources'>): Uses => ({
+const usesOf = ({ tools, prompts, resources }: Pick<AllowRule, 'tools' | 'prompts' | 'resources'>, allows = false): Uses => ({
   ...(tools === undefined ? {} : { tool: plainNames(list(tools)) }),
   ...(prompts === undefined ? {} : { prompt: plainNames(list(prompts)) }),
-  ...(resources === undefined ? {} : { resource: uriNames(list(resources)) }),
+  ...(resources === undefined ? {} : { resource: uriNames(list(resources), allows) }),
 })
 
 /** The steps of an argument: its name, or those of a JSON Pointer (RFC 6901). */
@@ -61,7 +61,7 @@ const permissionOf = (rule: AllowRule): Permission => ({
   who: callersOf(rule.who, 'nobody'),
   unless: callersOf(rule.unless, 'nobody'),
   upstreams: upstreamsOf(rule.upstreams),
-  uses: usesOf(rule),
+  uses: usesOf(rule, true),
   conditions: [
     ...timeOf(true, rule.during),
     ...timeOf(false, rule.outside),

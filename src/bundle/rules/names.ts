@@ -6,7 +6,7 @@ export const flags = (names: readonly string[]): Readonly<Record<string, true>> 
 
 const literal = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&')
 
-/** `*` is any run of characters (in URIs: but `/`), `**` any run. */
+/** `*` is any run of characters (in URIs: but slashes), `**` any run. */
 const patternOf = (glob: string, star: string): string =>
   `^${glob.split(/(\*+)/).map((part) => (part === '' ? '' : part.startsWith('*') ? (part === '*' ? star : '(?s:.*)') : literal(part))).join('')}$`
 
@@ -22,7 +22,8 @@ const namesOf = (globs: readonly string[], star: string): Names => {
   }
 }
 export const plainNames = (globs: readonly string[]): Names => namesOf(globs, '(?s:.*)')
-export const uriNames = (globs: readonly string[]): Names => namesOf(globs, '[^/]*')
+/** Servers take a backward slash for a slash in some URIs (WHATWG URL, "special scheme"): what is allowed stops at it, what is refused or masked does not. */
+export const uriNames = (globs: readonly string[], allows: boolean): Names => namesOf(globs, allows ? String.raw`[^/\\]*` : '[^/]*')
 /** Capitals make no difference in an address. */
 const addressNames = (globs: readonly string[]): Names => {
   const { all } = plainNames(globs)
