@@ -16,6 +16,8 @@ export interface Store {
 /** What tells a store's files from others in their places. Whoever holds them open keeps their numbers from being given to others. */
 export interface StoreFiles {
   readonly path: string
+  /** Which of the gateways that ever took the store writes with these, counted. */
+  readonly token: number
   readonly database: string | undefined
   readonly log: string | undefined
 }

@@ -1,12 +1,14 @@
 import { copyFileSync, existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { Act } from '../../src/bundle/trust/acts.ts'
 import { openForWriting } from '../../src/store/sqlite/database.ts'
 import { migrate, schemaVersion } from '../../src/store/sqlite/migrate.ts'
 import { migrations } from '../../src/store/sqlite/migrations/index.ts'
+import { openPolicyActs } from '../../src/store/sqlite/policy-acts.ts'
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
-import { approvalRow, event, sessionRow, silent } from '../contract/rows.ts'
+import { answerEvent, approvalRow, event, sessionRow, silent } from '../contract/rows.ts'
 import { until } from '../support/conditions.ts'
 import { scratch } from './scratch.ts'
 
@@ -19,6 +21,7 @@ afterEach(async () => {
   place.remove()
 })
 
+const act: Act = { at: 1, kind: 'resume', by: null, reason: 'r', from: { digest: 'bnd_1' } as Act['from'], to: null }
 const stores: Store[] = []
 async function open(): Promise<Store> {
   const store = await createSqliteStore({ path: place.path, logger: silent })
@@ -53,6 +56,15 @@ test('one store serves one gateway at a time', async () => {
   await (await open()).close()
 })
 
+test('whoever starts while another program holds the write lock is told so', async () => {
+  await (await open()).close()
+  const other = new DatabaseSync(place.path)
+  other.exec('BEGIN IMMEDIATE')
+  await expect(open()).rejects.toThrow('another program holds the write lock')
+  other.close()
+  await (await open()).close()
+})
+
 test('under another name, too', async () => {
   const store = await open()
   const other = join(dirname(place.path), 'other.db')
@@ -64,6 +76,36 @@ test('under another name, too', async () => {
   for (const path of [place.path, other]) await expect(createSqliteStore({ path, logger: silent })).rejects.toThrow('has another name')
   rmSync(other)
   await (await open()).close()
+})
+
+test('while one gateway has the store open no other starts on it, where its lock is gone', async () => {
+  const store = await open()
+  rmSync(`${place.path}.lock`)
+  for (let again = 0; again < 2; again += 1) await expect(open()).rejects.toThrow('in use by another gateway')
+  await store.records.putSession(sessionRow('1'))
+  await store.close()
+  await (await open()).close()
+})
+
+test.each([
+  ['by another file', (lock: string) => { rmSync(lock); writeFileSync(lock, '') }],
+  ['and put back later', (lock: string) => renameSync(lock, `${lock}.aside`)],
+])('a gateway whose lock was replaced %s writes nothing more once another has taken the store', async (_, take) => {
+  const lock = `${place.path}.lock`
+  const first = await open()
+  await first.records.putSession(sessionRow('1'))
+  await first.records.append(event('1', 'a'))
+  take(lock)
+  if (!existsSync(lock)) writeFileSync(lock, '')
+  const second = await open()
+  expect(await second.records.closeInterrupted(9_000)).toBe(1)
+  if (existsSync(`${lock}.aside`)) renameSync(`${lock}.aside`, lock)
+  for (let again = 0; again < 3; again += 1) await expect(first.records.append(answerEvent('1', 'a'))).rejects.toMatchObject({ code: 'record_unavailable' })
+  expect(first.state().writable).toBe(false)
+  await expect(openPolicyActs(place.path, first.files).append(act)).rejects.toThrow('another gateway has taken the store')
+  await openPolicyActs(place.path, second.files).append(act)
+  await second.records.putSession(sessionRow('2'))
+  expect((await second.records.listEvents('ses_1', {})).items.map(({ outcome }) => outcome)).toEqual(['unknown'])
 })
 
 const putBack = { kept: (file: string) => renameSync(`${file}.aside`, file), none: () => undefined }

@@ -22,7 +22,7 @@ async function open(limits: WriteQueueOptions['limits'] = {}): Promise<void> {
   const run = randomUUID()
   const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
   const observe = { committed: (ops: number) => void batches.push(ops), reopened: () => reopened.resolve() }
-  queue = await createWriteQueue({ files: filesOf(place.path), run, lastDurable: () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }, logger: silent, observe, limits })
+  queue = await createWriteQueue({ files: filesOf(place.path, 0), run, lastDurable: () => (mark.get(run) as { op: number; faults: number } | undefined) ?? { op: 0, faults: 0 }, logger: silent, observe, limits })
   await queue.write(['put_session', 'ses_1', 1, '{}', 'crm', '2025-11-25', '{}', []])
   batches.length = 0
 }

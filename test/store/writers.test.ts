@@ -85,6 +85,19 @@ test('a gateway is refused while the supervisor holds the store, and while a wor
   next.release()
 })
 
+test('a worker that outlives its supervisor writes nothing more once another gateway has the store, where its lock is gone', async () => {
+  const worker = await writer(0)
+  await worker.records.putSession(sessionRow('1'))
+  await worker.records.append(event('1', 'a'))
+  held?.release()
+  rmSync(`${place.path}.workers.lock`)
+  held = prepareSqliteStore({ path: place.path, logger: silent, at: 9_000 })
+  expect(held.interrupted).toBe(1)
+  await expect(worker.records.append(answerEvent('1', 'a'))).rejects.toMatchObject({ code: 'record_unavailable' })
+  const next = await writer(0)
+  expect(await outcomes(next, 'ses_1')).toEqual(['unknown'])
+})
+
 test.each([
   ['moved away', (file: string) => renameSync(file, `${file}.aside`)],
   ['gone', (file: string) => rmSync(file)],

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statfsSync } fro
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-const busyTimeout = 200
+export const busyTimeout = 200
 /** `PRAGMA synchronous`: 2 is FULL, 3 is EXTRA. */
 const full = 2
 
@@ -29,6 +29,8 @@ const firstPause = 0.2
 const longestPause = 2
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
+export const isBusy = (error: unknown): boolean => ((error as { readonly errcode?: number }).errcode ?? 0) % 256 === busy
+
 /**
  * Begins a transaction as soon as no other connection writes. SQLite's own waiting sleeps for whole milliseconds, and longer each
  * time; a commit takes tenths of one. Blocks its thread: for the writer's alone.
@@ -40,7 +42,7 @@ export function beginWriting(db: DatabaseSync, patience: number): void {
     try {
       return db.exec('BEGIN IMMEDIATE')
     } catch (error) {
-      if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 !== busy || performance.now() > until) throw error
+      if (!isBusy(error) || performance.now() > until) throw error
       Atomics.wait(sleeper, 0, 0, pause)
     }
   }
@@ -77,52 +79,4 @@ export function hasRoom(path: string): boolean {
 /** The name of a file system that does not outlive the machine or container, if the path is on one. */
 export function fleetingFileSystem(path: string): string | undefined {
   return fleeting[statfsSync(dirname(path)).type >>> 0]
-}
-
-/**
- * Holds the store for this process: a second gateway on the same file would take the first one's open exchanges for
- * interrupted ones. The lock is the kernel's and ends with the process, however it ends.
- */
-export function holdAlone(path: string): { release(): void } {
-  makePrivateFile(`${path}.lock`)
-  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 })
-  try {
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
-  } catch (cause) {
-    lock.close()
-    throw new Error(`the store ${path} is in use by another gateway: stop that, or set another store.path`, { cause })
-  }
-  try {
-    waitForWorkers(path)
-  } catch (error) {
-    lock.close()
-    throw error
-  }
-  return { release: () => lock.close() }
-}
-
-const workersLock = (path: string): string => `${path}.workers.lock`
-/** Workers end with their supervisor; this is how long they may take. */
-const workersEndWithin = 2_000
-
-/** Holds the store for one of several processes that write under one supervisor, which holds it alone against every other gateway. */
-export function holdTogether(path: string): { release(): void } {
-  makePrivateFile(workersLock(path))
-  const lock = new DatabaseSync(workersLock(path), { timeout: busyTimeout, readOnly: true })
-  // A transaction that has read holds a shared lock until it ends.
-  lock.exec('BEGIN; SELECT count(*) FROM sqlite_schema')
-  return { release: () => lock.close() }
-}
-
-/** The workers of a supervisor that was killed may outlive it by a moment, and still write. */
-function waitForWorkers(path: string): void {
-  if (!existsSync(workersLock(path))) return
-  const lock = new DatabaseSync(workersLock(path), { timeout: workersEndWithin })
-  try {
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; ROLLBACK')
-  } catch (cause) {
-    throw new Error(`the store ${path} is in use by a worker of another gateway: wait until it has ended, or end it`, { cause })
-  } finally {
-    lock.close()
-  }
 }

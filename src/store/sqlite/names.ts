@@ -9,13 +9,13 @@ export function oneName(path: string): string {
 }
 
 /** Of a store that is open: before, it may have no log. */
-export const filesOf = (path: string): StoreFiles => ({ path, database: numberOf(path), log: numberOf(logOf(path)) })
+export const filesOf = (path: string, token: number): StoreFiles => ({ path, token, database: numberOf(path), log: numberOf(logOf(path)) })
 
 /**
  * Throws where a name stands for another file than was opened, or for none. SQLite writes on into files that were removed or replaced,
  * and says that it did: such records would be durable nowhere. And a second log beside the one that others have open breaks both.
  */
-export function checkFiles({ path, database, log }: StoreFiles): void {
+export function checkFiles({ path, database, log }: Omit<StoreFiles, 'token'>): void {
   if (numberOf(path) !== database) throw gone(path)
   if (numberOf(logOf(path)) !== log) throw gone(logOf(path))
 }

@@ -2,12 +2,12 @@ import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Act, ActedOn, ActStore, Doer } from '../../bundle/trust/acts.ts'
 import type { StoreFiles } from '../store.ts'
-import { openForReading, openForWriting } from './database.ts'
+import { isBusy, openForReading, openForWriting } from './database.ts'
+import { checkToken } from './holding.ts'
 import { checkFiles } from './names.ts'
 
 const patience = 10_000
 const pause = 2
-const busy = 5
 
 /**
  * For the process that runs the pipeline, which may be one that writes no records: acts are few, so each takes a connection of its
@@ -18,6 +18,7 @@ export const openPolicyActs = (path: string, files?: StoreFiles): ActStore => ({
     const db = openStill(openForWriting, path, files)
     try {
       await begin(db)
+      if (files !== undefined) checkToken(db, files.token)
       db.prepare('INSERT INTO policy_act (at, kind, actor, reason, from_bundle, to_bundle) VALUES (?, ?, ?, ?, ?, ?)')
         .run(at, kind, by === null ? null : JSON.stringify(by), reason, JSON.stringify(from), to === null ? null : JSON.stringify(to))
       db.exec('COMMIT')
@@ -38,7 +39,7 @@ async function begin(db: DatabaseSync): Promise<void> {
     try {
       return db.exec('BEGIN IMMEDIATE')
     } catch (error) {
-      if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 !== busy || performance.now() > until) throw error
+      if (!isBusy(error) || performance.now() > until) throw error
     }
   }
 }

@@ -5,8 +5,9 @@ import type { Logger } from '../../model.ts'
 import type { Store, StoreFiles } from '../store.ts'
 import { createApprovalStore } from './approval-store.ts'
 import { closeInterrupted } from './apply.ts'
-import { fleetingFileSystem, holdAlone, holdTogether, makePrivateFile, openForReading, openForWriting } from './database.ts'
+import { fleetingFileSystem, makePrivateFile, openForReading, openForWriting } from './database.ts'
 import { createReader } from './dialect.ts'
+import { holdAlone, holdTogether, takeToken } from './holding.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
 import { checkFiles, filesOf, oneName } from './names.ts'
@@ -30,11 +31,11 @@ export interface SqliteStoreOptions {
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const path = options.files?.path ?? placeOf(options.path)
   if (options.files !== undefined) checkFiles(options.files)
-  const lock = options.writer === undefined ? takeStore(path, options.logger) : holdTogether(path)
+  const { token, release } = options.files === undefined ? takeStore(path, options.logger) : { ...holdTogether(path), token: options.files.token }
   try {
-    return await open(path, options, lock.release)
+    return await open(path, token, options, release)
   } catch (error) {
-    lock.release()
+    release()
     throw error
   }
 }
@@ -46,7 +47,7 @@ export function prepareSqliteStore({ path, logger, at }: Pick<SqliteStoreOptions
   try {
     const { db, interrupted } = openPrepared(absolute, at)
     return {
-      interrupted, files: filesOf(absolute),
+      interrupted, files: filesOf(absolute, lock.token),
       release() {
         foldQuietly(db)
         db.close()
@@ -79,13 +80,16 @@ function placeOf(path: string): string {
   return oneName(absolute)
 }
 
-function takeStore(path: string, logger: Logger): { release(): void } {
+function takeStore(path: string, logger: Logger): { readonly token: number; release(): void } {
   const system = fleetingFileSystem(path)
   if (system !== undefined) logger.warn(`the store is on ${system}: everything recorded is lost with the machine; mount a volume`, { path })
   const lock = holdAlone(path)
   try {
-    withDatabase(path, (db) => migrate(db, migrations))
-    return lock
+    const token = withDatabase(path, (db) => {
+      migrate(db, migrations)
+      return takeToken(db)
+    })
+    return { ...lock, token }
   } catch (error) {
     lock.release()
     throw error
@@ -110,21 +114,21 @@ function withDatabase<T>(path: string, work: (db: DatabaseSync) => T): T {
   }
 }
 
-async function open(path: string, options: SqliteStoreOptions, release: () => void): Promise<Store> {
+async function open(path: string, token: number, options: SqliteStoreOptions, release: () => void): Promise<Store> {
   const run = randomUUID()
   const reading = openForReading(path)
   try {
-    return await start(path, run, reading, options, release)
+    return await start(path, token, run, reading, options, release)
   } catch (error) {
     reading.close()
     throw error
   }
 }
 
-async function start(path: string, run: string, reading: DatabaseSync, { logger, observe, limits, writer, ...options }: SqliteStoreOptions, release: () => void): Promise<Store> {
+async function start(path: string, token: number, run: string, reading: DatabaseSync, { logger, observe, limits, writer, ...options }: SqliteStoreOptions, release: () => void): Promise<Store> {
   const mark = reading.prepare('SELECT op, faults FROM writer_mark WHERE run = ?')
   // By now the log is open.
-  const files = options.files ?? filesOf(path)
+  const files = options.files ?? filesOf(path, token)
   checkFiles(files)
   const nothing = { op: 0, faults: 0 }
   const lastDurable = () => {

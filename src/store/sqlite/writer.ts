@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { createApplier } from './apply.ts'
 import type { Applier } from './apply.ts'
 import { foldLeftOver } from './fold.ts'
+import { checkToken } from './holding.ts'
 import { checkFiles } from './names.ts'
 import { beginWriting, hasRoom, openForWriting } from './database.ts'
 import { createCheckpoints } from './checkpoints.ts'
@@ -22,7 +23,7 @@ interface Open {
 }
 
 const { files, run, writer, port } = workerData as ThreadOptions & { readonly port: MessagePort }
-const { path } = files
+const { path, token } = files
 const firstRetry = 50
 const longestRetry = 1_000
 /** Milliseconds until a writer whose turn does not come takes the store for broken; where several write, each waits for the disk of all. */
@@ -48,6 +49,7 @@ function reopen(): void {
     checkFiles(files)
     // A commit of its own proves that the disk takes writes again, and overwrites what a failed one left in the log.
     beginWriting(db, patience)
+    checkToken(db, token)
     foldLeftOver(db, writer)
     db.prepare('INSERT INTO writer_mark (writer, run, op, faults) VALUES (?, ?, 0, 0) ON CONFLICT (writer) DO UPDATE SET op = op').run(writer ?? 0, run)
     db.exec('COMMIT')
@@ -107,6 +109,7 @@ function commit([first, ops]: Batch): void {
   let results: Map<number, Result> | undefined
   try {
     beginWriting(db, patience)
+    checkToken(db, token)
     results = applyAll(applier, first, ops)
     applier.flush(upTo, faultsIn(results))
     db.exec('COMMIT')
@@ -147,6 +150,7 @@ function fold({ db, applier }: Open): void {
   } catch {
     return // Another commit's turn will come, and it can wait until then.
   }
+  checkToken(db, token)
   applier.fold()
   db.exec('COMMIT')
 }
