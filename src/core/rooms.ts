@@ -5,7 +5,7 @@ import type { Detectors } from '../detect/index.ts'
 import { findIn, isPlainBeside, placesIn, scan, scanReplaced, scanText } from '../detect/scan.ts'
 import { longestOf } from '../detect/walk.ts'
 import { createEchoGuards } from '../enforce/echo.ts'
-import { applyMasks } from '../enforce/mask.ts'
+import { applyMasks, type MaskTools } from '../enforce/mask.ts'
 import { omitLargeBlobs } from '../enforce/omit.ts'
 import { redact, redactText, type Quick } from '../enforce/redact.ts'
 import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, visitFor, waitingFor } from '../enforce/refuse.ts'
@@ -71,17 +71,17 @@ const createWireRoom = ({ limits }: RoomParts): WireRoom => ({
 function createEnforceRoom({ detectors }: RoomParts): EnforceRoom {
   const guardOf = createEchoGuards()
   const scanBody = (body: Json) => scan(body, detectors)
-  const quick = quickWith(detectors)
+  const tools: MaskTools = { ...quickWith(detectors), rescanText: (before, text, value) => scanText(before, text, value, detectors), parse: readText, print: printJson }
   return {
     scan: scanBody,
     omitLargeBlobs,
-    applyMasks: (input) => applyMasks({ ...input, ...quick, rescanText: (before, text, value) => scanText(before, text, value, detectors), parse: readText, print: printJson }),
+    applyMasks: (input) => applyMasks(input, tools),
     redactText: (text) => redactText(text, detectors),
     withoutCredentials(secrets, value) {
       const guard = guardOf(secrets)
       if (guard === undefined || (!isObject(value) && !Array.isArray(value))) return { value, removed: false }
-      const { body, removed } = guard.clean(value)
-      return { value: body, removed: removed > 0 }
+      const cleaned = guard.clean(value)
+      return cleaned === undefined ? undefined : { value: cleaned.body, removed: cleaned.removed > 0 }
     },
   }
 }

@@ -7,13 +7,15 @@ import { isList } from './pointer.ts'
 const credential = '[CREDENTIAL]'
 
 export interface EchoGuard {
-  /** An object stays an object, an array an array. */
-  clean<T extends Json>(body: T): { readonly body: T; readonly removed: number }
+  /** An object stays an object, an array an array. Undefined where it stands there more often than anybody tells in earnest: such a message is nobody's. */
+  clean<T extends Json>(body: T): { readonly body: T; readonly removed: number } | undefined
   cleanText(text: string): string
 }
 
 /** Shorter ones would be found everywhere; a credential of three characters protects nothing. */
 const shortest = 4
+/** To replace names by the hundred thousand takes a second in which nobody else is heard. */
+export const mostEchoes = 10_000
 
 /** `secrets`: tokens, passwords and whole header values, such as `Basic …`. */
 export function createEchoGuard(secrets: readonly string[]): EchoGuard {
@@ -31,7 +33,7 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
   const find: Finder = { inText: createProbe(needles), inNumber: needles.some(fitsNumber) }
 
   const cleanText = (text: string): string => text.replace(pattern, credential)
-  const clean = <T extends Json>(body: T): { body: T; removed: number } => {
+  const clean = <T extends Json>(body: T): { body: T; removed: number } | undefined => {
     if (!holdsSome(body, find)) return { body, removed: 0 }
     let removed = 0
     const count = (text: string): string =>
@@ -40,19 +42,21 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
         return credential
       })
     const walk = (value: Json): Json => {
+      if (removed > mostEchoes) return null
       if (typeof value === 'string') return count(value)
       if (isList(value)) return value.map(walk)
       if (isObject(value)) {
         const taken = new Set<string>()
         let number = 2
-        return Object.fromEntries(
-          Object.entries(value).map(([name, member]) => {
-            let free = count(name)
-            for (; taken.has(free); number++) free = `${credential} ${number}`
-            taken.add(free)
-            return [free, walk(member)]
-          }),
-        )
+        const members: [string, Json][] = []
+        for (const name in value) {
+          if (removed > mostEchoes) return null
+          let free = count(name)
+          for (; taken.has(free); number++) free = `${credential} ${number}`
+          taken.add(free)
+          members.push([free, walk(value[name] as Json)]) // own: parsed from JSON
+        }
+        return Object.fromEntries(members)
       }
       if (value === null || typeof value === 'boolean') return value
       const text = JSON.stringify(value)
@@ -60,6 +64,7 @@ export function createEchoGuard(secrets: readonly string[]): EchoGuard {
     }
     // the walk keeps what kind of value it is, but for a bare number that is the credential
     const cleaned = walk(body) as T
+    if (removed > mostEchoes) return undefined
     return { body: removed === 0 ? body : cleaned, removed }
   }
   return { clean, cleanText }
@@ -117,7 +122,7 @@ function spellingsOf(secret: string): string[] {
   const lower = (text: string): string => text.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
   const form = strict.replaceAll('%20', '+')
   const hex = bytes.length >= 6 ? [bytes.toString('hex'), bytes.toString('hex').toUpperCase()] : []
-  return [secret, escaped(secret), url, strict, form, lower(url), lower(strict), lower(form), ...hex]
+  return [secret, ...escapedOf(secret), url, strict, form, lower(url), lower(strict), lower(form), ...hex]
 }
 
 /** The characters of base64 that only the secret decides, in each of its three alignments and both alphabets. */
@@ -132,5 +137,13 @@ function alignmentsOf(secret: string): string[] {
   return texts.filter((text) => text.length >= 6).flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')])
 }
 
-const escaped = (text: string): string => JSON.stringify(text).slice(1, -1)
+const hexOf = (sign: string): string => sign.charCodeAt(0).toString(16).padStart(4, '0')
+const withHex = (text: string, signs: RegExp): string => text.replace(signs, (sign) => `\\u${hexOf(sign)}`)
+
+/** In a JSON text: with what must be escaped (RFC 8259 section 7), and with what common writers escape beside it, as PHP, Python, Go, Gson and .NET do. */
+function escapedOf(text: string): string[] {
+  const least = JSON.stringify(text).slice(1, -1)
+  const dotNet = least.replaceAll('\\"', '\\u0022').replace(/[&<>'+`\u0080-\uffff]/g, (sign) => `\\u${hexOf(sign).toUpperCase()}`)
+  return [least, withHex(least.replaceAll('/', '\\/'), /[\u0080-\uffff]/g), withHex(least, /[\u0080-\uffff]/g), withHex(least, /[&<>]/g), withHex(least, /[&<>=']/g), dotNet]
+}
 const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')

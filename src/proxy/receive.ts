@@ -38,10 +38,11 @@ export function receive(bytes: Uint8Array, session: ClientSession, source: Sourc
 export function receiveValue(value: Json, session: ClientSession, { own, shared }: Source, rooms: Judge): Inbound {
   const current = own
   const cleaned = rooms.enforce.withoutCredentials(session.link.secrets, value)
-  if (cleaned.removed) {
+  if (cleaned?.removed !== false) {
     rooms.meters.credentialEchoed(session.upstream.name)
     rooms.logger.error('a server sent the gateway\'s own credential back', { upstream: session.upstream.name, session: session.id, exchange: current?.exchange })
   }
+  if (cleaned === undefined) return { kind: 'broken', detail: 'a message full of the gateway\'s own credential' }
   const rpc = rooms.wire.readRpc(withoutOwnNames(cleaned.value))
   if (rpc.kind === 'problem') return { kind: 'broken', detail: rpc.message }
   const { revision } = session

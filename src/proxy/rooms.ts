@@ -60,8 +60,8 @@ export interface EnforceRoom {
     | ({ readonly ok: true } & MaskOutcome)
     | { readonly ok: false; readonly code: string; readonly detail: string }
   redactText(text: string): string
-  /** The gateway's own credentials, removed wherever the server echoed one. */
-  withoutCredentials(secrets: readonly string[], value: Json): { readonly value: Json; readonly removed: boolean }
+  /** The gateway's own credentials, removed wherever the server echoed one; undefined where it did so too often for that. */
+  withoutCredentials(secrets: readonly string[], value: Json): { readonly value: Json; readonly removed: boolean } | undefined
 }
 
 /** What a refusal says beside its reasons. */

@@ -35,7 +35,7 @@ beforeAll(async () => {
     const message = request.body === '' ? {} : JSON.parse(request.body)
     if (message.method !== 'tools/call') return base(request, response)
     ran.push(message.params.arguments.call)
-    json(response, { jsonrpc: '2.0', id: message.id, result: { content: [{ type: 'text', text: `ran with ${authorization}` }] } })
+    json(response, { jsonrpc: '2.0', id: message.id, result: { content: [{ type: 'text', text: `ran with ${authorization} `.repeat(message.params.arguments.times ?? 1).trim() }] } })
   })
   gateway = await startGateway({
     upstreams: {
@@ -161,10 +161,14 @@ test('an echo is counted, and its record says so; the answer has nothing of it, 
   const { result } = await client.request('tools/call', { name: 't', arguments: { call: 'echo me' } })
   expect(JSON.stringify(result)).not.toContain('echoed-token')
   expect(await count()).toBe(before + 1)
+  const flood = await client.request('tools/call', { name: 't', arguments: { call: 'echo me', times: 20_000 } })
+  expect(flood).toMatchObject({ status: 502, error: { code: -33003 } })
+  expect(await count()).toBe(before + 2)
   const auditor = { authorization: `Bearer ${await gateway.token({ subject: 'rita', groups: ['audit', 'oncall', 'ops'] }, 'api')}` }
   const sessions = (await (await fetch(`${gateway.url}/api/v1/sessions?upstream=file`, { headers: auditor })).json()) as { items: { id: string }[] }
   const events = await Promise.all(sessions.items.map(async ({ id }) => (await fetch(`${gateway.url}/api/v1/sessions/${id}/events`, { headers: auditor })).text()))
   expect(events.join()).toContain('credential_echoed')
+  expect(events.join()).toContain('full of the gateway')
   expect(events.join()).not.toContain('echoed-token')
 })
 

@@ -1,21 +1,47 @@
 import { fc } from '../support/property.ts'
-import { createEchoGuard } from '../../src/enforce/echo.ts'
+import { createEchoGuard as createGuard, mostEchoes } from '../../src/enforce/echo.ts'
 import { createProbe } from '../../src/enforce/probe.ts'
-import type { JsonObject } from '../../src/model.ts'
+import type { Json, JsonObject } from '../../src/model.ts'
 import { millisOfWork } from '../support/work.ts'
 
+/** One that finds no more than it replaces. */
+const createEchoGuard = (secrets: readonly string[]) => {
+  const { clean, cleanText } = createGuard(secrets)
+  return {
+    cleanText,
+    clean: <T extends Json>(body: T) => {
+      const cleaned = clean(body)
+      if (cleaned === undefined) throw new Error('too many')
+      return cleaned
+    },
+  }
+}
 const token = 'tok_s3cr3t/with+chars=&"x'
 const guard = createEchoGuard([token, `Basic ${Buffer.from('svc:pa55word!').toString('base64')}`])
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 test('thousands of names that hold it and become the same are told apart, without looking through all that came before for each', () => {
   const edges = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789']
-  const body = Object.fromEntries(edges.flatMap((one) => edges.flatMap((other) => ['', '=', '=='].map((end) => [`${one}${base64('pa55word!')}${other}${end}`, 1]))))
+  const body = Object.fromEntries(edges.flatMap((one) => edges.flatMap((other) => ['', '='].map((end) => [`${one}${base64('pa55word!')}${other}${end}`, 1]))))
   let clean: JsonObject = {}
   expect(millisOfWork(() => (clean = guard.clean(body).body))).toBeLessThan(4_000)
   const names = Object.keys(clean)
   expect(names).toHaveLength(Object.keys(body).length)
   expect(names.slice(1)).toEqual(Array.from({ length: names.length - 1 }, (_, index) => `${names[0]} ${index + 2}`))
+})
+
+test('a message full of it is nobody\'s, and costs no more than one that only holds it', () => {
+  const full = createGuard([token])
+  const times = 100_000
+  const bodies: readonly JsonObject[] = [
+    { text: `${token} `.repeat(times) }, { texts: Array<string>(times).fill(token) }, { text: base64(`${token} `.repeat(times)) },
+    { objects: Array.from({ length: times }, () => ({ [token]: 1 })) }, Object.fromEntries(Array.from({ length: times }, (_, index) => [`${token}${index}`, 1])),
+  ]
+  for (const body of bodies) {
+    expect(millisOfWork(() => expect(full.clean(body)).toBeUndefined())).toBeLessThan(200)
+  }
+  expect(full.clean({ text: token.repeat(mostEchoes) })?.removed).toBe(mostEchoes)
+  expect(full.clean({ text: token.repeat(mostEchoes), last: token })).toBeUndefined()
 })
 
 test.each([
@@ -42,6 +68,18 @@ test.each([
     for (const trace of [token, 'pa55word', encodeURIComponent(token), base64(token).slice(4, 12)]) expect(printed).not.toContain(trace)
     expect(printed).toContain('[CREDENTIAL]')
   }
+})
+
+test.each([
+  ['PHP', String.raw`"tok\/en+w\u00e9=&'"`],
+  ['Python', String.raw`"tok/en+w\u00e9=&'"`],
+  ['Go', String.raw`"tok/en+wé=\u0026'"`],
+  ['Gson', String.raw`"tok/en+wé\u003d\u0026\u0027"`],
+  ['.NET', String.raw`"tok/en\u002Bw\u00E9=\u0026\u0027"`],
+])('a credential is removed from JSON in a text as %s writes it', (_who, text) => {
+  const secret = "tok/en+wé=&'"
+  expect(JSON.parse(text)).toBe(secret)
+  expect(createEchoGuard([secret]).clean({ text })).toEqual({ body: { text: '"[CREDENTIAL]"' }, removed: 1 })
 })
 
 test('a number that is the credential is removed', () => {
