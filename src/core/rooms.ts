@@ -7,6 +7,7 @@ import { longestOf } from '../detect/walk.ts'
 import { createEchoGuards } from '../enforce/echo.ts'
 import { applyMasks, type MaskTools } from '../enforce/mask.ts'
 import { omitLargeBlobs } from '../enforce/omit.ts'
+import { createUnquoter } from '../enforce/quoted.ts'
 import { redact, redactText, type Quick } from '../enforce/redact.ts'
 import { decisionOf, pendingFor, refusalFor, refusedServerRequest, unknownFor, unknownMethodFor, visitFor, waitingFor } from '../enforce/refuse.ts'
 import { isObject } from '../exact-json.ts'
@@ -77,6 +78,7 @@ function createEnforceRoom({ detectors }: RoomParts): EnforceRoom {
     omitLargeBlobs,
     applyMasks: (input) => applyMasks(input, tools),
     redactText: (text) => redactText(text, detectors),
+    unquoter: createUnquoter,
     withoutCredentials(secrets, value) {
       const guard = guardOf(secrets)
       if (guard === undefined || (!isObject(value) && !Array.isArray(value))) return { value, removed: false }

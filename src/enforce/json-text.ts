@@ -15,35 +15,54 @@ export interface Holder {
   readonly texts: readonly TextPlace[]
 }
 
+const itself: Place = []
+const ofTask: Place = ['result']
+
 /** The result of a tool itself, or inside the state of a task. */
 export function holdersOf(body: JsonObject): readonly Holder[] {
   const holders: Holder[] = []
-  for (const place of [[], ['result']] as const) {
-    const value = place.length === 0 ? body : Object.hasOwn(body, 'result') ? body['result'] : undefined
-    if (isObject(value)) holders.push({ place, value, texts: textsOf(value, place) })
-  }
+  someHolder(body, (value, place) => {
+    holders.push({ place, value, texts: textsOf(value, place) })
+    return false
+  })
   return holders
 }
 
+/** Asks the test of one after another, until it is true of one. */
+export function someHolder(body: JsonObject, test: (value: JsonObject, place: Place) => boolean): boolean {
+  if (test(body, itself)) return true
+  const result = Object.hasOwn(body, 'result') ? body['result'] : undefined
+  return isObject(result) && test(result, ofTask)
+}
+
 function textsOf(holder: JsonObject, place: Place): readonly TextPlace[] {
-  const content = Object.hasOwn(holder, 'content') ? holder['content'] : undefined
-  if (!isList(content)) return []
-  return content.flatMap((block, index) => {
-    if (!isObject(block)) return []
-    const at = [...place, 'content', String(index)]
-    const texts: TextPlace[] = []
-    if (typeof block['text'] === 'string') texts.push({ place: [...at, 'text'], text: block['text'] })
-    const resource = block['resource']
-    if (isObject(resource) && typeof resource['text'] === 'string') texts.push({ place: [...at, 'resource', 'text'], text: resource['text'] })
-    return texts
+  const texts: TextPlace[] = []
+  someText(holder, (text, index, isOfResource) => {
+    texts.push({ place: [...place, 'content', String(index), ...(isOfResource ? ['resource', 'text'] : ['text'])], text })
+    return false
   })
+  return texts
+}
+
+/** Asks the test of one text after another, until it is true of one. */
+export function someText(holder: JsonObject, test: (text: string, index: number, isOfResource: boolean) => boolean): boolean {
+  const content = Object.hasOwn(holder, 'content') ? holder['content'] : undefined
+  if (!isList(content)) return false
+  for (let index = 0; index < content.length; index++) {
+    const block = content[index] as Json // in range
+    if (!isObject(block)) continue
+    const { text, resource } = block
+    if (typeof text === 'string' && test(text, index, false)) return true
+    if (isObject(resource) && typeof resource['text'] === 'string' && test(resource['text'], index, true)) return true
+  }
+  return false
 }
 
 /** Not merely by its first character: to have a text refused by `JSON.parse` is dear. */
 const beginsLikeJson = /^[\s\ufeff]*(?:["{[]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$|(?:true|false|null)\s*$)/
 const endsLikeJson = /["}\]\dels]/
 
-function mayBeJson(text: string): boolean {
+export function mayBeJson(text: string): boolean {
   return beginsLikeJson.test(text) && endsLikeJson.test(text.trimEnd().at(-1) ?? '')
 }
 

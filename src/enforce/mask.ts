@@ -11,6 +11,7 @@ import { noRepairs, repair, type Repairs } from './repair.ts'
 import { brokenAt } from './shape.ts'
 import type { Look } from './splice.ts'
 import { maskTwins } from './twins.ts'
+import { isUntouched } from './untouched.ts'
 
 export interface MaskInput {
   readonly message: Message
@@ -19,6 +20,9 @@ export interface MaskInput {
   readonly scan: Sighting
   /** Of the tool that answered. The same object each time it is the same schema: its check is compiled once. */
   readonly outputSchema?: Json
+}
+/** What reads, prints and looks, the same for every message. */
+export interface MaskTools {
   /** Of the value of a text that is JSON and part of what was scanned before. */
   readonly rescanText: (before: Sighting, text: string, value: Json) => Sighting
   /** … of a body in which only some values were replaced since it was scanned. */
@@ -44,11 +48,11 @@ const refuse = (code: MaskCode, detail: string): Refused => ({ ok: false, code, 
 const maxRounds = 3
 
 /** Carries out masks: either nothing masked is left anywhere in the message, or the message is refused. */
-export function applyMasks(input: MaskInput): Masked {
+export function applyMasks(input: MaskInput, tools: MaskTools): Masked {
   const read = readMasks(input.masks, input.scan.detectors)
   if (!read.ok) return refuse('policy_error', read.detail)
   try {
-    return applyRules(input, read.rules)
+    return applyRules(input, read.rules, tools)
   } catch (error) {
     // a text nested so deeply that walking it overflows the stack, or very many of them, is the server's doing, not a fault of ours
     if (error instanceof RangeError) return refuse('mask_impossible', 'the message is nested too deeply, or is too large for so many masks')
@@ -56,13 +60,14 @@ export function applyMasks(input: MaskInput): Masked {
   }
 }
 
-function applyRules(input: MaskInput, rules: readonly MaskRule[]): Masked {
+function applyRules(input: MaskInput, rules: readonly MaskRule[], tools: MaskTools): Masked {
+  if (tools.look !== undefined && isUntouched(input.message.body, input.scan, rules, tools.look)) return { ok: true, message: input.message, masked: 0, scan: input.scan }
   const detecting = rules.filter(({ detector }) => detector !== undefined)
   let { message, scan } = input
   let { scan: whole } = input
   let masked = 0
   for (let round = 0; round < maxRounds; round++) {
-    const done = maskOnce({ ...input, message, scan }, round === 0 ? rules : detecting)
+    const done = maskOnce({ ...input, message, scan }, round === 0 ? rules : detecting, tools)
     if (!done.ok) return done
     if (round === 0 && rules.some((rule) => rule.must && !done.matched.has(rule))) return refuse('mask_must', 'a mask that must apply found nothing to replace')
     if (done.body === message.body) break
@@ -70,7 +75,7 @@ function applyRules(input: MaskInput, rules: readonly MaskRule[]): Masked {
     if (broken !== undefined) return refuse('mask_impossible', `a mask would take away what the protocol needs at ${broken}`)
     masked += done.masked
     message = withBody(message, done.body)
-    whole = input.rescanReplaced(whole, done.body, done.replaced)
+    whole = tools.rescanReplaced(whole, done.body, done.replaced)
     scan = withoutPlaceholders(whole, done.body, rules)
     if (mark(bodyTarget(done.body, scan), detecting).matched.size === 0) return { ok: true, message, masked, scan: whole }
   }
@@ -86,7 +91,7 @@ interface Once {
   readonly matched: ReadonlySet<MaskRule>
 }
 
-function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused {
+function maskOnce(input: MaskInput, rules: readonly MaskRule[], tools: MaskTools): Once | Refused {
   const { body } = input.message
   const { edits, matched, names } = mark(bodyTarget(body, input.scan), rules)
   if (names.length > 0) return refuse('mask_name', 'a member name holds what a mask must replace')
@@ -96,9 +101,9 @@ function maskOnce(input: MaskInput, rules: readonly MaskRule[]): Once | Refused 
     if (made === undefined) return refuse('mask_impossible', 'the output schema of the tool has no room for the mask')
     repairs.set(holder.place.join('/'), made)
   }
-  const { parse, print } = input
-  const rescan = (text: string, value: Json) => input.rescanText(input.scan, text, value)
-  const twins = maskTwins({ body, rules, edits, rescan, look: input.look, scan: input.scan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? noRepairs })
+  const { parse, print, look } = tools
+  const rescan = (text: string, value: Json) => tools.rescanText(input.scan, text, value)
+  const twins = maskTwins({ body, rules, edits, rescan, look, scan: input.scan, detectors: input.scan.detectors, parse, print, names: 'refuse', repairs: (place) => repairs.get(place.join('/')) ?? noRepairs })
   if (twins.named) return refuse('mask_name', 'a member name in a JSON text holds what a mask must replace')
   const masked = edits.apply(body) ?? null
   if (!isObject(masked)) return refuse('mask_impossible', 'a mask would replace the whole body')

@@ -44,6 +44,9 @@ const highControl = /[\u0010-\u001f]/
 const isOdd = (text: string): boolean => text.includes('\\') || lowControl.test(text) || highControl.test(text)
 const breaks = /[\t\n\r]/g
 
+/** With one of these something may be found in the value of a JSON text that does not stand in the text: base64, and numbers with exponents. */
+export const mayHide = /"(?:data|blob)"|\d[eE][+-]?\d/
+
 /** Undefined where the text must be parsed. */
 export function spliceText(text: string, places: readonly number[], target: TargetAround, rules: readonly MaskRule[], look: Look): Spliced | undefined {
   const first = text.charCodeAt(0)

@@ -7,7 +7,7 @@ import { holdersOf, readText, type TextPlace } from './json-text.ts'
 import { mark, positionAfter, type MaskRule, type Target, type TargetAround } from './mask-rules.ts'
 import { covers, valueAt, type Place, type Segments } from './pointer.ts'
 import { noRepairs, type Repairs } from './repair.ts'
-import { spliceText, type Look } from './splice.ts'
+import { mayHide, spliceText, type Look } from './splice.ts'
 import { TextRules } from './text-rules.ts'
 
 export interface TwinContext {
@@ -135,9 +135,6 @@ function blockTwin(context: Looking, { holder, root, reaching, printed, twin }: 
   }
   return parsedText(context, text, where, rules, repairs)
 }
-
-/** With one of these something may be found in the value of a JSON text that does not stand in the text: base64, and numbers with exponents. */
-const mayHide = /"(?:data|blob)"|\d[eE][+-]?\d/
 
 /** Undefined where the text cannot be cut into, `nothing` where nothing in it is masked. */
 function cutText({ look, scan }: TwinContext, text: string, where: TargetAround, rules: readonly MaskRule[], repairs: Repairs): Twin | undefined | 'nothing' {

@@ -8,7 +8,7 @@ import type { JsonObject, Mask, Result, Scalar, Sighting } from '../../src/model
 import { printJson } from '../../src/printed.ts'
 import { readJson } from '../../src/wire/json.ts'
 import { millisOfWork } from '../support/work.ts'
-import { byDetector, byPath, inputFor, maskSlowly, parse, quick, rescan, result, ssn } from './support.ts'
+import { byDetector, byPath, inputFor, mask, maskSlowly, parse, quick, rescan, result, ssn, tools } from './support.ts'
 
 const detectorNames = ['us_ssn', 'card_number', 'email', 'api_key', 'jwt', 'private_key'] as const
 const secrets = [ssn, '4111-1111-1111-1111', '4111111111111111', '123456789', 'ada@example.com', `AKIA${'IOSFODNN7EXAMPLE'}`, 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY']
@@ -93,9 +93,8 @@ test('a text that is cut into comes out as one that is parsed, searched and prin
       const body = { content: [{ type: 'text', text }, { type: 'text', text: long ? 'x '.repeat(3000) : 'x' }, { type: 'resource', resource: { uri: 'a://b', text } }], _meta: { other: text }, ...(twin < 2 && isTidyObject(text) ? { structuredContent: JSON.parse(twin === 0 ? text : '{"ssn":"x","a":"y"}') as JsonObject } : {}) }
       const message = arrived(write(JSON.stringify({ jsonrpc: '2.0', id: 7, result: body })))
       if (message === undefined) return
-      const input = inputFor(message, rules)
       let parsed = 0
-      const masked = applyMasks({ ...input, parse: (inside) => (parsed++, input.parse(inside)) })
+      const masked = applyMasks(inputFor(message, rules), { ...tools, parse: (inside) => (parsed++, parse(inside)) })
       const slow = maskSlowly(message, rules)
       if (!slow.ok || !masked.ok) return expect(masked).toEqual(slow)
       expect(JSON.stringify(masked.message.body)).toBe(JSON.stringify(slow.message.body))
@@ -123,7 +122,7 @@ test('white space between values changes nothing but itself', () => {
     fc.property(document, masks, fc.constantFrom(1, 2, '\t', ' \r\n'), fc.boolean(), (text, all, indent, wide) => {
       const value = parse(text)
       const message = arrived(JSON.stringify({ jsonrpc: '2.0', id: 7, result: { content: [{ type: 'text', text: JSON.stringify(value ?? null, null, indent) }, { type: 'text', text: 'x '.repeat(3000) }] } }))
-      const whole = message === undefined ? undefined : applyMasks(inputFor(message, all))
+      const whole = message === undefined ? undefined : mask(message, all)
       if (whole?.ok === true) expect(JSON.parse(printJson(whole.message.envelope))).toEqual(JSON.parse(JSON.stringify(whole.message.envelope)))
       const read = readMasks(all.map((one) => ('path' in one && one.path !== undefined ? { ...one, path: one.path.replace('/structuredContent/', '/'), must: false } : { ...one, must: false })), detectorNames)
       if (value === undefined || !read.ok) return
@@ -148,7 +147,7 @@ test.each([
   ['a value beside a placeholder in such a text', 'secret_key', `["${ssn}","${'x'.repeat(40)}","${'x '.repeat(600)}"]`],
 ])('%s that only now is an AWS secret is seen', (_what, placeholder, text) => {
   const message = result({ content: [{ type: 'text', text }] })
-  const masked = applyMasks(inputFor(message, [byDetector('us_ssn', { with: placeholder })]))
+  const masked = mask(message, [byDetector('us_ssn', { with: placeholder })])
   if (!masked.ok) throw new Error(masked.detail)
   expect(masked.scan.hits).toMatchObject([{ detector: 'api_key', keys: ['content', '0', 'text'] }])
 })
@@ -188,7 +187,7 @@ test('rows are masked in their text without being parsed or printed again', () =
   const never = (): never => {
     throw new Error('parsed or printed')
   }
-  const done = applyMasks({ ...inputFor(message, [byDetector('card_number', { with: '[CARD]' }), byPath('/structuredContent/**/ssn', { with: null })]), parse: never, print: never })
+  const done = applyMasks(inputFor(message, [byDetector('card_number', { with: '[CARD]' }), byPath('/structuredContent/**/ssn', { with: null })]), { ...tools, parse: never, print: never })
   const wanted = JSON.stringify(rows.map((row) => ({ ...row, card: '[CARD]', ssn: null })))
   if (!done.ok) throw new Error(done.detail)
   expect((done.message.body['content'] as unknown as [{ text: string }])[0].text).toBe(wanted)

@@ -1,7 +1,7 @@
 import { createDetectors } from '../../src/detect/index.ts'
 import { findIn, isPlainBeside, placesIn, scan, scanReplaced, scanText } from '../../src/detect/scan.ts'
 import { longestOf } from '../../src/detect/walk.ts'
-import { applyMasks, type Masked, type MaskInput } from '../../src/enforce/mask.ts'
+import { applyMasks, type Masked, type MaskInput, type MaskTools } from '../../src/enforce/mask.ts'
 import type { Quick } from '../../src/enforce/redact.ts'
 import type { Look } from '../../src/enforce/splice.ts'
 import type { Call, ErrorAnswer, Json, JsonObject, Mask, Message, Notification, Request, Result, Revision } from '../../src/model.ts'
@@ -58,22 +58,14 @@ const look: Look = {
 }
 export const quick: Quick = { look, rescanReplaced: (before, body, replaced) => scanReplaced(before, body, replaced, detectors), longestOf }
 
-export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({
-  message,
-  masks,
-  scan: rescan(message.body),
-  rescanText: (before, text, value) => scanText(before, text, value, detectors),
-  ...quick,
-  parse,
-  print,
-  ...(outputSchema !== undefined && { outputSchema }),
-})
-export const mask = (message: Message, masks: readonly Mask[], outputSchema?: Json): Masked => applyMasks(inputFor(message, masks, outputSchema))
+export const inputFor = (message: Message, masks: readonly Mask[], outputSchema?: Json): MaskInput => ({ message, masks, scan: rescan(message.body), ...(outputSchema !== undefined && { outputSchema }) })
+export const tools: MaskTools = { rescanText: (before, text, value) => scanText(before, text, value, detectors), ...quick, parse, print }
+export const mask = (message: Message, masks: readonly Mask[], outputSchema?: Json): Masked => applyMasks(inputFor(message, masks, outputSchema), tools)
 
 /** The long way: every text that is JSON is parsed, searched and printed. */
 export const maskSlowly = (message: Message, masks: readonly Mask[], outputSchema?: Json): Masked => {
-  const { look: _look, ...input } = inputFor(message, masks, outputSchema)
-  return applyMasks(input)
+  const { look: _look, ...slow } = tools
+  return applyMasks(inputFor(message, masks, outputSchema), slow)
 }
 
 /** The masked body; fails the test where the message was refused. */
