@@ -60,6 +60,8 @@ export interface EnforceRoom {
     | ({ readonly ok: true } & MaskOutcome)
     | { readonly ok: false; readonly code: string; readonly detail: string }
   redactText(text: string): string
+  /** What takes the values at places that masks replace out of a text; undefined where no mask is for a place. */
+  unquoter(bodies: readonly JsonObject[], masks: readonly Mask[]): ((text: string) => string) | undefined
   /** The gateway's own credentials, removed wherever the server echoed one; undefined where it did so too often for that. */
   withoutCredentials(secrets: readonly string[], value: Json): { readonly value: Json; readonly removed: boolean } | undefined
 }

@@ -18,9 +18,12 @@ mask contains {"path": "/arguments/region"} if input.message.method == "tools/ca
 
 mask contains {"path": "/messages"}
 
-require_approval contains {"code": "held", "reviewers": ["oncall"]} if input.message.call.name == "held"
+# What a policy quotes of a masked place is masked, too.
+quoted := sprintf("not with %v", [sallyport.arg("password")])
 
-deny contains {"code": "no"} if input.message.call.name == "denied"
+require_approval contains {"code": "held", "reviewers": ["oncall"], "message": quoted} if input.message.call.name == "held"
+
+deny contains {"code": "no", "message": quoted} if input.message.call.name == "denied"
 
 deny contains {"code": "odd", "message": sallyport.arg("note")} if input.message.call.name == "breaks"
 `
@@ -88,6 +91,7 @@ test.each(['denied', 'breaks'])('%s: what a mask covers is in no file, though th
   const password = `pw-${randomUUID()}`
   const text = await (await post(gateway.mcp('stub'), token, call(name, { password, note: {} }), headers(name))).text()
   expect(text).toContain('"isError":true')
+  expect(text).not.toContain(password)
   expect(filesWith(password)).toEqual([])
 })
 

@@ -1,0 +1,49 @@
+import { createUnquoter } from '../../src/enforce/quoted.ts'
+import type { JsonObject } from '../../src/model.ts'
+import { readJson } from '../../src/wire/json.ts'
+import { millisOfWork } from '../support/work.ts'
+import { byDetector, byPath } from './support.ts'
+
+const bodyOf = (text: string): JsonObject => {
+  const read = readJson(Buffer.from(text), { maxBytes: 1 << 20, maxDepth: 64, twins: 'none' })
+  if (!read.ok) throw new Error(read.problem.message)
+  return read.value as JsonObject // as the tests write it
+}
+const unquoted = (text: string, body: string, ...paths: readonly string[]): string | undefined =>
+  createUnquoter([bodyOf(body)], paths.map((path) => byPath(path)))?.(text)
+
+test('what a mask takes out of a message, no reason quotes', () => {
+  const body = '{"arguments":{"password":"hunter2 \\"x\\"","pin":123456789012345678901,"who":"Ann","deep":{"a":["first secret"]}}}'
+  expect(unquoted('hunter2 "x" is weak', body, '/arguments/password')).toBe('[MASKED] is weak')
+  expect(unquoted('{"password": "hunter2 \\"x\\""} is weak', body, '/arguments/*')).toBe('{"password": "[MASKED]"} is weak')
+  expect(unquoted('pin 123456789012345678901', body, '/arguments/pin')).toBe('pin [MASKED]')
+  expect(unquoted('it says first secret', body, '/**/a')).toBe('it says [MASKED]')
+  expect(unquoted('hunter2 "x"', body, '/arguments/other')).toBe('hunter2 "x"')
+})
+
+test('texts that are JSON are looked into as they are masked', () => {
+  const text = JSON.stringify(JSON.stringify({ rows: [{ notes: 'private matter' }] }))
+  expect(unquoted('a private matter', `{"content":[{"type":"text","text":${text}}]}`, '/structuredContent/**/notes')).toBe('a [MASKED]')
+  expect(unquoted('a private matter', `{"taskId":"1","result":{"content":[{"type":"text","text":${text}}]}}`, '/result/structuredContent/**/notes')).toBe('a [MASKED]')
+  expect(unquoted('a private matter', `{"content":[{"type":"text","text":${text}}]}`, '/arguments')).toBe('a private matter')
+})
+
+test('short values, which stand in every sentence, are left, and so is every text where no mask is for a place', () => {
+  expect(unquoted('more than 50 of Ann', '{"a":50,"b":"Ann","c":true,"d":null}', '/*')).toBe('more than 50 of Ann')
+  expect(createUnquoter([bodyOf('{"a":"secret"}')], [])).toBeUndefined()
+  expect(createUnquoter([bodyOf('{"a":"secret"}')], [byDetector('email')])).toBeUndefined()
+})
+
+test('a mask that cannot be read, a text that is nested too deeply, and too much to look for leave nothing', () => {
+  expect(unquoted('text', '{"a":"secret"}', 'a')).toBe('[MASKED]')
+  const deep = createUnquoter([{ content: [{ type: 'text', text: `${'['.repeat(200_000)}"secret"${']'.repeat(200_000)}` }] }], [byPath('/structuredContent/**')])
+  expect(deep?.('secret')).toBe('[MASKED]')
+  const values = JSON.stringify(Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`n${index}`, `value ${index}`])))
+  expect(unquoted('no such thing'.padEnd(2000, '.'), values, '/*')).toBe('[MASKED]')
+})
+
+test('looking for very many values in a reason is soon done', () => {
+  const values = JSON.stringify(Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`n${index}`, `value ${index}`])))
+  const unquote = createUnquoter([bodyOf(values)], [byPath('/**')])
+  expect(millisOfWork(() => unquote?.('x'.repeat(1000)))).toBeLessThan(500)
+})
