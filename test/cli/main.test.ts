@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { delimiter, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { createApiClient } from '../../src/cli/api.ts'
@@ -11,9 +12,12 @@ import { createPlace, good, writeConfiguration } from '../config/configuration.t
 import { rows } from '../config/weak-rows.ts'
 import { freePort } from '../support/free-port.ts'
 import { createRepository } from '../support/git-repository.ts'
+import { storeDirectory } from '../support/scratch.ts'
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const nodeIsNew = /^v(?:2[4-9]|[3-9]\d)\./
 
 interface Run {
   readonly code: number
@@ -45,6 +49,33 @@ describe('the command', () => {
     // `Worker.cpuUsage()` is of 24.6.
     for (const older of ['22.9.0', '24.5.0']) expect(await started(older)).toEqual({ code: 3, out: '', err: expect.stringContaining('24.6 or later') })
     for (const good of ['24.6.0', '25.0.0']) expect(await started(good)).toMatchObject({ code: 0, out: `${version}\n` })
+  })
+  test('started where packages are missing, or by a Node.js that is too old, what a newcomer runs first says so: 3', () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url))
+    const clone = storeDirectory('clone')
+    for (const name of ['package.json', 'src', 'scripts']) cpSync(join(root, name), join(clone, name), { recursive: true })
+    const { scripts } = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+    /** As npm does, with this `node` as the first on the path. */
+    const npmRun = (script: string, node: string) => {
+      const bin = mkdtempSync(join(clone, 'bin-'))
+      writeFileSync(join(bin, 'node'), `#!/bin/sh\nexec ${node} "$@"\n`, { mode: 0o755 })
+      const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', scripts[script] ?? ''], { cwd: clone, encoding: 'utf8', env: { PATH: `${bin}:${process.env['PATH']}`, HOME: clone } })
+      return { status, stdout, stderr }
+    }
+    const posing = `${process.execPath} --import "data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })"`
+    const others = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, 'node')).filter(existsSync)
+    const older = [posing, ...others.filter((node) => !nodeIsNew.test(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout))]
+    const sentence = (text: string) => ({ status: 3, stdout: '', stderr: expect.stringMatching(new RegExp(`^[^\\n]*${text}[^\\n]*\\n$`)) })
+    for (const script of ['start', 'tour', 'test']) {
+      for (const node of [process.execPath, ...older]) expect(npmRun(script, node)).toEqual(sentence('run `npm ci` first'))
+    }
+    for (const name of ['commander', 'jest']) {
+      mkdirSync(join(clone, 'node_modules', name), { recursive: true })
+      writeFileSync(join(clone, 'node_modules', name, 'package.json'), '{}')
+    }
+    for (const script of ['start', 'tour', 'test']) {
+      for (const node of older) expect(npmRun(script, node)).toEqual(sentence('24.6 or later is needed'))
+    }
   })
   test('says what it can do', async () => {
     const { code, out } = await sallyport(['--help'])
