@@ -27,7 +27,8 @@ export interface TokenEndpoint {
 }
 
 const usualLife = 300
-const ofPerson = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied', 'invalid_target'])
+/** It says no to the person, who can do something about it. */
+export const ofPerson: ReadonlySet<string> = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required', 'access_denied', 'invalid_target'])
 
 async function authOf(settings: Settings, value: string): Promise<openid.ClientAuth> {
   if (settings.private_key_from === undefined) return settings.client_secret_method === 'post' ? openid.ClientSecretPost(value) : basicAuth(value)

@@ -1,5 +1,5 @@
 import type { Kept } from '../../kept.ts'
-import type { Clock, KnownActor, Logger } from '../../model.ts'
+import type { Clock, JsonObject, KnownActor, Logger } from '../../model.ts'
 import { isTimeToTouch, keptFor, leftFor, readTokens, writeTokens, type Tokens } from './tokens.ts'
 
 export type Who = Pick<KnownActor, 'issuer' | 'subject'>
@@ -57,15 +57,20 @@ export function createConnectionRow(who: Who, { upstream, url, clientSecret, kep
   /** In place of what was read; false where it is another by now. */
   const replace = (tokens: Tokens, { version }: Connected, expires = expiry()): Promise<boolean> => kept.swap(kind, key, writeTokens(tokens), version, expires)
 
+  /** In place of what somebody was given then, whatever else was noted of it meanwhile; false where that is not there any more. */
+  const settle = async (before: Tokens, write: (now: Tokens) => JsonObject): Promise<boolean> => {
+    for (let row = await read(); row !== undefined && row.tokens.access === before.access; row = await read()) {
+      if (await kept.swap(kind, key, write(row.tokens), row.version, expiry())) return true
+    }
+    return false
+  }
+
   return {
-    key, read, replace,
+    key, read,
     /** As it was read a moment ago, if it was. */
     recent: () => (isRecent() ? withTokens(seen?.row) : undefined),
-    /** By what was read last. */
-    version: () => seen?.row?.version,
-    async versionNow(): Promise<number | undefined> {
-      return (await readRow())?.version
-    },
+    /** False where the person has disconnected or connected again. */
+    succeed: (next: Tokens, before: Tokens): Promise<boolean> => settle(before, ({ wanted }) => writeTokens({ ...next, ...(wanted === undefined ? {} : { wanted }) })),
     /** Of these and some former ones nothing may come back in an answer. */
     secrets: () => secrets,
     /** For use: that it is used is written about once a day. */
@@ -76,9 +81,8 @@ export function createConnectionRow(who: Who, { upstream, url, clientSecret, kep
       return read()
     },
     /** The person has to connect again. */
-    async end({ version }: Connected, why: string): Promise<void> {
-      await kept.swap(kind, key, { ended: why }, version, expiry())
-      logger.warn('somebody has to connect to a server again', { upstream, why })
+    async end(before: Tokens, why: string): Promise<void> {
+      if (await settle(before, () => ({ ended: why }))) logger.warn('somebody has to connect to a server again', { upstream, why })
       await readRow()
     },
     /** The person will be asked for these as well. */

@@ -27,11 +27,11 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
   const refresh = createRefreshing({ ...options, row })
   let refreshing: Promise<void> | undefined
   let forcedAt = Number.NEGATIVE_INFINITY
-  const refreshOnce = (before: Connected) => (refreshing ??= refresh(before).finally(() => (refreshing = undefined)))
+  const refreshOnce = (before: Tokens) => (refreshing ??= refresh(before).finally(() => (refreshing = undefined)))
 
   const link = `${publicUrl}/connect/${upstream}`
   const need: Need = { code: 'not_connected', message: `${upstream} is called with your own account there, which this gateway is not connected to: open ${link} in a browser, then make the call again`, link }
-  const presentedOf = ({ tokens, version }: Connected): Presented => ({ headers: { authorization: `Bearer ${tokens.access}` }, renew: () => renew(version), lacks })
+  const presentedOf = ({ tokens: { access } }: Connected): Presented => ({ headers: { authorization: `Bearer ${access}` }, renew: () => renew(access), lacks })
   const lacks = async (challenge: string): Promise<Need | undefined> => {
     const scopes = scopesWanted(challenge)
     if (scopes === undefined) return undefined
@@ -46,20 +46,20 @@ export function createConnection(who: Who, options: ConnectionOptions): Held {
     if (held === undefined) return { need }
     if (isGood(held, early)) return presentedOf(held)
     if (held.tokens.refresh === undefined) return isGood(held, 0) ? presentedOf(held) : { need }
-    await refreshOnce(held).catch((cause: unknown) => {
+    await refreshOnce(held.tokens).catch((cause: unknown) => {
       if (!isGood(held, 0)) throw cause
     })
     const next = await row.read()
     return next === undefined ? { need } : presentedOf(next)
   }
-  const renew = async (version: number): Promise<boolean> => {
+  const renew = async (used: string): Promise<boolean> => {
     const held = await row.read()
-    if (held === undefined || held.version !== version) return true
+    if (held?.tokens.access !== used) return true
     if (refreshing === undefined && performance.now() - forcedAt < forceAgain) return false
     forcedAt = performance.now()
-    if (held.tokens.refresh === undefined) await row.end(held, 'the server refused it')
-    else await refreshOnce(held).catch(() => undefined)
-    return row.version() !== version
+    if (held.tokens.refresh === undefined) await row.end(held.tokens, 'the server refused it')
+    else await refreshOnce(held.tokens).catch(() => undefined)
+    return (await row.read())?.tokens.access !== used
   }
 
   return {

@@ -35,13 +35,16 @@ export const readTokens = ({ access, refresh, expires_at: expiresAt, scope, want
 
 const mostScope = 10_000
 
-/** What a token endpoint gave, as it is kept. Throws where it cannot be used. */
-export const tokensOf = (given: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since' | 'refresh' | 'wanted'>, now: number): Tokens => keptOf(usable(given), about, now)
+type About = Pick<Tokens, 'issuer' | 'url' | 'since' | 'refresh' | 'scope' | 'wanted'>
 
-const keptOf = (granted: openid.TokenEndpointResponse, about: Pick<Tokens, 'issuer' | 'url' | 'since' | 'refresh' | 'wanted'>, now: number): Tokens => ({
+/** What a token endpoint gave, as it is kept; what it leaves out is as it was (RFC 6749 sections 5.1 and 6). Throws where it cannot be used. */
+export const tokensOf = (given: openid.TokenEndpointResponse, about: About, now: number): Tokens => keptOf(usable(given), about, now)
+
+const keptOf = (granted: openid.TokenEndpointResponse, about: About, now: number): Tokens => ({
   access: granted.access_token, issuer: about.issuer, url: about.url, since: about.since,
   ...(granted.refresh_token === undefined ? (about.refresh === undefined ? {} : { refresh: about.refresh }) : { refresh: granted.refresh_token }),
   ...(granted.expires_in === undefined ? {} : { expiresAt: now + granted.expires_in * 1000 }),
-  ...(granted.scope === undefined || granted.scope.length > mostScope ? {} : { scope: granted.scope }),
+  ...scopeOf(granted.scope ?? about.scope),
   ...(about.wanted === undefined ? {} : { wanted: about.wanted }),
 })
+const scopeOf = (scope: string | undefined): Pick<Tokens, 'scope'> => (scope === undefined || scope.length > mostScope ? {} : { scope })
