@@ -1,5 +1,7 @@
+import { isObject } from '../exact-json.ts'
 import type { Call, Exchange, ExchangeId, Json, JsonObject, JudgedMessage, Question, SessionId } from '../model.ts'
 import { overlap } from '../places.ts'
+import { createAttached } from './attached.ts'
 import { changedPlaces } from './changed-places.ts'
 
 /** A request that was recorded, as somebody may still hold it. */
@@ -33,7 +35,7 @@ const mostOpen = 5_000
 
 export function createRecordedRequests(): RecordedRequests {
   /** By body, and by arguments. */
-  const requests = new WeakMap<JsonObject, Recorded>()
+  const requests = createAttached<Recorded>()
   /** A call that was held goes on as another message than its caller's, with the same content. */
   const latest = new Map<ExchangeId, Latest>()
   let count = 0
@@ -46,8 +48,8 @@ export function createRecordedRequests(): RecordedRequests {
   const put = (of: JsonObject, recorded: Recorded): void => {
     if (!isEmpty(of)) requests.set(of, recorded)
     const args = of['arguments']
-    if (typeof args !== 'object' || args === null || Array.isArray(args)) return
-    requests.set(args as JsonObject, { ...recorded, masked: recorded.masked.filter((place) => overlap(place, '/arguments')) })
+    if (!isObject(args)) return
+    requests.set(args, recorded.masked.length === 0 ? recorded : { ...recorded, masked: recorded.masked.filter((place) => overlap(place, '/arguments')) })
   }
   return {
     remember(question, exchange, stored, masked) {
