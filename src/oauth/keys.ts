@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose'
 import type { Kept } from '../kept.ts'
 import type { Clock, JsonObject, Logger } from '../model.ts'
@@ -24,7 +25,7 @@ export interface SigningKeys {
 
 const kind = 'oauth:keys'
 const name = 'ring'
-/** An unknown key id makes the keys be read again at most this often. */
+/** Unknown key ids make the keys be read again at most this often, once for all of them. */
 const lookPause = 1000
 const unnoticedFor = 5 * 60_000
 
@@ -51,6 +52,7 @@ export async function openSigningKeys({ kept, clock, logger, every, tokensLive, 
   let ring: Ring = { jwks: [], signs: '' }
   let imported = new Map<string, Promise<CryptoKey>>()
   let lookedAt = -Infinity
+  let looking: Promise<void> | undefined
 
   const take = (keys: readonly StoredKey[]): void => {
     const signs = keys[0]?.jwk.kid ?? ''
@@ -64,8 +66,8 @@ export async function openSigningKeys({ kept, clock, logger, every, tokensLive, 
 
   /** Several processes may come here at once: one of them makes the key, the others find it. */
   async function renew(): Promise<void> {
+    lookedAt = performance.now()
     const found = await kept.get(kind, name)
-    lookedAt = clock()
     if (found === undefined) {
       const first = [await makeKey(clock())]
       if (await kept.add(kind, name, packed(first))) return take(first)
@@ -92,12 +94,19 @@ export async function openSigningKeys({ kept, clock, logger, every, tokensLive, 
     return next === undefined || clock() < next.made + tokensLive + unnoticedFor
   }
 
+  /** Another process may have made a key since this one looked: whoever brings what it signed waits for the next look. */
+  const look = (): Promise<void> => (looking ??= pause(Math.max(0, lookedAt + lookPause - performance.now()), undefined, { ref: false }).then(() => {
+    // Whoever comes from now on may bring what is written while this reads.
+    looking = undefined
+    return renew()
+  }))
+
   await renew()
   return {
     ring: () => ring,
     renew,
     async verifying(id) {
-      if (!imported.has(id) && clock() >= lookedAt + lookPause) await renew()
+      if (!imported.has(id)) await look()
       return imported.get(id)
     },
   }

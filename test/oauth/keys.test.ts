@@ -56,6 +56,17 @@ test('processes that start together have one key, and a new one follows it in al
   expect(await verifies(await open(), old)).toBe(true)
 })
 
+test('what a new key has signed is good in a process that had looked a moment before', async () => {
+  const [one, other] = [await open(), await open()]
+  time.now += 30 * day - 1
+  await other.renew()
+  time.now += 1
+  await one.renew()
+  expect(one.ring().signs).not.toBe(other.ring().signs)
+  const young = await sign(one)
+  expect(await Promise.all([verifies(other, young), verifies(other, young)])).toEqual([true, true])
+})
+
 test('an old key is gone when what it signed is', async () => {
   const keys = await open()
   const old = await sign(keys)
