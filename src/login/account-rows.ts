@@ -1,7 +1,7 @@
 import type { AccountId } from '../account.ts'
 import type { Kept } from '../kept.ts'
 import type { Clock } from '../model.ts'
-import { readState, writeState, type AccountState, type Bounds } from './state.ts'
+import { isGood, readState, writeState, type AccountState, type Bounds } from './state.ts'
 
 /** An account as this process last read it. */
 export interface Entry {
@@ -41,9 +41,11 @@ export function createAccountRows({ kept, bounds, clock }: { readonly kept: Kept
   }
   return {
     here, row, expiryOf,
+    /** Nobody is turned away by what is at hand: their sign-in may be newer, at another process. */
     async current(id: AccountId): Promise<AccountState | undefined> {
       const entry = here.get(id)
-      return entry === undefined || Math.abs(clock() - entry.readAt) >= rereadAfter ? (await row(id))?.state : entry.state
+      const isEnough = entry !== undefined && Math.abs(clock() - entry.readAt) < rereadAfter && isGood(entry.state, bounds, clock())
+      return isEnough ? entry.state : (await row(id))?.state
     },
     /** In place of what was read, or where nothing was; false where it is another by now. */
     async write(state: AccountState, version: number | undefined): Promise<boolean> {

@@ -185,6 +185,16 @@ describe('back-channel logout', () => {
   })
 })
 
+test('who signed in anew at one process shortly before the end of their session is not turned away by another', async () => {
+  issuer.shape.refresh = 'none'
+  const id = await signIn()
+  world.pass(bounds.session - 6_000)
+  expect(await other.accounts.get(id)).toBeDefined()
+  await browser.visit(`${world.url}/login/corp`)
+  world.pass(7_000)
+  expect(await other.accounts.get(id)).toBeDefined()
+})
+
 test('a browser is signed out when it was idle, and at last however busy it was', async () => {
   await signIn()
   world.pass(bounds.idle - minute)
