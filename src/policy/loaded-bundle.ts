@@ -64,7 +64,7 @@ async function loadOn(asking: Asking, bundle: BuiltBundle, options: LoadOptions)
   const judge = (question: Question, seen: Seen): Verdict | Promise<Verdict> => {
     const looked = recollection === undefined ? undefined : look(question, recollection, asking)
     if (looked === tooLong || looked?.verdict === undefined) return life.during(judgeWhole(question, seen, looked))
-    seen(looked.place.settled.length + looked.place.varying.length)
+    seen(looked.place.settled.text.length + looked.place.varying.length)
     return looked.verdict
   }
   asking.refill()

@@ -1,33 +1,38 @@
 import { isObject } from '../exact-json.ts'
 import type { Json, JsonObject } from '../model.ts'
 
-interface Member {
+export interface Member {
   readonly name: string
-  /** The name as it is printed, with its colon. */
+  /** The name as it is printed, with its colon; and with the comma before it, where it is not the first. */
   readonly label: string
+  readonly nextLabel: string
   /** Whether objects have a member of that name that is not their own. */
   readonly isInherited: boolean
   wanted: Wanted
 }
-interface Members {
+export interface Members {
   readonly named: Member[]
   /** Of elements of an array; of an object with other than named members everything is kept. */
   every: Wanted | undefined
   /** Elements of which the same is wanted are printed once. */
   once: boolean
 }
-type Wanted = true | Members
+export type Wanted = true | Members
 
 /**
  * Prints of an input only what rules read: most of a judgement of a large message is the parsing of its body. A step `*` of a pointer is
  * every element of an array. Who reads members of `/findings/*` asks for any finding: findings that are alike there are printed as one.
  */
 export function createPrinter(pointers: readonly string[]): (input: JsonObject) => string {
+  const wanted = wantedOf(pointers)
+  return (input) => print(input, wanted)
+}
+
+export function wantedOf(pointers: readonly string[]): Wanted {
   const wanted = treeOf(pointers)
-  if (wanted === true) return (input) => JSON.stringify(input)
-  const findings = wanted.named.find(({ name }) => name === 'findings')?.wanted
+  const findings = wanted === true ? wanted : wanted.named.find(({ name }) => name === 'findings')?.wanted
   if (findings !== undefined && findings !== true) findings.once = true
-  return (input) => printPart(input, wanted)
+  return wanted
 }
 
 function treeOf(pointers: readonly string[]): Wanted {
@@ -54,11 +59,11 @@ function put(node: Members, step: string, wanted: Wanted): Wanted {
   const known = node.named.find(({ name }) => name === step)
   if (step === '*') node.every = wanted
   else if (known !== undefined) known.wanted = wanted
-  else node.named.push({ name: step, label: `${JSON.stringify(step)}:`, isInherited: step in Object.prototype, wanted })
+  else node.named.push({ name: step, label: `${JSON.stringify(step)}:`, nextLabel: `,${JSON.stringify(step)}:`, isInherited: step in Object.prototype, wanted })
   return wanted
 }
 
-function print(value: Json, wanted: Wanted): string {
+export function print(value: Json, wanted: Wanted): string {
   switch (typeof value) {
     case 'string':
       return printText(value)
@@ -78,7 +83,7 @@ function printWhole(value: Json & object): string {
   let printed = '['
   for (const element of value as readonly Json[]) {
     if (typeof element !== 'string') return JSON.stringify(value)
-    printed += (printed.length > 1 ? ',' : '') + printText(element)
+    printed = printed + (printed.length > 1 ? ',' : '') + printText(element)
   }
   return printed + ']'
 }
@@ -91,12 +96,15 @@ function printPart(value: Json & object, { named, every, once }: Members): strin
   }
   if (every !== undefined || JSON.isRawJSON(value)) return JSON.stringify(value)
   let printed = '{'
-  for (const { name, label, isInherited, wanted } of named) {
-    const member = (value as JsonObject)[name]
-    if (member === undefined || (isInherited && !Object.hasOwn(value, name))) continue
-    printed += (printed.length > 1 ? ',' : '') + label + print(member, wanted)
+  for (const member of named) {
+    const inner = memberOf(value as JsonObject, member)
+    if (inner !== undefined) printed = printed + (printed.length > 1 ? member.nextLabel : member.label) + print(inner, member.wanted)
   }
   return printed + '}'
+}
+
+export function memberOf(value: JsonObject, { name, isInherited }: Pick<Member, 'name' | 'isInherited'>): Json | undefined {
+  return isInherited && !Object.hasOwn(value, name) ? undefined : value[name]
 }
 
 /** Where more of them differ, all are printed. */

@@ -5,19 +5,26 @@
  */
 import type { JsonObject, Question } from '../model.ts'
 import type { Recall } from './bundle.ts'
-import { createPrinter } from './print.ts'
+import { createOutlines } from './outline.ts'
+import { print, wantedOf } from './print.ts'
 import type { Verdict } from './verdict.ts'
 
-/** What two messages that are decided alike have in common, but for what the varying sets say. */
-export interface Place {
-  readonly settled: string
-  /** The input of the varying sets. */
-  readonly varying: string
-}
 export interface Kept {
   readonly verdict: Verdict
   /** What the whole judgement took. */
   readonly fuel: number
+}
+/** What messages that are decided alike have in common, and what was decided, by what the varying sets said. */
+interface Settled {
+  readonly text: string
+  readonly decided: Map<string, Kept>
+  size: number
+  isForgotten: boolean
+}
+export interface Place {
+  readonly settled: Settled
+  /** The input of the varying sets. */
+  readonly varying: string
 }
 export interface Recollection {
   /** Undefined where it is not worth looking. */
@@ -33,6 +40,10 @@ export interface Recollection {
 const mostKept = 1024 * 1024
 const longestSettled = 32 * 1024
 const longestSaid = 4096
+/** What a place takes by itself. */
+const sizeOfPlace = 512
+/** A longer one is not worth a second copy. */
+const longestOutlined = 2048
 /** Above this the sets themselves are the work. */
 const longestVarying = 64 * 1024
 /** After so many more misses than hits nothing is looked for during so many judgements. */
@@ -40,9 +51,9 @@ const patience = 64
 const rest = 512
 
 export function createRecollection({ varying, settled }: Recall): Recollection {
-  const printSettled = createPrinter(settled)
-  const printVarying = createPrinter(varying)
-  const kept = new Map<string, Kept>()
+  const wanted = { settled: wantedOf(settled), varying: wantedOf(varying) }
+  const outlines = createOutlines<Settled>(wanted.settled, wanted.varying)
+  const kept = new Map<string, Settled>()
   let size = 0
   let luck = 0
   let resting = 0
@@ -53,38 +64,59 @@ export function createRecollection({ varying, settled }: Recall): Recollection {
     luck = 0
     resting = rest
   }
-  const keyOf = (place: Place, said: string): string => `${place.settled}\n${said}`
+  const forget = (most: number): void => {
+    for (const oldest of kept.values()) {
+      if (size <= most) break
+      kept.delete(oldest.text)
+      oldest.decided.clear()
+      oldest.isForgotten = true
+      size -= oldest.size
+    }
+  }
+  const settledOf = (text: string): Settled => {
+    const before = kept.get(text)
+    if (before !== undefined) return before
+    const made: Settled = { text, decided: new Map(), size: sizeOfPlace + text.length, isForgotten: false }
+    kept.set(text, made)
+    size += made.size
+    forget(mostKept)
+    return made
+  }
+  const placeIn = (input: JsonObject): Place | undefined => {
+    const before = outlines?.find(input)
+    const isKnown = before !== undefined && !before.isForgotten
+    const text = isKnown ? before.text : print(input, wanted.settled)
+    const varies = isKnown && outlines !== undefined ? outlines.varying() : print(input, wanted.varying)
+    if (text.length > longestSettled || varies.length > longestVarying) return undefined
+    const place = { settled: isKnown ? before : settledOf(text), varying: varies }
+    if (!isKnown && text.length <= longestOutlined) outlines?.keep(input, place.settled)
+    return place
+  }
   return {
     placeOf(question) {
-      if (resting > 0) {
-        resting -= 1
-        return undefined
-      }
-      const input = question as unknown as JsonObject // a question is plain JSON (model.ts)
-      const place = { settled: printSettled(input), varying: printVarying(input) }
-      return place.settled.length > longestSettled || place.varying.length > longestVarying ? undefined : place
+      if (resting === 0) return placeIn(question as unknown as JsonObject) // a question is plain JSON (model.ts)
+      resting -= 1
+      return undefined
     },
-    find(place, said) {
-      const found = kept.get(keyOf(place, said))
+    find({ settled: { decided } }, said) {
+      const found = decided.get(said)
       if (found === undefined) missed(1)
       else if (luck < patience) luck += 1
       return found
     },
-    keep(place, said, decided) {
-      if (said.length > longestSaid) return
-      const key = keyOf(place, said)
-      size += kept.has(key) ? 0 : key.length
-      kept.set(key, decided)
-      for (const oldest of kept.keys()) {
-        if (size <= mostKept) break
-        kept.delete(oldest)
-        size -= oldest.length
+    keep({ settled: place }, said, decided) {
+      if (said.length > longestSaid || place.isForgotten) return
+      if (!place.decided.has(said)) {
+        place.size += said.length
+        size += said.length
       }
+      place.decided.set(said, decided)
+      forget(mostKept)
     },
     failed: () => missed(patience),
     clear() {
-      kept.clear()
-      size = 0
+      forget(0)
+      outlines?.clear()
     },
   }
 }

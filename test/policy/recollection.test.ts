@@ -25,7 +25,7 @@ describe('what was decided is found', () => {
     const recollection = recollect()
     recollection.keep(placeOf(recollection, asking('ping')), 'set()', decided)
     const later = placeOf(recollection, asking('ping', '2027-01-01T00:00:00.000Z'))
-    expect(later).toEqual({ settled: '{"message":{"method":"ping"}}', varying: '{"now":"2027-01-01T00:00:00.000Z"}' })
+    expect(later).toMatchObject({ settled: { text: '{"message":{"method":"ping"}}' }, varying: '{"now":"2027-01-01T00:00:00.000Z"}' })
     expect(recollection.find(later, 'set()')).toBe(decided)
     expect(recollection.find(later, '{1}')).toBeUndefined()
     expect(recollection.find(placeOf(recollection, asking('tools/list')), 'set()')).toBeUndefined()
