@@ -17,7 +17,9 @@ export interface Definitions {
   /** Lists what was not seen, at most once in half a minute per name; whoever comes meanwhile waits for the same list. */
   list(upstream: string, name: string, ask: () => Promise<void>): Promise<void>
   get(upstream: string, kind: Entry['kind'], name: string): Definition | undefined
-  /** Annotations and digest of the definition last seen. */
+  /** Annotations and digest of an entry as it stands in a list. */
+  describeEntry(value: JsonObject): { annotations: JsonObject; definition_sha256: string }
+  /** … and of the definition last seen. */
   describe(upstream: string, kind: Entry['kind'], name: string): { annotations: JsonObject; definition_sha256?: string }
 }
 
@@ -81,6 +83,10 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
       await asking
     },
     get: (upstream, kind, name) => known.get(upstream)?.all.get(keyOf(kind, name)),
+    describeEntry(value) {
+      const { annotations, definition_sha256 } = read(value)
+      return { annotations, definition_sha256 }
+    },
     describe(upstream, kind, name) {
       const definition = known.get(upstream)?.all.get(keyOf(kind, name))
       return definition === undefined ? { annotations: {} } : { annotations: definition.annotations, definition_sha256: definition.definition_sha256 }

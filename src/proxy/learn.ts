@@ -4,11 +4,11 @@ import { createSilentChannel } from './channel.ts'
 import type { Judge } from './evaluate.ts'
 import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
+import { usesDefinition } from './last-seen.ts'
 import { describedCall } from './question.ts'
 import { relayRequest } from './relay.ts'
 
 const listing = { tool: 'tools/list', prompt: 'prompts/list', resource: 'resources/list', template: 'resources/templates/list' } as const
-const using = new Set(['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete'])
 
 /** What was never seen is listed first: by its annotations it must be as known to a call as to a list. */
 export function withDefinition(request: Request, from: From, rooms: Judge): Request | Promise<Request> {
@@ -16,7 +16,7 @@ export function withDefinition(request: Request, from: From, rooms: Judge): Requ
   if (call === undefined) return request
   const { name } = from.session.upstream
   const described = (): Request => ({ ...request, call: describedCall(call, name, rooms) })
-  if (!using.has(request.method) || rooms.definitions.get(name, call.kind, call.name) !== undefined) return described()
+  if (!usesDefinition(request.method) || rooms.definitions.get(name, call.kind, call.name) !== undefined) return described()
   const method = listing[call.template ? 'template' : call.kind]
   // A new tool is worth another look; of a template's resources there is no end.
   return rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, from, rooms)).then(described)

@@ -1,5 +1,6 @@
 import type { Decision, Evaluated, JsonObject, Message, Outcome } from '../model.ts'
 import { judge, masksOf, recordJudged, seal, type About, type Copy, type Judge, type Judged } from './evaluate.ts'
+import { asLastSeen } from './last-seen.ts'
 
 /** What became of a message that was put to the policy. Its record is durable. */
 export type Passage<M extends Message> =
@@ -36,14 +37,16 @@ export async function passMessage<M extends Message>(message: M, about: About, o
   let passes = false
   try {
     for (;;) {
-      const judged = await judge(message, about, rooms)
+      const current = asLastSeen(message, about.session.upstream.name, rooms)
+      const judged = await judge(current, about, rooms)
       let enforced = enforce(judged, about, rooms)
+      if (current !== message && about.approval !== undefined && enforced.kind !== 'refused') enforced = refuse(judged, 'approval_void', 'the tool changed since its call was approved')
       if (enforced.kind === 'forward' && claim !== undefined && !(taken ||= await claim.take())) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
       const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
       await recordJudged(replaces ? replacing(enforced.judged) : enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
       if (enforced.kind === 'refused') rooms.counters.add(about.session.counterKey, 'denied')
       if (enforced.kind !== 'forward') return enforced
-      passes = rooms.policy.active() === judged.decision.bundle
+      passes = isCurrent(judged, about, rooms)
       if (passes) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
       replaces = true
     }
@@ -52,10 +55,14 @@ export async function passMessage<M extends Message>(message: M, about: About, o
   }
 }
 
+/** Whether what was judged may go on: by the bundle that is active, and as what the server said last. */
+export const isCurrent = ({ message, decision }: Judged, { session }: About, rooms: Judge): boolean =>
+  rooms.policy.active() === decision.bundle && asLastSeen(message, session.upstream.name, rooms) === message
+
 // The record before it tells of a message that was not sent: this one says so.
 function replacing(judged: Judged): Judged {
   const { decision } = judged
-  const reason = { code: 'judged_again', message: 'the policies changed before the message was sent: this replaces what was decided just before', rule: 'sallyport/judged_again' }
+  const reason = { code: 'judged_again', message: 'the policies, or what the server says of the tool, changed before the message was sent: this replaces what was decided just before', rule: 'sallyport/judged_again' }
   return { ...judged, decision: { ...decision, reasons: [...decision.reasons, reason] } }
 }
 
@@ -102,11 +109,20 @@ function enforce<M extends Message>(judged: Judged<M>, about: About, rooms: Judg
 function keepListed(message: Message, judged: Judged, masked: boolean, rooms: Judge): Message {
   const { envelope, method } = message
   const entries = message.kind === 'error' ? undefined : rooms.wire.listOf(method, message.body)
-  const hidden = entries !== undefined && judged.decision.listed.length < entries.length
-  const kept = hidden ? rooms.wire.keepListed(envelope, method, judged.decision.listed) : envelope
+  const listed = message.kind === 'result' && entries !== undefined ? lastOfEachName(entries, judged.decision.listed) : judged.decision.listed
+  const hidden = entries !== undefined && listed.length < entries.length
+  const kept = hidden ? rooms.wire.keepListed(envelope, method, listed) : envelope
   const isCacheable = message.kind === 'result' && rooms.wire.methodOf(message.revision, 'to_server', 'request', method)?.cacheable === true
   const shared = isCacheable ? rooms.wire.privateCaching(kept, masked || hidden) : kept
   return shared === envelope ? message : withEnvelope(message, shared)
+}
+
+/** Of two entries with one name the last is the one by which calls are judged: no client is shown another. */
+function lastOfEachName(entries: readonly { readonly name: string }[], listed: readonly number[]): readonly number[] {
+  const last = new Map(entries.map(({ name }, index) => [name, index]))
+  if (last.size === entries.length) return listed
+  const counting = new Set(last.values())
+  return listed.filter((index) => counting.has(index))
 }
 
 /** The same message with another envelope; its body follows. */

@@ -38,8 +38,9 @@ const none: readonly Entry[] = []
 function entriesOf(message: Message, upstream: string, rooms: Judge): readonly Entry[] {
   const listed = message.kind === 'error' ? undefined : rooms.wire.listOf(message.method, message.body)
   if (listed === undefined) return none
-  // As a call would be described: of two entries with one name, and of a resource that is only named, the definition last seen counts.
-  return listed.map(({ kind, name, template }) => ({ kind, name, template, ...rooms.definitions.describe(upstream, kind, name) }))
+  // A resource that is only named is described as a call of it would be.
+  const ownWords = message.kind === 'result'
+  return listed.map(({ kind, name, template, value }) => ({ kind, name, template, ...(ownWords ? rooms.definitions.describeEntry(value) : rooms.definitions.describe(upstream, kind, name)) }))
 }
 
 /** A call with what the server last said of the tool, prompt or resource. */

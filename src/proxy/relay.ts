@@ -11,7 +11,7 @@ import { answerFault, answerStatus } from './faults.ts'
 import { keepLeg } from './legs.ts'
 import { ownAnswer, recordOwnDenial } from './own-answers.ts'
 import { forget } from './pending.ts'
-import { passMessage, type Passage } from './pipeline.ts'
+import { isCurrent, passMessage, type Passage } from './pipeline.ts'
 import { readOn } from './read-on.ts'
 import { receive, receiveValue, type Batch, type Inbound, type Source } from './receive.ts'
 import { answerServer } from './send.ts'
@@ -42,14 +42,15 @@ type Forward = Extract<Passage<Request>, { kind: 'forward' }>
 async function sendRequest(passage: Forward, pending: Pending, session: ClientSession, rooms: Judge): Promise<Reply | undefined> {
   const about: About = { session, exchange: pending.exchange, actor: pending.actor, approval: pending.approval }
   for (let current = passage; ; ) {
-    const { message, bundle } = current.evaluated
+    const { evaluated: { message, bundle }, judged } = current
     pending.sent = true
     pending.judgedBy = bundle
-    const reply = await session.link.send(current.evaluated, sendOptions(message, pending, () => rooms.policy.active() === bundle))
+    if (judged.message.call !== undefined) pending.request = { ...pending.request, call: judged.message.call }
+    const reply = await session.link.send(current.evaluated, sendOptions(message, pending, () => isCurrent(judged, about, rooms)))
     if (reply.kind !== 'outdated' && reply.kind !== 'uncredentialed') return reply
     pending.sent = false
-    if (reply.kind === 'uncredentialed') return answerUncredentialed(reply.need, current.judged, pending, about, rooms)
-    const next = await passMessage(current.judged.message, about, { closes: false, replaces: true }, rooms)
+    if (reply.kind === 'uncredentialed') return answerUncredentialed(reply.need, judged, pending, about, rooms)
+    const next = await passMessage(judged.message, about, { closes: false, replaces: true }, rooms)
     if (next.kind !== 'forward') return answerUnsent(next, pending, about, rooms)
     current = next
   }

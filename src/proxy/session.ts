@@ -15,7 +15,8 @@ export interface Hearing {
 
 /** A request of the client that a server is working on, or may still answer. */
 export interface Pending {
-  readonly request: Request
+  /** Its answers are judged with it: with the definition by which it was sent. */
+  request: Request
   readonly exchange: ExchangeId
   /** As the token said that brought it. */
   readonly actor: KnownActor

@@ -5,14 +5,14 @@ import { scan } from '../../src/detect/scan.ts'
 import { redact, redactText } from '../../src/enforce/redact.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createMetrics } from '../../src/metrics/metrics.ts'
-import type { Ids, Json, Request, Result } from '../../src/model.ts'
+import type { GrantedApproval, Ids, Json, Request, Result } from '../../src/model.ts'
 import type { BuiltBundle } from '../../src/policy/bundle.ts'
 import { createPolicyEngine, type PolicyEngine } from '../../src/policy/engine.ts'
 import { createCounters } from '../../src/proxy/counters.ts'
 import { createDefinitions } from '../../src/proxy/definitions.ts'
 import type { Judge } from '../../src/proxy/evaluate.ts'
 import { createOwnTasks } from '../../src/proxy/own-tasks.ts'
-import { passMessage } from '../../src/proxy/pipeline.ts'
+import { isCurrent, passMessage } from '../../src/proxy/pipeline.ts'
 import { createSessions } from '../../src/proxy/sessions.ts'
 import { passUnfolded } from '../../src/proxy/task-results.ts'
 import { createTurns } from '../../src/proxy/turns.ts'
@@ -138,4 +138,37 @@ test('a bundle that changes after the result of a task was judged, before the me
   const body = { content: [] }
   const brought: Result = { direction: 'to_client', revision: '2025-11-25', kind: 'result', id: 2, method: 'tasks/result', request: asked, envelope: { jsonrpc: '2.0', id: 2, result: body }, body }
   expect(await passUnfolded(brought, { session, exchange: 'exg_1', actor }, { closes: true }, session, rooms)).toMatchObject({ kind: 'refused', judged: { message: { method: 'tools/call' } } })
+})
+
+describe('a tool of which its server says something else', () => {
+  const upstream: Upstream = { name: 'crm', labels: {}, open: () => ({}) as ReturnType<Upstream['open']>, close: async () => undefined }
+  const say = (destructiveHint: boolean) => rooms.definitions.learn('crm', [{ kind: 'tool', name: 'change', value: { name: 'change', annotations: { destructiveHint } } }])
+  const told = () => rooms.definitions.describe('crm', 'tool', 'change')
+  const passOnce = async (approval?: GrantedApproval) => {
+    say(false)
+    const described: Request = { ...request, call: { ...request.call!, ...told() } }
+    const session = createSessions(rooms, { all: 10, perCaller: 10 }).modern({ actor, upstream, revision: '2025-11-25', client: {} })
+    const about = { session, exchange: 'exg_1' as const, actor, approval }
+    return { about, passage: await passMessage(described, about, { closes: false }, rooms) }
+  }
+
+  test('while a call is recorded: it is judged again', async () => {
+    once(async () => say(true))
+    expect((await passOnce()).passage).toMatchObject({ kind: 'forward', judged: { question: { message: { call: told() } } } })
+    expect(told()).toMatchObject({ annotations: { destructiveHint: true } })
+  })
+
+  test('… and an approved call is refused: its reviewers were told something else', async () => {
+    once(async () => say(true))
+    const approval: GrantedApproval = { id: 'apr_1', met: [], risk: 0, granted_by: ['rita'], at: '2026-01-01T00:00:00Z' }
+    expect((await passOnce(approval)).passage).toMatchObject({ kind: 'refused', judged: { decision: { reasons: [{ code: 'approval_void' }] } } })
+  })
+
+  test('before its first byte: it is not sent as it was judged', async () => {
+    recorded = async () => undefined
+    const { about, passage } = await passOnce()
+    expect(isCurrent(passage.judged, about, rooms)).toBe(true)
+    say(true)
+    expect(isCurrent(passage.judged, about, rooms)).toBe(false)
+  })
 })
