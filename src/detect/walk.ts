@@ -25,7 +25,7 @@ export class Findings {
   readonly all: Finding[] = []
   readonly #detectors: Detectors
   /** Those that more than one hit can belong to, by detector and path. */
-  readonly #shared = new Map<string, number>()
+  #shared: Map<string, number> | undefined = undefined
   #room = mostOfPaths
 
   constructor(detectors: Detectors) {
@@ -41,12 +41,13 @@ export class Findings {
   add(detector: string, path: string, count: number, alone: boolean): void {
     if (!alone) {
       const id = `${detector} ${path}`
-      const known = this.#shared.get(id)
+      const shared = (this.#shared ??= new Map())
+      const known = shared.get(id)
       if (known !== undefined) {
         this.all[known] = { ...this.all[known]!, count: this.all[known]!.count + count } // an index it was given
         return
       }
-      this.#shared.set(id, this.all.length)
+      shared.set(id, this.all.length)
     }
     this.#room -= path.length
     this.all.push({ detector, path, count, confidence: this.#detectors.confidence(detector) })
@@ -63,11 +64,11 @@ export class Walk {
   readonly #inStrings: Within
   #within: Within
   /** The way from the body down, up to `depth`. */
-  readonly #keys: string[] = []
+  readonly #keys = fewTexts()
   /** Each of `keys` as a step of a pointer. */
-  readonly #steps: string[] = []
+  readonly #steps = fewTexts()
   /** The pointer to each of `keys`, once it was needed. */
-  readonly #paths: string[] = []
+  readonly #paths = fewTexts()
   #depth = 0
   /** How many of `keys` may be shown: those before the first name that holds a secret. */
   #shown = all
@@ -223,6 +224,9 @@ export class Walk {
     else known.set(text, clues)
   }
 }
+
+/** Most bodies are as flat; an array that grows from nothing takes room for seventeen. */
+const fewTexts = (): string[] => ['', '', '', '']
 
 const isArray = (value: object): value is readonly Json[] => Array.isArray(value)
 

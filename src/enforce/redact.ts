@@ -37,7 +37,7 @@ export function redact(message: Message, scan: Sighting, masks: readonly Mask[],
   const name = callOf(message)
   const [call, method] = cleanPair(name ?? '', message.method, rescan)
   const member = bodyMember(message)
-  const envelope = method === message.method && isBare(message, member) ? cleanId(message.envelope, rescan) : cleanEnvelope(message, member, rescan)
+  const envelope = method === message.method && isBare(message, member) ? cleanId(message.envelope, rescan, quick) : cleanEnvelope(message, member, rescan)
   if (!Object.hasOwn(message.envelope, member)) return { envelope, call: name === null ? null : call, method }
   const body = redactBody(message.body, scan, masks, rescan, quick)
   const isAsItWas = envelope === message.envelope && body === message.body
@@ -71,13 +71,15 @@ function isBare({ envelope, method }: Message, member: string): boolean {
   return envelope['jsonrpc'] === '2.0'
 }
 
-function cleanId(envelope: JsonObject, rescan: (value: Json) => Sighting): JsonObject {
+function cleanId(envelope: JsonObject, rescan: (value: Json) => Sighting, quick: Quick | undefined): JsonObject {
   const { id } = envelope
-  if (id === undefined) return envelope
+  if (id === undefined || (quick !== undefined && isPlain(id, quick.look))) return envelope
   const around = { id }
   const clean = cleanse(around, rescan(around), rescan)
   return clean === around ? envelope : { ...envelope, id: isObject(clean) ? (clean['id'] ?? masked) : masked }
 }
+
+const isPlain = (id: Json, look: Look): boolean => (typeof id === 'string' || typeof id === 'number') && look.isPlain(String(id))
 
 /** Everything around the body; the body's place in the order of members is kept. */
 function cleanEnvelope(message: Message, member: string, rescan: (value: Json) => Sighting): JsonObject {
