@@ -85,6 +85,13 @@ test('what one process disconnected, another does not use for longer than a mome
   })()).rejects.toThrow('not_connected')
 })
 
+test('what somebody connected by one process, another uses at once', async () => {
+  const [one, other] = [createProcess(), createProcess()]
+  await expect(present(other.held)).rejects.toThrow('not_connected')
+  await connectAs(one, 3600)
+  expect(await tokenOf(other.held)).toBe(await tokenOf(one.held))
+})
+
 test('who disconnects while a token is refreshed leaves nothing behind at the authorization server', async () => {
   const other = createProcess()
   let mayGo: (() => Promise<unknown>) | undefined

@@ -25,6 +25,18 @@ export interface ClientOptions {
 
 const againAfter = 2_000
 
+/** The client that something was given to, or begun by, at an authorization server. */
+export interface Grantee {
+  readonly issuer: string
+  readonly client?: string
+}
+export const clientIdOf = ({ client }: Known): string => client.clientMetadata().client_id
+/** Another process may have found the server with another authorization server, or registered there anew, since this one looked. */
+export async function knownFor({ issuer, client: id }: Grantee, client: Found<Known>): Promise<Known> {
+  const known = await client()
+  return known.server.issuer === issuer && (id === undefined || clientIdOf(known) === id) ? known : client({ fresh: true })
+}
+
 /** The gateway as the client of a server's authorization server: found and, where it has to be, registered when it is first needed. */
 export function createOAuthClient(options: ClientOptions): Found<Known> {
   const { url, settings, secret, fetch, kept, clock } = options

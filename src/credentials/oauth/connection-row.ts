@@ -75,7 +75,8 @@ export function createConnectionRow(who: Who, { upstream, url, clientSecret, kep
     secrets: () => secrets,
     /** For use: that it is used is written about once a day. */
     async use(): Promise<Connected | undefined> {
-      const row = isRecent() ? withTokens(seen?.row) : await read()
+      // That there was none a moment ago tells nothing: by another process they may be connected now.
+      const row = (isRecent() ? withTokens(seen?.row) : undefined) ?? (await read())
       if (row === undefined || !isTimeToTouch(row.expiresAt, clock())) return row
       await replace(row.tokens, row)
       return read()

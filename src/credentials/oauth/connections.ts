@@ -7,7 +7,7 @@ import type { CredentialSource, Need } from '../../upstream/credential.ts'
 import type { Found } from '../../openid.ts'
 import { createPersonal, onlyForPeople } from '../per-person.ts'
 import { whyNot } from '../token-endpoint.ts'
-import { createOAuthClient, type Known } from './client.ts'
+import { clientIdOf, createOAuthClient, knownFor, type Grantee, type Known } from './client.ts'
 import { createConnection, type Held } from './connection.ts'
 import { giveBack } from './give-back.ts'
 import type { Who } from './connection-row.ts'
@@ -89,9 +89,10 @@ function createConnectable({ upstream, url }: ConnectableServer, client: Found<K
     async begin(who) {
       try {
         // The server may be with another authorization server by now.
-        const { server, client: as } = await client({ fresh: true })
+        const known = await client({ fresh: true })
+        const { server, client: as } = known
         const [verifier, state] = [openid.randomPKCECodeVerifier(), openid.randomState()]
-        await kept.put('upstream:flow', state, { who: [who.issuer, who.subject], upstream, verifier, issuer: server.issuer }, { expiresAt: clock() + flowFor })
+        await kept.put('upstream:flow', state, { who: [who.issuer, who.subject], upstream, verifier, issuer: server.issuer, client: clientIdOf(known) }, { expiresAt: clock() + flowFor })
         // Without that scope some give no refresh token, and the person would be asked again every hour.
         const isOffline = as.serverMetadata().scopes_supported?.includes('offline_access') === true
         // Who is asked for more keeps what there was (MCP 2025-11-25 basic/authorization, "Step-Up Authorization Flow").
@@ -115,12 +116,13 @@ function createConnectable({ upstream, url }: ConnectableServer, client: Found<K
       const isOwn = flow !== undefined && flow.value['upstream'] === upstream && JSON.stringify(flow.value['who']) === JSON.stringify([who.issuer, who.subject])
       if (!isOwn || !(await kept.take('upstream:flow', state))) return { ok: false, message: 'This was not begun here, or too long ago. Connect again.' }
       await kept.drop('upstream:flow', state)
-      const { verifier, issuer } = flow.value as JsonObject & { readonly verifier: string; readonly issuer: string }
+      const { verifier, ...begun } = flow.value as JsonObject & Grantee & { readonly verifier: string }
       try {
-        const { server, client: as } = await client()
-        if (server.issuer !== issuer) throw new NotConnectable('the server has another authorization server now')
+        const known = await knownFor(begun, client)
+        const { server, client: as } = known
+        if (server.issuer !== begun.issuer) throw new NotConnectable('the server has another authorization server now')
         const granted = await openid.authorizationCodeGrant(as, new URL(`${redirectUri}${search}`), { pkceCodeVerifier: verifier, expectedState: state }, { resource: server.resource })
-        await held(who).keep(tokensOf(granted, { issuer, url, since: clock() }, clock()))
+        await held(who).keep(tokensOf(granted, { issuer: server.issuer, client: clientIdOf(known), url, since: clock() }, clock()))
         logger.info('somebody connected to a server', { upstream })
         return { ok: true }
       } catch (cause) {
@@ -132,7 +134,7 @@ function createConnectable({ upstream, url }: ConnectableServer, client: Found<K
       if (tokens === undefined) return { revoked: false }
       logger.info('somebody disconnected from a server', { upstream })
       try {
-        return { revoked: await giveBack(await client(), tokens) }
+        return { revoked: await giveBack(await knownFor(tokens, client), tokens) }
       } catch (cause) {
         failed('taking back a token', cause)
         return { revoked: false }

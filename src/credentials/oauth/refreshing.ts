@@ -4,9 +4,9 @@ import { GatewayError } from '../../errors.ts'
 import { isObject } from '../../exact-json.ts'
 import type { Kept } from '../../kept.ts'
 import type { Clock, Logger } from '../../model.ts'
-import { exchangeSeconds } from '../../openid.ts'
+import { exchangeSeconds, type Found } from '../../openid.ts'
 import { ofPerson, whyNot } from '../token-endpoint.ts'
-import type { Known } from './client.ts'
+import { knownFor, type Known } from './client.ts'
 import { giveBack } from './give-back.ts'
 import type { ConnectionRow } from './connection-row.ts'
 import { NotConnectable } from './server.ts'
@@ -15,7 +15,7 @@ import { tokensOf, type Tokens } from './tokens.ts'
 export interface RefreshingParts {
   readonly upstream: string
   readonly row: ConnectionRow
-  readonly client: () => Promise<Known>
+  readonly client: Found<Known>
   readonly kept: Pick<Kept, 'add' | 'get' | 'drop'>
   readonly clock: Clock
   readonly logger: Logger
@@ -77,7 +77,7 @@ export function createRefreshing({ upstream, row, client, kept, clock, logger, t
   return async (before) => {
     try {
       // Before the lock is taken, since nobody knows how long it takes to find the server.
-      const known = await client()
+      const known = await knownFor(before, client)
       if (!(await kept.add(kind, row.key, {}, { expiresAt: clock() + lockFor }))) return await waitForOther(before)
       await refreshLocked(before, known).finally(() => kept.drop(kind, row.key))
     } catch (cause) {
