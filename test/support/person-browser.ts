@@ -21,8 +21,8 @@ const attribute = (tag: string, name: string): string | undefined => {
   return found === null ? undefined : unescape(found[1] ?? found[2] ?? found[3] ?? '')
 }
 
-/** Ports are not kept apart, as browsers do not either; paths are. `always` are headers that every request carries. */
-export function createPersonBrowser(always: Readonly<Record<string, string>> = {}): PersonBrowser {
+/** Ports are not kept apart, as browsers do not either; paths are. `always` are headers that every request carries; `ask` chooses connections. */
+export function createPersonBrowser(always: Readonly<Record<string, string>> = {}, ask: typeof fetch = fetch): PersonBrowser {
   const jar = new Map<string, Map<string, { value: string; path: string }>>()
   const of = (host: string) => jar.get(host) ?? jar.set(host, new Map()).get(host) ?? new Map<string, { value: string; path: string }>()
 
@@ -48,7 +48,7 @@ export function createPersonBrowser(always: Readonly<Record<string, string>> = {
     for (let hops = 0; hops < 20; hops += 1) {
       way.push(url.href)
       const cookies = cookieHeader(url)
-      const response = await fetch(url, {
+      const response = await ask(url, {
         method, redirect: 'manual',
         headers: { accept: 'text/html', ...(cookies === '' ? {} : { cookie: cookies }), ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded', origin: url.origin }), ...always, ...init.headers },
         ...(body === undefined ? {} : { body }),
