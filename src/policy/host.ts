@@ -12,7 +12,7 @@ import { addFuel, fuelExport } from './fuel.ts'
 import { gaps } from './gaps.ts'
 import { HostFault, type EvalFault } from './host-fault.ts'
 import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
-import { createModuleMemory, type ModuleMemory } from './module-memory.ts'
+import { createAgain, createModuleMemory, type ModuleMemory } from './module-memory.ts'
 import { createPatternAsking } from './pattern-asking.ts'
 import { createPuttingBack } from './putting-back.ts'
 import { detourIds, undefinedAnswer } from './regex-detour.ts'
@@ -65,6 +65,7 @@ const mostOwed = 10_000
 const asJson = 0
 const inRegoNotation = 1
 const fuelForLoading = 500_000_000
+const overspent = 'the judgement needs more work than its budget'
 /** Half of what is kept of patterns: what a judgement met so lately is kept still, but for once. */
 const mostMet = 100
 const longestKept = 4096
@@ -96,9 +97,10 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   let owed = 0
   const fuelLeft = (): number => Number(exports.fuel.value) - owed
   const settle = (): void => {
-    exports.fuel.value = BigInt(fuelLeft())
+    const left = fuelLeft()
+    exports.fuel.value = BigInt(left)
     owed = 0
-    if (exports.fuel.value < 0n) throw new HostFault('fuel', 'the judgement needs more work than its budget')
+    if (left < 0) throw new HostFault('fuel', overspent)
   }
   const add = (units: number): void => {
     owed += Math.ceil(units)
@@ -131,6 +133,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   const entrypoints = new Map(Object.entries(policy.entrypoints as Record<string, number>))
   const inRego = options.results === 'rego'
   const answers = createAnswers(inRego ? readResults : JSON.parse)
+  const readAnswer = createAgain(memory)
   const putBack = options.pages === undefined ? () => false : createPuttingBack(instance.exports, memory, policy.dataHeapPtr)
   let spent = false
 
@@ -146,13 +149,14 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
     if (id === undefined) return { ok: false, fault: 'entrypoint', detail: `no entrypoint ${entrypoint}`, fuel: 0 }
     exports.fuel.value = BigInt(fuel)
     owed = 0
-    met.clear()
+    if (met.size > 0) met.clear()
     try {
       const length = input === undefined ? 0 : memory.writeText(input, policy.dataHeapPtr)
       const at = input === undefined ? 0 : policy.dataHeapPtr
       const answer = exports.opa_eval(0, id, policy.dataAddr, at, length, policy.dataHeapPtr + length, format)
-      if (owed > 0) settle()
-      return read(memory.readText(answer), fuel - fuelLeft())
+      const left = fuelLeft()
+      if (left < 0) throw new HostFault('fuel', overspent)
+      return read(readAnswer(answer), fuel - left)
     } catch (thrown) {
       return fail(thrown, fuel)
     }
@@ -222,7 +226,7 @@ function loadData(instance: WebAssembly.Instance, memory: WebAssembly.Memory, ex
 }
 
 function classify(thrown: unknown, fuelLeft: number): { readonly fault: EvalFault; readonly detail: string } {
-  if (fuelLeft < 0) return { fault: 'fuel', detail: 'the judgement needs more work than its budget' }
+  if (fuelLeft < 0) return { fault: 'fuel', detail: overspent }
   if (thrown instanceof HostFault) return { fault: thrown.fault, detail: thrown.message }
   const name = thrown instanceof Error ? thrown.name : ''
   if (name === 'SyntaxError') return { fault: 'answer', detail: 'the result is not JSON' }

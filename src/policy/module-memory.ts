@@ -17,7 +17,23 @@ const maxAnswerBytes = 4 * 1024 * 1024
 const shortText = 16 * 1024
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export const isAscii = (text: string): boolean => !/[\x80-\xff]/.test(text)
+export const isAscii = (text: string): boolean => !/[\x80-\uffff]/.test(text)
+
+const longestAgain = 256
+
+/** Reads what mostly is the same as before: that is told by its bytes, and is the same text. */
+export function createAgain({ bytes, readText }: ModuleMemory): ModuleMemory['readText'] {
+  let before = ''
+  return (address) => {
+    const all = bytes()
+    let at = 0
+    while (at < before.length && all[address + at] === before.charCodeAt(at)) at += 1
+    if (at === before.length && all[address + at] === 0) return before
+    const text = readText(address)
+    if (text.length <= longestAgain && isAscii(text)) before = text
+    return text
+  }
+}
 
 export function createModuleMemory(memory: WebAssembly.Memory): ModuleMemory {
   let view = Buffer.from(memory.buffer)
