@@ -1,3 +1,4 @@
+import { GatewayError } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
 import type { Decision, Json, JsonObject, Message, Request } from '../model.ts'
 import { ownDenial, refusalText } from './hold.ts'
@@ -122,7 +123,9 @@ async function heldRequest(asked: Request, method: string, params: JsonObject, f
   const read = rooms.wire.callOf(method, params)
   const base: Request = { direction: 'to_server', revision: asked.revision, kind: 'request', id, method, envelope: { jsonrpc: '2.0', id, method, params }, body: params }
   const named = read.kind === 'call' ? { ...base, call: { ...read.call, annotations: {} } } : base
-  return rooms.wire.withoutTasks(await withDefinition(named, from, rooms))
+  const described = await withDefinition(named, from, rooms)
+  if ('kind' in described) throw new GatewayError('upstream_unreachable', { detail: 'it did not tell its tools' })
+  return rooms.wire.withoutTasks(described.request)
 }
 
 /** The approval of a task that this process did not see end. */

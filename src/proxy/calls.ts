@@ -13,7 +13,7 @@ import { withDefinition } from './learn.ts'
 import { recordOwnDenial } from './own-answers.ts'
 import { forget, track } from './pending.ts'
 import { passMessage, type PassOptions } from './pipeline.ts'
-import { fitDefinition, isOwnTask, readRequest } from './read-request.ts'
+import { fitDefinition, isOwnTask, readRequest, refuseUnlisted } from './read-request.ts'
 import { relayRequest } from './relay.ts'
 import { answerServer, sendOnly } from './send.ts'
 import { pendingOfClient, type ClientSession, type Pending } from './session.ts'
@@ -47,7 +47,9 @@ export async function handleRequest(rpc: Rpc<'request'>, from: From, channel: Ch
   if ('refused' in read) return channel.answer(read.refused)
   const { earlier } = read
   if (isOwnTask(read.request, rooms)) return handleOwnTask(read.request, from, channel, mirrored, rooms)
-  const request = await withDefinition(read.request, from, rooms)
+  const described = await withDefinition(read.request, from, rooms)
+  if ('kind' in described) return channel.answer((await refuseUnlisted(read.request, described, from, rooms)).refused)
+  const { request } = described
   const fit = await fitDefinition(request, earlier, mirrored, from, rooms)
   if ('refused' in fit) return channel.answer(fit.refused)
   if (request.call !== undefined) rooms.counters.add(session.counterKey, 'calls')

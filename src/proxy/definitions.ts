@@ -11,11 +11,19 @@ export interface Definition {
   readonly length: number
 }
 
+/** How a server was asked for a list. */
+export type Learnt =
+  | { readonly kind: 'answered' }
+  /** It was not: whoever wanted it may not list, or has no credential for the server. */
+  | { readonly kind: 'unasked' }
+  /** What a client is told in place of an answer. */
+  | { readonly kind: 'failed'; readonly status: number; readonly message: string }
+
 /** What each server last said of its tools, prompts and resources. */
 export interface Definitions {
   learn(upstream: string, entries: readonly { readonly kind: Entry['kind']; readonly name: string; readonly value: JsonObject }[]): void
-  /** Lists what was not seen, at most once in half a minute per name; whoever comes meanwhile waits for the same list. */
-  list(upstream: string, name: string, ask: () => Promise<void>): Promise<void>
+  /** Lists what was not seen, once in half a minute per name, if the server answers; whoever comes meanwhile waits for the same list. */
+  list(upstream: string, name: string, ask: () => Promise<Learnt>): Promise<Learnt>
   get(upstream: string, kind: Entry['kind'], name: string): Definition | undefined
   /** Annotations and digest of an entry as it stands in a list. */
   describeEntry(value: JsonObject): { annotations: JsonObject; definition_sha256: string }
@@ -31,7 +39,7 @@ const listAgainAfter = 30_000
 
 export function createDefinitions(print: (value: Json) => string): Definitions {
   const asked = new Map<string, number>()
-  const listing = new Map<string, Promise<void>>()
+  const listing = new Map<string, Promise<Learnt>>()
   const known = new Map<string, { readonly all: Map<string, Definition>; length: number }>()
   const digests = new WeakMap<JsonObject, Definition>()
 
@@ -45,6 +53,14 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
     const definition: Definition = { annotations: isObject(annotations) ? annotations : {}, definition_sha256: hash('sha256', text), inputSchema, outputSchema, length: text.length }
     digests.set(value, definition)
     return definition
+  }
+  const noteAsked = (key: string) => {
+    asked.delete(key)
+    asked.set(key, performance.now())
+    for (const oldest of asked.keys()) {
+      if (asked.size <= perUpstream) break
+      asked.delete(oldest)
+    }
   }
   const keyOf = (kind: Entry['kind'], name: string) => `${kind} ${name}`
 
@@ -69,18 +85,15 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
     },
     async list(upstream, name, ask) {
       const key = `${upstream} ${name}`
-      const now = performance.now()
-      // Of somebody else's list only what it brought matters here.
-      if (now - (asked.get(key) ?? -Infinity) < listAgainAfter) return listing.get(key)?.catch(() => undefined)
-      asked.delete(key)
-      asked.set(key, now)
-      for (const oldest of asked.keys()) {
-        if (asked.size <= perUpstream) break
-        asked.delete(oldest)
-      }
+      if (performance.now() - (asked.get(key) ?? -Infinity) < listAgainAfter) return { kind: 'answered' }
+      const shared = listing.get(key)
+      // A list that came to nothing for somebody else says nothing: a caller could see to it that theirs does.
+      if (shared !== undefined) return (await shared.catch(() => undefined))?.kind === 'answered' ? { kind: 'answered' } : ask()
       const asking = ask().finally(() => listing.delete(key))
       listing.set(key, asking)
-      await asking
+      const learnt = await asking
+      if (learnt.kind === 'answered') noteAsked(key)
+      return learnt
     },
     get: (upstream, kind, name) => known.get(upstream)?.all.get(keyOf(kind, name)),
     describeEntry(value) {

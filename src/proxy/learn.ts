@@ -1,6 +1,8 @@
-import type { JsonObject, Request, Result } from '../model.ts'
+import { isObject } from '../exact-json.ts'
+import type { ErrorAnswer, JsonObject, Request, Result } from '../model.ts'
 import type { From } from './calls.ts'
-import { createSilentChannel } from './channel.ts'
+import { createSilentChannel, type Channel } from './channel.ts'
+import type { Learnt } from './definitions.ts'
 import type { Judge } from './evaluate.ts'
 import { forget, track } from './pending.ts'
 import { passMessage } from './pipeline.ts'
@@ -10,41 +12,72 @@ import { relayRequest } from './relay.ts'
 
 const listing = { tool: 'tools/list', prompt: 'prompts/list', resource: 'resources/list', template: 'resources/templates/list' } as const
 
+/** A request with what its server last said of what it names; `failed` where the server was asked and did not say, and a tool would be judged without its annotations. */
+type Described = { readonly request: Request } | Extract<Learnt, { kind: 'failed' }>
+
 /** What was never seen is listed first: by its annotations it must be as known to a call as to a list. */
-export function withDefinition(request: Request, from: From, rooms: Judge): Request | Promise<Request> {
+export function withDefinition(request: Request, from: From, rooms: Judge): Described | Promise<Described> {
   const { call } = request
-  if (call === undefined) return request
+  if (call === undefined) return { request }
   const { name } = from.session.upstream
-  const described = (): Request => ({ ...request, call: describedCall(call, name, rooms) })
+  const described = (): Described => ({ request: { ...request, call: describedCall(call, name, rooms) } })
   if (!usesDefinition(request.method) || rooms.definitions.get(name, call.kind, call.name) !== undefined) return described()
   const method = listing[call.template ? 'template' : call.kind]
   // A new tool is worth another look; of a template's resources there is no end.
-  return rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, from, rooms)).then(described)
+  const listed = rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, from, rooms))
+  return listed.then((learnt) => (learnt.kind === 'failed' && call.kind === 'tool' && rooms.definitions.get(name, call.kind, call.name) === undefined ? learnt : described()))
 }
 
 const maxPages = 50
 /** Characters of a list: more than this of one server's is not kept. */
 const mostRead = 16 * 1024 * 1024
+const methodNotFound = -32601 // JSON-RPC 2.0 section 5.1
 
-async function learn(method: string, because: Request, { session, actor }: From, rooms: Judge): Promise<void> {
+/** What a request of the newer era must have (MCP 2026-07-28 basic/index, "_meta"): what else its caller says has no say in what others come to know. */
+const required = ['protocolVersion', 'clientInfo', 'clientCapabilities'].map((name) => `io.modelcontextprotocol/${name}`)
+function metaOf({ body: { _meta } }: Request): JsonObject {
+  return isObject(_meta) ? Object.fromEntries(Object.entries(_meta).filter(([name]) => required.includes(name))) : {}
+}
+
+async function learn(method: string, because: Request, { session, actor }: From, rooms: Judge): Promise<Learnt> {
   let cursor: string | undefined
   let read = 0
   for (let page = 0; page < maxPages; page += 1) {
-    const meta = session.era === 'modern' ? { _meta: because.body['_meta'] ?? {} } : {}
+    const meta = session.era === 'modern' ? { _meta: metaOf(because) } : {}
     const params: JsonObject = { ...(cursor === undefined ? {} : { cursor }), ...meta }
     const id = rooms.ids.secret()
     const envelope: JsonObject = { jsonrpc: '2.0', id, method, params }
     const request: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id, method, envelope, body: params }
-    const next: { cursor: string | undefined } = { cursor: undefined }
-    const take = ({ envelope, body }: Result): void => {
-      next.cursor = typeof body['nextCursor'] === 'string' ? body['nextCursor'] : undefined
-      read += rooms.wire.print(envelope).length
-    }
-    const pending = track(request, createSilentChannel(), { session, actor }, rooms, { internal: take })
+    const heard: Heard = {}
+    const pending = track(request, hearing(heard), { session, actor }, rooms, { internal: (answer) => void (heard.answer = answer) })
     const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
-    if (passage.kind !== 'forward') return forget(pending, session)
+    if (passage.kind !== 'forward') {
+      forget(pending, session)
+      return { kind: 'unasked' }
+    }
     await relayRequest(passage, pending, session, rooms)
-    if (next.cursor === undefined || read > mostRead) return
-    cursor = next.cursor
+    const { answer, told } = heard
+    if (answer === undefined && told === undefined) return { kind: 'unasked' }
+    if (answer?.kind !== 'result') return answer?.body['code'] === methodNotFound ? { kind: 'answered' } : { kind: 'failed', ...(told ?? unsaid) }
+    read += rooms.wire.print(answer.envelope).length
+    const next = answer.body['nextCursor']
+    if (typeof next !== 'string' || read > mostRead) break
+    cursor = next
   }
+  return { kind: 'answered' }
 }
+
+interface Heard {
+  answer?: Result | ErrorAnswer
+  /** What a client would have been told in place of a result. */
+  told?: { readonly status: number; readonly message: string }
+}
+const unsaid = { status: 502, message: 'the MCP server did not tell its tools, without which no call of one is judged' }
+
+/** Of a server's own error its status is heard, of a fault what the gateway says of it. */
+const hearing = (heard: Heard): Channel => ({
+  ...createSilentChannel(),
+  release: async (_evaluated, _of, status = 0) => void (heard.told = { ...unsaid, ...(isRefusal(status) ? { status } : {}) }),
+  answer: async ({ envelope: { error }, status = 502 }) => void (heard.told = { status, message: isObject(error) && status !== 200 ? String(error['message']) : unsaid.message }),
+})
+const isRefusal = (status: number): boolean => status >= 400 && status < 500

@@ -1,5 +1,5 @@
 import { Abort } from '../abort.ts'
-import type { Json, JsonObject, Notification, Request, Result } from '../model.ts'
+import type { ErrorAnswer, Json, JsonObject, Notification, Request, Result } from '../model.ts'
 import type { From } from './calls.ts'
 import type { Channel } from './channel.ts'
 import type { About, Judge } from './evaluate.ts'
@@ -11,7 +11,7 @@ import type { ClientSession, Pending } from './session.ts'
 export interface TrackOptions {
   readonly earlier?: Earlier
   readonly mirror?: Pending['mirror'] | undefined
-  readonly internal?: (answer: Result) => void
+  readonly internal?: (answer: Result | ErrorAnswer) => void
   readonly isTask?: boolean
 }
 

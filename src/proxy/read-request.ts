@@ -54,6 +54,12 @@ export function fitDefinition(request: Request, earlier: Earlier, mirrored: Mirr
   return refuse(request, { code: 'header_mismatch', detail: mismatch.rpc.message, status: mismatch.status, rpc: mismatch.rpc.code }, from, rooms)
 }
 
+/** The server did not say what its tools are: a policy would judge the call without the annotations it may ask for. */
+export function refuseUnlisted(request: Request, { status, message }: { readonly status: number; readonly message: string }, from: From, rooms: Judge): Promise<Refused> {
+  return refuse(request, { code: 'definition_unknown', detail: message, status, rpc: serverFault }, from, rooms)
+}
+
+const serverFault = -33003 // as any fault of a server
 const invalidParams = -32602 // JSON-RPC 2.0 section 5.1
 
 /** Recorded, and told why. */

@@ -167,7 +167,7 @@ async function passAnswer(arrived: Result | ErrorAnswer, owner: Pending, { chann
   learn(arrived, session, rooms)
   const message = keepLeg(arrived, owner, session, rooms)
   const about: About = { session, exchange: owner.exchange, actor: owner.actor, approval: owner.approval }
-  if (message.kind === 'result') owner.internal?.(message)
+  owner.internal?.(message)
   const passage = await passUnfolded(message, about, owner.internal === undefined ? { closes: true } : { closes: true, outcome: 'dropped' }, session, rooms)
   if (owner.answered) return // the gateway itself ended it meanwhile
   owner.answered = true

@@ -1,5 +1,5 @@
 import type { Abort } from '../abort.ts'
-import { chainOf, idKey, type BundleDigest, type ClientName, type Era, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Principal, type Request, type Result, type Revision, type SessionId } from '../model.ts'
+import { chainOf, idKey, type BundleDigest, type ClientName, type Era, type ErrorAnswer, type ExchangeId, type GrantedApproval, type Json, type JsonObject, type KnownActor, type Notification, type Principal, type Request, type Result, type Revision, type SessionId } from '../model.ts'
 import type { ListName } from '../wire/changes.ts'
 import type { Upstream, UpstreamLink } from '../upstream/upstream.ts'
 import type { Channel, ClientChannel } from './channel.ts'
@@ -57,7 +57,7 @@ export interface Pending {
   /** The server has ended its stream before the answer: it may take as long as it likes, and nothing is lost with the wait. */
   detached: boolean
   /** Set where the gateway itself asks, to learn a server's definitions: the answer is read and not released. */
-  readonly internal: ((answer: Result) => void) | undefined
+  readonly internal: ((answer: Result | ErrorAnswer) => void) | undefined
   /** `Mcp-Param-*` for the arguments as they are sent (MCP 2026-07-28 basic/transports/streamable-http). */
   readonly mirror: ((args: JsonObject) => { readonly [name: string]: string }) | undefined
   readonly channel: Channel

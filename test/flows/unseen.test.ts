@@ -1,0 +1,94 @@
+import { connect, modernMeta, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
+import { until } from '../support/conditions.ts'
+import { json, mcpAnswers, startStubServer, type Answer, type StubServer } from '../support/stub-server.ts'
+
+const policy = `package policies.test
+
+allow if input.actor.kind != "nobody"
+
+deny contains {"code": "destructive"} if input.message.call.annotations.destructiveHint == true
+
+deny contains {"code": "forbidden"} if input.message.body._meta.x == "forbidden"
+
+deny contains {"code": "no_list"} if {
+	input.message.method == "tools/list"
+	input.message.direction == "to_server"
+	input.actor.subject == "nolist"
+}
+`
+const complete = { resultType: 'complete', ttlMs: 0, cacheScope: 'private' }
+let stub: StubServer
+let gateway: TestGateway
+/** What is answered in place of the next lists. */
+let instead: Answer[]
+
+beforeEach(async () => {
+  instead = []
+  const base = mcpAnswers({
+    'tools/list': () => ({ ...complete, tools: [{ name: 'wipe', inputSchema: { type: 'object' }, annotations: { destructiveHint: true } }] }),
+    'tools/call': () => ({ ...complete, content: [] }),
+  })
+  stub = await startStubServer((request, response) => ((request.body.includes('"tools/list"') ? instead.shift() : undefined) ?? base)(request, response))
+  gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy } })
+})
+afterEach(async () => {
+  await gateway?.close()
+  await stub?.close()
+})
+
+const clientOf = async (subject: string): Promise<PlainClient> => connect(gateway.mcp('stub'), await gateway.token({ subject, groups: [] }, 'stub'), '2026-07-28')
+const wipe = (client: PlainClient, _meta: object = {}) => client.request('tools/call', { name: 'wipe', arguments: {}, _meta })
+const executed = (): number => stub.messages().filter(({ method }) => method === 'tools/call').length
+const listed = () => stub.messages().filter(({ method }) => method === 'tools/list')
+
+test('a list that a policy refuses to one caller is asked for by the next', async () => {
+  await wipe(await clientOf('nolist'))
+  const before = executed()
+  const answer = await wipe(await clientOf('sam'))
+  expect(answer.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
+  expect(executed()).toBe(before)
+})
+
+test('nothing that a caller adds to a call has a say in whether its tool is known', async () => {
+  const client = await clientOf('sam')
+  expect((await wipe(client, { x: 'forbidden' })).result).toMatchObject({ isError: true })
+  expect((await wipe(client)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
+  expect(executed()).toBe(0)
+  expect(listed().map(({ params }) => params?.['_meta'])).toEqual([modernMeta])
+})
+
+test('a call that waits for the list of another caller, which comes to nothing, has a list of its own', async () => {
+  const waiting = Promise.withResolvers<void>()
+  instead = [async (_request, response) => waiting.promise.then(() => void response.destroy())]
+  const first = wipe(await clientOf('eve'))
+  await until(() => listed().length === 1)
+  const sam = await clientOf('sam')
+  const second = wipe(sam)
+  const third = wipe(sam)
+  waiting.resolve()
+  for (const answer of [await second, await third]) expect(answer.result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
+  expect(await first).toMatchObject({ status: 502, error: { code: -33003 } })
+  expect(executed()).toBe(0)
+})
+
+const withError = (code: number, status = 200): Answer => ({ body }, response) => json(response, { jsonrpc: '2.0', id: (JSON.parse(body) as { id: unknown }).id, error: { code, message: 'no' } }, status)
+
+test.each<[string, number, Answer]>([
+  ['that the session is not known', 404, withError(-32001, 404)],
+  ['that it has not been greeted', 502, withError(-32602)],
+  ['nothing that is JSON, and 400', 400, (_request, response) => void response.writeHead(400).end()],
+  ['nothing', 502, (_request, response) => void response.destroy()],
+])('where the server says %s, no tool is called, and the next call asks again', async (_what, status, answer) => {
+  const client = await clientOf('sam')
+  instead = [answer]
+  expect(await wipe(client)).toMatchObject({ status, error: { code: -33003 } })
+  expect((await wipe(client)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
+  expect(executed()).toBe(0)
+})
+
+test('a server that has no lists is asked once in a while, and its tools are called', async () => {
+  const client = await clientOf('sam')
+  instead = [withError(-32601)]
+  for (let time = 0; time < 3; time++) expect((await wipe(client)).result).toMatchObject({ content: [] })
+  expect(listed()).toHaveLength(1)
+})
