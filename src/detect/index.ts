@@ -38,6 +38,7 @@ export interface Found {
 }
 /** What a member's name says. */
 export interface NameFacts {
+  readonly name: string
   readonly found: readonly Found[]
   /** It tells what its value is, so that it is worth handing on as `label`. */
   readonly telling: boolean
@@ -115,7 +116,7 @@ export function createDetectors(custom: Readonly<Record<string, (text: string) =
       const isLong = name.length > longestKept
       const before = (isLong ? lately : known).get(name)
       if (before !== undefined) return before
-      const facts = { found: find(name), telling: ssnLabel.test(name) || awsLabel.test(name), step: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` }
+      const facts = { name, found: find(name), telling: ssnLabel.test(name) || awsLabel.test(name), step: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` }
       if (isLong) {
         if (lately.size === 0) queueMicrotask(() => lately.clear())
         lately.set(name, facts)

@@ -73,7 +73,6 @@ export class Walk {
   /** How many of `keys` may be shown: those before the first name that holds a secret. */
   #shown = all
   /** Of the last object's members, by how many stand before them. */
-  readonly #names: string[] = []
   readonly #facts: NameFacts[] = []
 
   constructor(detectors: Detectors, inStrings: Within, findings?: Findings) {
@@ -128,16 +127,14 @@ export class Walk {
   }
 
   #visitObject(value: JsonObject): void {
-    const names = this.#names
+    const facts = this.#facts
     let index = 0
     for (const name in value) {
       const member = value[name] as Json // own: a JSON value
       // objects like the last one have the same names in the same order
-      if (names[index] !== name) {
-        names[index] = name
-        this.#facts[index] = this.#detectors.factsOf(name)
-      }
-      const said = this.#facts[index++]! // of this name
+      let said = facts[index]
+      if (said === undefined || said.name !== name) said = facts[index] = this.#detectors.factsOf(name)
+      index++
       if (said.found.length > 0 || name === 'data' || name === 'blob') this.#visitMember(value, name, member, said)
       else this.#visitBelow(member, said.telling ? name : undefined, name, said.step)
     }
