@@ -19,11 +19,18 @@ export type Learnt =
   /** What a client is told in place of an answer. */
   | { readonly kind: 'failed'; readonly status: number; readonly message: string }
 
+export interface Wanted {
+  readonly kind: Entry['kind']
+  readonly name: string
+  /** What is asked for together. */
+  readonly key: string
+}
+
 /** What each server last said of its tools, prompts and resources. */
 export interface Definitions {
   learn(upstream: string, entries: readonly { readonly kind: Entry['kind']; readonly name: string; readonly value: JsonObject }[]): void
-  /** Lists what was not seen, once in half a minute per name, if the server answers; whoever comes meanwhile waits for the same list. */
-  list(upstream: string, name: string, ask: () => Promise<Learnt>): Promise<Learnt>
+  /** Lists what was not seen. What the server does not list it is asked for once in half a minute per key; whoever comes meanwhile waits for the same list. */
+  list(upstream: string, wanted: Wanted, ask: () => Promise<Learnt>): Promise<Learnt>
   get(upstream: string, kind: Entry['kind'], name: string): Definition | undefined
   /** Annotations and digest of an entry as it stands in a list. */
   describeEntry(value: JsonObject): { annotations: JsonObject; definition_sha256: string }
@@ -83,8 +90,8 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
         forget(oldest)
       }
     },
-    async list(upstream, name, ask) {
-      const key = `${upstream} ${name}`
+    async list(upstream, { kind, name, key: ofName }, ask) {
+      const key = `${upstream} ${ofName}`
       if (performance.now() - (asked.get(key) ?? -Infinity) < listAgainAfter) return { kind: 'answered' }
       const shared = listing.get(key)
       // A list that came to nothing for somebody else says nothing: a caller could see to it that theirs does.
@@ -92,7 +99,8 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
       const asking = ask().finally(() => listing.delete(key))
       listing.set(key, asking)
       const learnt = await asking
-      if (learnt.kind === 'answered') noteAsked(key)
+      // What was found may have to make room for others, and is then looked for anew.
+      if (learnt.kind === 'answered' && known.get(upstream)?.all.has(keyOf(kind, name)) !== true) noteAsked(key)
       return learnt
     },
     get: (upstream, kind, name) => known.get(upstream)?.all.get(keyOf(kind, name)),

@@ -24,7 +24,7 @@ export function withDefinition(request: Request, from: From, rooms: Judge): Desc
   if (!usesDefinition(request.method) || rooms.definitions.get(name, call.kind, call.name) !== undefined) return described()
   const method = listing[call.template ? 'template' : call.kind]
   // A new tool is worth another look; of a template's resources there is no end.
-  const listed = rooms.definitions.list(name, call.kind === 'tool' ? call.name : method, () => learn(method, request, from, rooms))
+  const listed = rooms.definitions.list(name, { kind: call.kind, name: call.name, key: call.kind === 'tool' ? call.name : method }, () => learn(method, request, from, rooms))
   return listed.then((learnt) => (learnt.kind === 'failed' && call.kind === 'tool' && rooms.definitions.get(name, call.kind, call.name) === undefined ? learnt : described()))
 }
 

@@ -24,3 +24,20 @@ test('of definitions that are very long the newest are kept', () => {
   expect(kept.length).toBeLessThanOrEqual(16)
   expect(kept).toEqual(kept.map((_, index) => 40 - kept.length + index))
 })
+
+test('a tool that was found and had to make room for others is asked for again at once, one that is on no list once in a while', async () => {
+  const definitions = createDefinitions(printJson)
+  const asked: string[] = []
+  const call = async (name: string) => {
+    if (definitions.get('crm', 'tool', name) !== undefined) return
+    await definitions.list('crm', { kind: 'tool', name, key: name }, async () => {
+      asked.push(name)
+      definitions.learn('crm', [{ kind: 'tool', name: 'wipe', value: { name: 'wipe' } }])
+      return { kind: 'answered' }
+    })
+  }
+  await call('wipe')
+  definitions.learn('crm', Array.from({ length: 20_000 }, (_, index) => ({ kind: 'resource', name: `a://${index}`, value: { uri: `a://${index}` } })))
+  for (const name of ['wipe', 'none', 'none']) await call(name)
+  expect(asked).toEqual(['wipe', 'wipe', 'none'])
+})
