@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { ownerOf } from '../../src/workers/owner.ts'
 import { askApi, connect, modernMeta, startGateway, type TestGateway, type Who } from '../support/gateway.ts'
 import { json, startStubServer, type StubServer } from '../support/stub-server.ts'
@@ -321,6 +322,31 @@ test('a worker that is killed in the middle of calls takes nothing of the other 
   expect(stub.messages().filter(({ params }) => JSON.stringify(params)?.includes('"lost"'))).toHaveLength(1)
   own.close()
   again.close()
+})
+
+test('while a worker hangs and the write lock is held, the other\'s callers are told 503 in a moment, and all goes on by itself', async () => {
+  const ask = async (connection: ReturnType<typeof oneConnection>, who: Who) => connection.send(await tokenOf(who), modern('echo', {}), modernHeaders('echo'))
+  const [victim, bystander] = [somebodyOn(0), somebodyOn(1)]
+  const [own, others] = [oneConnection(), oneConnection()]
+  for (const [connection, who] of [[own, victim], [others, bystander]] as const) expect((await ask(connection, who)).status).toBe(200)
+  const pid = workerPid(0) ?? 0
+  // Stands for a worker that is stopped inside a commit.
+  const lock = new DatabaseSync(join(gateway.directory, 'sallyport.db'), { timeout: 60_000 })
+  lock.exec('BEGIN IMMEDIATE')
+  process.kill(pid, 'SIGSTOP')
+  const began = performance.now()
+  const held = ask(own, victim)
+  const told = await ask(others, bystander)
+  expect([told.status, told.headers['retry-after'], JSON.parse(told.body).error.code]).toEqual([503, '1', -33002])
+  // Far less than after what the supervisor ends a worker that hangs.
+  expect(performance.now() - began).toBeLessThan(10_000)
+  process.kill(pid, 'SIGCONT')
+  expect((await held).status).toBe(503)
+  lock.close()
+  for (const [connection, who] of [[own, victim], [others, bystander]] as const) await until(() => ask(connection, who), ({ status }) => status === 200)
+  expect(workerPid(0)).toBe(pid)
+  own.close()
+  others.close()
 })
 
 test('however many connections come at once, as many are served as may be open', async () => {
