@@ -19,6 +19,7 @@ import { createLogger } from './logging.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createTogether } from './metrics/together.ts'
 import type { Clock } from './model.ts'
+import { createTally } from './oauth/rates.ts'
 import { opening } from './opening.ts'
 import { createOutbound } from './outbound/outbound.ts'
 import { openPolicyKeeping } from './policy-keeping.ts'
@@ -47,6 +48,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
   opened.defer(() => rm(directory, { recursive: true, force: true }))
   const metrics = createTogether(own, () => pool.snapshots())
 
+  const tally = createTally(clock)
   const pool = createPool({
     order: { count, directory, files: store.files, settings, secrets: secrets.reveal() },
     now: followClock(clock, opened),
@@ -60,6 +62,7 @@ async function openParts({ settings, secrets, clock = Date.now, ...options }: Om
       release: (wish) => pipeline.release(wish),
       kept: () => pipeline.kept(),
       acts: (limit) => pipeline.acts(limit),
+      tally: (counted) => tally(...counted),
       missing: () => pool.missing(),
       metrics: () => metrics.print(),
     },

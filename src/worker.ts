@@ -82,6 +82,7 @@ async function run({ slot, count, since, files, directory, settings, secrets }: 
         isBusy: handOver.isBusy,
         approvalChanged: (id) => void line.ask('approvalChanged', id).catch(() => undefined),
         peopleChanged: (news) => line.ask('peopleChanged', news).catch(() => undefined),
+        tally: (...counted) => line.ask('tally', counted),
         follow(pid) {
           groups.began(pid)
           void line.ask('childBegan', pid).catch(() => undefined)

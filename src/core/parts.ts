@@ -73,7 +73,7 @@ export async function openParts(options: PartsOptions, opened: AsyncDisposableSt
     subjectTokenOf: async (actor) => people.login?.accounts.tokensOf(actor),
   })
   opened.defer(() => upstreams.close())
-  const people = await openPeople({ settings, secrets, store: store.kept, outbound, workload: (token) => identity.workload(token), clock, logger, tellOthers: member?.peopleChanged })
+  const people = await openPeople({ settings, secrets, store: store.kept, outbound, workload: (token) => identity.workload(token), clock, logger, tally: member?.tally, tellOthers: member?.peopleChanged })
   opened.defer(() => people.close())
   const identity = createIdentity({
     issuers: settings.identity.issuers, publicUrl: settings.public_url, clock, since: member?.since, logger,

@@ -14,6 +14,7 @@ import { renewedFor } from '../oauth/acting.ts'
 import { commandClient } from '../oauth/command-client.ts'
 import type { ConfiguredClient } from '../oauth/configured-clients.ts'
 import type { Vouching } from '../oauth/grants/id-jag.ts'
+import { createTally, type Tally } from '../oauth/rates.ts'
 import type { VerifyWorkload } from '../oauth/grants/token-exchange.ts'
 import type { Outbound, OutboundFetch } from '../outbound/outbound.ts'
 import { scopesOf } from '../upstream/scopes.ts'
@@ -28,6 +29,8 @@ export interface PeopleParts {
   readonly workload: VerifyWorkload
   readonly clock: Clock
   readonly logger: Logger
+  /** Counts for all processes together. */
+  readonly tally?: Tally | undefined
   /** Makes the other processes learn of what changed with somebody, or was taken back; resolves when they have. */
   readonly tellOthers?: ((news?: News) => Promise<void>) | undefined
 }
@@ -44,7 +47,7 @@ export interface People {
 
 const sweepEvery = 60_000
 
-export async function openPeople({ settings, secrets, store, outbound, workload, clock, logger, tellOthers }: PeopleParts): Promise<People> {
+export async function openPeople({ settings, secrets, store, outbound, workload, clock, logger, tally = createTally(clock), tellOthers }: PeopleParts): Promise<People> {
   const { public_url: publicUrl, identity } = settings
   const peopleSignIn = identity.providers.length > 0
   if (!peopleSignIn && identity.clients.length === 0) return { routes: [], changedElsewhere: () => undefined, close: () => undefined }
@@ -67,7 +70,7 @@ export async function openPeople({ settings, secrets, store, outbound, workload,
   })
   const { accounts, browsers } = login
   const oauth = await openOAuth({
-    workload, placeOf, ended: tellOthers,
+    workload, placeOf, tally, ended: tellOthers,
     vouching: { signs: signsOf(identity, keysFor), find: accounts.find },
     publicUrl, kept, accounts, browsers, clock, logger,
     upstreams: new Map(Object.entries(settings.upstreams).map(([name, { scopes }]) => [name, { more: scopesOf(name, scopes) }])),

@@ -3,6 +3,7 @@ import type { PolicyDesk, PolicyStatus } from '../admin/policy.ts'
 import type { News } from '../login/changes.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { ApprovalId, KnownActor } from '../model.ts'
+import type { Tally } from '../oauth/rates.ts'
 import type { StoreFiles } from '../store/store.ts'
 import type { FollowChild } from '../upstream/child.ts'
 
@@ -33,6 +34,8 @@ export interface Member {
   readonly approvalChanged: (id: ApprovalId) => void
   /** Resolves when the others have learnt what the store says of people and their tokens. */
   readonly peopleChanged: (news?: News) => Promise<void>
+  /** Counts for all processes together. */
+  readonly tally: Tally
   /** Ends what this process started, should it end without doing so. */
   readonly follow: FollowChild
   /** Whether requests that came here are still being answered elsewhere. */

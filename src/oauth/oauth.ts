@@ -17,6 +17,7 @@ import { createOwnTokens, createVerify } from './own-tokens.ts'
 import { createProvider, type ProviderParts } from './provider.ts'
 import { createResources } from './resources.ts'
 import { createOAuthRouter } from './routes.ts'
+import type { Tally } from './rates.ts'
 import type { RegistrationSettings, TokenSettings } from './settings.ts'
 
 export interface OAuthParts {
@@ -33,6 +34,7 @@ export interface OAuthParts {
   readonly placeOf: ProviderParts['placeOf']
   readonly browsers: Browsers
   readonly fetch: Fetch
+  readonly tally: Tally
   readonly clock: Clock
   readonly logger: Logger
   /** Makes the other processes ask anew what tokens are worth; resolves when they do. */
@@ -102,7 +104,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const keys: SigningKeys = await openSigningKeys({ kept, clock, logger, every: tokens.rotate, tokensLive: tokens.access, onChange: build })
   const own = createOwnTokens({ issuer: publicUrl, clients: parts.clients, kept, accounts, keys, generation: () => generation })
   const describeScope = (scope: string): string => scopes.get(scope) ?? (scope === 'api' ? 'use the gateway\'s own API as you' : 'call its tools, read its resources and use its prompts, as far as the policy lets you')
-  const device = createDevicePages({ provider: () => provider, browsers: parts.browsers, resources, describeScope, kept, clock, logger })
+  const device = createDevicePages({ provider: () => provider, browsers: parts.browsers, resources, describeScope, kept, tally: parts.tally, clock, logger })
   const consent = createConsent({
     provider: () => provider, browsers: parts.browsers, resources, kept, clock, logger,
     isConfigured: (client) => parts.clients.some(({ client_id }) => client_id === client),
@@ -116,7 +118,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   })
 
   return {
-    router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, device, clock }),
+    router: createOAuthRouter({ publicUrl, provider: () => provider, resources, clients, registration, brought, consent, device, tally: parts.tally }),
     own,
     changedElsewhere: changed,
     tick: keys.renew,

@@ -11,7 +11,7 @@ import { algorithm, type Ring } from './keys.ts'
 import { addClientCredentials } from './grants/client-credentials.ts'
 import { addIdJag, jwtBearer, type Vouching } from './grants/id-jag.ts'
 import { addTokenExchange, type TokenExchangeParts } from './grants/token-exchange.ts'
-import { createAddressRate } from './rates.ts'
+import { createAddressRate, type Tally } from './rates.ts'
 import type { Resource, Resources } from './resources.ts'
 import type { RegistrationSettings, TokenSettings } from './settings.ts'
 
@@ -26,6 +26,7 @@ export interface ProviderParts {
   readonly tokens: TokenSettings
   readonly registration: RegistrationSettings
   readonly fetch: Fetch
+  readonly tally: Tally
   readonly clock: Clock
   readonly showError: (context: OidcContext, error: { readonly error?: string; readonly error_description?: string }) => void
   readonly fault: (error: unknown) => void
@@ -55,7 +56,7 @@ const { Check, Prompt } = interactionPolicy
 export function createProvider(parts: ProviderParts): Provider {
   const { publicUrl, resources, tokens, registration, clients } = parts
   const configured = new Map(clients.map((client) => [client.client_id, client]))
-  const mayFetch = createAddressRate(registration.per_minute, parts.clock)
+  const mayFetch = createAddressRate('documents about clients', registration.per_minute, parts.tally)
   const provider = new Provider(publicUrl, {
     adapter: parts.adapters,
     jwks: { keys: parts.ring.jwks },
@@ -122,7 +123,7 @@ export function createProvider(parts: ProviderParts): Provider {
         enabled: registration.metadata_documents, ack: 'draft-02', cacheDuration: { min: 60, max: 3600 },
         // A document needs a path of its own, or a whole site would be one client.
         // Without a request of its own it is for the page that asks, which another process may have sent the browser to.
-        allowFetch: (context: OidcContext | undefined, id: string) => id.length <= 512 && URL.parse(id)?.pathname !== '/' && (context === undefined || mayFetch(context.req.socket.remoteAddress)),
+        allowFetch: async (context: OidcContext | undefined, id: string) => id.length <= 512 && URL.parse(id)?.pathname !== '/' && (context === undefined || await mayFetch(context.req.socket.remoteAddress)),
       },
     },
   })

@@ -3,22 +3,31 @@ import type { Clock } from '../model.ts'
 
 const mostSources = 10_000
 
-/** How often something may be done by one within a minute; -1 takes one back. */
-export function createRate(most: number, clock: Clock): (from: string, counts?: 1 | -1) => boolean {
-  let counts = new Map<string, number>()
+/** What is done so often within a minute: `add` counts one more of it from somebody, or takes one back. Answers with how many there are. */
+export type Tally = (what: string, from: string, add: 1 | -1) => number | Promise<number>
+
+export function createTally(clock: Clock): (...counted: Parameters<Tally>) => number {
+  const all = new Map<string, Map<string, number>>()
   let minute = 0
-  return (from, add = 1) => {
+  return (what, from, add) => {
     const now = Math.floor(clock() / 60_000)
-    if (now !== minute || counts.size > mostSources) [counts, minute] = [new Map(), now]
+    if (now !== minute) all.clear()
+    minute = now
+    const known = all.get(what)
+    const counts = known === undefined || known.size > mostSources ? new Map<string, number>() : known
+    all.set(what, counts)
     const count = (counts.get(from) ?? 0) + add
     counts.set(from, count)
-    return count <= most
+    return count
   }
 }
 
+/** How often something may be done by one within a minute; -1 takes one back. */
+export const createRate = (what: string, most: number, tally: Tally) => async (from: string, add: 1 | -1 = 1): Promise<boolean> => (await tally(what, from, add)) <= most
+
 /** The same from one address, or from the network of one host. */
-export function createAddressRate(most: number, clock: Clock): (address: string | undefined) => boolean {
-  const mayGo = createRate(most, clock)
+export function createAddressRate(what: string, most: number, tally: Tally): (address: string | undefined) => Promise<boolean> {
+  const mayGo = createRate(what, most, tally)
   return (address = '') => mayGo(networkOf(address))
 }
 

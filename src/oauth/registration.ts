@@ -1,22 +1,22 @@
 import express, { type RequestHandler, type Response } from 'express'
-import type { Clock, JsonObject } from '../model.ts'
+import type { JsonObject } from '../model.ts'
 import { describe, type RegisteredClients } from './clients.ts'
-import { createAddressRate } from './rates.ts'
+import { createAddressRate, type Tally } from './rates.ts'
 
 const refuse = (response: Response, status: number, error: string, description: string): void => {
   response.status(status).set('Cache-Control', 'no-store').json({ error, error_description: description })
 }
 
 /** RFC 7591, for anybody: so it is bounded in rate, number, size and in what is asked for. `pass` gets what may be registered. */
-export function createRegistration({ clients, perMinute, clock, pass }: {
+export function createRegistration({ clients, perMinute, tally, pass }: {
   readonly clients: Pick<RegisteredClients, 'makeRoom' | 'from'>
   readonly perMinute: number
-  readonly clock: Clock
+  readonly tally: Tally
   readonly pass: (metadata: JsonObject) => RequestHandler
 }): readonly RequestHandler[] {
-  const mayGo = createAddressRate(perMinute, clock)
-  const within: RequestHandler = (request, response, next) => {
-    if (mayGo(request.socket.remoteAddress)) return next()
+  const mayGo = createAddressRate('registrations', perMinute, tally)
+  const within: RequestHandler = async (request, response, next) => {
+    if (await mayGo(request.socket.remoteAddress)) return next()
     response.set('Retry-After', '60')
     refuse(response, 429, 'temporarily_unavailable', 'too many registrations from this address; try again in a minute')
   }

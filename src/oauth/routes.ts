@@ -4,10 +4,9 @@ import type Provider from 'oidc-provider'
 import type { JsonObject } from '../model.ts'
 import type { RegisteredClients } from './clients.ts'
 import { discoveryPaths, paths } from './provider.ts'
-import { createAddressRate } from './rates.ts'
+import { createAddressRate, type Tally } from './rates.ts'
 import { createRegistration } from './registration.ts'
 import { completed, type Resources } from './resources.ts'
-import type { Clock } from '../model.ts'
 import type { RegistrationSettings } from './settings.ts'
 import type { createBroughtTokens } from './brought-tokens.ts'
 
@@ -27,11 +26,11 @@ export interface OAuthRouterParts {
   readonly brought: ReturnType<typeof createBroughtTokens>
   readonly consent: Router
   readonly device: Router
-  readonly clock: Clock
+  readonly tally: Tally
 }
 
 /** Every path of the authorization server. */
-export function createOAuthRouter({ publicUrl, provider, resources, clients, registration, brought, consent, device, clock }: OAuthRouterParts): Router {
+export function createOAuthRouter({ publicUrl, provider, resources, clients, registration, brought, consent, device, tally }: OAuthRouterParts): Router {
   const router = Router({ caseSensitive: true, strict: true })
   const present = presenter(publicUrl)
   const pass: RequestHandler = (request, response, next) => {
@@ -49,22 +48,22 @@ export function createOAuthRouter({ publicUrl, provider, resources, clients, reg
     next()
   })
   for (const path of discoveryPaths) router.get(path, pass)
-  const mayBegin = createAddressRate(beginsPerMinute, clock)
-  router.get(paths.authorization, (request, response, next) => {
+  const mayBegin = createAddressRate('sign-ins', beginsPerMinute, tally)
+  router.get(paths.authorization, async (request, response, next) => {
     // Each leaves what it asks in the store for half an hour, whoever asks.
     if (request.url.length > longestRequest) return void response.status(414).type('text/plain').send('This sign-in asks in too many words. Tell whoever runs the program that sent you here.\n')
-    if (mayBegin(request.socket.remoteAddress)) return pass(request, response, next)
+    if (await mayBegin(request.socket.remoteAddress)) return pass(request, response, next)
     response.status(429).set('Retry-After', '60').type('text/plain').send('Too many sign-ins from this address. Try again in a minute.\n')
   })
-  const mayBeginDevice = createAddressRate(registration.per_minute, clock)
-  router.post(paths.device_authorization, (request, response, next) => {
-    if (mayBeginDevice(request.socket.remoteAddress)) return pass(request, response, next)
+  const mayBeginDevice = createAddressRate('devices', registration.per_minute, tally)
+  router.post(paths.device_authorization, async (request, response, next) => {
+    if (await mayBeginDevice(request.socket.remoteAddress)) return pass(request, response, next)
     response.status(429).set({ 'Retry-After': '60', 'Cache-Control': 'no-store' }).json({ error: 'temporarily_unavailable', error_description: 'too many devices from this address; try again in a minute' })
   })
   router.get([`${paths.authorization}/:uid`, paths.jwks], pass)
   router.post(paths.token, pass)
   router.post([paths.revocation, paths.introspection], ...brought.read, (request, response, next) => passBody(Buffer.from(new URLSearchParams(request.body as Record<string, string>).toString()))(request, response, next))
-  if (registration.dynamic) router.post(paths.registration, ...createRegistration({ clients, perMinute: registration.per_minute, clock, pass: passJson }))
+  if (registration.dynamic) router.post(paths.registration, ...createRegistration({ clients, perMinute: registration.per_minute, tally, pass: passJson }))
   router.use(consent)
   router.use(device)
   return router

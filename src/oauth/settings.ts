@@ -59,7 +59,7 @@ const registrationSettings = z.strictObject({
   dynamic: z.boolean({ error: 'true or false' }).default(true).meta({ description: 'Whether clients that nobody configured may register themselves (RFC 7591). They may only sign people in, who are asked each time.' }),
   metadata_documents: z.boolean({ error: 'true or false' }).default(true).meta({ description: 'Whether a client may be known by the https URL of a document about it (Client ID Metadata Documents).' }),
   most: whole(10, 10_000).default(2000).meta({ description: 'Registered clients in all. Those that were never used make room first, and are forgotten after a day.' }),
-  per_minute: whole(1, 10_000).default(60).meta({ description: 'Registrations, and documents about clients that are fetched, from one address within a minute, in each process; an IPv6 network (/64) counts as one.' }),
+  per_minute: whole(1, 10_000).default(60).meta({ description: 'Registrations, and documents about clients that are fetched, from one address within a minute; an IPv6 network (/64) counts as one.' }),
 })
 
 export type ClientSettings = z.output<typeof clientSettings>

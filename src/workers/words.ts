@@ -57,6 +57,8 @@ export type OfSupervisor = {
   readonly approvalChanged: { readonly asks: ApprovalId; readonly answers: void }
   /** Answered when the others have heard it. */
   readonly peopleChanged: { readonly asks: News | undefined; readonly answers: void }
+  /** How often something was done by somebody within a minute, in all processes together. */
+  readonly tally: { readonly asks: readonly [what: string, from: string, add: 1 | -1]; readonly answers: number }
   /** A group of processes that must not outlive the worker begins, or has ended. */
   readonly childBegan: { readonly asks: number; readonly answers: void }
   readonly childEnded: { readonly asks: number; readonly answers: void }

@@ -6,12 +6,13 @@ import { fetchFrom, killWorker } from './by-worker.ts'
 // A browser, its client and a device each come by connections of their own, to whichever worker has its turn.
 
 const count = 3
+const perMinute = 6
 let world: World
 let url: string
 let fetches: readonly (typeof fetch)[]
 
 beforeAll(async () => {
-  world = await startWorld({ settings: { workers: count, logging: { level: 'error' } }, identity: { clients: [{ client_id: 'terminal', name: 'The terminal', grants: ['device_code'] }] } })
+  world = await startWorld({ settings: { workers: count, logging: { level: 'error' } }, identity: { clients: [{ client_id: 'terminal', name: 'The terminal', grants: ['device_code'] }], registration: { per_minute: perMinute } } })
   url = world.url
   fetches = Array.from({ length: count }, (_, slot) => fetchFrom(url, slot))
 })
@@ -86,4 +87,16 @@ test('a device, its person and its polls come to different workers, one of which
   expect(await usedEverywhere(tokens.access_token)).toEqual([200, 200, 200])
   expect(await statuses(everywhere(poll))).toEqual([400, 400, 400])
   expect(await usedEverywhere(tokens.access_token)).toEqual([401, 401, 401])
+})
+
+test('what one address may begin in a minute, and how often a person may be wrong, is counted once for all workers', async () => {
+  const begin = (worker: number) => post(worker, '/oauth/device/authorization', { client_id: 'terminal', resource: `${url}/mcp/crm` })
+  const begun = await statuses(Promise.all(Array.from({ length: 4 * perMinute }, (_, times) => begin(times))))
+  expect(new Set(begun)).toEqual(new Set([200, 429]))
+  // A minute may turn in between, once.
+  expect(begun.filter((status) => status === 200).length).toBeLessThanOrEqual(2 * perMinute)
+  const browser = createPersonBrowser({}, inTurn(0))
+  const page = await browser.visit(`${url}/oauth/device`)
+  const wrong = await Promise.all(Array.from({ length: 29 }, () => browser.submit(page, { user_code: 'BBBB-BBBB' })))
+  expect(wrong.filter(({ status }) => status === 400).length).toBeLessThanOrEqual(2 * 10)
 })

@@ -7,7 +7,7 @@ import { html, sendPage, type Page } from '../../page.ts'
 import type { Clock, Logger } from '../../model.ts'
 import { createTelling, nameOf, titleOf } from '../asked.ts'
 import { paths } from '../provider.ts'
-import { createRate } from '../rates.ts'
+import { createRate, type Tally } from '../rates.ts'
 import type { Resource, Resources } from '../resources.ts'
 
 export interface DeviceParts {
@@ -16,6 +16,7 @@ export interface DeviceParts {
   readonly resources: Resources
   readonly describeScope: (scope: string) => string
   readonly kept: Kept
+  readonly tally: Tally
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -40,7 +41,7 @@ const shown = (code: string): string => `${code.slice(0, 4)}-${code.slice(4)}`
 export function createDevicePages(parts: DeviceParts): Router {
   const { browsers, kept, clock, logger } = parts
   const router = Router({ caseSensitive: true, strict: true })
-  const mayTry = createRate(wrongPerMinute, clock)
+  const mayTry = createRate('wrong device codes', wrongPerMinute, parts.tally)
 
   router.get(devicePath, async (request, response) => {
     const code = normal(request.query['user_code'])
@@ -54,10 +55,10 @@ export function createDevicePages(parts: DeviceParts): Router {
     if (who === undefined) return response.redirect(303, browsers.loginPath(devicePath))
     const form = (request.body ?? {}) as Readonly<Record<string, unknown>>
     if (!browsers.mayPost(who, form['csrf'])) return sendPage(response, 403, { title: 'This form is not yours', body: html`<p>It was made for another sign-in. <a href="${devicePath}">Begin again.</a></p>` })
-    if (!mayTry(who.account.id)) return sendPage(response.set('Retry-After', '60'), 429, { title: 'Too many codes', body: html`<p>Wait a minute, then type in the code that your device shows.</p>` })
+    if (!(await mayTry(who.account.id))) return sendPage(response.set('Retry-After', '60'), 429, { title: 'Too many codes', body: html`<p>Wait a minute, then type in the code that your device shows.</p>` })
     const asked = await find(normal(form['user_code']))
     if (asked === undefined) return sendPage(response, 400, enter(who, '', 'No device waits for that code. It may have expired, or have been used: have the device show a new one.'))
-    mayTry(who.account.id, -1)
+    await mayTry(who.account.id, -1)
     if (form['answer'] !== 'allow' && form['answer'] !== 'deny') return sendPage(response, 200, confirm(asked, who))
     // Of two answers the first counts, whoever gives them.
     if (!(await kept.add('oauth:device', asked.code.jti, {}, { expiresAt: clock() + answeredFor }))) return sendPage(response, 400, enter(who, '', 'That code has been used.'))
