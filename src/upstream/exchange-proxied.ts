@@ -1,17 +1,13 @@
 import { EventEmitter } from 'node:events'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { createProxyMiddleware, type Plugin } from 'http-proxy-middleware'
 import { GatewayError } from '../errors.ts'
 import { faultOf, idleFor, tlsOptions, type ExchangeInput, type ExchangeOutput, type ExchangeWith, type TlsIdentity } from './exchange.ts'
 import { StreamedBody } from './streamed-body.ts'
-
-const unconnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_TLS_CERT_ALTNAME_INVALID'])
-// What OpenSSL finds wrong with a server's certificate (X509_STORE_CTX_get_error), by Node's names; nothing is sent to such a server.
-const untrusted = /^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_|HOSTNAME_)/
-
-const neverSent = ({ code = '', syscall }: Error & { code?: string; syscall?: string }) => syscall === 'connect' || unconnected.has(code) || untrusted.test(code)
 
 class GatewayRequest extends Readable {
   readonly url = '/'
@@ -21,6 +17,8 @@ class GatewayRequest extends Readable {
   readonly socket = { writable: true }
   readonly method: string
   readonly headers: Record<string, string>
+  /** Before that nothing is sent: there is no connection, or its server's certificate was not looked at. */
+  isConnected = false
   answered: (output: ExchangeOutput, answer: IncomingMessage) => void = () => undefined
   failed: (error: Error & { code?: string }) => void = () => undefined
   #body: string | undefined
@@ -55,6 +53,13 @@ class DetachedResponse extends EventEmitter {
   }
 }
 
+function whenConnected(socket: Socket | null, then: () => void): void {
+  const isSecure = socket instanceof TLSSocket
+  const isWaiting = isSecure ? !socket.authorized : socket?.connecting === true
+  if (isWaiting) socket?.once(isSecure ? 'secureConnect' : 'connect', then)
+  else then()
+}
+
 const settlePlugin: Plugin<IncomingMessage, ServerResponse> = (proxy) => {
   const failed = (error: Error, request: unknown) => {
     if (request instanceof GatewayRequest) request.failed(error)
@@ -62,8 +67,11 @@ const settlePlugin: Plugin<IncomingMessage, ServerResponse> = (proxy) => {
   proxy.on('proxyRes', (answer, request: unknown) => {
     if (request instanceof GatewayRequest) request.answered({ status: answer.statusCode ?? 502, headers: answer.headers, body: new StreamedBody(answer) }, answer)
   })
-  // Nobody asked to speak another protocol; where nobody listens for it, Node only closes the socket.
   proxy.on('proxyReq', (outgoing, request: unknown) => {
+    whenConnected(outgoing.socket, () => {
+      if (request instanceof GatewayRequest) request.isConnected = true
+    })
+    // Nobody asked to speak another protocol; where nobody listens for it, Node only closes the socket.
     outgoing.once('upgrade', (_answer, socket) => {
       socket.destroy()
       failed(new Error('the server wants to speak another protocol'), request)
@@ -115,7 +123,7 @@ export function createProxiedExchange(url: string, tls?: TlsIdentity): { exchang
         settle(() => {
           input.signal.removeEventListener('abort', cancel)
           response.destroy()
-          reject(faultOf(error, input.signal, neverSent(error)))
+          reject(faultOf(error, input.signal, !request.isConnected))
         })
       input.signal.addEventListener('abort', cancel, { once: true })
       const next = (error?: unknown) => request.failed((error as Error | undefined) ?? new Error('not forwarded')) // what httpxy throws are errors

@@ -35,13 +35,16 @@ export type ExchangeWith = (input: ExchangeInput) => Promise<ExchangeOutput>
 /** Nothing was sent: it was not to be sent any more. */
 export class Outdated extends Error {}
 
-/** What a TLS connection is made with, as PEM. The server is verified, always: by `ca` in place of the public authorities, where it is given. */
+/**
+ * What a TLS connection is made with, as PEM. The server is verified, always: by `ca` in place of the public authorities, where it is given.
+ * No session is resumed: that shows no certificate, and so nothing of one that has expired since, or of another machine with the same tickets.
+ */
 export interface TlsIdentity {
   readonly ca?: string
   readonly cert?: string
   readonly key?: string
 }
-export const tlsOptions = (own: TlsIdentity = {}) => ({ ...own, minVersion: 'TLSv1.2', rejectUnauthorized: true }) as const
+export const tlsOptions = (own: TlsIdentity = {}) => ({ ...own, minVersion: 'TLSv1.2', rejectUnauthorized: true, maxCachedSessions: 0 }) as const
 
 /** Idle sockets are dropped well before common servers drop theirs: a call on a dying socket cannot be repeated. */
 export const idleFor = 4000

@@ -10,7 +10,7 @@ export interface Issued {
   readonly key: string
 }
 export interface Authority extends Issued {
-  issue(name: string, options?: { readonly altName?: string; readonly days?: number }): Issued
+  issue(name: string, options?: { readonly altName?: string; readonly days?: number; readonly digest?: 'sha1' | 'sha256' }): Issued
   remove(): void
 }
 
@@ -26,10 +26,10 @@ export function createAuthority(name: string): Authority {
   openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30', '-subj', `/CN=${name}`)
   return {
     ...made('ca'),
-    issue(of, { altName = 'IP:127.0.0.1', days = 30 } = {}) {
+    issue(of, { altName = 'IP:127.0.0.1', days = 30, digest = 'sha256' } = {}) {
       writeFileSync(join(directory, `${of}.ext`), `subjectAltName=${altName}\n`)
       openssl('req', '-new', ...key, '-keyout', `${of}.key`, '-out', `${of}.csr`, '-subj', `/CN=${of}`)
-      openssl('x509', '-req', '-in', `${of}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${of}.crt`, '-days', String(days), '-extfile', `${of}.ext`)
+      openssl('x509', '-req', '-in', `${of}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', `-${digest}`, '-out', `${of}.crt`, '-days', String(days), '-extfile', `${of}.ext`)
       return made(of)
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
