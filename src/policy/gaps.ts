@@ -55,14 +55,13 @@ export const gaps: ReadonlyMap<number, Gap> = new Map<number, Gap>([
   [detourIds.shiftRight, { name: 'bits.rsh', is: hasOddNumber }],
   [detourIds.glob, { is: (values, [pattern], { charge }) => pattern !== undefined && isUnclosed(values.bytesAt(pattern), charge) }],
   [detourIds.indexOf, { is: (values, [, part]) => part !== undefined && values.isEmptyText(part) }],
-  [detourIds.toNumber, { is: (values, [text], { charge }) => text !== undefined && isOddlyWritten(values.bytesAt(text), charge) }],
+  [detourIds.toNumber, { is: (values, [text], { charge }) => text !== undefined && isOddlyWritten(values.lettersAt(text), charge) }],
 ])
 
 /** No double is that large, or what is written is no number. */
-function isOddlyWritten(bytes: Buffer | undefined, charge: Host['charge']): boolean {
-  if (bytes === undefined) return false
-  charge(bytes.length / 2)
-  const text = bytes.toString('latin1')
+function isOddlyWritten(text: string | undefined, charge: Host['charge']): boolean {
+  if (text === undefined) return false
+  charge(text.length / 2)
   return !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) || !Number.isFinite(Number(text))
 }
 

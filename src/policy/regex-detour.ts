@@ -3,6 +3,7 @@
  * 1 for undefined, or with 0, and then the module goes on as it was. Two of them are slow (a pattern is compiled anew at each
  * `regex.match`, which costs more than all the rest of a small judgement), the others differ from OPA's own evaluator (`gaps.ts`).
  */
+import { guarded, hasWrittenNumber, isNoDigits, type Guard } from './detour-guards.ts'
 import { readByte, readSlice, readU32, signed, u32, type Reader } from './module-bytes.ts'
 
 /** Ids of no builtin of OPA's, which count from 0. */
@@ -25,6 +26,12 @@ interface Section {
   readonly id: number
   readonly body: Uint8Array
 }
+interface Wanted {
+  readonly parameters: number
+  readonly id: number
+  /** Tells for which operands the host is asked; without it for all. */
+  readonly guard?: Guard
+}
 
 const i32 = 0x7f
 const wanted = {
@@ -44,18 +51,18 @@ const wanted = {
   opa_strings_indexof: { parameters: 2, id: detourIds.indexOf },
   builtin_json_filter: { parameters: 2, id: detourIds.filter },
   builtin_json_remove: { parameters: 2, id: detourIds.remove },
-  opa_strings_substring: { parameters: 3, id: detourIds.substring },
+  opa_strings_substring: { parameters: 3, id: detourIds.substring, guard: hasWrittenNumber },
   opa_template_string: { parameters: 1, id: detourIds.template },
   builtin_object_union_n: { parameters: 1, id: detourIds.unionN },
-  opa_to_number: { parameters: 1, id: detourIds.toNumber },
-  opa_array_slice: { parameters: 3, id: detourIds.slice },
-  opa_bits_and: { parameters: 2, id: detourIds.and },
-  opa_bits_or: { parameters: 2, id: detourIds.or },
-  opa_bits_xor: { parameters: 2, id: detourIds.xor },
-  opa_bits_negate: { parameters: 1, id: detourIds.negate },
-  opa_bits_shiftleft: { parameters: 2, id: detourIds.shiftLeft },
-  opa_bits_shiftright: { parameters: 2, id: detourIds.shiftRight },
-} as const
+  opa_to_number: { parameters: 1, id: detourIds.toNumber, guard: isNoDigits },
+  opa_array_slice: { parameters: 3, id: detourIds.slice, guard: hasWrittenNumber },
+  opa_bits_and: { parameters: 2, id: detourIds.and, guard: hasWrittenNumber },
+  opa_bits_or: { parameters: 2, id: detourIds.or, guard: hasWrittenNumber },
+  opa_bits_xor: { parameters: 2, id: detourIds.xor, guard: hasWrittenNumber },
+  opa_bits_negate: { parameters: 1, id: detourIds.negate, guard: hasWrittenNumber },
+  opa_bits_shiftleft: { parameters: 2, id: detourIds.shiftLeft, guard: hasWrittenNumber },
+  opa_bits_shiftright: { parameters: 2, id: detourIds.shiftRight, guard: hasWrittenNumber },
+} as const satisfies Record<string, Wanted>
 
 /**
  * The detours of the functions that the module has; a function that is not as OPA's compiler leaves it has none. Without the one
@@ -66,7 +73,7 @@ export function detoursOf(sections: readonly Section[]): { readonly match: Detou
   const imports = importedFunctions(sections)
   const typeOf = typesOfFunctions(sections, imports)
   const detour = (name: keyof typeof wanted): Detour | undefined => {
-    const { parameters, id } = wanted[name]
+    const { parameters, id, guard }: Wanted = wanted[name]
     const index = functions.get(name)
     const asked = imports.findIndex((imported) => imported.name === `opa_builtin${parameters}`)
     const type = index === undefined ? undefined : typeOf(index)
@@ -74,11 +81,12 @@ export function detoursOf(sections: readonly Section[]): { readonly match: Detou
     const operands = Array.from({ length: parameters }, (_, at) => [0x20, at]).flat()
     return {
       index,
-      // i32.const id, i32.const 0, the operands, call, local.tee, if, then 0 where the answer is 1 and else the answer, return, end
+      // Behind the guard: i32.const id, i32.const 0, the operands, call, local.tee, if, then 0 where the answer is 1 and else the answer, return, end
       code: (local) => {
         const answer = [0x20, ...u32(local)]
         const undefinedOr = [0x41, 0, ...answer, ...answer, 0x41, undefinedAnswer, 0x46, 0x1b]
-        return [0x41, ...signed(id), 0x41, 0, ...operands, 0x10, ...u32(asked), 0x22, ...u32(local), 0x04, 0x40, ...undefinedOr, 0x0f, 0x0b]
+        const ask = [0x41, ...signed(id), 0x41, 0, ...operands, 0x10, ...u32(asked), 0x22, ...u32(local), 0x04, 0x40, ...undefinedOr, 0x0f, 0x0b]
+        return guard === undefined ? ask : guarded(guard(parameters, local), ask)
       },
     }
   }

@@ -1,6 +1,7 @@
 /** The host's end of the detours that read texts where they lie: see `regex-detour.ts`. */
 import type { Charge } from './builtins/builtin.ts'
 import { isOdd } from './builtins/pattern.ts'
+import { layout } from './detour-guards.ts'
 import type { KnownPattern, KnownPatterns } from './known-patterns.ts'
 import { isAscii, type ModuleMemory } from './module-memory.ts'
 import { undefinedAnswer } from './regex-detour.ts'
@@ -27,6 +28,8 @@ export interface Values {
   parse(json: string): number
   /** The bytes of a text, where they lie; undefined for what is no text. */
   bytesAt(address: number): Buffer | undefined
+  /** The same bytes as a text, each a letter of it. */
+  lettersAt(address: number): string | undefined
   /** Undefined for what is no text, is long, or is not ASCII: how such texts are searched is the module's affair. */
   textAt(address: number): string | undefined
   isTrue(address: number): boolean
@@ -39,8 +42,6 @@ export interface Values {
   isEmptyArray(address: number): boolean
 }
 
-/** Strings and booleans of OPA's runtime, made by the module or interned: the type in the first byte, then what follows here. */
-const layout = { booleans: [2, 9], strings: [4, 8], set: 7, array: 5, number: 3, form: 1, written: 2, truth: 1, elements: 8, length: 4, bytes: 8 } as const
 const [minus, zero, nine] = [0x2d, 0x30, 0x39]
 const mostDigits = 18
 const longest = 16 * 1024
@@ -67,6 +68,12 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
       if (!isOf(layout.strings, all[address])) return undefined
       const from = all.readUInt32LE(address + layout.bytes)
       return all.subarray(from, from + all.readUInt32LE(address + layout.length))
+    },
+    lettersAt(address) {
+      const all = bytes()
+      if (!isOf(layout.strings, all[address])) return undefined
+      const from = all.readUInt32LE(address + layout.bytes)
+      return all.toString('latin1', from, from + all.readUInt32LE(address + layout.length))
     },
     isSet: (address) => bytes()[address] === layout.set,
     isEmptyArray: (address) => bytes()[address] === layout.array && bytes().readUInt32LE(address + layout.elements) === 0,
@@ -99,7 +106,7 @@ export function createValues({ bytes }: ModuleMemory, exports: ValueExports): Va
  * Made before anything else takes memory, so that its two answers stay where they are. Where values do not lie as they should,
  * the module answers everything itself.
  */
-export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patterns: KnownPatterns, charge: Charge): RegexHost {
+export function createRegexHost({ parse, textAt, lettersAt, isTrue }: Values, patterns: KnownPatterns, charge: Charge): RegexHost {
   const yes = parse('true')
   const no = parse('false')
   const empty = parse('""')
@@ -113,31 +120,30 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
     return pattern
   }
   const patternAt = (address: number): KnownPattern | undefined => {
-    if (kept.has(address)) return kept.get(address)
+    const before = kept.get(address)
+    if (before !== undefined || kept.has(address)) return before
     const text = textAt(address)
     const pattern = text === undefined ? undefined : meaningOf(text, address)
     if (address < stable) kept.set(address, pattern)
     return pattern
   }
   const guard: RegexHost['guard'] = (address, holds) => {
-    const bytes = bytesAt(address)
-    if (bytes === undefined) return 0
-    charge(bytes.length / 4)
-    return holds(bytes.toString('latin1')) ? 0 : undefinedAnswer
+    const letters = lettersAt(address)
+    if (letters === undefined) return 0
+    charge(letters.length / 4)
+    return holds(letters) ? 0 : undefinedAnswer
   }
   return {
     guard,
     isOdd(address) {
-      const bytes = bytesAt(address)
-      const text = bytes?.toString('latin1') ?? ''
+      const text = lettersAt(address) ?? ''
       // Between the bytes of one letter `\B` holds in the module.
       charge(text.length / 10)
       return isOdd(text) && (text.includes('\\B') || !isAscii(text) || meaningOf(text, address) === undefined)
     },
     decode(address, holds) {
-      const bytes = bytesAt(address)
       const guarded = guard(address, holds)
-      return guarded === 0 && bytes !== undefined && isBlank(bytes) ? empty : guarded
+      return guarded === 0 && isBlank(lettersAt(address)) ? empty : guarded
     },
     keepBelow(address) {
       stable = address
@@ -161,6 +167,6 @@ export function createRegexHost({ parse, textAt, bytesAt, isTrue }: Values, patt
 }
 
 /** Line ends are left out before base 64 is decoded. */
-const isBlank = (bytes: Buffer): boolean => bytes.every((byte) => byte === 10 || byte === 13)
+const isBlank = (text: string | undefined): boolean => text !== undefined && /^[\r\n]*$/.test(text)
 const isDigit = (byte: number): boolean => byte >= zero && byte <= nine
 const isOf = (types: readonly number[], type: number | undefined): boolean => type !== undefined && types.includes(type)
