@@ -12,7 +12,7 @@ import { addFuel, fuelExport } from './fuel.ts'
 import { gaps } from './gaps.ts'
 import { HostFault, type EvalFault } from './host-fault.ts'
 import { createKnownPatterns, type KnownPatterns } from './known-patterns.ts'
-import { createAgain, createModuleMemory, type ModuleMemory } from './module-memory.ts'
+import { createTextMemo, createModuleMemory, type ModuleMemory } from './module-memory.ts'
 import { createPatternAsking } from './pattern-asking.ts'
 import { createPuttingBack } from './putting-back.ts'
 import { detourIds, undefinedAnswer } from './regex-detour.ts'
@@ -133,7 +133,7 @@ export function instantiate(module: WebAssembly.Module, options: InstanceOptions
   const entrypoints = new Map(Object.entries(policy.entrypoints as Record<string, number>))
   const inRego = options.results === 'rego'
   const answers = createAnswers(inRego ? readResults : JSON.parse)
-  const readAnswer = createAgain(memory)
+  const readAnswer = createTextMemo(memory)
   const putBack = options.pages === undefined ? () => false : createPuttingBack(instance.exports, memory, policy.dataHeapPtr)
   let spent = false
 

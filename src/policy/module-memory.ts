@@ -19,10 +19,10 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export const isAscii = (text: string): boolean => !/[\x80-\uffff]/.test(text)
 
-const longestAgain = 256
+const longestRemembered = 256
 
 /** Reads what mostly is the same as before: that is told by its bytes, and is the same text. */
-export function createAgain({ bytes, readText }: ModuleMemory): ModuleMemory['readText'] {
+export function createTextMemo({ bytes, readText }: ModuleMemory): ModuleMemory['readText'] {
   let before = ''
   return (address) => {
     const all = bytes()
@@ -30,7 +30,7 @@ export function createAgain({ bytes, readText }: ModuleMemory): ModuleMemory['re
     while (at < before.length && all[address + at] === before.charCodeAt(at)) at += 1
     if (at === before.length && all[address + at] === 0) return before
     const text = readText(address)
-    if (text.length <= longestAgain && isAscii(text)) before = text
+    if (text.length <= longestRemembered && isAscii(text)) before = text
     return text
   }
 }

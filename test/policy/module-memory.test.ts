@@ -1,12 +1,12 @@
-import { createAgain, createModuleMemory } from '../../src/policy/module-memory.ts'
+import { createTextMemo, createModuleMemory } from '../../src/policy/module-memory.ts'
 
 const address = 64
 function reading(): (bytes: Buffer | string) => string {
   const memory = createModuleMemory(new WebAssembly.Memory({ initial: 1 }))
-  const again = createAgain(memory)
+  const readOnce = createTextMemo(memory)
   return (bytes) => {
     Buffer.concat([Buffer.from(bytes), Buffer.of(0)]).copy(memory.bytes(), address)
-    return again(address)
+    return readOnce(address)
   }
 }
 
