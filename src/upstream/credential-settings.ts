@@ -73,8 +73,8 @@ export const credentialSettings = z.discriminatedUnion('kind', [
   }).superRefine(({ client_id, client_secret_from, issuer }, context) => {
     const wrong = (step: string, message: string) => context.addIssue({ code: 'custom', path: [step], input: undefined, message })
     if (client_secret_from !== undefined && client_id === undefined) wrong('client_id', 'the client whose secret it is')
-    // Whoever names the authorization server gets the client's secret.
-    if (client_secret_from !== undefined && issuer === undefined) wrong('issuer', 'the authorization server that may be given the secret')
+    // Whoever names the authorization server gets the client's secret, and the codes that people are given for that client elsewhere.
+    if (client_id !== undefined && issuer === undefined) wrong('issuer', client_secret_from === undefined ? 'the authorization server that knows the client' : 'the authorization server that may be given the secret')
   }),
   z.strictObject({
     kind: z.literal('aws_sigv4'),

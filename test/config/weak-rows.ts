@@ -161,6 +161,7 @@ export const rows: readonly Row[] = [
   row('accounts of people where nobody signs in', crm({ credentials: { kind: 'oauth' } }), 'upstreams.crm.credentials.kind', /identity\.providers/),
   row('tokens of people where nobody signs in', crm({ credentials: { kind: 'on_behalf_of', token_url: 'https://as.example/token', client_id: 'g', client_secret_from: { env: 'K' }, scope: 's' } }), 'upstreams.crm.credentials.kind', /identity\.providers/, { env: { K: 'secret' } }),
   row('a secret for whoever the server names', crm({ credentials: { kind: 'oauth', client_id: 'g', client_secret_from: { env: 'K' } } }), 'upstreams.crm.credentials.issuer', /given the secret/, { env: { K: 'secret' } }),
+  row('a client of whoever the server names', crm({ credentials: { kind: 'oauth', client_id: 'g' } }), 'upstreams.crm.credentials.issuer', /knows the client/),
   row('half a key of AWS', crm({ credentials: { kind: 'aws_sigv4', service: 'execute-api', region: 'eu-central-1', access_key_id: 'AKIA' } }), 'upstreams.crm.credentials.secret_access_key_from', /secret_access_key_from/),
   row('a second bundle that is not there', { policy: { source: { kind: 'directory', path: 'rego' }, shadow: { source: { kind: 'directory', path: 'nowhere' } } } }, 'policy.shadow.source.path', /directory/),
   row('a second bundle over plain http', { policy: { source: { kind: 'directory', path: 'rego' }, shadow: { source: { kind: 'bundle', url: 'http://bundles.example/b.tar.gz' } } } }, 'policy.shadow.source.url', /https/),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { redirectUriFor } from '../../src/credentials/oauth/client.ts'
 import { createConnections } from '../../src/credentials/oauth/connections.ts'
 import { createKept, type Kept } from '../../src/kept.ts'
 import type { KnownActor } from '../../src/model.ts'
@@ -50,11 +51,12 @@ function createProcess() {
 }
 type Process = ReturnType<typeof createProcess>
 /** With what the person comes back from where they were sent. */
-async function agree({ crm }: Process): Promise<string> {
+async function agree({ crm }: Process): Promise<[search: string, place: string | undefined]> {
   const begun = await crm.begin(sam)
   if (!begun.ok) throw new Error(begun.message)
   const { headers } = await createPersonBrowser().visit(begun.location.href, { follow: (next) => next.port !== '1' })
-  return new URL(headers.get('location') ?? '').search
+  const { search, pathname } = new URL(headers.get('location') ?? '')
+  return [search, pathname.split('/')[4]]
 }
 const presentedBy = async ({ credential }: Process) => {
   const presented = await credential.present({ method: 'POST', url: server.url, headers: {} })
@@ -65,7 +67,7 @@ const changes: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['the server is with another authorization server', async () => {
     server.metadata = { ...(server.metadata as object), authorization_servers: [tokens.issuer] }
   }],
-  ['the gateway\'s registration has run out', () => kept.drop('upstream:client', JSON.stringify([tokens.issuer, `${publicUrl}/connect/crm/callback`]))],
+  ['the gateway\'s registration has run out', () => kept.drop('upstream:client', JSON.stringify([tokens.issuer, redirectUriFor(tokens.issuer, `${publicUrl}/connect/crm/callback`)]))],
 ]
 /** Processes that know what was there before. */
 async function change([what, act]: (typeof changes)[number]): Promise<readonly [Process, Process, Process]> {
@@ -78,14 +80,14 @@ async function change([what, act]: (typeof changes)[number]): Promise<readonly [
 
 test.each(changes)('whoever began at a process that knows is connected by another that does not: %s', async (...its) => {
   const [one, other] = await change(its)
-  expect(await other.crm.finish(sam, await agree(one))).toEqual({ ok: true })
+  expect(await other.crm.finish(sam, ...(await agree(one)))).toEqual({ ok: true })
   expect(await tokens.accept((await presentedBy(other)) ?? '')).toMatchObject({ who: tokens.person })
 })
 
 test.each(changes)('what a process that knows was given, others that do not refresh and give back: %s', async (...its) => {
   const [one, other, third] = await change(its)
   tokens.ttl = 25 // good for less than the time before which a new one is asked for
-  expect(await one.crm.finish(sam, await agree(one))).toEqual({ ok: true })
+  expect(await one.crm.finish(sam, ...(await agree(one)))).toEqual({ ok: true })
   tokens.ttl = 3600
   const token = (await presentedBy(other)) ?? ''
   expect(await tokens.accept(token)).toMatchObject({ who: tokens.person })

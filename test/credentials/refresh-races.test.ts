@@ -61,7 +61,7 @@ const next = () => ({ access_token: `access-${shown.length}`, refresh_token: `re
 
 function createProcess(around = (kept: Kept): Kept => kept): Held {
   const kept = around(createKept(store.kept, key, clock))
-  const client = async () => ({ server: { issuer, resource: url }, client: clientOf({ issuer, token_endpoint: `${issuer}/token` }, 'gateway', openid.None(), fetch) })
+  const client = async () => ({ server: { issuer, resource: url }, client: clientOf({ issuer, token_endpoint: `${issuer}/token` }, 'gateway', openid.None(), fetch), redirectUri: '' })
   return createConnection(who, { upstream: 'crm', url, publicUrl: 'http://127.0.0.1:1', client, clientSecret: () => undefined, kept, clock, logger: silent, tell: () => undefined })
 }
 const key = randomBytes(32)

@@ -50,7 +50,7 @@ async function connectAs({ client, held }: ReturnType<typeof createProcess>, ttl
   tokens.ttl = ttl
   const known = await client()
   const verifier = openid.randomPKCECodeVerifier()
-  const url = openid.buildAuthorizationUrl(known.client, { redirect_uri: redirectUri, state: 's', code_challenge: await openid.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', resource: server.url, scope: 'crm.read offline_access', prompt: 'consent' })
+  const url = openid.buildAuthorizationUrl(known.client, { redirect_uri: known.redirectUri, state: 's', code_challenge: await openid.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', resource: server.url, scope: 'crm.read offline_access', prompt: 'consent' })
   const back = (await createPersonBrowser().visit(url.href, { follow: (next) => next.port !== '1' })).headers.get('location') ?? ''
   const granted = await openid.authorizationCodeGrant(known.client, new URL(back), { pkceCodeVerifier: verifier, expectedState: 's' }, { resource: server.url })
   await held.keep(tokensOf(granted, { issuer: tokens.issuer, url: server.url, since: clock() }, clock()))

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import * as openid from 'openid-client'
 import type { LiveSecret } from '../../config/secrets-live.ts'
 import type { Kept } from '../../kept.ts'
@@ -9,9 +10,12 @@ import { findServer, NotConnectable, type ProtectedServer } from './server.ts'
 export interface Known {
   readonly server: ProtectedServer
   readonly client: openid.Configuration
+  /** Where that authorization server sends people back to. */
+  readonly redirectUri: string
 }
 export interface ClientOptions {
   readonly url: string
+  /** Of a client that the settings name; the gateway registers itself for one of each authorization server's own. */
   readonly redirectUri: string
   readonly settings: { readonly issuer?: string | undefined; readonly scope?: string | undefined; readonly client_id?: string | undefined }
   readonly secret: LiveSecret | undefined
@@ -37,16 +41,23 @@ export async function knownFor({ issuer, client: id }: Grantee, client: Found<Kn
   return known.server.issuer === issuer && (id === undefined || clientIdOf(known) === id) ? known : client({ fresh: true })
 }
 
+/**
+ * RFC 9700 section 4.4.2.2: a server that names another authorization server could have a code of the one before sent there. Each has an address
+ * of its own, since not all say in their answers who they are (RFC 9207).
+ */
+export const redirectUriFor = (issuer: string, redirectUri: string): string => `${redirectUri}/${createHash('sha256').update(issuer).digest('base64url').slice(0, 16)}`
+
 /** The gateway as the client of a server's authorization server: found and, where it has to be, registered when it is first needed. */
 export function createOAuthClient(options: ClientOptions): Found<Known> {
   const { url, settings, secret, fetch, kept, clock } = options
 
   const find = async (): Promise<Known> => {
     const server = await findServer(url, settings, options.fetchServer)
-    const client = settings.client_id === undefined ? await registered(server.issuer) : await configured(server.issuer, settings.client_id)
+    const redirectUri = settings.client_id === undefined ? redirectUriFor(server.issuer, options.redirectUri) : options.redirectUri
+    const client = settings.client_id === undefined ? await registered(server.issuer, redirectUri) : await configured(server.issuer, settings.client_id)
     // MCP 2025-11-25 basic/authorization, "Authorization Code Protection": without it, nobody can tell that the code is not somebody else's.
     if (client.serverMetadata().supportsPKCE('S256') !== true) throw new NotConnectable('the authorization server does not offer PKCE with S256')
-    return { server, client }
+    return { server, client, redirectUri }
   }
   const authFor = (metadata: openid.ServerMetadata, value: string | undefined): openid.ClientAuth => {
     if (value === undefined) return openid.None()
@@ -58,19 +69,19 @@ export function createOAuthClient(options: ClientOptions): Found<Known> {
   const configured = async (issuer: string, id: string) => withAuth(await metadataOf(issuer), id, secret?.value())
 
   // RFC 7591; one registration for all processes, and for every start.
-  const registered = async (issuer: string): Promise<openid.Configuration> => {
+  const registered = async (issuer: string, redirectUri: string): Promise<openid.Configuration> => {
     const metadata = await metadataOf(issuer)
-    const key = JSON.stringify([issuer, options.redirectUri])
+    const key = JSON.stringify([issuer, redirectUri])
     const before = await kept.get('upstream:client', key)
     if (before !== undefined) return withAuth(metadata, String(before.value['client_id']), before.value['client_secret'] as string | undefined)
     if (metadata.registration_endpoint === undefined) throw new NotConnectable('the authorization server lets no client register itself: credentials.client_id must name one')
     const methods = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
     const { id, secret: value, until } = await register(metadata.registration_endpoint, {
-      client_name: 'Sallyport', redirect_uris: [options.redirectUri], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], application_type: 'web',
+      client_name: 'Sallyport', redirect_uris: [redirectUri], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], application_type: 'web',
       token_endpoint_auth_method: ['client_secret_basic', 'client_secret_post', 'none'].find((method) => methods.includes(method)) ?? 'client_secret_basic',
     }, fetch)
     const isKept = await kept.add('upstream:client', key, { client_id: id, ...(value === undefined ? {} : { client_secret: value }) }, until === undefined ? {} : { expiresAt: until - 60_000 })
-    return isKept ? withAuth(metadata, id, value) : registered(issuer)
+    return isKept ? withAuth(metadata, id, value) : registered(issuer, redirectUri)
   }
 
   return keepFound({ find, clock, againAfter, version: () => secret?.version() ?? 0 })

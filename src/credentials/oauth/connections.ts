@@ -33,8 +33,8 @@ export interface Connectable {
   status(who: Who): Promise<Pick<Tokens, 'scope' | 'wanted' | 'since' | 'issuer'> | undefined>
   /** Where the person is sent to. */
   begin(who: Who): Promise<Done<{ readonly location: URL }>>
-  /** `search` is the query they came back with. */
-  finish(who: Who, search: string): Promise<Done<object>>
+  /** `search` is the query they came back with, `place` what stands behind the address of all. */
+  finish(who: Who, search: string, place: string | undefined): Promise<Done<object>>
   /** Told whether the authorization server took them back too. */
   disconnect(who: Who): Promise<{ readonly revoked: boolean }>
   /** Their account at the gateway has ended. */
@@ -53,6 +53,7 @@ export interface ConnectionsParts {
 }
 
 const flowFor = 10 * 60_000
+const notBegun = { ok: false, message: 'This was not begun here, or too long ago. Connect again.' } as const
 
 /** Servers that people call with accounts of their own. */
 export function createConnections(parts: ConnectionsParts): Connections {
@@ -74,7 +75,7 @@ export function createConnections(parts: ConnectionsParts): Connections {
   }
 }
 
-function createConnectable({ upstream, url }: ConnectableServer, client: Found<Known>, held: (who: Who) => Held, redirectUri: string, { kept, clock, logger }: ConnectionsParts): Connectable {
+function createConnectable({ upstream, url }: ConnectableServer, client: Found<Known>, held: (who: Who) => Held, callback: string, { kept, clock, logger }: ConnectionsParts): Connectable {
   const failed = (doing: string, cause: unknown): { readonly ok: false; readonly message: string } => {
     const why = cause instanceof NotConnectable ? cause.message : whyNot(cause)
     logger.warn(`${doing} did not work`, { upstream, why })
@@ -90,7 +91,7 @@ function createConnectable({ upstream, url }: ConnectableServer, client: Found<K
       try {
         // The server may be with another authorization server by now.
         const known = await client({ fresh: true })
-        const { server, client: as } = known
+        const { server, client: as, redirectUri } = known
         const [verifier, state] = [openid.randomPKCECodeVerifier(), openid.randomState()]
         await kept.put('upstream:flow', state, { who: [who.issuer, who.subject], upstream, verifier, issuer: server.issuer, client: clientIdOf(known) }, { expiresAt: clock() + flowFor })
         // Without that scope some give no refresh token, and the person would be asked again every hour.
@@ -110,18 +111,20 @@ function createConnectable({ upstream, url }: ConnectableServer, client: Found<K
         return failed('beginning to connect', cause)
       }
     },
-    async finish(who, search) {
+    async finish(who, search, place) {
       const state = new URLSearchParams(search).get('state') ?? ''
       const flow = await kept.get('upstream:flow', state)
       const isOwn = flow !== undefined && flow.value['upstream'] === upstream && JSON.stringify(flow.value['who']) === JSON.stringify([who.issuer, who.subject])
-      if (!isOwn || !(await kept.take('upstream:flow', state))) return { ok: false, message: 'This was not begun here, or too long ago. Connect again.' }
+      if (!isOwn || !(await kept.take('upstream:flow', state))) return notBegun
       await kept.drop('upstream:flow', state)
       const { verifier, ...begun } = flow.value as JsonObject & Grantee & { readonly verifier: string }
       try {
         const known = await knownFor(begun, client)
         const { server, client: as } = known
         if (server.issuer !== begun.issuer) throw new NotConnectable('the server has another authorization server now')
-        const granted = await openid.authorizationCodeGrant(as, new URL(`${redirectUri}${search}`), { pkceCodeVerifier: verifier, expectedState: state }, { resource: server.resource })
+        // What another authorization server gave is not shown to this one.
+        if (known.redirectUri !== [callback, ...(place === undefined ? [] : [place])].join('/')) return notBegun
+        const granted = await openid.authorizationCodeGrant(as, new URL(`${known.redirectUri}${search}`), { pkceCodeVerifier: verifier, expectedState: state }, { resource: server.resource })
         await held(who).keep(tokensOf(granted, { issuer: server.issuer, client: clientIdOf(known), url, since: clock() }, clock()))
         logger.info('somebody connected to a server', { upstream })
         return { ok: true }

@@ -64,8 +64,9 @@ export function createConnectRoutes({ connections, browsers, logger }: ConnectRo
     else say(response, 502, 'Not connected', begun.message)
   }))
 
-  router.get('/connect/:upstream/callback', asPerson(async (request, response, signedIn, server) => {
-    const done = await server.finish(who(signedIn), new URL(request.originalUrl, 'http://gateway').search)
+  router.get(['/connect/:upstream/callback', '/connect/:upstream/callback/:place'], asPerson(async (request, response, signedIn, server) => {
+    const { place } = request.params
+    const done = await server.finish(who(signedIn), new URL(request.originalUrl, 'http://gateway').search, typeof place === 'string' ? place : undefined)
     if (done.ok) response.set({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(303, `/connect/${server.upstream}`)
     else say(response, 400, 'Not connected', done.message, html`<p><a href="/connect/${server.upstream}">Back</a></p>`)
   }))
