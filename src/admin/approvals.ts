@@ -72,12 +72,12 @@ export function createApprovalHandles(desk: ApprovalDesk): Pick<Handles, 'listAp
     return given.ok ? showApproval(given.approval) : refuse(statuses[given.code], given.code, given.message)
   }
 
-  /** The store knows no filter by requester: pages are read on until one has something, a bounded number of them. */
+  /** Agents have the approvals of others under one name: pages are read on until one has something, a bounded number of them. */
   async function listOwn({ caller, query }: Asked<(typeof operations)['listApprovals']>) {
     const own: ApprovalRow[] = []
     let cursor: string | null | undefined = query.cursor
     for (let pages = 0; pages < pagesPerAnswer && own.length === 0; pages++) {
-      const page: Awaited<ReturnType<ApprovalDesk['list']>> = await desk.list(defined({ ...query, cursor: cursor ?? undefined }))
+      const page: Awaited<ReturnType<ApprovalDesk['list']>> = await desk.list(defined({ ...query, requester: caller.actor, cursor: cursor ?? undefined }))
       own.push(...page.items.filter((row) => isOwn(caller, row)))
       cursor = page.next_cursor
       if (cursor === null) break

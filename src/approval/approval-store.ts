@@ -56,12 +56,19 @@ export interface ApprovalRow {
   readonly sealed_params: Uint8Array | null
 }
 
+export interface ApprovalFilter {
+  readonly state?: ApprovalState
+  readonly requester?: { readonly issuer: string; readonly subject: string }
+  readonly cursor?: string
+  readonly limit?: number
+}
+
 /** Writes are durable when they resolve, and reject with `record_unavailable` or `queue_full` when they are not. */
 export interface ApprovalStore {
   insert(row: ApprovalRow): Promise<void>
   get(id: ApprovalId): Promise<ApprovalRow | undefined>
-  /** Newest first. */
-  list(filter: { readonly state?: ApprovalState; readonly cursor?: string; readonly limit?: number }): Promise<Page<ApprovalRow>>
+  /** Newest first. A page ends early rather than hold very many megabytes: a call may have one. */
+  list(filter: ApprovalFilter): Promise<Page<ApprovalRow>>
   /** The open (`pending` or `granted`) approvals for the same requester, upstream and digest, newest first. */
   findOpen(key: OpenKey): Promise<readonly ApprovalRow[]>
   /**

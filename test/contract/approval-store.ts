@@ -39,6 +39,25 @@ export function describeApprovalStore(name: string, open: () => Promise<{ readon
       await expect(approvals.list({ cursor: 'nonsense' })).rejects.toMatchObject({ code: 'bad_cursor' })
     })
 
+    test('a page ends early rather than hold more than a few megabytes, and nothing is left out', async () => {
+      const call = { ...approvalRow('1').call, arguments: { sql: 'x'.repeat(3 * 1024 * 1024) } }
+      for (let i = 1; i <= 5; i++) await approvals.insert(approvalRow(String(i), { call }))
+      const found: string[] = []
+      for (let cursor: string | undefined, pages = 1; pages <= 3; pages++) {
+        const page = await approvals.list({ limit: 200, ...(cursor === undefined ? {} : { cursor }) })
+        found.push(page.items.map(({ id }) => id).join())
+        cursor = page.next_cursor ?? undefined
+      }
+      expect(found).toEqual(['apr_5,apr_4', 'apr_3,apr_2', 'apr_1'])
+    })
+
+    test('those of one requester are listed, and no others', async () => {
+      await approvals.insert(approvalRow('1'))
+      await approvals.insert(approvalRow('2', { requester: person('bob') }))
+      await approvals.insert(approvalRow('3', { requester: person('alice', { issuer: 'https://other.example' }) }))
+      expect((await approvals.list({ requester: { issuer: 'https://id.example', subject: 'alice' } })).items.map(({ id }) => id)).toEqual(['apr_1'])
+    })
+
     test('the open ones of a caller and digest are found, and no others', async () => {
       await approvals.insert(approvalRow('1'))
       await approvals.insert(approvalRow('2', { state: 'granted' }))

@@ -1,32 +1,33 @@
 import type { Kysely } from 'kysely'
-import type { ApprovalRow, ApprovalState, OpenKey } from '../../approval/approval-store.ts'
+import type { ApprovalFilter, ApprovalRow, OpenKey } from '../../approval/approval-store.ts'
 import type { Page } from '../../record/record-store.ts'
 import { pageLimit, printCursor, readCursor } from '../cursor.ts'
 import { readApproval } from '../rows.ts'
 import type { Tables } from '../schema.ts'
+import { withinText } from './events.ts'
 
 export async function getApproval(db: Kysely<Tables>, id: string): Promise<ApprovalRow | undefined> {
   const row = await db.selectFrom('approval').selectAll().where('id', '=', id).executeTakeFirst()
   return row && readApproval(row)
 }
 
-export async function listApprovals(
-  db: Kysely<Tables>,
-  filter: { readonly state?: ApprovalState; readonly cursor?: string; readonly limit?: number },
-): Promise<Page<ApprovalRow>> {
-  const limit = pageLimit(filter.limit, 50, 200)
-  const before = readCursor(filter.cursor, 1)?.[0]
-  const rows = await db
+export async function listApprovals(db: Kysely<Tables>, { state, requester, cursor, limit: wanted }: ApprovalFilter): Promise<Page<ApprovalRow>> {
+  const limit = pageLimit(wanted, 50, 200)
+  const before = readCursor(cursor, 1)?.[0]
+  const ahead = await db
     .selectFrom('approval')
-    .selectAll()
-    .$if(filter.state !== undefined, (query) => query.where('state', '=', filter.state!))
+    .select((e) => ['n', e(e.fn<number>('octet_length', ['call']), '+', e.fn.coalesce(e.fn<number>('octet_length', ['sealed_params']), e.lit(0))).as('size')])
+    .$if(state !== undefined, (query) => query.where('state', '=', state!))
+    .$if(requester !== undefined, (query) => query.where('issuer', '=', requester!.issuer).where('subject', '=', requester!.subject))
     .$if(before !== undefined, (query) => query.where('n', '<', before!))
     .orderBy('n', 'desc')
     .limit(limit + 1)
     .execute()
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  return { items: page.map(readApproval), next_cursor: last !== undefined && rows.length > limit ? printCursor(last.n) : null }
+  const taken = withinText(ahead.slice(0, limit))
+  const last = taken.at(-1)
+  if (last === undefined) return { items: [], next_cursor: null }
+  const rows = await db.selectFrom('approval').selectAll().where('n', 'in', taken.map(({ n }) => n)).orderBy('n', 'desc').execute()
+  return { items: rows.map(readApproval), next_cursor: taken.length < ahead.length ? printCursor(last.n) : null }
 }
 
 export async function findOpenApprovals(db: Kysely<Tables>, key: OpenKey): Promise<readonly ApprovalRow[]> {
