@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** More than this is no accident of a busy machine. */
 const mostAgain = 3
-/** MiB for what is new. Each suite loads its modules anew, which Node's own 16 have it look through again and again. */
-const roomForNew = 64
+/** MiB for what is new. Each suite loads its modules anew, which Node's own 16 have it look through again and again, and the one it begins with keeps what is soon gone. */
+const roomForNew = { least: 32, most: 64 }
 
 export interface SuitesRun {
   readonly ok: boolean
@@ -51,7 +51,7 @@ export function makeScratch(): Scratch {
 async function runJest(args: readonly string[], { directory, env }: Scratch): Promise<Report | undefined> {
   const file = join(directory, 'report.json')
   rmSync(file, { force: true })
-  const jest = [`--max-semi-space-size=${roomForNew}`, '--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'), ...args, '--json', `--outputFile=${file}`]
+  const jest = [`--min-semi-space-size=${roomForNew.least}`, `--max-semi-space-size=${roomForNew.most}`, '--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'), ...args, '--json', `--outputFile=${file}`]
   const child = spawn(process.execPath, jest, { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] })
   const code = await new Promise<number>((resolve) => child.once('exit', (exit) => resolve(exit ?? 1)))
   try {
