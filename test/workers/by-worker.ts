@@ -13,14 +13,15 @@ export function fetchFrom(url: string, slot: number): typeof fetch {
       dial(options, (...[fault, socket]) => {
         if (fault !== null) return callback(fault, null)
         let read = ''
+        const lose = () => callback(new Error('its worker was killed'), null)
         const hear = (bytes: Buffer) => {
           read += bytes.toString('latin1')
           const [head = '', body] = read.split('\r\n\r\n')
           if (body === undefined || body.length < Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)) return
-          socket.off('data', hear).pause()
+          socket.off('data', hear).off('close', lose).pause()
           callback(null, socket)
         }
-        socket.on('data', hear)
+        socket.on('data', hear).once('close', lose)
         socket.write(`GET /healthz HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer e30.${claims}.e30\r\n\r\n`)
       })
     },
