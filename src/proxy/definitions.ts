@@ -20,6 +20,7 @@ export type Learnt =
   | { readonly kind: 'failed'; readonly status: number; readonly message: string }
 
 export interface Wanted {
+  readonly caller: string
   readonly kind: Entry['kind']
   readonly name: string
   /** What is asked for together. */
@@ -29,7 +30,7 @@ export interface Wanted {
 /** What each server last said of its tools, prompts and resources. */
 export interface Definitions {
   learn(upstream: string, entries: readonly { readonly kind: Entry['kind']; readonly name: string; readonly value: JsonObject }[]): void
-  /** Lists what was not seen. What the server does not list it is asked for once in half a minute per key; whoever comes meanwhile waits for the same list. */
+  /** Lists what was not seen. What the server does not list it is asked for once in half a minute per caller and key; whoever comes meanwhile waits for the same list. */
   list(upstream: string, wanted: Wanted, ask: () => Promise<Learnt>): Promise<Learnt>
   get(upstream: string, kind: Entry['kind'], name: string): Definition | undefined
   /** Annotations and digest of an entry as it stands in a list. */
@@ -90,18 +91,27 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
         forget(oldest)
       }
     },
-    async list(upstream, { kind, name, key: ofName }, ask) {
-      const key = `${upstream} ${ofName}`
-      if (performance.now() - (asked.get(key) ?? -Infinity) < listAgainAfter) return { kind: 'answered' }
+    async list(upstream, { caller, kind, name, key: ofName }, ask) {
+      const key = JSON.stringify([upstream, ofName])
+      const own = JSON.stringify([caller, upstream, ofName])
+      const isKnown = () => known.get(upstream)?.all.has(keyOf(kind, name)) === true
+      const wasAsked = () => performance.now() - (asked.get(own) ?? -Infinity) < listAgainAfter
+      const askOwn = async () => {
+        const learnt = await ask()
+        // What was found may have to make room for others, and is then looked for anew.
+        if (learnt.kind === 'answered' && !isKnown()) noteAsked(own)
+        return learnt
+      }
+      if (wasAsked()) return { kind: 'answered' }
       const shared = listing.get(key)
-      // A list that came to nothing for somebody else says nothing: a caller could see to it that theirs does.
-      if (shared !== undefined) return (await shared.catch(() => undefined))?.kind === 'answered' ? { kind: 'answered' } : ask()
-      const asking = ask().finally(() => listing.delete(key))
+      if (shared !== undefined) {
+        await shared.catch(() => undefined)
+        // What somebody else's list did not bring says nothing: a server may list other things to others, and a caller could see to it that theirs comes to nothing.
+        return isKnown() || wasAsked() ? { kind: 'answered' } : askOwn()
+      }
+      const asking = askOwn().finally(() => listing.delete(key))
       listing.set(key, asking)
-      const learnt = await asking
-      // What was found may have to make room for others, and is then looked for anew.
-      if (learnt.kind === 'answered' && known.get(upstream)?.all.has(keyOf(kind, name)) !== true) noteAsked(key)
-      return learnt
+      return asking
     },
     get: (upstream, kind, name) => known.get(upstream)?.all.get(keyOf(kind, name)),
     describeEntry(value) {

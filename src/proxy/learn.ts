@@ -24,7 +24,7 @@ export function withDefinition(request: Request, from: From, rooms: Judge): Desc
   if (!usesDefinition(request.method) || rooms.definitions.get(name, call.kind, call.name) !== undefined) return described()
   const method = listing[call.template ? 'template' : call.kind]
   // A new tool is worth another look; of a template's resources there is no end.
-  const listed = rooms.definitions.list(name, { kind: call.kind, name: call.name, key: call.kind === 'tool' ? call.name : method }, () => learn(method, request, from, rooms))
+  const listed = rooms.definitions.list(name, { caller: from.session.caller, kind: call.kind, name: call.name, key: call.kind === 'tool' ? call.name : method }, () => learn(method, request, from, rooms))
   return listed.then((learnt) => (learnt.kind === 'failed' && call.kind === 'tool' && rooms.definitions.get(name, call.kind, call.name) === undefined ? learnt : described()))
 }
 
@@ -59,6 +59,7 @@ async function learn(method: string, because: Request, { session, actor }: From,
     const { answer, told } = heard
     if (answer === undefined && told === undefined) return { kind: 'unasked' }
     if (answer?.kind !== 'result') return answer?.body['code'] === methodNotFound ? { kind: 'answered' } : { kind: 'failed', ...(told ?? unsaid) }
+    if (rooms.wire.listOf(method, answer.body) === undefined) return { kind: 'failed', ...unsaid }
     read += rooms.wire.print(answer.envelope).length
     const next = answer.body['nextCursor']
     if (typeof next !== 'string' || read > mostRead) break

@@ -71,11 +71,38 @@ test('a call that waits for the list of another caller, which comes to nothing, 
   expect(executed()).toBe(0)
 })
 
+const withResult = (result: object): Answer => ({ body }, response) => json(response, { jsonrpc: '2.0', id: (JSON.parse(body) as { id: unknown }).id, result: { ...complete, ...result } })
+
+test('what a server does not list to one caller is asked for by the next', async () => {
+  const [eve, sam] = [await clientOf('eve'), await clientOf('sam')]
+  instead = [withResult({ tools: [] })]
+  for (let time = 0; time < 2; time++) expect((await wipe(eve)).result).toMatchObject({ content: [] })
+  expect(listed()).toHaveLength(1)
+  expect((await wipe(sam)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
+  expect(executed()).toBe(2)
+})
+
+test('… and by one who has waited for that list', async () => {
+  const [eve, sam] = [await clientOf('eve'), await clientOf('sam')]
+  const waiting = Promise.withResolvers<void>()
+  instead = [async (request, response) => waiting.promise.then(() => withResult({ tools: [] })(request, response))]
+  const first = wipe(eve)
+  await until(() => listed().length === 1)
+  const second = wipe(sam)
+  expect((await sam.request('prompts/list')).status).toBe(200)
+  waiting.resolve()
+  await first
+  expect((await second).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
+  expect(executed()).toBeLessThanOrEqual(1)
+})
+
 const withError = (code: number, status = 200): Answer => ({ body }, response) => json(response, { jsonrpc: '2.0', id: (JSON.parse(body) as { id: unknown }).id, error: { code, message: 'no' } }, status)
 
 test.each<[string, number, Answer]>([
   ['that the session is not known', 404, withError(-32001, 404)],
   ['that it has not been greeted', 502, withError(-32602)],
+  ['something that is no list', 502, withResult({})],
+  ['that it needs something first', 502, withResult({ resultType: 'input_required', requestState: 'x' })],
   ['nothing that is JSON, and 400', 400, (_request, response) => void response.writeHead(400).end()],
   ['nothing', 502, (_request, response) => void response.destroy()],
 ])('where the server says %s, no tool is called, and the next call asks again', async (_what, status, answer) => {

@@ -30,7 +30,7 @@ test('a tool that was found and had to make room for others is asked for again a
   const asked: string[] = []
   const call = async (name: string) => {
     if (definitions.get('crm', 'tool', name) !== undefined) return
-    await definitions.list('crm', { kind: 'tool', name, key: name }, async () => {
+    await definitions.list('crm', { caller: 'sam', kind: 'tool', name, key: name }, async () => {
       asked.push(name)
       definitions.learn('crm', [{ kind: 'tool', name: 'wipe', value: { name: 'wipe' } }])
       return { kind: 'answered' }
