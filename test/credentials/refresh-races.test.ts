@@ -153,6 +153,28 @@ test.each([0, '3600', 1e300])('a token that is good for %p seconds is used for t
   expect(await tokenOf(createProcess())).toBe('Bearer access-1')
 })
 
+test('a server that gives the same access token for longer, and another refresh token, is shown none twice', async () => {
+  answer = () => ({ body: { token_type: 'Bearer', ...next(), access_token: 'access-0' } })
+  let other: Promise<string> | undefined
+  before = async (step) => {
+    if (step !== 'swap upstream:token') return
+    before = () => undefined
+    other = tokenOf(createProcess())
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  expect(await tokenOf(watched())).toBe('Bearer access-0')
+  expect(await other).toBe('Bearer access-0')
+  const late = createProcess((kept) => interleaved(kept, (step) => before(step)))
+  offset = 3_600_000
+  before = async (step) => {
+    if (step !== 'add upstream:refresh') return
+    before = () => undefined
+    expect(await tokenOf(createProcess())).toBe('Bearer access-0')
+  }
+  expect(await tokenOf(late)).toBe('Bearer access-0')
+  expect(shown).toEqual(['refresh-0', 'refresh-1'])
+})
+
 test('of somebody who has connected again meanwhile, the new tokens stay', async () => {
   before = async (step) => {
     if (step !== 'swap upstream:token') return

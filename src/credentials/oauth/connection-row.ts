@@ -1,6 +1,6 @@
 import type { Kept } from '../../kept.ts'
 import type { Clock, JsonObject, KnownActor, Logger } from '../../model.ts'
-import { isTimeToTouch, keptFor, leftFor, readTokens, writeTokens, type Tokens } from './tokens.ts'
+import { isSameGrant, isTimeToTouch, keptFor, leftFor, readTokens, writeTokens, type Tokens } from './tokens.ts'
 
 export type Who = Pick<KnownActor, 'issuer' | 'subject'>
 
@@ -59,7 +59,7 @@ export function createConnectionRow(who: Who, { upstream, url, clientSecret, kep
 
   /** In place of what somebody was given then, whatever else was noted of it meanwhile; false where that is not there any more. */
   const settle = async (before: Tokens, write: (now: Tokens) => JsonObject): Promise<boolean> => {
-    for (let row = await read(); row !== undefined && row.tokens.access === before.access; row = await read()) {
+    for (let row = await read(); row !== undefined && isSameGrant(row.tokens, before); row = await read()) {
       if (await kept.swap(kind, key, write(row.tokens), row.version, expiry())) return true
     }
     return false

@@ -10,7 +10,7 @@ import { knownFor, type Known } from './client.ts'
 import { giveBack } from './give-back.ts'
 import type { ConnectionRow } from './connection-row.ts'
 import { NotConnectable } from './server.ts'
-import { tokensOf, type Tokens } from './tokens.ts'
+import { isSameGrant, tokensOf, type Tokens } from './tokens.ts'
 
 export interface RefreshingParts {
   readonly upstream: string
@@ -40,7 +40,10 @@ function refusalOf(cause: unknown): string | undefined {
 
 /** Gets the next token of a connection: resolves once the one before is not kept any more. One process asks for all: a refresh token may be good once only. */
 export function createRefreshing({ upstream, row, client, kept, clock, logger, tell }: RefreshingParts): (before: Tokens) => Promise<void> {
-  const isStill = async ({ access }: Tokens): Promise<boolean> => (await row.read())?.tokens.access === access
+  const isStill = async (before: Tokens): Promise<boolean> => {
+    const now = await row.read()
+    return now !== undefined && isSameGrant(now.tokens, before)
+  }
 
   async function refreshLocked(before: Tokens, known: Known): Promise<void> {
     // Somebody had the lock before, and has done it.

@@ -19,6 +19,9 @@ export interface Tokens {
   readonly since: number
 }
 
+/** Whether both came of one answer of the authorization server. It may give the same access token again, good for longer, beside another refresh token. */
+export const isSameGrant = (one: Tokens, other: Tokens): boolean => one.access === other.access && one.refresh === other.refresh && one.expiresAt === other.expiresAt
+
 const day = 24 * 60 * 60_000
 /** Connections that nobody used for so long are forgotten, ... */
 export const keptFor = 90 * day
