@@ -60,14 +60,14 @@ export async function judge<M extends Message>(message: M, about: About, rooms: 
   const decision = await rooms.policy.decide(question)
   rooms.meters.judged((performance.now() - started) / 1000)
   rooms.meters.decided(message, decision)
-  const verdict = redactReasons(decision, message, rooms)
+  const verdict = redactReasons(decision, message, question, rooms)
   return { message, scan, decision: verdict, question, verdict }
 }
 
 // Reasons may quote what was asked: before they are returned or stored, what is detected or masked there is taken out of them.
-function redactReasons(decision: Decision, judged: Message, { enforce }: Rooms): Decision {
+function redactReasons(decision: Decision, judged: Message, { request }: Question, { enforce }: Rooms): Decision {
   if (decision.reasons.every(({ message }) => message === undefined)) return decision
-  const bodies = 'request' in judged ? [judged.body, judged.request.body] : [judged.body]
+  const bodies = request === undefined ? [judged.body] : [judged.body, request.body]
   const unquote = decision.kind === 'allow' ? undefined : enforce.unquoter(bodies, decision.mask ?? [])
   const reasons = decision.reasons.map((reason) => (reason.message === undefined ? reason : { ...reason, message: enforce.redactText(unquote?.(reason.message) ?? reason.message) }))
   return { ...decision, reasons }

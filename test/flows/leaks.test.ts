@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { askApi, connect, modernMeta, post, startGateway, type TestGateway } from '../support/gateway.ts'
 import { storedFiles } from '../support/stored-files.ts'
-import { json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
+import { events, json, mcpAnswers, startStubServer, type StubServer } from '../support/stub-server.ts'
 
 const policy = `package policies.test
 
@@ -25,6 +25,11 @@ require_approval contains {"code": "held", "reviewers": ["oncall"], "message": q
 
 deny contains {"code": "no", "message": quoted} if input.message.call.name == "denied"
 
+# News during a call: what its request holds is masked by the same path.
+mask contains {"path": "/arguments/password"} if input.message.method == "notifications/message"
+
+deny contains {"code": "news", "message": sprintf("not during %v", [sallyport.at(input.request, ["call", "arguments", "password"])])} if input.message.method == "notifications/message"
+
 deny contains {"code": "odd", "message": sallyport.arg("note")} if input.message.call.name == "breaks"
 `
 let stub: StubServer
@@ -35,10 +40,16 @@ let stray: string | undefined
 beforeAll(async () => {
   const inputSchema = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' }, tier: { type: 'string' } } }
   const base = mcpAnswers({
-    'tools/list': () => ({ resultType: 'complete', ttlMs: 0, cacheScope: 'private', tools: ['held', 'denied', 'breaks', 'free'].map((name) => ({ name, inputSchema })) }),
+    'tools/list': () => ({ resultType: 'complete', ttlMs: 0, cacheScope: 'private', tools: ['held', 'denied', 'breaks', 'free', 'tells'].map((name) => ({ name, inputSchema })) }),
     'tools/call': () => ({ resultType: 'complete', content: [] }),
   })
   stub = await startStubServer((request, response) => {
+    if (request.body.includes('"tells"')) {
+      const { id } = JSON.parse(request.body) as { id: unknown }
+      const messages = [{ method: 'notifications/message', params: { level: 'info', data: 'news' } }, { id, result: { resultType: 'complete', content: [] } }]
+      events(response, messages.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`))
+      return void response.end()
+    }
     if (stray === undefined || !request.body.includes('tools/call')) return base(request, response)
     json(response, { jsonrpc: '2.0', id: 'nobody', result: { messages: [stray] } })
   })
@@ -92,6 +103,15 @@ test.each(['denied', 'breaks'])('%s: what a mask covers is in no file, though th
   const text = await (await post(gateway.mcp('stub'), token, call(name, { password, note: {} }), headers(name))).text()
   expect(text).toContain('"isError":true')
   expect(text).not.toContain(password)
+  expect(filesWith(password)).toEqual([])
+})
+
+test('what a mask covers of a request is in no file, though news during it were refused with it', async () => {
+  const password = `pw-${randomUUID()}`
+  const text = await (await post(gateway.mcp('stub'), token, call('tells', { password }), headers('tells'))).text()
+  expect(text).toContain('"content":[]')
+  expect(text).not.toContain('news')
+  expect(filesWith('not during ')).not.toEqual([])
   expect(filesWith(password)).toEqual([])
 })
 
