@@ -40,8 +40,8 @@ export interface Recollection {
 const mostKept = 1024 * 1024
 const longestSettled = 32 * 1024
 const longestSaid = 4096
-/** What a place takes by itself. */
-const sizeOfPlace = 512
+/** What a place takes by itself, and so does each decision in it. */
+const sizeOfOne = 512
 /** A longer one is not worth a second copy. */
 const longestOutlined = 2048
 /** Above this the sets themselves are the work. */
@@ -76,7 +76,7 @@ export function createRecollection({ varying, settled }: Recall): Recollection {
   const settledOf = (text: string): Settled => {
     const before = kept.get(text)
     if (before !== undefined) return before
-    const made: Settled = { text, decided: new Map(), size: sizeOfPlace + text.length, isForgotten: false }
+    const made: Settled = { text, decided: new Map(), size: sizeOfOne + text.length, isForgotten: false }
     kept.set(text, made)
     size += made.size
     forget(mostKept)
@@ -106,10 +106,9 @@ export function createRecollection({ varying, settled }: Recall): Recollection {
     },
     keep({ settled: place }, said, decided) {
       if (said.length > longestSaid || place.isForgotten) return
-      if (!place.decided.has(said)) {
-        place.size += said.length
-        size += said.length
-      }
+      const more = place.decided.has(said) ? 0 : sizeOfOne + said.length
+      place.size += more
+      size += more
       place.decided.set(said, decided)
       forget(mostKept)
     },

@@ -44,6 +44,21 @@ describe('what was decided is found', () => {
     for (let at = 0; at < 400; at += 1) recollection.keep(placeOf(recollection, asking(`${at} ${'x'.repeat(4000)}`)), 'set()', decided)
     expect(recollection.find(first, 'set()')).toBeUndefined()
     expect(recollection.find(placeOf(recollection, asking(`399 ${'x'.repeat(4000)}`)), 'set()')).toBe(decided)
+    // Who began before it was let go puts nothing where nobody counts it, and what comes later is kept anew.
+    recollection.keep(first, 'set()', decided)
+    expect(recollection.find(first, 'set()')).toBeUndefined()
+    recollection.keep(placeOf(recollection, asking('ping')), 'set()', decided)
+    expect(recollection.find(placeOf(recollection, asking('ping')), 'set()')).toBe(decided)
+  })
+
+  test('as many as fit in all, however short what the varying sets say is', () => {
+    const recollection = recollect()
+    const said = Array.from({ length: 10_000 }, (_, at) => `{${at}}`)
+    for (const one of said) recollection.keep(placeOf(recollection, asking('ping')), one, decided)
+    const place = placeOf(recollection, asking('ping'))
+    const found = said.filter((one) => recollection.find(place, one) !== undefined)
+    expect(found.length).toBeGreaterThan(100)
+    expect(found.length).toBeLessThan(2100)
   })
 
   test('nothing is looked for a while when nothing is ever found, and then again', () => {
