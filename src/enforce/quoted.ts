@@ -9,8 +9,10 @@ import { startOf } from './position.ts'
 const masked = '[MASKED]'
 /** Shorter ones stand in every sentence. */
 const shortest = 4
-/** Characters looked through for all values together; a message and values beyond that are not worth the time. */
+/** Characters looked through for all values of a message, in all its reasons together; what is beyond that is not worth the time. */
 const mostWork = 50_000_000
+/** To look for a value costs so much in the shortest text. */
+const leastWork = 50
 
 /** What takes the values at masked places out of a text; undefined where no mask is for a place. */
 export function createUnquoter(bodies: readonly JsonObject[], masks: readonly Mask[]): ((text: string) => string) | undefined {
@@ -24,7 +26,11 @@ export function createUnquoter(bodies: readonly JsonObject[], masks: readonly Ma
     if (error instanceof RangeError) return () => masked // a text nested too deeply
     throw error
   }
-  return (text) => unquoted(text, values)
+  let work = 0
+  return (text) => {
+    work += values.size * (text.length + leastWork)
+    return work > mostWork ? masked : unquoted(text, values)
+  }
 }
 
 function gatherAt(body: JsonObject, segments: Segments, values: Set<string>): void {
@@ -61,7 +67,6 @@ function gather(value: Json | undefined, values: Set<string>): void {
 }
 
 function unquoted(text: string, values: ReadonlySet<string>): string {
-  if (values.size * text.length > mostWork) return masked
   const quoted = [...values].filter((value) => value.length <= text.length && text.includes(value)).sort((one, other) => other.length - one.length)
   return quoted.reduce((clean, value) => clean.replaceAll(value, () => masked), text)
 }

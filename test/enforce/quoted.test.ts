@@ -47,3 +47,13 @@ test('looking for very many values in a reason is soon done', () => {
   const unquote = createUnquoter([bodyOf(values)], [byPath('/**')])
   expect(millisOfWork(() => unquote?.('x'.repeat(1000)))).toBeLessThan(500)
 })
+
+test('… and in very many reasons, of which those beyond a measure say nothing', () => {
+  const values = JSON.stringify(Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`n${index}`, `value ${index}`])))
+  const unquote = createUnquoter([bodyOf(values)], [byPath('/**')])
+  const reasons = Array.from({ length: 5000 }, (_, index) => `not with value ${index}`)
+  let told: readonly (string | undefined)[] = []
+  expect(millisOfWork(() => (told = reasons.map((reason) => unquote?.(reason))))).toBeLessThan(1000)
+  expect(told[0]).toBe('not with [MASKED]')
+  expect(new Set(told)).toEqual(new Set(['not with [MASKED]', '[MASKED]']))
+})
