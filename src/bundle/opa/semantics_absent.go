@@ -56,9 +56,10 @@ func (s *silence) neverFalse(term, other *ast.Term) {
 	s.report.add(term.Location, "silent", fmt.Sprintf("%s is true or nothing, and never false, so the rule would say nothing", asWritten.Replace(ref.String())), "write `not` before it")
 }
 
-// iterated: a text has no elements, and neither has what is missing. Keys that a table of the source has not got are meant so.
+// iterated: a text has no elements, and neither has what is missing. Keys that a table of the source has not got are meant so; data
+// that the source has not got at all is a word misspelt, in a mask too.
 func (s *silence) iterated(term *ast.Term, v value, scope scope) {
-	if v.taint == clean || v.collection || v.lookup || v.noData || scope.negative || s.inMask {
+	if v.taint == clean || v.collection || v.lookup || scope.negative || (s.inMask && !v.noData) {
 		return
 	}
 	s.refuse(term.Location, v, "iterated over", "use sallyport.items(…), which makes whatever is no collection an item of its own")
