@@ -1,6 +1,7 @@
 // A policy may quote in a reason what a mask takes out of the message. Callers, reviewers and records read the reason, so it goes without that too.
 import { isObject, parseExactJson } from '../exact-json.ts'
-import type { Json, JsonObject, Mask } from '../model.ts'
+import type { Json, JsonObject, Mask, Span } from '../model.ts'
+import { patchText } from './apply-edits.ts'
 import { holdersOf, readText } from './json-text.ts'
 import { placeMasks, positionAfter, readMasks } from './mask-rules.ts'
 import { eachPlace, isList, valueAt, type Segments } from './pointer.ts'
@@ -13,6 +14,8 @@ const shortest = 4
 const mostWork = 50_000_000
 /** To look for a value costs so much in the shortest text. */
 const leastWork = 50
+/** … and each place where it stands. */
+const workOfPlace = 200
 
 /** What takes the values at masked places out of a text; undefined where no mask is for a place. */
 export function createUnquoter(bodies: readonly JsonObject[], masks: readonly Mask[]): ((text: string) => string) | undefined {
@@ -27,10 +30,8 @@ export function createUnquoter(bodies: readonly JsonObject[], masks: readonly Ma
     throw error
   }
   let work = 0
-  return (text) => {
-    work += values.size * (text.length + leastWork)
-    return work > mostWork ? masked : unquoted(text, values)
-  }
+  const spend = (more: number): boolean => (work += more) <= mostWork
+  return (text) => (spend(values.size * (text.length + leastWork)) ? unquoted(text, values, spend) : masked)
 }
 
 function gatherAt(body: JsonObject, segments: Segments, values: Set<string>): void {
@@ -66,7 +67,14 @@ function gather(value: Json | undefined, values: Set<string>): void {
   }
 }
 
-function unquoted(text: string, values: ReadonlySet<string>): string {
-  const quoted = [...values].filter((value) => value.length <= text.length && text.includes(value)).sort((one, other) => other.length - one.length)
-  return quoted.reduce((clean, value) => clean.replaceAll(value, () => masked), text)
+/** All places are found before any is replaced: values may stand over one another, and whoever chose the one would be left a piece of the other. */
+function unquoted(text: string, values: ReadonlySet<string>, spend: (work: number) => boolean): string {
+  const spans: Span[] = []
+  for (const value of values) {
+    for (let start = text.indexOf(value); start >= 0; start = text.indexOf(value, start + 1)) {
+      if (!spend(value.length + workOfPlace)) return masked
+      spans.push({ start, end: start + value.length })
+    }
+  }
+  return patchText(text, [{ spans, text: masked, value: masked }])
 }

@@ -34,6 +34,13 @@ test('short values, which stand in every sentence, are left, and so is every tex
   expect(createUnquoter([bodyOf('{"a":"secret"}')], [byDetector('email')])).toBeUndefined()
 })
 
+test('values that stand over one another in a reason leave no piece of each other', () => {
+  expect(unquoted('Ann Miller earns 91500 a year', '{"a":{"pay":"Ann Miller earns 91500"},"b":{"pay":"1500 a year"}}', '/*/pay')).toBe('[MASKED]')
+  expect(unquoted('it is 5711-0042 (internal)', '{"structuredContent":{"account":"5711-0042","other":"0042 (internal)"}}', '/structuredContent/*')).toBe('it is [MASKED]')
+  expect(unquoted('abcabcabc', '{"a":"abcabc"}', '/a')).toBe('[MASKED]')
+  expect(unquoted('secretsecret', '{"a":"secret","b":"][MA"}', '/*')).toBe('[MASKED][MASKED]')
+})
+
 test('a mask that cannot be read, a text that is nested too deeply, and too much to look for leave nothing', () => {
   expect(unquoted('text', '{"a":"secret"}', 'a')).toBe('[MASKED]')
   const deep = createUnquoter([{ content: [{ type: 'text', text: `${'['.repeat(200_000)}"secret"${']'.repeat(200_000)}` }] }], [byPath('/structuredContent/**')])
@@ -56,4 +63,12 @@ test('… and in very many reasons, of which those beyond a measure say nothing'
   expect(millisOfWork(() => (told = reasons.map((reason) => unquote?.(reason))))).toBeLessThan(1000)
   expect(told[0]).toBe('not with [MASKED]')
   expect(new Set(told)).toEqual(new Set(['not with [MASKED]', '[MASKED]']))
+})
+
+test('values that stand in a reason very often, one over another, are soon looked for', () => {
+  const values = JSON.stringify(Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`n${index}`, 'a'.repeat(4 + index)])))
+  const unquote = createUnquoter([bodyOf(values)], [byPath('/**')])
+  let told: string | undefined
+  expect(millisOfWork(() => (told = unquote?.('a'.repeat(20_000))))).toBeLessThan(1000)
+  expect(told).toBe('[MASKED]')
 })
