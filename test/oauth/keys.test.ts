@@ -22,7 +22,7 @@ afterAll(async () => {
   files.remove()
 })
 
-const open = (own = kept) => openSigningKeys({ kept: own, clock: () => time.now, logger: quiet, every: 30 * day, tokensLive: 10 * minute, onChange: () => undefined })
+const open = (own = kept, every = 30 * day) => openSigningKeys({ kept: own, clock: () => time.now, logger: quiet, every, tokensLive: 10 * minute, onChange: () => undefined })
 const sign = async (keys: SigningKeys) => {
   const [jwk] = keys.ring().jwks
   if (jwk === undefined) throw new Error('no key')
@@ -65,6 +65,21 @@ test('what a new key has signed is good in a process that had looked a moment be
   expect(one.ring().signs).not.toBe(other.ring().signs)
   const young = await sign(one)
   expect(await Promise.all([verifies(other, young), verifies(other, young)])).toEqual([true, true])
+})
+
+test('what a new key has signed while another process reads the keys is good there too', async () => {
+  let whileReading: () => Promise<unknown> = async () => undefined
+  const [one, other] = [await open(), await open({ ...kept, get: async (...about) => kept.get(...about).finally(() => whileReading()) }, 1000 * day)]
+  let young: Promise<boolean> | undefined
+  time.now += 30 * day
+  await other.renew()
+  whileReading = async () => {
+    whileReading = async () => undefined
+    await one.renew()
+    young = verifies(other, await sign(one))
+  }
+  expect(await other.verifying('nobody\'s')).toBeUndefined()
+  expect(await young).toBe(true)
 })
 
 test('an old key is gone when what it signed is', async () => {
