@@ -108,6 +108,21 @@ test.each([
   expect((await second.records.listEvents('ses_1', {})).items.map(({ outcome }) => outcome)).toEqual(['unknown'])
 })
 
+test('a gateway that has lost the store does not come back to it', async () => {
+  const first = await open()
+  rmSync(`${place.path}.lock`)
+  writeFileSync(`${place.path}.lock`, '')
+  const second = await open()
+  await expect(first.records.putSession(sessionRow('1'))).rejects.toMatchObject({ code: 'record_unavailable' })
+  await second.records.putSession(sessionRow('2'))
+  // It tries several times meanwhile.
+  const until = performance.now() + 300
+  for (let round = 0; performance.now() < until; round += 1) {
+    await second.records.append(event('2', String(round)))
+    expect(first.state().writable).toBe(false)
+  }
+})
+
 const putBack = { kept: (file: string) => renameSync(`${file}.aside`, file), none: () => undefined }
 test.each([
   ['moved away', 'sallyport.db', (file: string) => renameSync(file, `${file}.aside`), putBack.kept],
