@@ -1,5 +1,5 @@
-import type { Kysely } from 'kysely'
-import type { ApprovalFilter, ApprovalRow, OpenKey } from '../../approval/approval-store.ts'
+import { sql, type Kysely } from 'kysely'
+import type { ApprovalFilter, ApprovalRow, ApprovalState, OpenKey } from '../../approval/approval-store.ts'
 import type { Page } from '../../record/record-store.ts'
 import { pageLimit, printCursor, readCursor } from '../cursor.ts'
 import { readApproval } from '../rows.ts'
@@ -17,7 +17,8 @@ export async function listApprovals(db: Kysely<Tables>, { state, requester, curs
   const ahead = await db
     .selectFrom('approval')
     .select((e) => ['n', e(e.fn<number>('octet_length', ['call']), '+', e.fn.coalesce(e.fn<number>('octet_length', ['sealed_params']), e.lit(0))).as('size')])
-    .$if(state !== undefined, (query) => query.where('state', '=', state!))
+    // By the plus SQLite looks for the requester rather than through everybody's of that state.
+    .$if(state !== undefined, (query) => query.where(requester === undefined ? 'state' : sql<ApprovalState>`+state`, '=', state!))
     .$if(requester !== undefined, (query) => query.where('issuer', '=', requester!.issuer).where('subject', '=', requester!.subject))
     .$if(before !== undefined, (query) => query.where('n', '<', before!))
     .orderBy('n', 'desc')

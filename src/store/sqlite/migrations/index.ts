@@ -7,6 +7,7 @@ import { policyActs } from './005-policy-acts.ts'
 import { folding } from './006-folding.ts'
 import { kept } from './007-kept.ts'
 import { findings } from './008-findings.ts'
+import { ownApprovals } from './009-own-approvals.ts'
 
 /** In order; a migration that was released never changes. */
-export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs, folding, kept, findings]
+export const migrations: readonly Migration[] = [sessionsAndApprovals, legs, writers, basis, policyActs, folding, kept, findings, ownApprovals]
