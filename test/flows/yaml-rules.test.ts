@@ -9,7 +9,7 @@ allow:
     who: { groups: support }
     upstreams: stub
     tools: [query, 'get_*', export]
-    resources: ['crm://customers/*', 'docs://public/**']
+    resources: ['crm://customers/*', 'crm://customers/*/public', 'docs://public/**', 'wiki://**/open.md']
 deny:
   - id: no-drop
     tools: query
@@ -86,8 +86,12 @@ test('no URI that a server reads as another one passes a wildcard', async () => 
     expect(await client.request('resources/subscribe', { uri })).toMatchObject({ error: { code: -32602 } })
     expect(await client.request('completion/complete', { ref: { type: 'ref/resource', uri }, argument: { name: 'id', value: '' } })).toMatchObject({ error: { code: -32602 } })
   }
-  expect((await client.request('resources/read', { uri: 'crm://customers/private\\7' })).error).toMatchObject({ code: -32002 })
+  // To every such reader the path ends at a question mark or a number sign (RFC 3986 section 3.3).
+  for (const uri of ['crm://customers/private\\7', 'crm://customers/7?/public', 'crm://customers/7#/public', 'wiki://secret/keys?/open.md', 'wiki://secret/keys#/open.md']) {
+    expect((await client.request('resources/read', { uri })).error).toMatchObject({ code: -32002 })
+  }
   expect(reads()).toHaveLength(before)
+  for (const uri of ['crm://customers/7/public', 'crm://customers/7?view=full', 'wiki://a/b/open.md']) expect((await client.request('resources/read', { uri })).error).toBeUndefined()
 })
 
 test('what is denied says which rule, and slips past in no other type', async () => {

@@ -6,28 +6,43 @@ export const flags = (names: readonly string[]): Readonly<Record<string, true>> 
 
 const literal = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&')
 
-/** `*` is any run of characters (in URIs: but slashes), `**` any run. */
-const patternOf = (glob: string, star: string): string =>
-  `^${glob.split(/(\*+)/).map((part) => (part === '' ? '' : part.startsWith('*') ? (part === '*' ? star : '(?s:.*)') : literal(part))).join('')}$`
+/** What `*` and `**` stand for, at the end of a glob and before something else. */
+interface Stars {
+  readonly last: readonly [one: string, any: string]
+  readonly inner: readonly [one: string, any: string]
+}
+const anyRun = '(?s:.*)'
+const plainStars: Stars = { last: [anyRun, anyRun], inner: [anyRun, anyRun] }
+const uriStars: Stars = { last: ['[^/]*', anyRun], inner: ['[^/]*', anyRun] }
+/**
+ * Servers take a backward slash for a slash in some URIs (WHATWG URL, "special scheme"), and to all of them `?` and `#` end what stands before
+ * (RFC 3986 section 3): what is allowed stops at these, what is refused or masked does not.
+ */
+const allowedUriStars: Stars = { last: [String.raw`[^/\\]*`, anyRun], inner: [String.raw`[^/\\?#]*`, '[^?#]*'] }
 
-const namesOf = (globs: readonly string[], star: string): Names => {
+const patternOf = (glob: string, { last, inner }: Stars): string => {
+  const parts = glob.split(/(\*+)/)
+  const starAt = (index: number): string => (index === parts.length - 2 && parts.at(-1) === '' ? last : inner)[parts[index] === '*' ? 0 : 1]
+  return `^${parts.map((part, index) => (part.startsWith('*') ? starAt(index) : literal(part))).join('')}$`
+}
+
+const namesOf = (globs: readonly string[], stars: Stars): Names => {
   const all = globs.some((glob) => /^\*+$/.test(glob))
   const wild = globs.filter((glob) => glob.includes('*') && !/^\*+$/.test(glob))
-  const isPrefix = (glob: string): boolean => /^[^*]+\*+$/.test(glob) && (star === '(?s:.*)' || glob.endsWith('**'))
+  const isPrefix = (glob: string): boolean => /^[^*]+\*+$/.test(glob) && (stars === plainStars || glob.endsWith('**'))
   return {
     all,
     exact: flags(globs.filter((glob) => !glob.includes('*'))),
     prefixes: wild.filter(isPrefix).map((glob) => glob.replace(/\*+$/, '')),
-    patterns: wild.filter((glob) => !isPrefix(glob)).map((glob) => patternOf(glob, star)),
+    patterns: wild.filter((glob) => !isPrefix(glob)).map((glob) => patternOf(glob, stars)),
   }
 }
-export const plainNames = (globs: readonly string[]): Names => namesOf(globs, '(?s:.*)')
-/** Servers take a backward slash for a slash in some URIs (WHATWG URL, "special scheme"): what is allowed stops at it, what is refused or masked does not. */
-export const uriNames = (globs: readonly string[], allows: boolean): Names => namesOf(globs, allows ? String.raw`[^/\\]*` : '[^/]*')
+export const plainNames = (globs: readonly string[]): Names => namesOf(globs, plainStars)
+export const uriNames = (globs: readonly string[], allows: boolean): Names => namesOf(globs, allows ? allowedUriStars : uriStars)
 /** Capitals make no difference in an address. */
 const addressNames = (globs: readonly string[]): Names => {
   const { all } = plainNames(globs)
-  return { all, exact: {}, prefixes: [], patterns: all ? [] : globs.map((glob) => `(?i)${patternOf(glob, '(?s:.*)')}`) }
+  return { all, exact: {}, prefixes: [], patterns: all ? [] : globs.map((glob) => `(?i)${patternOf(glob, plainStars)}`) }
 }
 /** A word anywhere in a text, in capitals or not. */
 export const wordPattern = (word: string): string => `(?i)${literal(word)}`
