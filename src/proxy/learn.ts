@@ -50,7 +50,7 @@ async function learn(method: string, because: Request, { session, actor }: From,
     const request: Request = { direction: 'to_server', revision: session.revision, kind: 'request', id, method, envelope, body: params }
     const heard: Heard = {}
     const pending = track(request, hearing(heard), { session, actor }, rooms, { internal: (answer) => void (heard.answer = answer) })
-    const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false }, rooms)
+    const passage = await passMessage(request, { session, actor, exchange: pending.exchange }, { closes: false, isOwn: true }, rooms)
     if (passage.kind !== 'forward') {
       forget(pending, session)
       return { kind: 'unasked' }

@@ -15,6 +15,8 @@ export interface PassOptions {
   readonly outcome?: Outcome
   /** It passed before, was not sent, and is judged anew: its record says so. */
   readonly replaces?: boolean
+  /** The gateway itself asks: where it may not, nobody is refused anything, and nobody is asked to approve. */
+  readonly isOwn?: boolean
   /** What lets the message pass once only. */
   readonly claim?: Claim
 }
@@ -42,9 +44,9 @@ export async function passMessage<M extends Message>(message: M, about: About, o
       let enforced = enforce(judged, about, rooms)
       if (current !== message && about.approval !== undefined && enforced.kind !== 'refused') enforced = refuse(judged, 'approval_void', 'the tool changed since its call was approved')
       if (enforced.kind === 'forward' && claim !== undefined && !(taken ||= await claim.take())) enforced = refuse(judged, 'approval_used', 'the approval was used by another call')
-      const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused'
+      const closes = enforced.kind === 'forward' ? options.closes : enforced.kind === 'refused' || options.isOwn === true
       await recordJudged(replaces ? replacing(enforced.judged) : enforced.judged, outcomeOf(enforced.kind, message, options), closes, about, rooms, copyToKeep(judged, enforced))
-      if (enforced.kind === 'refused') rooms.counters.add(about.session.counterKey, 'denied')
+      if (enforced.kind === 'refused' && options.isOwn !== true) rooms.counters.add(about.session.counterKey, 'denied')
       if (enforced.kind !== 'forward') return enforced
       passes = isCurrent(judged, about, rooms)
       if (passes) return { kind: 'forward', evaluated: seal(enforced.message, judged, about), judged }
@@ -74,6 +76,7 @@ function copyToKeep(judged: Judged, enforced: Enforced<Message>): Copy {
 
 function outcomeOf(kind: Passage<Message>['kind'], message: Message, options: PassOptions): Outcome {
   if (kind === 'forward') return options.outcome ?? 'forwarded'
+  if (options.isOwn === true) return 'dropped'
   if (kind === 'held') return 'held'
   return message.kind === 'notification' ? 'dropped' : 'denied'
 }

@@ -50,7 +50,7 @@ async function sendRequest(passage: Forward, pending: Pending, session: ClientSe
     if (reply.kind !== 'outdated' && reply.kind !== 'uncredentialed') return reply
     pending.sent = false
     if (reply.kind === 'uncredentialed') return answerUncredentialed(reply.need, judged, pending, about, rooms)
-    const next = await passMessage(judged.message, about, { closes: false, replaces: true }, rooms)
+    const next = await passMessage(judged.message, about, { closes: false, replaces: true, isOwn: pending.internal !== undefined }, rooms)
     if (next.kind !== 'forward') return answerUnsent(next, pending, about, rooms)
     current = next
   }

@@ -10,6 +10,8 @@ deny contains {"code": "destructive"} if input.message.call.annotations.destruct
 
 deny contains {"code": "forbidden"} if input.message.body._meta.x == "forbidden"
 
+deny contains {"code": "too_often"} if input.session.denied > 2
+
 deny contains {"code": "no_list"} if {
 	input.message.method == "tools/list"
 	input.message.direction == "to_server"
@@ -118,4 +120,9 @@ test('a server that has no lists is asked once in a while, and its tools are cal
   instead = [withError(-32601)]
   for (let time = 0; time < 3; time++) expect((await wipe(client)).result).toMatchObject({ content: [] })
   expect(listed()).toHaveLength(1)
+})
+
+test('who may not list is not counted as refused for what the gateway asks', async () => {
+  const client = await clientOf('nolist')
+  for (let time = 0; time < 5; time++) expect((await client.request('tools/call', { name: 'look', arguments: {} })).result).toMatchObject({ content: [] })
 })
