@@ -17,10 +17,11 @@ export type Learnt =
   /** It was not: whoever wanted it may not list, or has no credential for the server. */
   | { readonly kind: 'unasked' }
   /** What a client is told in place of an answer. */
-  | { readonly kind: 'failed'; readonly status: number; readonly message: string }
+  | { readonly kind: 'failed'; readonly status: number; readonly message: string; /** The server itself failed: asked again at once, it would again. */ readonly isServers: boolean }
 
 export interface Wanted {
-  readonly caller: string
+  /** The caller, and what their client says that it can do: a server may list other things to others. */
+  readonly asker: string
   readonly kind: Entry['kind']
   readonly name: string
   /** What is asked for together. */
@@ -30,8 +31,10 @@ export interface Wanted {
 /** What each server last said of its tools, prompts and resources. */
 export interface Definitions {
   learn(upstream: string, entries: readonly { readonly kind: Entry['kind']; readonly name: string; readonly value: JsonObject }[]): void
-  /** Lists what was not seen. What the server does not list it is asked for once in half a minute per caller and key; whoever comes meanwhile waits for the same list. */
+  /** Lists what was not seen. What the server does not list it is asked for once in half a minute per asker and key, unless it says that its lists changed; whoever comes meanwhile waits for the same list. */
   list(upstream: string, wanted: Wanted, ask: () => Promise<Learnt>): Promise<Learnt>
+  /** The server says that its lists changed: what it did not list it may list now. */
+  changed(upstream: string): void
   get(upstream: string, kind: Entry['kind'], name: string): Definition | undefined
   /** Annotations and digest of an entry as it stands in a list. */
   describeEntry(value: JsonObject): { annotations: JsonObject; definition_sha256: string }
@@ -47,6 +50,7 @@ const listAgainAfter = 30_000
 
 export function createDefinitions(print: (value: Json) => string): Definitions {
   const asked = new Map<string, number>()
+  const changes = new Map<string, number>()
   const listing = new Map<string, Promise<Learnt>>()
   const known = new Map<string, { readonly all: Map<string, Definition>; length: number }>()
   const digests = new WeakMap<JsonObject, Definition>()
@@ -62,14 +66,16 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
     digests.set(value, definition)
     return definition
   }
-  const noteAsked = (key: string) => {
+  const noteAsked = (key: string, at: number) => {
     asked.delete(key)
-    asked.set(key, performance.now())
+    asked.set(key, at)
     for (const oldest of asked.keys()) {
       if (asked.size <= perUpstream) break
       asked.delete(oldest)
     }
   }
+  // Names are as long as their callers like.
+  const digestOf = (parts: readonly string[]) => hash('sha256', JSON.stringify(parts))
   const keyOf = (kind: Entry['kind'], name: string) => `${kind} ${name}`
 
   return {
@@ -91,28 +97,43 @@ export function createDefinitions(print: (value: Json) => string): Definitions {
         forget(oldest)
       }
     },
-    async list(upstream, { caller, kind, name, key: ofName }, ask) {
-      const key = JSON.stringify([upstream, ofName])
-      const own = JSON.stringify([caller, upstream, ofName])
+    async list(upstream, { asker, kind, name, key: ofName }, ask) {
+      const key = digestOf([upstream, ofName])
+      const own = digestOf([asker, upstream, ofName])
       const isKnown = () => known.get(upstream)?.all.has(keyOf(kind, name)) === true
-      const wasAsked = () => performance.now() - (asked.get(own) ?? -Infinity) < listAgainAfter
+      const wasAsked = () => {
+        const at = asked.get(own) ?? -Infinity
+        return performance.now() - at < listAgainAfter && at > (changes.get(upstream) ?? -Infinity)
+      }
       const askOwn = async () => {
+        const at = performance.now()
         const learnt = await ask()
+        // No tool is called where that failed, all else is.
+        const isOver = learnt.kind === 'answered' || (learnt.kind === 'failed' && learnt.isServers && kind !== 'tool')
         // What was found may have to make room for others, and is then looked for anew.
-        if (learnt.kind === 'answered' && !isKnown()) noteAsked(own)
+        if (isOver && !isKnown()) noteAsked(own, at)
         return learnt
+      }
+      const share = (as: string) => {
+        const asking = askOwn().finally(() => listing.delete(as))
+        listing.set(as, asking)
+        return asking
       }
       if (wasAsked()) return { kind: 'answered' }
       const shared = listing.get(key)
       if (shared !== undefined) {
         await shared.catch(() => undefined)
         // What somebody else's list did not bring says nothing: a server may list other things to others, and a caller could see to it that theirs comes to nothing.
-        return isKnown() || wasAsked() ? { kind: 'answered' } : askOwn()
+        if (isKnown() || wasAsked()) return { kind: 'answered' }
+        const another = listing.get(own)
+        if (another === undefined) return share(own)
+        const learnt = await another.catch(() => undefined)
+        // Another session or token of the same caller may have been refused it, or have ended.
+        return learnt?.kind === 'answered' || (learnt?.kind === 'failed' && learnt.isServers) ? learnt : askOwn()
       }
-      const asking = askOwn().finally(() => listing.delete(key))
-      listing.set(key, asking)
-      return asking
+      return share(key)
     },
+    changed: (upstream) => void changes.set(upstream, performance.now()),
     get: (upstream, kind, name) => known.get(upstream)?.all.get(keyOf(kind, name)),
     describeEntry(value) {
       const { annotations, definition_sha256 } = read(value)

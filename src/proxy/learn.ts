@@ -24,7 +24,7 @@ export function withDefinition(request: Request, from: From, rooms: Judge): Desc
   if (!usesDefinition(request.method) || rooms.definitions.get(name, call.kind, call.name) !== undefined) return described()
   const method = listing[call.template ? 'template' : call.kind]
   // A new tool is worth another look; of a template's resources there is no end.
-  const listed = rooms.definitions.list(name, { caller: from.session.caller, kind: call.kind, name: call.name, key: call.kind === 'tool' ? call.name : method }, () => learn(method, request, from, rooms))
+  const listed = rooms.definitions.list(name, { asker: askerOf(request, from, rooms), kind: call.kind, name: call.name, key: call.kind === 'tool' ? call.name : method }, () => learn(method, request, from, rooms))
   return listed.then((learnt) => (learnt.kind === 'failed' && call.kind === 'tool' && rooms.definitions.get(name, call.kind, call.name) === undefined ? learnt : described()))
 }
 
@@ -38,6 +38,9 @@ const required = ['protocolVersion', 'clientInfo', 'clientCapabilities'].map((na
 function metaOf({ body: { _meta } }: Request): JsonObject {
   return isObject(_meta) ? Object.fromEntries(Object.entries(_meta).filter(([name]) => required.includes(name))) : {}
 }
+
+const askerOf = (request: Request, { session }: From, rooms: Judge): string =>
+  rooms.wire.print([session.caller, session.era === 'modern' ? metaOf(request) : (session.greeting?.initialize.body ?? {})])
 
 async function learn(method: string, because: Request, { session, actor }: From, rooms: Judge): Promise<Learnt> {
   let cursor: string | undefined
@@ -58,8 +61,8 @@ async function learn(method: string, because: Request, { session, actor }: From,
     await relayRequest(passage, pending, session, rooms)
     const { answer, told } = heard
     if (answer === undefined && told === undefined) return { kind: 'unasked' }
-    if (answer?.kind !== 'result') return answer?.body['code'] === methodNotFound ? { kind: 'answered' } : { kind: 'failed', ...(told ?? unsaid) }
-    if (rooms.wire.listOf(method, answer.body) === undefined) return { kind: 'failed', ...unsaid }
+    if (answer?.kind !== 'result') return answer?.body['code'] === methodNotFound ? { kind: 'answered' } : { kind: 'failed', ...(told ?? unsaid), isServers: (answer !== undefined && !session.closed) || told?.status === timedOut }
+    if (rooms.wire.listOf(method, answer.body) === undefined) return { kind: 'failed', ...unsaid, isServers: true }
     read += rooms.wire.print(answer.envelope).length
     const next = answer.body['nextCursor']
     if (typeof next !== 'string' || read > mostRead) break
@@ -73,6 +76,7 @@ interface Heard {
   /** What a client would have been told in place of a result. */
   told?: { readonly status: number; readonly message: string }
 }
+const timedOut = 504
 const unsaid = { status: 502, message: 'the MCP server did not tell its tools, without which no call of one is judged' }
 
 /** Of a server's own error its status is heard, of a fault what the gateway says of it. */

@@ -215,6 +215,7 @@ async function passServerRequest(message: Request, exchange: ExchangeId, where: 
 }
 
 async function passNotification(message: Notification, owner: Pending | undefined, exchange: ExchangeId | undefined, where: Where, session: ClientSession, rooms: Judge): Promise<void> {
+  if (message.method.endsWith('/list_changed')) rooms.definitions.changed(session.upstream.name)
   const about: About = { session, exchange: exchange ?? rooms.ids.exchange(), actor: (owner ?? where.pending)?.actor ?? session.actor, approval: owner?.approval, request: owner?.request }
   if (isTooEarly(message, owner)) return recordOwnDenial(message, 'unexpected_message', 'news of a subscription before its acknowledgement', 'dropped', about, false, rooms)
   if (isForeignNews(message, owner)) return recordOwnDenial(message, 'unexpected_message', 'news of a task that no call of this session made', 'dropped', about, exchange === undefined, rooms)

@@ -1,6 +1,6 @@
 import { connect, modernMeta, startGateway, type PlainClient, type TestGateway } from '../support/gateway.ts'
 import { until } from '../support/conditions.ts'
-import { json, mcpAnswers, startStubServer, type Answer, type StubServer } from '../support/stub-server.ts'
+import { events, json, mcpAnswers, startStubServer, type Answer, type StubServer } from '../support/stub-server.ts'
 
 const policy = `package policies.test
 
@@ -29,8 +29,9 @@ beforeEach(async () => {
   const base = mcpAnswers({
     'tools/list': () => ({ ...complete, tools: [{ name: 'wipe', inputSchema: { type: 'object' }, annotations: { destructiveHint: true } }] }),
     'tools/call': () => ({ ...complete, content: [] }),
+    'resources/read': () => ({ ...complete, contents: [] }),
   })
-  stub = await startStubServer((request, response) => ((request.body.includes('"tools/list"') ? instead.shift() : undefined) ?? base)(request, response))
+  stub = await startStubServer((request, response) => ((/"(?:tools|resources)\/list"|"enable"/.test(request.body) ? instead.shift() : undefined) ?? base)(request, response))
   gateway = await startGateway({ upstreams: { stub: { url: stub.url } }, rego: { 'policies/test/test.rego': policy } })
 })
 afterEach(async () => {
@@ -125,4 +126,45 @@ test('a server that has no lists is asked once in a while, and its tools are cal
 test('who may not list is not counted as refused for what the gateway asks', async () => {
   const client = await clientOf('nolist')
   for (let time = 0; time < 5; time++) expect((await client.request('tools/call', { name: 'look', arguments: {} })).result).toMatchObject({ content: [] })
+})
+
+test('a resource whose list the server refuses is read, and the list asked for once in a while', async () => {
+  const client = await clientOf('sam')
+  instead = Array.from({ length: 3 }, () => withError(-32603))
+  for (let time = 0; time < 3; time++) await client.request('resources/read', { uri: `a://${time}` })
+  const lists = () => stub.messages().filter(({ method }) => method === 'resources/list').length
+  expect(lists()).toBe(1)
+})
+
+test('what a server lists to a client that can do more is not taken for unlisted because the same caller came with one that cannot', async () => {
+  const client = await clientOf('sam')
+  instead = [withResult({ tools: [] })]
+  expect((await wipe(client)).result).toMatchObject({ content: [] })
+  const able = { ...modernMeta, 'io.modelcontextprotocol/clientCapabilities': { elicitation: {} } }
+  expect((await wipe(client, able)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
+})
+
+test('many calls that wait for a list which tells nothing of their tool share one of their own', async () => {
+  const [eve, sam] = [await clientOf('eve'), await clientOf('sam')]
+  const waiting = Promise.withResolvers<void>()
+  instead = Array.from({ length: 40 }, () => async (request, response) => waiting.promise.then(() => withResult({ tools: [] })(request, response)))
+  const calls = [wipe(eve), ...Array.from({ length: 10 }, () => wipe(sam))]
+  await until(() => listed().length === 1)
+  expect((await sam.request('prompts/list')).status).toBe(200)
+  waiting.resolve()
+  await Promise.all(calls)
+  expect(listed().length).toBeLessThanOrEqual(2)
+})
+
+test('a tool that a server lists only after another call, and says so, is asked for again', async () => {
+  const client = await connect(gateway.mcp('stub'), await gateway.token({ subject: 'sam', groups: [] }, 'stub'), '2025-11-25')
+  const enables: Answer = ({ body }, response) => {
+    const { id } = JSON.parse(body) as { id: unknown }
+    events(response, [{ method: 'notifications/tools/list_changed' }, { id, result: { content: [] } }].map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`))
+    response.end()
+  }
+  instead = [withResult({ tools: [] }), withResult({ tools: [{ name: 'enable', inputSchema: { type: 'object' } }] }), enables]
+  expect((await wipe(client)).result).toMatchObject({ content: [] })
+  expect((await client.request('tools/call', { name: 'enable', arguments: {} })).result).toMatchObject({ content: [] })
+  expect((await wipe(client)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
 })

@@ -30,7 +30,7 @@ test('a tool that was found and had to make room for others is asked for again a
   const asked: string[] = []
   const call = async (name: string) => {
     if (definitions.get('crm', 'tool', name) !== undefined) return
-    await definitions.list('crm', { caller: 'sam', kind: 'tool', name, key: name }, async () => {
+    await definitions.list('crm', { asker: 'sam', kind: 'tool', name, key: name }, async () => {
       asked.push(name)
       definitions.learn('crm', [{ kind: 'tool', name: 'wipe', value: { name: 'wipe' } }])
       return { kind: 'answered' }
@@ -40,4 +40,25 @@ test('a tool that was found and had to make room for others is asked for again a
   definitions.learn('crm', Array.from({ length: 20_000 }, (_, index) => ({ kind: 'resource', name: `a://${index}`, value: { uri: `a://${index}` } })))
   for (const name of ['wipe', 'none', 'none']) await call(name)
   expect(asked).toEqual(['wipe', 'wipe', 'none'])
+})
+
+test('what was on no list is asked for again once the server says that its lists changed, be it while it is being asked', async () => {
+  const definitions = createDefinitions(printJson)
+  let asked = 0
+  const call = (during: () => void = () => undefined) => definitions.list('crm', { asker: 'sam', kind: 'tool', name: 'wipe', key: 'wipe' }, async () => {
+    asked++
+    during()
+    return { kind: 'answered' }
+  })
+  await call()
+  await call()
+  expect(asked).toBe(1)
+  definitions.changed('other')
+  await call()
+  expect(asked).toBe(1)
+  definitions.changed('crm')
+  await call(() => definitions.changed('crm'))
+  expect(asked).toBe(2)
+  await call()
+  expect(asked).toBe(3)
 })
