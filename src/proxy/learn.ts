@@ -65,7 +65,7 @@ async function learn(method: string, because: Request, { session, actor }: From,
     if (rooms.wire.listOf(method, answer.body) === undefined) return { kind: 'failed', ...unsaid, isServers: true }
     read += rooms.wire.print(answer.envelope).length
     const next = answer.body['nextCursor']
-    if (typeof next !== 'string' || read > mostRead) break
+    if (typeof next !== 'string' || (next === '' && cursor === '') || read > mostRead) break
     cursor = next
   }
   return { kind: 'answered' }

@@ -168,3 +168,10 @@ test('a tool that a server lists only after another call, and says so, is asked 
   expect((await client.request('tools/call', { name: 'enable', arguments: {} })).result).toMatchObject({ content: [] })
   expect((await wipe(client)).result).toMatchObject({ isError: true, _meta: { 'sallyport/decision': { reasons: [{ code: 'destructive' }] } } })
 })
+
+test('a server whose last page has an empty cursor, and so begins again, is not asked on and on', async () => {
+  const client = await clientOf('sam')
+  instead = Array.from({ length: 10 }, () => withResult({ tools: [], nextCursor: '' }))
+  expect((await wipe(client)).result).toMatchObject({ content: [] })
+  expect(listed()).toHaveLength(2)
+})
