@@ -14,7 +14,7 @@ export function refuseUnready(program, packages) {
     process.exit(3)
   }
   const missing = packages.find((name) => !isThere(name))
-  if (missing !== undefined) refuse(`the packages are not all here (${missing} is missing): run \`npm ci\` first, without --omit=dev where it is not only to be used`)
+  if (missing !== undefined) refuse(`its packages are not installed (${missing} is missing): run \`npm ci\` first${missing === 'jest' ? ', without --omit=dev' : ''}`)
   const [major, minor] = process.versions.node.split('.').map(Number)
   const [leastMajor, leastMinor] = needed.split('.').map(Number)
   if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
